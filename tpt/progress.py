@@ -1,0 +1,32 @@
+"""How a running stage says how far it is: a small file that the progress bar and `tpt status` read."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+
+class Progress:
+    """Writes `{"done", "total", "unit", "rate", "rate_unit", "note"}` to a file, at most twice a second.
+
+    Args:
+        path: the file; None: say nothing.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = path
+        self.started = time.monotonic()
+        self._written = 0.0
+
+    def __call__(self, done: int, total: int, unit: str = "", rate: float = 0.0, rate_unit: str = "", note: str = "") -> None:
+        """Report `done` of `total` units, and a rate (e.g. tokens per second)."""
+        now = time.monotonic()
+        if self.path is None or (now - self._written < 0.5 and done < total):
+            return
+        self._written = now
+        state: dict[str, Any] = {"done": done, "total": total, "unit": unit, "note": note}
+        state |= {"rate": round(rate, 2), "rate_unit": rate_unit, "seconds": round(now - self.started, 1)}
+        # Not fsynced: a progress file may be lost, and is written often.
+        temporary = self.path.with_suffix(".partial")
+        temporary.write_text(json.dumps(state), encoding="utf-8")
+        temporary.replace(self.path)

