@@ -22,6 +22,7 @@ from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBas
 from tpt import tasks
 from tpt.errors import ConfigError
 from tpt.tasks.base import Task
+from tpt.think.engines import resolve_engine
 
 # A field with this metadata says how to compute, not what: it takes no part in fingerprints.
 RUNTIME = {"runtime": True}
@@ -282,6 +283,11 @@ def compose(overrides: Sequence[str] = (), config_dir: Path | None = None) -> Co
         raise _explain(error, overrides) from error
     config = from_node(node)
     validate(config)
+    from_run = config.prune.from_run
+    if from_run and not (Path(from_run) / "run.json").exists():
+        raise ConfigError(f"prune.from_run={from_run} is not a run folder", "`tpt status` lists the run folders")
+    # Engines draw different samples, so the fingerprint must hold the engine itself and not `auto`.
+    config.sampler.engine = resolve_engine(config.sampler.engine)
     return config
 
 
@@ -393,8 +399,6 @@ def _validate_prune(config: Config) -> None:
         raise ConfigError("examples from another run need prune.from_run=", "name that run's folder")
     if prune.from_run and not uses_run:
         raise ConfigError("prune.from_run is set but no source uses it", "set prune.source=run, or prune.mix.run=N")
-    if prune.from_run and not (Path(prune.from_run) / "config.yaml").exists():
-        raise ConfigError(f"prune.from_run={prune.from_run} is not a run folder", "`tpt status` lists the run folders")
     if config.think.temperature == 0 and config.think.samples_per_problem > 1:
         raise ConfigError(
             "think.temperature=0 draws the same completion every time",

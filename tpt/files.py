@@ -11,6 +11,7 @@ from typing import Any
 from tpt.errors import DiskFull
 
 TEMPORARY_SUFFIX = ".partial"
+LONGEST_LINE = 2**20  # bytes of a JSONL record of ours
 
 
 @contextmanager
@@ -57,9 +58,14 @@ def read_json(path: Path) -> Any:
 
 
 def append_jsonl(path: Path, record: dict[str, Any]) -> None:
-    """Append one record to a JSONL file in a single write, so that a crash tears at most the last line."""
+    """Append one record to a JSONL file; a line that a crash tore is cut off first."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as handle:
+    with path.open("a+b") as handle:
+        size = handle.seek(0, os.SEEK_END)
+        if size:
+            tail_start = max(0, size - LONGEST_LINE)
+            handle.seek(tail_start)
+            handle.truncate(tail_start + handle.read().rfind(b"\n") + 1)
         handle.write((json.dumps(record, ensure_ascii=False) + "\n").encode())
 
 

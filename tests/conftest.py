@@ -1,0 +1,63 @@
+"""What many tests share: real checkpoints, and short runs with a tiny model."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # tests use the packaged and the local models only
+
+from tpt.config import Config, ModelConfig, compose
+from tpt.models import locate
+
+TINY = (
+    "model=tiny-random",
+    "prune=none",
+    "prune.keep_cut_off=true",
+    "sampler=transformers",
+    "tracker=none",
+    "task.train_size=12",
+    "task.test_size=6",
+    "think.samples_per_problem=2",
+    "think.max_tokens=8",
+    "evaluate.samples_per_problem=2",
+    "evaluate.max_tokens=8",
+    "evaluate.ks=[1,2]",
+    "evaluate.bootstrap=200",
+    "sampler.shard_size=3",
+    "train.checkpoint_every=1",
+    "train.batch_size=2",
+)
+
+
+@pytest.fixture(scope="session")
+def tiny_model() -> Path:
+    """The checkpoint of tiny-random."""
+    return locate(ModelConfig(name="tiny-random", source="random"))
+
+
+@pytest.fixture(scope="session")
+def smollm2() -> Path:
+    """The checkpoint of SmolLM2-135M-Instruct."""
+    return locate(ModelConfig(name="smollm2-135m", source="packaged", path="HuggingFaceTB/SmolLM2-135M-Instruct"))
+
+
+@pytest.fixture
+def tiny_config(tmp_path: Path) -> Callable[..., Config]:
+    """Compose a config of a run that takes seconds, under the test's own folder."""
+
+    def make(*overrides: str) -> Config:
+        return compose([*TINY, f"run_root={tmp_path / 'runs'}", *overrides])
+
+    return make
+
+
+@pytest.fixture
+def tiny_command(tmp_path: Path) -> Callable[..., list[str]]:
+    """The arguments of `tpt run` for a run that takes seconds, under the test's own folder."""
+
+    def make(*overrides: str) -> list[str]:
+        return ["run", *TINY, f"run_root={tmp_path / 'runs'}", *overrides]
+
+    return make

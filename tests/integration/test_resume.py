@@ -1,0 +1,131 @@
+"""A run that is killed, again and again, ends as one that was left alone."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tpt import files, records
+from tpt.cli import main
+from tpt.records import Example, Sample, Verdict
+from tpt.run import Run, find
+
+Command = Callable[..., list[str]]
+Counts = dict[str, int]
+
+
+def counts(root: Path) -> Counts:
+    """Rows of every table of a run, and its other lasting files."""
+    kinds = {"samples": Sample, "verdicts": Verdict, "examples": Example}
+    found: Counts = {}
+    for path in sorted(root.rglob("*.parquet")):
+        kind = kinds.get(path.name.split("-")[0].removesuffix(".parquet"))
+        rows = sum(1 for _ in records.read(path, kind)) if kind else 1
+        found[str(path.relative_to(root))] = rows
+    for path in sorted([*root.rglob("manifest.json"), *root.rglob("*.safetensors")]):
+        found[str(path.relative_to(root))] = 1
+    return found
+
+
+def start(command: list[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "tpt.cli", *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+
+
+def descendants(pid: int) -> list[int]:
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    direct = [int(one) for one in children.read_text().split()] if children.exists() else []
+    return [*direct, *(far for one in direct for far in descendants(one))]
+
+
+@pytest.mark.slow
+def test_twenty_kills_at_random_moments_lose_nothing(tiny_command: Command, tmp_path: Path) -> None:
+    """kill -9 to the run or to the stage it is in, at least 20 times and in every stage."""
+    calm = tmp_path / "calm"
+    assert main([*tiny_command("rounds=2"), f"run_root={calm}"]) == 0
+    rng = random.Random(0)
+    command = tiny_command("rounds=2")
+    kills, struck = 0, set()
+    root = None
+    for _ in range(200):
+        process = start(command)
+        # Most stages take seconds, so a kill falls anywhere in them; the first seconds are the start of Python.
+        deadline = time.monotonic() + rng.uniform(1.5, 12.0)
+        while process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        if process.poll() is None:
+            victims = [process.pid, *descendants(process.pid)]
+            found = find(tmp_path / "runs")
+            if found:
+                owed = Run.open(found[0]).owed()
+                struck |= {owed[0].name} if owed else set()
+            os.kill(rng.choice(victims), signal.SIGKILL)
+            process.wait()
+            kills += 1
+        root = find(tmp_path / "runs")
+        if root and not Run.open(root[0]).owed():
+            if kills >= 20:
+                break
+            # Done before it was killed often enough: tear down its last round and go on.
+            for stage in Run.open(root[0]).stages()[2:]:
+                Run.open(root[0]).manifest_path(stage).unlink(missing_ok=True)
+                for path in Run.open(root[0]).folder(stage).rglob("*-0000[1-9].parquet"):
+                    path.unlink()
+    assert kills >= 20
+    assert struck >= {"think", "train", "evaluate"}
+    assert main(command) == 0
+    [disturbed], [undisturbed] = find(tmp_path / "runs"), find(calm)
+    assert counts(disturbed) == counts(undisturbed)
+    stages = [line["stage"] for line in files.read_jsonl(disturbed / "metrics.jsonl")]
+    assert sorted(stages) == sorted(str(stage) for stage in Run.open(disturbed).stages())
+    assert not list(disturbed.rglob(f"*{files.TEMPORARY_SUFFIX}"))
+
+
+@pytest.mark.slow
+def test_ctrl_c_leaves_a_resumable_run_and_says_how_to_resume(tiny_command: Command, tmp_path: Path) -> None:
+    command = tiny_command("rounds=1")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tpt.cli", *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    while not list(tmp_path.rglob("samples-*.parquet")):
+        assert process.poll() is None, process.stdout.read() if process.stdout else ""
+        time.sleep(0.05)
+    stage_processes = descendants(process.pid)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "to continue: tpt run model=tiny-random" in " ".join(output.split())
+    for pid in stage_processes:
+        state = Path(f"/proc/{pid}/stat")
+        assert not state.exists() or state.read_text().split()[2] == "Z"
+    assert main(command) == 0
+    [root] = find(tmp_path / "runs")
+    assert not Run.open(root).owed()
+
+
+@pytest.mark.slow
+def test_a_torn_and_a_missing_shard_are_owed_again_and_nothing_else(
+    tiny_command: Command, tmp_path: Path
+) -> None:
+    command = tiny_command("rounds=1")
+    assert main(command) == 0
+    [root] = find(tmp_path / "runs")
+    folder = root / "round-01" / "think"
+    before = {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.glob("samples-*.parquet")}
+    (folder / "manifest.json").unlink()
+    (folder / "samples-00001.parquet").unlink()
+    (folder / "samples-00002.parquet").write_bytes(before["samples-00002.parquet"][1][:-9])
+    (root.parent / ".stages").rename(root.parent / ".elsewhere")
+    assert main(command) == 0
+    after = {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.glob("samples-*.parquet")}
+    assert after.keys() == before.keys()
+    changed = {name for name in before if after[name][0] != before[name][0]}
+    assert changed == {"samples-00001.parquet", "samples-00002.parquet"}
+    assert {name: value[1] for name, value in after.items()} == {name: value[1] for name, value in before.items()}

@@ -1,0 +1,115 @@
+"""The `tpt` command."""
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+
+from tpt import __version__
+from tpt.errors import TptError
+
+RUN_HELP = """\
+Overrides are Hydra's: tpt run model=gemma2-2b task=gsm8k prune=ground_truth rounds=4
+With -m, comma-separated values make a sweep: tpt run -m prune=none,ground_truth rounds=1,2
+The same command again continues after any interruption, and prints the table where nothing is owed.
+`tpt config` prints every setting there is."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line's grammar."""
+    top = argparse.ArgumentParser(
+        prog="tpt", description="Think, Prune, Train: a language model improves on its own correct reasoning."
+    )
+    top.add_argument("--version", action="version", version=f"tpt {__version__}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, help: str, epilog: str = "") -> argparse.ArgumentParser:
+        return commands.add_parser(
+            name, help=help, description=help, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+
+    run = command("run", "Run, or continue, rounds of think, prune, train, evaluate.", RUN_HELP)
+    run.add_argument("-m", "--multirun", action="store_true", help="a sweep over comma-separated values")
+    run.add_argument("--dry-run", action="store_true", help="print the plan and stop")
+    config = command("config", "Print the resolved config as YAML.")
+    for one in (run, config):
+        one.add_argument("--config-dir", type=Path, help="a folder of your own config groups, e.g. with model/mine.yaml")
+        one.add_argument("overrides", nargs="*", metavar="KEY=VALUE")
+
+    status = command("status", "Show what is done and what is owed, of one run or of all.")
+    status.add_argument("path", type=Path, nargs="?", default=Path("runs"), metavar="RUN|RUN_ROOT")
+
+    report = command("report", "Write tables and figures from run folders.")
+    report.add_argument("runs", type=Path, nargs="+", metavar="RUN")
+    report.add_argument("--out", type=Path, help="the folder to write to (default: RUN/report)")
+
+    judge = command("judge", "Judge solutions in a JSONL file against their gold answers.")
+    judge.add_argument("file", type=Path, metavar="FILE.jsonl")
+    judge.add_argument("--gold-column", default="gold")
+    judge.add_argument("--text-column", default="completion")
+    judge.add_argument("--out", type=Path, required=True, help="JSONL to write: the input's columns and the verdict's")
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The entry point.
+
+    Returns:
+        0; 1 where something the user can mend went wrong; 2 for a wrong command line; 130 after Ctrl-C.
+    """
+    options = parser().parse_args(arguments)
+    console = Console(soft_wrap=True)
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    try:
+        return _dispatch(options, console)
+    except TptError as error:
+        console.print(f"[bold red]error[/] {_plain(error.message)}", highlight=False)
+        if error.hint:
+            console.print(f"  -> {_plain(error.hint)}", highlight=False)
+        return 1
+    except KeyboardInterrupt:
+        again = " ".join(["tpt", *(arguments if arguments is not None else sys.argv[1:])])
+        console.print(f"\n[yellow]stopped[/] nothing that was finished is lost; to continue: {_plain(again)}")
+        return 130
+
+
+def _dispatch(options: argparse.Namespace, console: Console) -> int:
+    # Imported here, so that `tpt --help` costs nothing.
+    match options.command:
+        case "run":
+            from tpt.commands import run
+
+            return run(options.overrides, options.config_dir, options.multirun, options.dry_run, console)
+        case "config":
+            from tpt.commands import show_config
+
+            return show_config(options.overrides, options.config_dir, console)
+        case "status":
+            from tpt.commands import status
+
+            return status(options.path, console)
+        case "report":
+            from tpt.commands import report
+
+            return report(options.runs, options.out, console)
+        case _:
+            from tpt.commands import judge
+
+            return judge(options.file, options.out, options.gold_column, options.text_column, console)
+
+
+def _as_interrupt(number: int, frame: FrameType | None) -> None:
+    """A polite request to stop ends a run as Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", r"\[")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

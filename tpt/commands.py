@@ -1,0 +1,142 @@
+"""What each `tpt` command does."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from omegaconf import OmegaConf
+from rich.console import Console
+
+from tpt import config, plan
+from tpt.cluster import local
+from tpt.config import Config
+from tpt.display import Display
+from tpt.errors import RunError, TptError
+from tpt.loop import Stage, carry_out
+from tpt.run import Run, find
+from tpt.tracker import Tracker
+
+
+def run(overrides: Sequence[str], config_dir: Path | None, multirun: bool, dry_run: bool, console: Console) -> int:
+    """Run or continue one config, or every point of a sweep; ends with the table.
+
+    Returns:
+        0, or 1 where a point of a sweep failed.
+    """
+    points = list(config.expand_sweep(overrides)) if multirun else [list(overrides)]
+    # Every point is composed before the first is run: a wrong setting costs no work.
+    settings = [config.compose(point, config_dir) for point in points]
+    if dry_run:
+        for one in settings:
+            plan.show(one, console)
+        return 0
+    if not multirun:
+        finished = carry_out_run(settings[0], console)
+        _print_report([finished], finished.report_dir, console)
+        return 0
+    return _sweep(points, settings, console)
+
+
+def carry_out_run(settings: Config, console: Console) -> Run:
+    """Do what a config still owes, showing progress, and mirror it to the tracker.
+
+    Raises:
+        TptError: a stage failed, or another process holds the run folder.
+    """
+    run = Run.create(settings)
+    console.print(f"[bold]{run.name}[/]  {len(run.owed())} of {len(run.stages())} stages owed  {run.root}")
+    with Tracker(settings.tracker, run) as tracker, Display(console) as display:
+
+        def execute(stage: Stage) -> None:
+            display.begin(stage)
+            local.execute(run, stage, display.watch)
+            record(stage)
+            display.end(run, stage)
+
+        def adopted(stage: Stage, origin: Path) -> None:
+            record(stage)
+            display.adopted(stage, origin)
+
+        def record(stage: Stage) -> None:
+            tracker.log(stage, run.record(stage))
+
+        for stage in run.stages():
+            if run.done(stage):
+                record(stage)  # a run that was killed may have finished a stage without saying so
+        if not carry_out(run, execute, adopted):
+            console.print("nothing is owed: this run is complete")
+    return run
+
+
+def _sweep(points: list[list[str]], settings: list[Config], console: Console) -> int:
+    digest = hashlib.sha256(json.dumps(points).encode()).hexdigest()[:8]
+    finished: dict[Path, Run] = {}
+    failed: list[tuple[list[str], TptError]] = []
+    for number, (point, one) in enumerate(zip(points, settings, strict=True), 1):
+        console.rule(f"{number} of {len(points)}: {' '.join(point)}")
+        one.tracker.group = one.tracker.group or f"sweep-{digest}"
+        try:
+            run = carry_out_run(one, console)
+        except TptError as error:
+            console.print(f"[red]failed[/] {error}", markup=True, highlight=False)
+            failed.append((point, error))
+            continue
+        longest = finished.get(run.root)
+        if longest is None or run.config.rounds > longest.config.rounds:
+            finished[run.root] = run
+    if finished:
+        _print_report(list(finished.values()), Path(settings[0].run_root) / "sweeps" / digest, console)
+    for point, error in failed:
+        console.print(f"[red]failed[/] {' '.join(point)}: {error.message.splitlines()[0]}", highlight=False)
+    return 1 if failed else 0
+
+
+def show_config(overrides: Sequence[str], config_dir: Path | None, console: Console) -> int:
+    """Print the resolved config."""
+    settings = config.compose(overrides, config_dir)
+    console.print(OmegaConf.to_yaml(OmegaConf.create(config.to_dict(settings))), highlight=False, markup=False, end="")
+    return 0
+
+
+def status(path: Path, console: Console) -> int:
+    """Show one run's stages, or a line for each run under a root.
+
+    Raises:
+        RunError: there is no run at `path`, nor under it.
+    """
+    if (path / "run.json").exists():
+        plan.show_stages(Run.open(path), console)
+        return 0
+    folders = find(path)
+    if not folders:
+        raise RunError(f"no run folder at {path}, nor under it", "name a run folder, or the run_root= that runs were given")
+    plan.show_runs([Run.open(folder) for folder in folders], console)
+    return 0
+
+
+def report(paths: Sequence[Path], out: Path | None, console: Console) -> int:
+    """Write and print the tables and figures of some runs."""
+    runs = [Run.open(path) for path in paths]
+    if out is None:
+        out = runs[0].report_dir if len(runs) == 1 else runs[0].root.parent / "report"
+    _print_report(runs, out, console)
+    return 0
+
+
+def judge(path: Path, out: Path, gold_column: str, text_column: str, console: Console) -> int:
+    """Judge a JSONL file of solutions and print how many are what."""
+    from tpt.judge.file import judge_file
+
+    summary = judge_file(path, out, gold_column, text_column)
+    console.print(summary)
+    console.print(f"verdicts: {out}")
+    return 0
+
+
+def _print_report(runs: list[Run], out: Path, console: Console) -> None:
+    from tpt.report import report as write_report  # matplotlib is slow to import
+
+    written = write_report(runs, out)
+    for renderable in written.renderables:
+        console.print(renderable)

@@ -1,0 +1,96 @@
+"""What a run will do, what it has done and what it owes, as tables for a person."""
+
+from rich.console import Console
+from rich.table import Table
+
+from tpt import files
+from tpt.config import Config, SampleConfig
+from tpt.display import outcome
+from tpt.loop import Stage
+from tpt.run import Run
+
+
+def show(settings: Config, console: Console) -> None:
+    """Print the plan of a config: its stages, their sizes, what is done and what is owed. Writes nothing."""
+    run = Run.of(settings)
+    table = Table(title=f"{run.name}", title_justify="left", title_style="bold")
+    for column in ("stage", "state", "work"):
+        table.add_column(column)
+    for stage in run.stages():
+        table.add_row(str(stage), state(run, stage), size(settings, stage))
+    console.print(table)
+    console.print(f"run folder: {run.root}\nowed: {len(run.owed())} of {len(run.stages())} stages", highlight=False)
+
+
+def show_stages(run: Run, console: Console) -> None:
+    """Print a run's stages with their outcomes."""
+    table = Table(title=run.name, title_justify="left", title_style="bold")
+    for column in ("stage", "state", "seconds", "outcome"):
+        table.add_column(column, justify="right" if column == "seconds" else "left")
+    for stage in run.stages():
+        done = run.done(stage)
+        manifest = run.manifest(stage) if done else {}
+        seconds = f"{manifest['seconds']:.1f}" if done else ""
+        table.add_row(str(stage), state(run, stage), seconds, outcome(stage, manifest) if done else said(run, stage))
+    console.print(table)
+    console.print(f"owed: {len(run.owed())} of {len(run.stages())} stages", highlight=False)
+
+
+def show_runs(runs: list[Run], console: Console) -> None:
+    """Print a line for each run."""
+    table = Table()
+    for column in ("run", "rounds", "done", "next", "state"):
+        table.add_column(column)
+    for run in runs:
+        owed = run.owed()
+        done = f"{len(run.stages()) - len(owed)}/{len(run.stages())}"
+        following = str(owed[0]) if owed else "-"
+        table.add_row(run.name, str(run.config.rounds), done, following, state(run, owed[0]) if owed else "complete")
+    console.print(table)
+
+
+def state(run: Run, stage: Stage) -> str:
+    """One word for where a stage stands."""
+    if run.done(stage):
+        return "[green]done[/]"
+    if run.available(stage):
+        return "[cyan]to adopt[/]"  # another run of the same settings has it
+    if run.error_path(stage).exists():
+        return "[red]failed[/]"
+    return "[yellow]begun[/]" if run.folder(stage).exists() else "owed"
+
+
+def said(run: Run, stage: Stage) -> str:
+    """The last thing a stage that is not done said of itself: its error, or how far it is."""
+    if run.error_path(stage).exists():
+        return str(files.read_json(run.error_path(stage))["message"]).splitlines()[0].replace("[", r"\[")
+    if run.progress_path(stage).exists():
+        now = files.read_json(run.progress_path(stage))
+        rate = f", {now['rate']:,.0f} {now['rate_unit']}" if now["rate"] else ""
+        return f"{now['done']} of {now['total']} {now['unit']}{rate}"
+    return ""
+
+
+def size(settings: Config, stage: Stage) -> str:
+    """How much work a stage is, as far as the config says."""
+    match stage.name:
+        case "prepare":
+            return f"{settings.model.name} ({settings.model.source}), {settings.task.name}"
+        case "think":
+            return _samples(settings.think, settings.task.train_size)
+        case "prune":
+            drawn = settings.prune.examples or "all"
+            return f"{settings.prune.mode}, {settings.prune.reader} reader; draw {drawn} from {settings.prune.source}"
+        case "train":
+            kind = f"LoRA rank {settings.train.lora.rank}" if settings.train.lora.rank else "all weights"
+            batch = settings.train.batch_size * settings.train.accumulate * settings.train.devices
+            return f"{settings.train.epochs} epoch, batch {batch}, lr {settings.train.learning_rate:g}, {kind}"
+        case _:
+            return _samples(settings.evaluate, settings.task.test_size)
+
+
+def _samples(settings: SampleConfig, split_size: int | None) -> str:
+    sizes = [one for one in (settings.problems, split_size) if one]
+    n = settings.samples_per_problem
+    total = f"{min(sizes)} problems x {n} = {min(sizes) * n:,}" if sizes else f"all problems x {n}"
+    return f"{total} samples at T={settings.temperature:g}, up to {settings.max_tokens} tokens"

@@ -1,0 +1,130 @@
+"""The prepare stage: find the model, write the problems, and check before hours are spent that they fit together."""
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tpt import models, prompt, records
+from tpt.config import ModelConfig, SampleConfig
+from tpt.errors import ConfigError, DataError, DiskFull
+from tpt.loop import Stage
+from tpt.progress import Progress
+from tpt.records import Problem
+from tpt.run import Run
+from tpt.tasks.base import Split
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+GIB = 2**30
+
+
+def prepare(run: Run, stage: Stage, progress: Progress) -> dict[str, Any]:
+    """Write `train.parquet` and `test.parquet`, and check model, problems, context and disk.
+
+    Raises:
+        ModelError: a model cannot be found or loaded.
+        DataError: the problems cannot be read, or train and test share questions.
+        ConfigError: prompts and completions do not fit the model's context.
+        DiskFull: the run would not fit on the disk.
+    """
+    from transformers import AutoTokenizer
+
+    config = run.config
+    counts = {split: _write_problems(run, split) for split in ("train", "test")}  # type: ignore[arg-type]  # literals
+    shared = _shared_questions(run)
+    if shared:
+        raise DataError(
+            f"{len(shared)} questions are in the training and in the test split, e.g. {shared[0]!r}",
+            "remove them from one of the files: an evaluation on trained questions means nothing",
+        )
+    progress(1, 3, "checks", note="model")
+    model_dir = models.locate(config.model)
+    results: dict[str, Any] = {"model_dir": str(model_dir.resolve()), "model": models.describe(model_dir), **counts}
+    progress(2, 3, "checks", note="prompts")
+    tokenizer = AutoTokenizer.from_pretrained(model_dir)
+    results["prompt_tokens"] = check_context(run, "test", config.evaluate, config.model, model_dir, tokenizer)
+    if config.think.teacher:
+        teacher_dir = models.locate(config.think.teacher)
+        results["teacher_dir"] = str(teacher_dir.resolve())
+        teacher_tokenizer = AutoTokenizer.from_pretrained(teacher_dir)
+        check_context(run, "train", config.think, config.think.teacher, teacher_dir, teacher_tokenizer)
+    else:
+        check_context(run, "train", config.think, config.model, model_dir, tokenizer)
+    check_disk(run, model_dir)
+    progress(3, 3, "checks")
+    return results
+
+
+def check_context(
+    run: Run,
+    split: Split,
+    settings: SampleConfig,
+    model: ModelConfig,
+    model_dir: Path,
+    tokenizer: "PreTrainedTokenizerBase",
+) -> int:
+    """Check that every prompt of a split and its completion fit the model's context.
+
+    Returns:
+        tokens of the longest prompt.
+    Raises:
+        ConfigError: naming the problems that do not fit, and how many there are.
+    """
+    context = models.context_length(model_dir, model)
+    lengths = {
+        problem.id: len(prompt.render(problem, run.config.task, tokenizer))
+        for problem in records.read(run.problems_path(split), Problem)
+    }
+    too_long = [name for name, length in lengths.items() if length + settings.max_tokens > context]
+    if too_long:
+        longest = max(lengths.values())
+        section = "evaluate" if split == "test" else "think"
+        raise ConfigError(
+            f"{len(too_long)} of {len(lengths)} {split} prompts leave no room for {settings.max_tokens} new tokens in "
+            f"{model.name}'s context of {context}: {', '.join(too_long[:3])}{', ...' if len(too_long) > 3 else ''} "
+            f"(the longest prompt has {longest} tokens)",
+            f"lower {section}.max_tokens or task.few_shot, or take a model with a longer context",
+        )
+    return max(lengths.values())
+
+
+def check_disk(run: Run, model_dir: Path) -> None:
+    """Check that the checkpoints of all rounds fit on the disk.
+
+    Raises:
+        DiskFull: naming what is needed and what is free.
+    """
+    weights = sum(path.stat().st_size for path in model_dir.glob("*.safetensors"))
+    # Each round exports the weights once; while a round trains, its checkpoint holds weights and two Adam moments.
+    needed = run.config.rounds * weights + (3 * weights if run.config.rounds else 0)
+    free = shutil.disk_usage(run.root).free
+    if needed > free:
+        raise DiskFull(
+            f"{run.config.rounds} rounds of {run.config.model.name} need about {needed / GIB:.1f} GiB under {run.root}; "
+            f"{free / GIB:.1f} GiB are free",
+            "free some space, or set run_root= to a larger disk",
+        )
+
+
+def _write_problems(run: Run, split: Split) -> int:
+    rows = records.write(run.problems_path(split), Problem, _checked(run.config.task.load(split), split))
+    if not rows:
+        raise DataError(f"the task {run.config.task.name} has no {split} problems", "see task.* and the files it names")
+    return rows
+
+
+def _checked(problems: Iterable[Problem], split: Split) -> Iterable[Problem]:
+    seen: set[str] = set()
+    for problem in problems:
+        if problem.id in seen:
+            raise DataError(f"the {split} split has two problems with the id {problem.id}", "ids must be unique")
+        seen.add(problem.id)
+        yield problem
+
+
+def _shared_questions(run: Run) -> list[str]:
+    questions = {problem.question for problem in records.read(run.problems_path("test"), Problem, ["question"])}
+    train = records.read(run.problems_path("train"), Problem, ["question"])
+    return [problem.question for problem in train if problem.question in questions]

@@ -1,0 +1,175 @@
+"""Sampling a split of the problems, shard by shard: the think stage, and the first half of evaluate."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from tpt import files, prompt, records
+from tpt.config import ModelConfig, SampleConfig
+from tpt.loop import Stage
+from tpt.progress import Progress
+from tpt.records import Problem, Sample
+from tpt.run import Run
+from tpt.tasks.base import Split
+from tpt.think.base import Completion, Draw, Prompt
+from tpt.think.engines import make_sampler
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+TABLE = "samples"
+
+
+@dataclass(frozen=True)
+class Worker:
+    """One of `count` processes that share a stage's shards; number `index` takes every `count`-th."""
+
+    index: int = 0
+    count: int = 1
+
+
+@dataclass
+class Sampling:
+    """What to sample from and how.
+
+    Attributes:
+        split: whose problems.
+        settings: how many, at which temperature, ...
+        model: settings of the model that samples.
+        model_dir: its checkpoint.
+    """
+
+    split: Split
+    settings: SampleConfig
+    model: ModelConfig
+    model_dir: Path
+
+
+def sampling(run: Run, stage: Stage) -> Sampling:
+    """What a think or an evaluate stage samples from: the model that the round before (or this round) trained."""
+    if stage.name == "evaluate":
+        return Sampling("test", run.config.evaluate, run.config.model, run.model(stage.round))
+    teacher = run.config.think.teacher
+    if teacher:
+        folder = Path(run.manifest(Stage(0, "prepare"))["teacher_dir"])
+        return Sampling("train", run.config.think, teacher, folder)
+    return Sampling("train", run.config.think, run.config.model, run.model(stage.round - 1))
+
+
+def problem_shards(run: Run, what: Sampling) -> Iterator[list[Problem]]:
+    """The problems to sample, in shards of `sampler.shard_size`."""
+    problems = islice(records.read(run.problems_path(what.split), Problem), what.settings.problems)
+    while shard := list(islice(problems, run.config.sampler.shard_size)):
+        yield shard
+
+
+def think(run: Run, stage: Stage, progress: Progress) -> dict[str, Any]:
+    """Sample solutions to the training problems. What is already there is not sampled again."""
+    sample(run, stage, progress, Worker())
+    return summary(run.folder(stage))
+
+
+def sample(run: Run, stage: Stage, progress: Progress, worker: Worker) -> None:
+    """Write the sample shards that are missing or torn, of those that fall to this worker.
+
+    Raises:
+        EngineError, ModelError: the engine cannot load the model, or died; finished shards stay.
+        DiskFull: finished shards stay.
+    """
+    what = sampling(run, stage)
+    folder = run.folder(stage)
+    owed = {
+        number: problems
+        for number, problems in enumerate(problem_shards(run, what))
+        if number % worker.count == worker.index and not records.is_whole(records.shard_path(folder, TABLE, number))
+    }
+    if owed:
+        _sample_shards(run, stage, what, owed, progress, worker)
+
+
+def _sample_shards(
+    run: Run, stage: Stage, what: Sampling, owed: dict[int, list[Problem]], progress: Progress, worker: Worker
+) -> None:
+    from transformers import AutoTokenizer
+
+    from tpt.models import context_length
+
+    folder, settings = run.folder(stage), what.settings
+    tokenizer = AutoTokenizer.from_pretrained(what.model_dir)
+    draw = Draw(
+        n=settings.samples_per_problem,
+        temperature=settings.temperature,
+        top_p=settings.top_p,
+        max_tokens=settings.max_tokens,
+        end_ids=tuple(prompt.end_ids(tokenizer, what.model_dir)),
+    )
+    shard_of = {problem.id: number for number, problems in owed.items() for problem in problems}
+    waiting = {number: len(problems) for number, problems in owed.items()}
+    finished: dict[str, list[Sample]] = {}
+    context = context_length(what.model_dir, what.model)
+    # A resumed engine that seeds as a whole must not repeat the draws of the shards that are already there.
+    seed = run.seed(stage) + min(owed) * draw.n
+    tokens, done, started = 0, 0, time.monotonic()
+    with make_sampler(run.config.sampler, what.model, what.model_dir, context, seed) as sampler:
+        loaded = time.monotonic()
+        for one, completions in sampler.sample(_prompts(run, stage, owed, tokenizer, draw.n), draw):
+            finished[one.key] = _samples(one, completions)
+            number = shard_of[one.key]
+            waiting[number] -= 1
+            if not waiting[number]:
+                shard = [sample for problem in owed[number] for sample in finished.pop(problem.id)]
+                records.write(records.shard_path(folder, TABLE, number), Sample, shard)
+            tokens += sum(len(completion.ids) for completion in completions)
+            done += 1
+            progress(done, len(shard_of), "problems", tokens / (time.monotonic() - loaded), "tokens/s")
+        engine = {
+            **sampler.describe(),
+            "tokens": tokens,
+            "start_seconds": round(loaded - started, 2),
+            "sample_seconds": round(time.monotonic() - loaded, 2),
+        }
+    files.write_json(folder / f"engine-{worker.index}.json", engine)
+
+
+def _prompts(
+    run: Run, stage: Stage, owed: dict[int, list[Problem]], tokenizer: "PreTrainedTokenizerBase", n: int
+) -> Iterator[Prompt]:
+    base, size = run.seed(stage), run.config.sampler.shard_size
+    for number, problems in owed.items():
+        for position, problem in enumerate(problems):
+            ids = prompt.render(problem, run.config.task, tokenizer)
+            yield Prompt(problem.id, ids, base + (number * size + position) * n)
+
+
+def _samples(one: Prompt, completions: list[Completion]) -> list[Sample]:
+    return [
+        Sample(one.key, index, one.ids, completion.ids, completion.text, completion.finish_reason)
+        for index, completion in enumerate(completions)
+    ]
+
+
+def summary(folder: Path) -> dict[str, Any]:
+    """Counts over the sample shards of a stage, and what its engines said of themselves."""
+    samples, tokens, cut_off = 0, 0, 0
+    for path in records.shards(folder, TABLE):
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(columns=["completion_ids", "finish_reason"]):
+                samples += batch.num_rows
+                tokens += pc.sum(pc.list_value_length(batch.column("completion_ids"))).as_py() or 0
+                cut_off += pc.sum(pc.equal(batch.column("finish_reason"), "length")).as_py() or 0
+    engines = [files.read_json(path) for path in sorted(folder.glob("engine-*.json"))]
+    rates = [one["tokens"] / one["sample_seconds"] for one in engines if one["sample_seconds"]]
+    return {
+        "samples": samples,
+        "tokens": tokens,
+        "cut_off": cut_off,
+        "tokens_per_second": round(sum(rates), 1),
+        "engines": engines,
+    }
+
