@@ -1,0 +1,280 @@
+"""Grade-school word problems of one to four steps, generated from a seed: as many as are wanted, no data set needed."""
+
+import hashlib
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from tpt.errors import ConfigError, DataError
+from tpt.records import Problem
+from tpt.tasks.base import Split, Task, register
+
+NAMES = (
+    "Anna Ben Carla David Emma Felix Grace Hugo Iris Jack Kate Liam Mona Noah Olga Paul Rosa Sam Tina Victor".split()
+)
+THINGS = (
+    "apples books coins pens marbles stickers cookies cards shells stamps balloons eggs pencils toys candies "
+    "flowers oranges beads stones tickets"
+).split()
+TEST_SHARE = 4  # one question in so many belongs to the test split
+ATTEMPTS = 200  # draws in a row without a new question before the settings are said to allow no more
+
+# Not made by the generator (its names and things are others), so they are in neither split.
+SHOTS = [
+    ("Zoe has 7 kites. Zoe buys 5 more. How many kites does Zoe have now?", "Zoe has 7 + 5 = 12 kites.\n#### 12"),
+    (
+        "Yuri has 4 boxes with 6 lamps in each box. Then Yuri loses 9 lamps. How many lamps does Yuri have now?",
+        "Yuri has 4 * 6 = 24 lamps.\nThen Yuri has 24 - 9 = 15 lamps.\n#### 15",
+    ),
+    (
+        "Wim has 15 hats. Wim gives 3 hats to a friend. Wim puts the hats into 4 equal groups. "
+        "How many hats are in each group?",
+        "Wim has 15 - 3 = 12 hats.\nEach group has 12 / 4 = 3 hats.\n#### 3",
+    ),
+    (
+        "Xena has 8 drums. Yuri has 5 more drums than Xena. How many drums does Yuri have now?",
+        "Yuri has 8 + 5 = 13 drums.\n#### 13",
+    ),
+    (
+        "Zoe has 9 cups. Zoe finds 2 more cups. Zoe sells the cups for 3 dollars each. How many dollars does Zoe get?",
+        "Zoe has 9 + 2 = 11 cups.\nZoe gets 11 * 3 = 33 dollars.\n#### 33",
+    ),
+    (
+        "Wim has 20 ropes. Wim loses 6 ropes. How many ropes does Wim have now?",
+        "Wim has 20 - 6 = 14 ropes.\n#### 14",
+    ),
+    (
+        "Xena has 3 bags with 5 nuts in each bag. How many nuts does Xena have now?",
+        "Xena has 3 * 5 = 15 nuts.\n#### 15",
+    ),
+    (
+        "Yuri has 6 maps. Zoe has 2 times as many maps as Yuri. Zoe buys 4 more maps. How many maps does Zoe have now?",
+        "Zoe has 6 * 2 = 12 maps.\nThen Zoe has 12 + 4 = 16 maps.\n#### 16",
+    ),
+]
+
+
+@dataclass
+class Story:
+    """A problem as it grows: who has how many of what, the sentences told and the steps worked so far."""
+
+    rng: random.Random
+    largest: int
+    who: str
+    thing: str
+    count: int = 0
+    told: list[str] = field(default_factory=list)
+    worked: list[str] = field(default_factory=list)
+
+    def number(self, low: int, high: int) -> int:
+        """A number between `low` and `high`, both included."""
+        return self.rng.randint(low, max(low, high))
+
+    def other(self) -> str:
+        """Somebody else."""
+        return self.rng.choice([name for name in NAMES if name != self.who])
+
+    def step(self, left: int, sign: str, right: int) -> None:
+        """Work out one step: the count becomes `left sign right`."""
+        self.count = {"+": left + right, "-": left - right, "*": left * right}[sign]
+        word = "Then " if self.worked else ""
+        self.worked.append(f"{word}{self.who} has {left} {sign} {right} = {self.count} {self.thing}.")
+
+
+# How a story begins; each is one step.
+
+
+def _has_and_buys(story: Story) -> None:
+    a, b = story.number(2, story.largest), story.number(2, story.largest)
+    verb = story.rng.choice(("buys", "finds", "gets"))
+    story.told.append(f"{story.who} has {a} {story.thing}. {story.who} {verb} {b} more.")
+    story.step(a, "+", b)
+
+
+def _has_and_gives(story: Story) -> None:
+    a = story.number(4, story.largest)
+    b = story.number(2, a - 1)
+    story.told.append(f"{story.who} has {a} {story.thing}. {_gives(story, b)}")
+    story.step(a, "-", b)
+
+
+def _has_boxes(story: Story) -> None:
+    a, b = story.number(2, story.largest // 3), story.number(2, story.largest // 2)
+    holder = story.rng.choice(("box", "bag", "basket", "jar"))
+    plural = "boxes" if holder == "box" else f"{holder}s"
+    story.told.append(f"{story.who} has {a} {plural} with {b} {story.thing} in each {holder}.")
+    story.step(a, "*", b)
+
+
+def _has_more_than(story: Story) -> None:
+    a, b = story.number(2, story.largest), story.number(2, story.largest)
+    first, story.who = story.who, story.other()
+    story.told.append(f"{first} has {a} {story.thing}. {story.who} has {b} more {story.thing} than {first}.")
+    story.step(a, "+", b)
+
+
+def _has_times_as_many(story: Story) -> None:
+    a, times = story.number(2, story.largest // 2), story.number(2, 4)
+    first, story.who = story.who, story.other()
+    story.told.append(f"{first} has {a} {story.thing}. {story.who} has {times} times as many {story.thing} as {first}.")
+    story.step(a, "*", times)
+
+
+# What happens next; each is one step.
+
+
+def _gives(story: Story, b: int) -> str:
+    verb = story.rng.choice(("gives {b} {things} to a friend", "loses {b} {things}", "sells {b} {things}"))
+    return f"{story.who} {verb.format(b=b, things=story.thing)}."
+
+
+def _then_gains(story: Story) -> None:
+    b = story.number(2, story.largest)
+    verb = story.rng.choice(("buys", "finds", "gets"))
+    story.told.append(f"Then {story.who} {verb} {b} more {story.thing}.")
+    story.step(story.count, "+", b)
+
+
+def _then_gives(story: Story) -> None:
+    b = story.number(2, min(story.count - 1, story.largest))
+    story.told.append(f"Then {_gives(story, b)}")
+    story.step(story.count, "-", b)
+
+
+# How a story ends with a question; each is one step.
+
+
+def _together(story: Story) -> str:
+    b, friend = story.number(2, story.largest), story.other()
+    total = story.count + b
+    story.told.append(f"{friend} has {b} {story.thing}.")
+    story.worked.append(f"Together they have {story.count} + {b} = {total} {story.thing}.")
+    story.count = total
+    return f"How many {story.thing} do {story.who} and {friend} have together?"
+
+
+def _sold(story: Story) -> str:
+    price = story.number(2, 5)
+    total = story.count * price
+    story.told.append(f"{story.who} sells the {story.thing} for {price} dollars each.")
+    story.worked.append(f"{story.who} gets {story.count} * {price} = {total} dollars.")
+    story.count = total
+    return f"How many dollars does {story.who} get?"
+
+
+def _grouped(story: Story) -> str:
+    divisors = [d for d in range(2, 11) if story.count % d == 0 and d < story.count]
+    if not divisors:
+        return _together(story)
+    groups = story.rng.choice(divisors)
+    each = story.count // groups
+    story.told.append(f"{story.who} puts the {story.thing} into {groups} equal groups.")
+    story.worked.append(f"Each group has {story.count} / {groups} = {each} {story.thing}.")
+    story.count = each
+    return f"How many {story.thing} are in each group?"
+
+
+OPENINGS: tuple[Callable[[Story], None], ...] = (
+    _has_and_buys,
+    _has_and_gives,
+    _has_boxes,
+    _has_more_than,
+    _has_times_as_many,
+)
+EVENTS: tuple[Callable[[Story], None], ...] = (_then_gains, _then_gives)
+ENDINGS: tuple[Callable[[Story], str], ...] = (_together, _sold, _grouped)
+
+
+def tell(rng: random.Random, steps: int, largest: int) -> tuple[str, str, int]:
+    """One problem.
+
+    Args:
+        steps: how many calculations it takes.
+        largest: the largest number that its sentences name.
+
+    Returns:
+        question, worked solution ending `#### N`, answer.
+    """
+    story = Story(rng, largest, rng.choice(NAMES), rng.choice(THINGS))
+    rng.choice(OPENINGS)(story)
+    ends_on_a_step = steps > 1 and rng.random() < 0.5
+    for _ in range(steps - 1 - ends_on_a_step):
+        rng.choice(EVENTS if story.count > 3 else EVENTS[:1])(story)
+    if ends_on_a_step:
+        question = rng.choice(ENDINGS)(story)
+    else:
+        question = f"How many {story.thing} does {story.who} have now?"
+    solution = "\n".join([*story.worked, f"#### {story.count}"])
+    return " ".join([*story.told, question]), solution, story.count
+
+
+@register("word_problems")
+@dataclass
+class WordProblems(Task):
+    """Generated word problems.
+
+    Attributes:
+        min_steps, max_steps: calculations a problem takes, 1 to 4.
+        largest: the largest number in a question.
+    """
+
+    train_size: int | None = 300
+    test_size: int | None = 200
+    few_shot: int = 4
+    min_steps: int = 1
+    max_steps: int = 2
+    largest: int = 20
+
+    def load(self, split: Split) -> Iterator[Problem]:
+        """Problems that are in this split by a hash of their question, which no seed can change.
+
+        Raises:
+            DataError: the settings do not allow so many different questions.
+        """
+        rng = random.Random(f"{self.seed} {split}")
+        size = (self.train_size if split == "train" else self.test_size) or 0
+        seen: set[str] = set()
+        missed = 0
+        while len(seen) < size:
+            question, solution, answer = tell(rng, rng.randint(self.min_steps, self.max_steps), self.largest)
+            if question in seen or split_of(question) != split:
+                missed += 1
+                if missed > ATTEMPTS:
+                    raise DataError(
+                        f"only {len(seen)} of {size} different {split} problems can be made with these settings",
+                        "raise task.largest or task.max_steps, or ask for fewer",
+                    )
+                continue
+            missed = 0
+            yield Problem(f"word_problems/{split}/{len(seen)}", question, str(answer), solution)
+            seen.add(question)
+
+    def instruct(self, question: str) -> str:
+        """The question and, without worked examples, how to answer it."""
+        if self.few_shot:
+            return question
+        return f"{question}\nSolve it step by step, one short line a step. End with a last line `#### ` and the number."
+
+    def shots(self) -> list[tuple[str, str]]:
+        """Worked examples by hand, outside both splits."""
+        return SHOTS[: self.few_shot]
+
+    def validate(self) -> None:
+        """See `Task.validate`."""
+        super().validate()
+        if not 1 <= self.min_steps <= self.max_steps <= 4:
+            raise ConfigError(
+                f"task.min_steps={self.min_steps} task.max_steps={self.max_steps} is out of range",
+                "1 <= min_steps <= max_steps <= 4",
+            )
+        if self.largest < 8:
+            raise ConfigError(f"task.largest={self.largest} is out of range; it must be at least 8")
+        if self.few_shot > len(SHOTS):
+            raise ConfigError(f"task.few_shot={self.few_shot}: word_problems has {len(SHOTS)} worked examples")
+        if self.train_size is None or self.test_size is None:
+            raise ConfigError("word_problems is endless", "give task.train_size and task.test_size")
+
+
+def split_of(question: str) -> Split:
+    """The split that a question belongs to, whatever the seed: by a hash of its text."""
+    return "test" if hashlib.sha256(question.encode()).digest()[0] % TEST_SHARE == 0 else "train"
