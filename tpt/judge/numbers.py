@@ -1,0 +1,94 @@
+"""Reading numbers exactly. No floats: 0.1 is one tenth, and a thousand digits are a thousand digits."""
+
+import re
+from fractions import Fraction
+
+LONGEST = 400  # characters of a number, and the largest power of ten, that are read at all
+
+CURRENCY = "$€£¥₹"
+_SPACES = " \u00a0\u202f"
+_DIGITS = rf"(?:\d{{1,3}}(?:,\d{{3}})+(?!\d)|\d{{1,3}}(?:[{_SPACES}]\d{{3}})+(?![\d,/])|\d+)"
+_SIGN = rf"(?P<sign>[-+]?)\s?[{CURRENCY}]?\s?(?P<sign_after>-?)"
+
+# A number as it may stand alone or at the head of a phrase.
+NUMBER = re.compile(
+    rf"{_SIGN}(?:"
+    r"(?P<whole>\d+)\s+(?P<top>\d+)\s?/\s?(?P<bottom>\d+)"  # 1 1/2
+    r"|(?P<numerator>\d+)\s?/\s?(?P<denominator>\d+)(?![\d.])"  # 3/4
+    r"|(?P<comma_decimal>0,\d+|\d+,\d{1,2})(?![\d,.])"  # 3,5 as in much of Europe
+    rf"|(?P<decimal>{_DIGITS}(?:\.\d+)?|\.\d+)\.?(?:(?:[eE]|\s?(?:x|×|\*)\s?10\s?\^\s?\{{?)(?P<exponent>[-+]?\d{{1,4}})\}}?)?"
+    r")"
+)
+
+# A number inside running text: a minus after a word, a bracket or a digit is a dash, and a space ends the number.
+IN_TEXT = re.compile(
+    rf"(?:(?<![\w)\]])-\s?)?(?:[{CURRENCY}]\s?)?(?<![A-Za-z\d.])"
+    r"(?:(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+|,\d{1,2}(?![\d,]))?(?:/\d+(?![\d.]))?|\.\d+)"
+)
+
+# full-width digits and signs, and the many characters that look like a minus
+_PLAIN = {0xFF10 + digit: str(digit) for digit in range(10)} | dict.fromkeys(map(ord, "\u2212\u2013\u2012\ufe63\uff0d"), "-")
+_PLAIN |= {0xFF0C: ",", 0xFF0E: ".", 0xFF05: "%", 0xFF04: "$"}
+
+_LATEX_FRACTION = re.compile(r"\\[dt]?frac\s*(?:\{\s*(-?\d+)\s*\}\s*\{\s*(\d+)\s*\}|(\d)(\d))")
+_LATEX_WORDS = re.compile(r"\\(?:text|mathrm|mathbf|mbox|textbf|operatorname)\s*\{([^{}]*)\}")
+_DROPPED = re.compile(r"\\(?:left|right|displaystyle|quad|qquad)(?![a-zA-Z])|\\[()\[\],;:! ]|\*\*|__|`")
+_DEGREES = re.compile(r"\^\s*\{?\s*\\circ\s*\}?|°")
+_TIMES_TEN = re.compile(r"\\(?:times|cdot)\s*10")
+
+
+def clean(text: str) -> str:
+    """The text with the dress of numbers taken off: Markdown bold, LaTeX wrappers, full-width digits, odd minus signs."""
+    text = text.translate(_PLAIN).replace("{,}", ",").replace(r"\$", "$").replace(r"\%", "%")
+    text = _LATEX_WORDS.sub(r" \1 ", text)
+    text = _LATEX_FRACTION.sub(lambda m: f" {m[1] or m[3]}/{m[2] or m[4]} ", text)
+    text = _TIMES_TEN.sub("x 10", text)
+    text = _DEGREES.sub(" ", text)
+    text = _DROPPED.sub("", text)
+    return text.strip()
+
+
+def value(match: "re.Match[str]") -> Fraction | None:
+    """The number that `NUMBER` matched; None for a zero denominator or more digits than are read."""
+    if len(match[0]) > LONGEST:
+        return None
+    negative = "-" in (match["sign"], match["sign_after"])
+    try:
+        if match["whole"]:
+            number = int(match["whole"]) + Fraction(int(match["top"]), int(match["bottom"]))
+        elif match["numerator"]:
+            number = Fraction(int(match["numerator"]), int(match["denominator"]))
+        elif match["comma_decimal"]:
+            number = Fraction(match["comma_decimal"].replace(",", "."))
+        else:
+            exponent = int(match["exponent"] or 0)
+            if abs(exponent) > LONGEST:
+                return None
+            digits = re.sub(rf"[,{_SPACES}]", "", match["decimal"])
+            number = Fraction(digits) * Fraction(10) ** exponent
+    except ZeroDivisionError:
+        return None
+    return -number if negative else number
+
+
+def parse(text: str) -> Fraction | None:
+    """The number that a text is, wholly: `1,234`, `$5.00`, `-3/4`, `1 1/2`, `2.5e3`, `\\frac{1}{2}`, `50%` (fifty)."""
+    if len(text) > LONGEST:
+        return None
+    text = clean(text).strip("$ ").rstrip(".")
+    text = text.removesuffix("%").rstrip()
+    match = NUMBER.fullmatch(text.rstrip(CURRENCY).rstrip())
+    return value(match) if match else None
+
+
+def parse_in_text(token: str) -> Fraction | None:
+    """The number in a token that `IN_TEXT` found."""
+    if len(token) > LONGEST:
+        return None
+    if re.search(r",\d{1,2}$", token):
+        token = token.replace(",", ".")
+    digits = re.sub(rf"[,\s{CURRENCY}]", "", token)
+    try:
+        return Fraction(digits)
+    except (ValueError, ZeroDivisionError):
+        return None

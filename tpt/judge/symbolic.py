@@ -1,0 +1,180 @@
+"""Comparing expressions with math-verify, in processes that can be killed.
+
+Sympy can be made to compute for ever by a short text, and its own time-outs need SIGALRM. So no text that a model
+wrote is parsed in this process: workers do, each pair has a deadline, and a worker that misses it is killed.
+"""
+
+import contextlib
+import multiprocessing
+import resource
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from typing import Any
+
+DEADLINE = 5.0  # seconds for one pair
+START_DEADLINE = 120.0  # seconds for a worker's imports
+MEMORY = 4 * 2**30  # bytes of address space of a worker
+LONGEST = 4_000  # characters from the end of a text that are looked at
+
+
+class Outcome(StrEnum):
+    """What a worker found of a pair."""
+
+    EQUAL = "equal"
+    DIFFERENT = "different"
+    GOLD_UNREADABLE = "gold_unreadable"
+    NO_ANSWER = "no_answer"
+    ERROR = "error"
+
+
+Pair = tuple[str, str]  # gold, prediction
+
+
+@dataclass
+class _Worker:
+    process: SpawnProcess
+    pipe: Connection
+    ready: bool = False
+    job: int | None = None  # index of the pair at work
+    deadline: float = 0.0
+
+
+class Symbolic:
+    """A pool of math-verify workers, started when first needed.
+
+    Args:
+        workers: processes.
+        deadline: seconds that one pair may take.
+    """
+
+    def __init__(self, workers: int = 2, deadline: float = DEADLINE) -> None:
+        self.size = workers
+        self.deadline = deadline
+        self._workers: list[_Worker] = []
+
+    def __enter__(self) -> "Symbolic":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self._workers:
+            _kill(worker)
+        self._workers.clear()
+
+    def compare(self, pairs: Sequence[Pair]) -> list[Outcome]:
+        """Compare each prediction with its gold answer, in order; a pair that misses its deadline is an ERROR."""
+        outcomes = [Outcome.ERROR] * len(pairs)
+        owed = iter(range(len(pairs)))
+        left = len(pairs)
+        while left:
+            while len(self._workers) < min(self.size, left):
+                self._workers.append(_start())
+            self._hand_out(pairs, owed)
+            left -= self._collect(outcomes)
+        return outcomes
+
+    def _hand_out(self, pairs: Sequence[Pair], owed: Iterator[int]) -> None:
+        for worker in self._workers:
+            if worker.ready and worker.job is None:
+                worker.job = next(owed, None)
+                if worker.job is not None:
+                    worker.deadline = time.monotonic() + self.deadline
+                    with contextlib.suppress(OSError):  # it died: `_collect` sees that and gives the pair up
+                        worker.pipe.send(pairs[worker.job])
+
+    def _collect(self, outcomes: list[Outcome]) -> int:
+        """Take in what the workers say; returns how many pairs are settled by it."""
+        settled = 0
+        busy = [worker for worker in self._workers if worker.job is not None or not worker.ready]
+        soonest = min(worker.deadline for worker in busy)
+        spoke = wait([worker.pipe for worker in busy], timeout=max(0.0, soonest - time.monotonic()))
+        for worker in busy:
+            if worker.pipe in spoke:
+                said = _receive(worker.pipe)
+                if said is not None and not worker.ready:
+                    worker.ready = True
+                    continue
+                if said is not None and worker.job is not None:
+                    outcomes[worker.job] = Outcome(said)
+                    worker.job = None
+                    settled += 1
+                    continue
+            elif time.monotonic() < worker.deadline:
+                continue
+            if not worker.ready:
+                raise RuntimeError("a judge's worker process did not start; is math-verify installed?")
+            settled += worker.job is not None  # dead or too late: the pair stays an ERROR
+            _kill(worker)
+            self._workers.remove(worker)
+        return settled
+
+
+def _start() -> _Worker:
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(theirs,), daemon=True)
+    process.start()
+    theirs.close()
+    return _Worker(process, ours, deadline=time.monotonic() + START_DEADLINE)
+
+
+def _receive(pipe: Connection) -> Any:
+    """What a worker said, or None if it died."""
+    try:
+        return pipe.recv()
+    except (EOFError, OSError):
+        return None
+
+
+def _kill(worker: _Worker) -> None:
+    worker.process.kill()
+    worker.process.join()
+    worker.pipe.close()
+
+
+def _serve(pipe: Connection) -> None:
+    """A worker's life: read a pair, answer, until the other end is gone."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    import math_verify  # imports sympy
+
+    pipe.send("ready")
+    while True:
+        try:
+            gold, prediction = pipe.recv()
+        except (EOFError, OSError):
+            return
+        try:
+            pipe.send(str(_compare(math_verify, gold[-LONGEST:], prediction[-LONGEST:])))
+        except Exception:  # whatever sympy raises on hostile text, memory errors among it, is a judge error
+            pipe.send(str(Outcome.ERROR))
+
+
+def _compare(math_verify: Any, gold: str, prediction: str) -> Outcome:
+    # No time-outs inside: they need SIGALRM, and the process is killed from outside.
+    gold_parsed = math_verify.parse(_as_latex(gold), parsing_timeout=None)
+    if not gold_parsed:
+        return Outcome.GOLD_UNREADABLE
+    parsed = math_verify.parse(_as_latex(prediction), parsing_timeout=None) or math_verify.parse(
+        prediction, parsing_timeout=None
+    )
+    if not parsed:
+        return Outcome.NO_ANSWER
+    equal = math_verify.verify(gold_parsed, parsed, timeout_seconds=None) and not _differ(gold_parsed[0], parsed[0])
+    return Outcome.EQUAL if equal else Outcome.DIFFERENT
+
+
+def _as_latex(text: str) -> str:
+    """Mark LaTeX that stands without dollar signs, as data sets have it."""
+    return f"${text}$" if "\\" in text and "$" not in text and "\\boxed" not in text and "\\(" not in text else text
+
+
+def _differ(gold: Any, found: Any) -> bool:
+    """Whether two constants differ by their ratio: math-verify compares differences, and all tiny numbers are near."""
+    import sympy
+
+    if not all(isinstance(one, sympy.Expr) and one.is_number for one in (gold, found)) or found == 0 or gold == 0:
+        return False
+    return abs(sympy.N(gold / found, 20) - 1) > 1e-3

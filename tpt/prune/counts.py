@@ -1,0 +1,123 @@
+"""What pruning found and kept, and what to say where that is little or nothing."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from tpt.config import PruneConfig
+from tpt.errors import EmptyPrune
+from tpt.prune.modes import UNJUDGED, finished
+from tpt.prune.sources import Inputs, judged
+from tpt.records import Status
+
+
+@dataclass
+class PruneCounts:
+    """Counts for the manifest. The first group is over the round's samples, whatever the source of the examples is.
+
+    Attributes:
+        available: samples.
+        correct: of them, right under the strict reader.
+        lenient: right under the lenient reader.
+        partial: with partial credit only.
+        unjudged: without a verdict: the gold answer could not be read, or the judge failed.
+        cut_off: that hit `max_tokens`.
+        unusable: cut off or empty, and so not trained on.
+
+        candidates: solutions of all sources that the mode keeps.
+        duplicates: of them, repetitions.
+        problems: problems with at least one distinct candidate (counted for each source).
+        kept_by_source: examples drawn from `self`, `human`, `run`.
+        kept: examples of this round.
+        earlier: examples of earlier rounds in the set (`prune.accumulate`).
+        examples: `kept` and `earlier` together: what is trained on.
+        warnings: what the user should know.
+    """
+
+    available: int = 0
+    correct: int = 0
+    lenient: int = 0
+    partial: int = 0
+    unjudged: int = 0
+    cut_off: int = 0
+    unusable: int = 0
+    candidates: int = 0
+    duplicates: int = 0
+    problems: int = 0
+    kept_by_source: Counter[str] = field(default_factory=Counter)
+    kept: int = 0
+    earlier: int = 0
+    examples: int = 0
+    warnings: list[str] = field(default_factory=list)
+
+
+def count_samples(inputs: Inputs, config: PruneConfig) -> PruneCounts:
+    """Count the round's samples by verdict; the examples are still to be drawn."""
+    counts = PruneCounts()
+    for sample, verdict in judged(inputs):
+        counts.available += 1
+        counts.correct += verdict.strict is Status.CORRECT
+        counts.lenient += verdict.lenient is Status.CORRECT
+        counts.partial += verdict.status is Status.PARTIAL
+        counts.unjudged += verdict.status in UNJUDGED
+        counts.cut_off += sample.finish_reason != "stop"
+        counts.unusable += not finished(sample, config.keep_cut_off)
+    return counts
+
+
+def nothing_kept(counts: PruneCounts, config: PruneConfig) -> EmptyPrune:
+    """The error for a round without a single example, with what to change."""
+    if config.source in ("human", "run"):
+        return EmptyPrune(f"prune.source={config.source} gave no example", _other_source(config))
+    message = (
+        f"{config.mode} pruning kept none of {counts.available:,} samples ("
+        f"{counts.correct:,} right by the strict reader, {counts.lenient:,} by the lenient one, {counts.partial:,} with partial credit, {counts.cut_off:,} cut off, "
+        f"{counts.unjudged:,} without a verdict); the samples are kept"
+    )
+    return EmptyPrune(message, "; or ".join(_remedies(counts, config)))
+
+
+def warn(counts: PruneCounts, config: PruneConfig, short: dict[str, tuple[int, int]]) -> list[str]:
+    """Warnings on a set that is small.
+
+    Args:
+        short: of the sources that had less than was asked for: (kept, asked for).
+    """
+    said = [
+        f"{source} had {kept:,} of the {wanted:,} examples asked for"
+        for source, (kept, wanted) in short.items()
+        if kept < wanted
+    ]
+    if counts.unjudged:
+        said.append(f"{counts.unjudged:,} samples could not be judged; the verdict shards say why")
+    if not counts.kept:
+        said.append(f"no new example in this round: only the {counts.earlier:,} of earlier rounds are trained on")
+    if counts.examples < config.warn_below:
+        remedy = _remedies(counts, config)[0] if config.source in ("self", "mix") else _other_source(config)
+        said.append(f"only {counts.examples:,} examples to train on (prune.warn_below={config.warn_below}): {remedy}")
+    return said
+
+
+def _remedies(counts: PruneCounts, config: PruneConfig) -> list[str]:
+    """What would keep more samples, the likeliest first."""
+    found = []
+    if counts.available and counts.unjudged > counts.available / 2:
+        found.append("look at the reasons in the verdict shards: most samples could not be judged")
+    if counts.available and counts.cut_off > counts.available / 2 and not config.keep_cut_off:
+        found.append("raise think.max_tokens: most samples were cut off")
+    if config.mode == "ground_truth" and config.reader == "strict" and counts.lenient > counts.correct:
+        found.append(
+            f"{counts.lenient - counts.correct:,} samples are right but for their format: "
+            "take prune.reader=lenient or prune=soft_positive, or raise task.few_shot"
+        )
+    elif config.mode == "ground_truth" and counts.partial:
+        found.append(f"take prune=soft_positive: {counts.partial:,} samples have partial credit")
+    found.append("raise think.samples_per_problem or task.few_shot, or take easier problems")
+    return found
+
+
+def _other_source(config: PruneConfig) -> str:
+    if config.source == "human":
+        return "the data set has few worked solutions or none: take prune.source=self"
+    return (
+        f"few or no questions of {config.from_run} are in this run's training split: give both the same task settings"
+    )

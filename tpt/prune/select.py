@@ -1,0 +1,139 @@
+"""The seeded draw: which of the solutions that a mode keeps become training examples.
+
+Every solution has a rank that depends on the seed, its problem and its text alone. The draw takes the lowest ranks, so
+it does not depend on the order of the shards, and a draw of 1,000 is part of the draw of 2,000 with the same seed.
+It reads the solutions twice, first to find the highest rank that is drawn, then to hand out what lies at or below it:
+its memory grows with what is drawn and not with what there is.
+"""
+
+import heapq
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from itertools import groupby
+from operator import attrgetter
+
+from tpt.records import Example
+
+Rank = tuple[int, int]  # of the problem among the problems, of the solution among its problem's
+
+NOTHING: Rank = (-1, -1)  # below every rank
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A solution that may be drawn. `example` makes the training example, with its tokens, once it is."""
+
+    problem_id: str
+    text: str
+    example: Callable[[], Example]
+
+
+# Gives the same candidates each time it is called, those of one problem together.
+Source = Callable[[], Iterable[Candidate]]
+
+
+@dataclass
+class Taken:
+    """What is already among the round's examples: nothing of it is drawn again.
+
+    Attributes:
+        texts: a hash of each example's problem and text.
+        per_problem: how many of this round's examples each problem has.
+    """
+
+    texts: set[int] = field(default_factory=set)
+    per_problem: Counter[str] = field(default_factory=Counter)
+
+    def add(self, example: Example, new: bool) -> None:
+        """Count an example in; one of an earlier round (not `new`) uses up no place of its problem's."""
+        self.texts.add(hashed(example.problem_id, example.text))
+        if new:
+            self.per_problem[example.problem_id] += 1
+
+
+@dataclass
+class Drawing:
+    """What there was to draw from, and up to which rank to draw.
+
+    Attributes:
+        candidates: solutions that the mode keeps.
+        duplicates: of them, those with the same text as another of their problem, or as an example already taken.
+        problems: problems with at least one solution left.
+        available: distinct solutions, at most `per_problem` a problem.
+        highest: the highest rank to draw; None: draw all.
+    """
+
+    candidates: int = 0
+    duplicates: int = 0
+    problems: int = 0
+    available: int = 0
+    highest: Rank | None = None
+
+
+def survey(source: Source, count: int | None, per_problem: int, seed: int, taken: Taken) -> Drawing:
+    """Read a source through and find up to which rank `count` examples (None: all) are drawn.
+
+    Args:
+        per_problem: most solutions a problem; 0: no bound.
+        taken: what other sources or rounds have already given.
+    """
+    found = Drawing()
+
+    def ranks() -> Iterator[Rank]:
+        for solutions in _by_problem(source):
+            ranked = _distinct(solutions, seed, taken)
+            found.candidates += len(solutions)
+            found.duplicates += len(solutions) - len(ranked)
+            kept = _lowest(ranked, per_problem, taken)
+            found.problems += bool(kept)
+            found.available += len(kept)
+            yield from (rank for rank, _ in kept)
+
+    if count is None:
+        for _ in ranks():
+            pass
+    else:
+        lowest = heapq.nsmallest(count, ranks())
+        found.highest = lowest[-1] if lowest else NOTHING
+    return found
+
+
+def draw(source: Source, highest: Rank | None, per_problem: int, seed: int, taken: Taken) -> Iterator[Example]:
+    """The examples up to a rank that `survey` found, in the source's order.
+
+    What is drawn may be added to `taken` at once: a problem's solutions lie together and are chosen together.
+    """
+    for solutions in _by_problem(source):
+        for rank, candidate in _lowest(_distinct(solutions, seed, taken), per_problem, taken):
+            if highest is None or rank <= highest:
+                yield candidate.example()
+
+
+def hashed(*parts: object) -> int:
+    """A 64-bit hash of some words, the same on every machine and in every process."""
+    return int.from_bytes(blake2b("\x1f".join(map(str, parts)).encode(), digest_size=8).digest())
+
+
+def _by_problem(source: Source) -> Iterator[list[Candidate]]:
+    for _, solutions in groupby(source(), key=attrgetter("problem_id")):
+        yield list(solutions)
+
+
+def _distinct(solutions: list[Candidate], seed: int, taken: Taken) -> list[tuple[Rank, Candidate]]:
+    first = {one.text: one for one in reversed(solutions)}
+    problem_id = solutions[0].problem_id
+    place = hashed(seed, problem_id)
+    return [
+        ((place, hashed(seed, problem_id, text)), one)
+        for text, one in first.items()
+        if hashed(problem_id, text) not in taken.texts
+    ]
+
+
+def _lowest(ranked: list[tuple[Rank, Candidate]], per_problem: int, taken: Taken) -> list[tuple[Rank, Candidate]]:
+    if not ranked or not per_problem:
+        return ranked
+    room = per_problem - taken.per_problem[ranked[0][1].problem_id]
+    return heapq.nsmallest(max(room, 0), ranked, key=lambda one: one[0])

@@ -1,0 +1,127 @@
+"""Where training examples may come from: the run's own samples, the data set's solutions, another run's examples."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from pathlib import Path
+
+from tpt import records
+from tpt.config import PruneConfig
+from tpt.errors import RunError
+from tpt.prune.modes import MODES, finished
+from tpt.prune.select import Candidate
+from tpt.records import Example, Problem, Sample, Verdict
+
+# (problem, text of a solution) -> prompt ids, completion ids with the end token last
+Encode = Callable[[Problem, str], tuple[list[int], list[int]]]
+
+LIGHT = ("problem_id", "index", "text", "finish_reason")  # all of a sample but its tokens
+REMOVE = "remove the verdict shards and give the same command again: the samples are judged anew"
+
+
+@dataclass
+class Inputs:
+    """The files that pruning reads.
+
+    Attributes:
+        samples: sample shards of the round.
+        verdicts: their verdict shards, in the same order.
+        problems: the problems of the training split.
+        encode: makes tokens of a solution that the model in training did not sample.
+        foreign: whether the samples are a teacher's: their tokens are not the student's, so the texts are encoded anew.
+        earlier: the examples of the round before, where rounds accumulate.
+        other_examples: the examples of another run.
+        other_problems: the training problems of that run.
+    """
+
+    samples: Sequence[Path]
+    verdicts: Sequence[Path]
+    problems: Path
+    encode: Encode
+    foreign: bool = False
+    earlier: Path | None = None
+    other_examples: Sequence[Path] = field(default_factory=tuple)
+    other_problems: Path | None = None
+
+
+def judged(inputs: Inputs, columns: Sequence[str] = LIGHT) -> Iterator[tuple[Sample, Verdict]]:
+    """Each sample with its verdict.
+
+    Raises:
+        RunError: the verdicts are of other samples.
+    """
+    if len(inputs.samples) != len(inputs.verdicts):
+        raise RunError(f"{len(inputs.samples)} sample shards but {len(inputs.verdicts)} verdict shards", REMOVE)
+    for shard, judgement in zip(inputs.samples, inputs.verdicts, strict=True):
+        samples = records.read(shard, Sample, columns)
+        verdicts = records.read(judgement, Verdict, ("problem_id", "index", "status", "strict", "lenient"))
+        for sample, verdict in zip_longest(samples, verdicts):
+            if not (sample and verdict) or (sample.problem_id, sample.index) != (verdict.problem_id, verdict.index):
+                raise RunError(f"{judgement} does not hold the verdicts of {shard}", REMOVE)
+            yield sample, verdict
+
+
+def own(inputs: Inputs, config: PruneConfig, round: int) -> Iterator[Candidate]:
+    """The samples that the mode keeps, with the very tokens that were sampled."""
+    mode = MODES[config.mode]
+    problems = _by_id(inputs.problems) if inputs.foreign else {}
+    for sample, verdict in judged(inputs, records.schema(Sample).names if not inputs.foreign else LIGHT):
+        if finished(sample, config.keep_cut_off) and mode(verdict, config.reader):
+            if inputs.foreign:
+                yield _encoded(problems[sample.problem_id], sample, round, inputs.encode)
+            else:
+                yield _sampled(sample, round)
+
+
+def human(inputs: Inputs, round: int) -> Iterator[Candidate]:
+    """The worked solutions of the data set, of the problems that have one."""
+    for problem in records.read(inputs.problems, Problem):
+        if problem.solution.strip():
+            yield _written(problem, problem.solution, "human", round, inputs.encode)
+
+
+def other_run(inputs: Inputs, round: int) -> Iterator[Candidate]:
+    """Another run's examples, of the questions that are in this run's training split too.
+
+    Problems are matched by their question: ids are only unique within a run's task settings.
+    """
+    if inputs.other_problems is None:
+        return
+    mine = {problem.question: problem for problem in records.read(inputs.problems, Problem)}
+    theirs = {
+        problem.id: problem.question for problem in records.read(inputs.other_problems, Problem, ("id", "question"))
+    }
+    texts: dict[str, list[str]] = {}
+    for example in records.read(inputs.other_examples, Example, ("problem_id", "text")):
+        texts.setdefault(theirs.get(example.problem_id, ""), []).append(example.text)
+    for question, problem in mine.items():
+        for text in texts.get(question, ()):
+            yield _written(problem, text, "run", round, inputs.encode)
+
+
+def _by_id(problems: Path) -> dict[str, Problem]:
+    return {problem.id: problem for problem in records.read(problems, Problem)}
+
+
+def _sampled(sample: Sample, round: int) -> Candidate:
+    def example() -> Example:
+        return Example(sample.problem_id, "self", round, sample.prompt_ids, sample.completion_ids, sample.text)
+
+    return Candidate(sample.problem_id, sample.text, example)
+
+
+def _encoded(problem: Problem, sample: Sample, round: int, encode: Encode) -> Candidate:
+    def example() -> Example:
+        prompt_ids, completion_ids = encode(problem, sample.text)
+        if sample.finish_reason != "stop":
+            completion_ids = completion_ids[:-1]  # it did not end, so it must not teach to end there
+        return Example(problem.id, "self", round, prompt_ids, completion_ids, sample.text)
+
+    return Candidate(problem.id, sample.text, example)
+
+
+def _written(problem: Problem, text: str, source: str, round: int, encode: Encode) -> Candidate:
+    def example() -> Example:
+        return Example(problem.id, source, round, *encode(problem, text), text)
+
+    return Candidate(problem.id, text, example)
