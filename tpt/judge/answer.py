@@ -128,6 +128,13 @@ def gold_answer(gold: str) -> str:
     return gold.rsplit("####", 1)[-1].strip()
 
 
+def marked_answers(text: str) -> tuple[str, str, str]:
+    """The answer of a completion as text, for tasks that score it themselves: strict, lenient, lenient rule."""
+    strict = _after_first_mark(text)
+    found = _find(text, numeric=False)
+    return strict, found.text if found else "", found.rule if found else ""
+
+
 def readable_gold(gold: str) -> bool:
     """Whether a gold text's answer is a number."""
     return numbers.parse(gold_answer(gold)) is not None
@@ -175,8 +182,7 @@ def _settle(judgement: Judgement, gold: str, outcome: Outcome) -> None:
 
 def _read_strictly(gold: str, pred: str) -> Judgement:
     if numbers.parse(gold) is None:
-        mark = pred.find("####")
-        answer = pred[mark + 4 :].split("\n", 1)[0].strip() if mark >= 0 else ""
+        answer = _after_first_mark(pred)
     else:
         match = STRICT.search(pred)
         answer = match[1] if match else ""
@@ -185,6 +191,12 @@ def _read_strictly(gold: str, pred: str) -> Judgement:
     # Data sets write thousands with commas or without; a model has no way to know which.
     right = answer in (gold, gold.replace(",", ""))
     return Judgement(Status.CORRECT if right else Status.WRONG, Status.NO_ANSWER, strict_answer=answer[:SHORT])
+
+
+def _after_first_mark(text: str) -> str:
+    """The rest of the line behind the first `####`, or ""."""
+    _, mark, rest = text.partition("####")
+    return rest.split("\n", 1)[0].strip() if mark else ""
 
 
 def _equal(gold: str, expected: Fraction, found: _Candidate) -> Status:

@@ -2,14 +2,13 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from itertools import tee
 from pathlib import Path
-from typing import Any
 
 from tpt.errors import DataError
 from tpt.files import atomic
 from tpt.judge.answer import judge_texts
+from tpt.jsonl import read_rows
 from tpt.records import Status
 
 
@@ -44,32 +43,3 @@ def judge_file(path: Path, out: Path, gold_column: str = "gold", text_column: st
             counts["lenient"][judgement.lenient] += 1
     return counts
 
-
-def read_rows(path: Path, *columns: str) -> Iterator[dict[str, Any]]:
-    """The rows of a user's JSONL file, each with these columns.
-
-    Raises:
-        DataError: naming the line and what is wrong with it.
-    """
-    if not path.is_file():
-        raise DataError(f"there is no file {path}", "give the path of a JSONL file")
-    number = 0
-    with path.open(encoding="utf-8") as handle:
-        for number, line in enumerate(handle, 1):
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                torn = not line.endswith("\n")
-                what = "is torn: the file ends in the middle of it" if torn else f"is not JSON ({error.msg})"
-                raise DataError(f"{path}: line {number} {what}", "mend or remove that line") from error
-            if not isinstance(row, dict):
-                raise DataError(f"{path}: line {number} is not a JSON object", "each line must be one {...}")
-            missing = [column for column in columns if column not in row]
-            if missing:
-                raise DataError(
-                    f"{path}: line {number} has no column {', '.join(map(repr, missing))}; it has {', '.join(row)}",
-                    "name the columns that hold the gold answer and the text, or mend the file",
-                )
-            yield row
-    if not number:
-        raise DataError(f"{path} is empty", "give a file with at least one line")

@@ -70,7 +70,8 @@ def nothing_kept(counts: PruneCounts, config: PruneConfig) -> EmptyPrune:
         return EmptyPrune(f"prune.source={config.source} gave no example", _other_source(config))
     message = (
         f"{config.mode} pruning kept none of {counts.available:,} samples ("
-        f"{counts.correct:,} right by the strict reader, {counts.lenient:,} by the lenient one, {counts.partial:,} with partial credit, {counts.cut_off:,} cut off, "
+        f"{counts.correct:,} right by the strict reader, {counts.lenient:,} by the lenient one, "
+        f"{counts.partial:,} with partial credit, {counts.cut_off:,} cut off, "
         f"{counts.unjudged:,} without a verdict); the samples are kept"
     )
     return EmptyPrune(message, "; or ".join(_remedies(counts, config)))

@@ -33,14 +33,16 @@ def prune(inputs: Inputs, config: PruneConfig, round: int, seed: int, out: Path)
                 taken.add(example, new=False)
                 counts.earlier += 1
                 yield example
-        for name, wanted in _wanted(config).items():
+        asked = _wanted(config)
+        for name, wanted in asked.items():
             source, own_seed = _source(name, inputs, config, round), hashed(seed, name)
             found = survey(source, wanted, config.per_problem, own_seed, taken)
             counts.candidates += found.candidates
             counts.duplicates += found.duplicates
             counts.problems += found.problems
             for example in draw(source, found.highest, config.per_problem, own_seed, taken):
-                taken.add(example, new=True)
+                if len(asked) > 1:  # only another source could draw it again
+                    taken.add(example, new=True)
                 counts.kept_by_source[name] += 1
                 yield example
             if wanted is not None:

@@ -79,6 +79,15 @@ class Task(ABC):
         if self.few_shot < 0:
             raise ConfigError(f"task.few_shot={self.few_shot} is out of range; it must be at least 0")
 
+    def check_few_shot(self, available: int) -> None:
+        """Check that there are as many worked examples as are asked for.
+
+        Raises:
+            ConfigError: there are fewer.
+        """
+        if self.few_shot > available:
+            raise ConfigError(f"task.few_shot={self.few_shot}: {self.name} has {available} worked examples", "lower it")
+
 
 REGISTRY: dict[str, type[Task]] = {}
 

@@ -269,8 +269,7 @@ class WordProblems(Task):
             )
         if self.largest < 8:
             raise ConfigError(f"task.largest={self.largest} is out of range; it must be at least 8")
-        if self.few_shot > len(SHOTS):
-            raise ConfigError(f"task.few_shot={self.few_shot}: word_problems has {len(SHOTS)} worked examples")
+        self.check_few_shot(len(SHOTS))
         if self.train_size is None or self.test_size is None:
             raise ConfigError("word_problems is endless", "give task.train_size and task.test_size")
 

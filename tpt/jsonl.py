@@ -1,0 +1,38 @@
+"""Reading a user's JSONL file, line by line, with errors that name the line."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tpt.errors import DataError
+
+
+def read_rows(path: Path, *columns: str) -> Iterator[dict[str, Any]]:
+    """The rows of a JSONL file, each with these columns.
+
+    Raises:
+        DataError: the file is missing, empty or torn, a line is not a JSON object, or a column is missing.
+    """
+    if not path.is_file():
+        raise DataError(f"there is no file {path}", "give the path of a JSONL file")
+    number = 0
+    with path.open(encoding="utf-8") as handle:
+        for number, line in enumerate(handle, 1):
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError as error:
+                torn = not line.endswith("\n")
+                what = "is torn: the file ends in the middle of it" if torn else f"is not JSON ({error.msg})"
+                raise DataError(f"{path}: line {number} {what}", "mend or remove that line") from error
+            if not isinstance(row, dict):
+                raise DataError(f"{path}: line {number} is not a JSON object", "each line must be one {...}")
+            missing = [column for column in columns if column not in row]
+            if missing:
+                raise DataError(
+                    f"{path}: line {number} has no column {', '.join(map(repr, missing))}; it has {', '.join(row)}",
+                    "mend the file, or name the columns that it has",
+                )
+            yield row
+    if not number:
+        raise DataError(f"{path} is empty", "give a file with at least one line")

@@ -1,0 +1,128 @@
+"""GSM8K (Cobbe et al. 2021): grade-school problems, from the hub or from local files with the same columns."""
+
+import random
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tpt.errors import DataError
+from tpt.jsonl import read_rows
+from tpt.judge.answer import gold_answer, readable_gold
+from tpt.records import Problem
+from tpt.tasks.base import Split, Task, register
+
+CALCULATION = re.compile(r"<<[^<>]*>>")  # the data set's calculator annotations
+
+# Worked by hand, in the data set's manner; not from it.
+SHOTS = [
+    (
+        "A bakery sells 14 loaves in the morning and twice as many in the afternoon. Each loaf costs $3. "
+        "How many dollars does it take in?",
+        "In the afternoon it sells 14 * 2 = 28 loaves.\nIn all it sells 14 + 28 = 42 loaves.\n"
+        "It takes in 42 * 3 = 126 dollars.\n#### 126",
+    ),
+    (
+        "Lena reads 12 pages a day. Her book has 156 pages. She has read for 5 days. How many days are left?",
+        "She has read 12 * 5 = 60 pages.\n156 - 60 = 96 pages are left.\nThat takes 96 / 12 = 8 days.\n#### 8",
+    ),
+    (
+        "A tank holds 80 liters and is a quarter full. A pump adds 15 liters a minute. After how many minutes is it full?",
+        "The tank holds 80 / 4 = 20 liters now.\n80 - 20 = 60 liters are missing.\nThat takes 60 / 15 = 4 minutes.\n#### 4",
+    ),
+    (
+        "Omar earns $18 an hour and works 6 hours a day for 5 days. He pays 20% of it in tax. How much does he keep?",
+        "He works 6 * 5 = 30 hours.\nHe earns 30 * 18 = 540 dollars.\nThe tax is 540 * 0.2 = 108 dollars.\n"
+        "He keeps 540 - 108 = 432 dollars.\n#### 432",
+    ),
+]
+
+
+@register("gsm8k")
+@dataclass
+class Gsm8k(Task):
+    """GSM8K.
+
+    Attributes:
+        path: a hub id, or a folder with `train.jsonl` and `test.jsonl` (columns `question` and `answer`).
+        subset: the hub data set's configuration.
+    """
+
+    path: str = "openai/gsm8k"
+    subset: str = "main"
+
+    def load(self, split: Split) -> Iterator[Problem]:
+        """All problems of the split, or `train_size`/`test_size` of them drawn by `seed`, in the file's order.
+
+        Raises:
+            DataError: see `Task.load`.
+        """
+        rows = list(self._rows(split))
+        size = self.train_size if split == "train" else self.test_size
+        if size is not None and size > len(rows):
+            raise DataError(f"task.{split}_size={size}, but the {split} split has {len(rows)} problems", "ask for fewer")
+        kept = range(len(rows))
+        chosen = list(kept) if size is None else sorted(random.Random(self.seed).sample(kept, size))
+        for index in chosen:
+            question, answer = rows[index]
+            if not readable_gold(answer):
+                raise DataError(
+                    f"{self._source(split)}: problem {index + 1} ({question[:60]!r}) has no readable gold answer: "
+                    f"{gold_answer(answer)[:60]!r}",
+                    "an answer must end with a line `#### ` and a number; mend or remove that problem",
+                )
+            solution = CALCULATION.sub("", answer).strip()
+            yield Problem(f"gsm8k/{split}/{index}", question, gold_answer(answer), solution)
+
+    def instruct(self, question: str) -> str:
+        """The paper's prompt in our words (arXiv 2504.18116, section B.4): role, task, problem, three requirements."""
+        return (
+            "You are an expert mathematician. Solve the following problem step by step and show every calculation.\n\n"
+            f"Problem: {question}\n\n"
+            "Requirements:\n"
+            "1. Give a complete and correct solution in a markdown block.\n"
+            "2. Explain each step.\n"
+            "3. End with the numeric answer alone on a new line, as `#### [Answer]`.\n\n"
+            "Solution:"
+        )
+
+    def shots(self) -> list[tuple[str, str]]:
+        """Worked examples that are not in the data set."""
+        return SHOTS[: self.few_shot]
+
+    def files(self) -> list[Path]:
+        """The local files, where `path` is a folder."""
+        folder = Path(self.path)
+        return [folder / "train.jsonl", folder / "test.jsonl"] if folder.is_dir() else []
+
+    def validate(self) -> None:
+        """See `Task.validate`."""
+        super().validate()
+        self.check_few_shot(len(SHOTS))
+
+    def _source(self, split: Split) -> str:
+        return str(Path(self.path) / f"{split}.jsonl") if self.files() else f"{self.path} ({split})"
+
+    def _rows(self, split: Split) -> Iterator[tuple[str, str]]:
+        if self.files() or self.path.startswith(("/", ".", "~")):
+            rows = read_rows(Path(self.path).expanduser() / f"{split}.jsonl", "question", "answer")
+            return ((str(row["question"]), str(row["answer"])) for row in rows)
+        return self._from_hub(split)
+
+    def _from_hub(self, split: Split) -> Iterator[tuple[str, str]]:
+        import datasets
+
+        try:
+            rows = datasets.load_dataset(self.path, self.subset, split=split)
+        except Exception as error:  # the hub's client raises many kinds, for one reason: it cannot be had
+            raise DataError(
+                f"the data set {self.path} cannot be loaded ({type(error).__name__})",
+                "connect to the hub, or give a folder with train.jsonl and test.jsonl: task.path=FOLDER",
+            ) from error
+        missing = {"question", "answer"} - set(rows.column_names)
+        if missing:
+            raise DataError(
+                f"the data set {self.path} has no column {', '.join(sorted(missing))}; it has {', '.join(rows.column_names)}",
+                "give a data set with the columns question and answer",
+            )
+        return ((row["question"], row["answer"]) for row in rows)

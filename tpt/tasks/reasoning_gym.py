@@ -1,0 +1,130 @@
+"""Any generator of reasoning-gym (an extra: pip install 'think-prune-train[gym]'), judged by its own score."""
+
+import difflib
+import importlib.util
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from tpt.errors import ConfigError, DataError
+from tpt.judge import numbers
+from tpt.judge.answer import marked_answers
+from tpt.records import Problem, Sample, Status, Verdict
+from tpt.tasks.base import Split, Task, register
+
+FAR = 10**7  # items are seeded by seed + index, so the splits' seeds lie far apart
+
+
+@register("reasoning_gym")
+@dataclass
+class ReasoningGym(Task):
+    """A reasoning-gym data set.
+
+    Attributes:
+        dataset: its name, e.g. `chain_sum`.
+        settings: its own settings, e.g. `{max_terms: 4}`.
+    """
+
+    train_size: int | None = 300
+    test_size: int | None = 200
+    dataset: str = ""
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def load(self, split: Split) -> Iterator[Problem]:
+        """Items of the split; a question that is in the test split, or was there before, is passed over.
+
+        Raises:
+            DataError: the generator makes too few different questions.
+        """
+        taken = set() if split == "test" else {problem.question for problem in self.load("test")}
+        size = (self.train_size if split == "train" else self.test_size) or 0
+        made = 0
+        for index, item in enumerate(self._items(split, 4 * size)):
+            question = item["question"].strip()
+            if question in taken:
+                continue
+            taken.add(question)
+            meta = {"answer": item["answer"], "index": index, "metadata": item["metadata"]}
+            answer = str(item["answer"])
+            yield Problem(
+                f"{self.dataset}/{split}/{index}", question, answer, f"#### {answer}", json.dumps(meta, default=str)
+            )
+            made += 1
+            if made == size:
+                return
+        raise DataError(
+            f"{self.dataset} makes only {made} different {split} questions of {size} with these settings",
+            "ask for fewer, or make the questions more varied with task.settings",
+        )
+
+    def instruct(self, question: str) -> str:
+        """The item's question and the form of the answer."""
+        return f"{question}\nThink step by step. End with a last line `#### ` and the answer alone."
+
+    def judge(self, pairs: Iterable[tuple[Problem, Sample]]) -> Iterator[Verdict]:
+        """The generator's own score of the marked answer: 1 is correct, more than nothing is partial."""
+        scorer = self._dataset("train", 1)
+        for problem, sample in pairs:
+            strict, lenient, rule = marked_answers(sample.text)
+            item = json.loads(problem.meta)
+            item["question"] = problem.question
+            by_strict = _score(scorer, item, strict)
+            by_lenient = _score(scorer, item, lenient)
+            best = by_strict if by_strict is Status.CORRECT else by_lenient
+            status = Status.PARTIAL if best is Status.CORRECT and by_strict is not Status.CORRECT else best
+            yield Verdict(
+                sample.problem_id,
+                sample.index,
+                status,
+                by_strict,
+                by_lenient,
+                rule,
+                strict,
+                lenient,
+                int(status is Status.CORRECT),
+            )
+
+    def validate(self) -> None:
+        """See `Task.validate`; the extra must be installed, and the data set must exist."""
+        super().validate()
+        self.check_few_shot(0)
+        if self.train_size is None or self.test_size is None:
+            raise ConfigError("reasoning_gym is endless", "give task.train_size and task.test_size")
+        if importlib.util.find_spec("reasoning_gym") is None:
+            raise ConfigError("reasoning-gym is not installed", "pip install 'think-prune-train[gym]'")
+        from reasoning_gym.factory import DATASETS
+
+        if self.dataset not in DATASETS:
+            close = difflib.get_close_matches(self.dataset, DATASETS, n=1)
+            hint = f"did you mean '{close[0]}'?" if close else "see reasoning_gym.factory.DATASETS for the names"
+            raise ConfigError(f"reasoning-gym has no data set '{self.dataset}'", hint)
+
+    def _dataset(self, split: Split, size: int) -> Any:
+        import reasoning_gym
+
+        seed = self.seed + (FAR if split == "test" else 0)
+        try:
+            return reasoning_gym.create_dataset(self.dataset, size=size, seed=seed, **self.settings)
+        except (TypeError, AssertionError, ValueError) as error:
+            raise ConfigError(f"task.settings of {self.dataset}: {error}", "see that data set's own config") from error
+
+    def _items(self, split: Split, size: int) -> Iterator[dict[str, Any]]:
+        dataset = self._dataset(split, size)
+        return (dataset[index] for index in range(size))
+
+
+def _score(scorer: Any, item: dict[str, Any], answer: str) -> Status:
+    if not answer:
+        return Status.NO_ANSWER
+    try:
+        score = float(scorer.score_answer(answer=answer, entry=item))
+    except Exception:  # some generators raise on answers they cannot read
+        return Status.JUDGE_ERROR
+    same = numbers.parse(answer)
+    if same is not None and same == numbers.parse(str(item["answer"])):
+        return Status.CORRECT
+    if score >= 1:
+        return Status.CORRECT
+    # Several generators give a consolation of 0.01 for any answer at all.
+    return Status.PARTIAL if score > 0.05 else Status.WRONG

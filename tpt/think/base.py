@@ -1,0 +1,84 @@
+"""What a sampling engine is: prompts in, completions out as they finish. Imports no torch."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One problem's prompt.
+
+    Attributes:
+        key: names the problem in what comes back; unique among the prompts of one call.
+        ids: token ids.
+        seed: seed of the problem's sample 0; sample i has `seed + i`, so seeds must be at least n apart.
+    """
+
+    key: str
+    ids: list[int]
+    seed: int
+
+
+@dataclass
+class Completion:
+    """One sample of a problem.
+
+    Attributes:
+        ids: token ids as sampled, the end token included where there is one.
+        text: the ids as text, special tokens left out.
+        finish_reason: "stop" where an end token ended it, "length" where it was cut off.
+    """
+
+    ids: list[int]
+    text: str
+    finish_reason: str
+
+
+@dataclass(frozen=True)
+class Draw:
+    """How completions are drawn.
+
+    Attributes:
+        n: completions per prompt.
+        temperature: 0 takes the likeliest token.
+        top_p: draw from the smallest set of likeliest tokens whose probabilities add up to this.
+        max_tokens: completions are cut off after so many tokens, or where the context is full.
+        end_ids: tokens that end a completion.
+    """
+
+    n: int
+    temperature: float
+    top_p: float
+    max_tokens: int
+    end_ids: tuple[int, ...]
+
+
+class Sampler(Protocol):
+    """An engine with a loaded model. A context manager: leaving it closes the engine."""
+
+    def sample(self, prompts: Iterable[Prompt], draw: Draw) -> Iterator[tuple[Prompt, list[Completion]]]:
+        """Each prompt with its n completions, as soon as they are finished, in any order.
+
+        Prompts are taken as there is room for them, so that the batch stays full.
+
+        Raises:
+            EngineError: the engine ran out of memory or died.
+            ModelError: a prompt leaves no room for a completion.
+        """
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """Engine, version, device, dtype, and in words what it promises of determinism."""
+        ...
+
+    def close(self) -> None:
+        """Free the engine. Closing twice is allowed."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...

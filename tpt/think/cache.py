@@ -1,0 +1,122 @@
+"""Keys and values of many rows that go on from one prefix, and the attention that reads them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers.cache_utils import Cache, DynamicLayer
+
+COLUMN_STEP = 64  # columns added when rows grow: seldom enough that copying does not matter
+
+
+class BranchingCache(Cache):
+    """One prefix, kept and multiplied once for all rows, and rows of which each has a length of its own.
+
+    A row's tokens lie in its columns 0, 1, ...; the prefix comes before them. A forward pass is announced with
+    `begin`; it writes the new keys and values at the columns given there, and `attend` lets every token see the
+    prefix and the columns of its row up to its own.
+
+    Args:
+        rows: rows there is room for.
+        prefix: (keys, values) per layer, each [heads, prefix tokens, head size]; none: no prefix.
+    """
+
+    def __init__(self, rows: int, prefix: Sequence[tuple[Tensor, Tensor]] = ()) -> None:
+        super().__init__(layer_class_to_replicate=DynamicLayer)
+        self._room = rows
+        self._prefix = list(prefix)
+        self._keys: list[Tensor] = []  # per layer [rows, heads, columns, head size]
+        self._values: list[Tensor] = []
+        self._width = 0
+
+    @property
+    def prefix_length(self) -> int:
+        """Tokens of the prefix."""
+        return self._prefix[0][0].shape[1] if self._prefix else 0
+
+    def begin(self, rows: Tensor | slice, columns: Tensor) -> None:
+        """Announce a forward pass.
+
+        Args:
+            rows: which rows the batch's sequences are: a slice, or indices [batch].
+            columns: where each new token goes in its row, [batch, tokens].
+        """
+        self._rows = rows
+        self._row_index = torch.arange(self._room, device=columns.device)[rows][:, None]
+        self._columns = columns
+        self._width = int(columns.max()) + 1
+        self._mask = torch.arange(self._width, device=columns.device) <= columns[:, None, None, :, None]
+
+    def update(
+        self, key_states: Tensor, value_states: Tensor, layer_idx: int, *args: Any, **kwargs: Any
+    ) -> tuple[Tensor, Tensor]:
+        """Write one layer's new keys and values ([batch, heads, tokens, head size]); gives back those of whole rows."""
+        for held, new in ((self._keys, key_states), (self._values, value_states)):
+            if layer_idx == len(held):
+                held.append(new.new_zeros((self._room, new.shape[1], 0, new.shape[3])))
+            if self._width > held[layer_idx].shape[2]:
+                # Zeros and not just any memory: what is masked is still multiplied, and 0 * NaN is NaN.
+                more = -(-self._width // COLUMN_STEP) * COLUMN_STEP - held[layer_idx].shape[2]
+                held[layer_idx] = torch.nn.functional.pad(held[layer_idx], (0, 0, 0, more))
+            held[layer_idx][self._row_index, :, self._columns] = new.transpose(1, 2)
+        return (
+            self._keys[layer_idx][self._rows, :, : self._width],
+            self._values[layer_idx][self._rows, :, : self._width],
+        )
+
+    def attend(
+        self,
+        module: torch.nn.Module,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        attention_mask: Tensor | None,
+        scaling: float,
+        softcap: float | None = None,
+        **kwargs: Any,
+    ) -> tuple[Tensor, None]:
+        """Attention of a transformers model: softmax over the prefix and the row together.
+
+        All rows' queries meet the prefix in one matrix product, so it is read once and not once a row.
+
+        Args:
+            query: [batch, query heads, tokens, head size]; key, value: [batch, heads, columns, head size].
+
+        Returns:
+            [batch, tokens, query heads, head size], and None for the weights.
+        """
+        batch, query_heads, tokens, size = query.shape
+        heads = key.shape[1]
+        grouped = (query * scaling).reshape(batch, heads, query_heads // heads * tokens, size)
+        scores = grouped @ key.transpose(2, 3)
+        masked = scores.view(batch, heads, -1, tokens, scores.shape[3])
+        if softcap:
+            masked = softcap * torch.tanh(masked / softcap)
+        scores = masked.masked_fill(~self._mask, float("-inf")).view_as(scores)
+        if not self._prefix:
+            mixed = scores.softmax(-1, dtype=torch.float32).to(query.dtype) @ value
+        else:
+            prefix_keys, prefix_values = self._prefix[int(module.layer_idx)]  # type: ignore[arg-type]  # an int on every attention module
+            folded = grouped.transpose(0, 1).reshape(heads, -1, size)
+            prefix_scores = folded @ prefix_keys.transpose(1, 2)
+            if softcap:
+                prefix_scores = softcap * torch.tanh(prefix_scores / softcap)
+            prefix_scores = prefix_scores.view(heads, batch, -1, self.prefix_length).transpose(0, 1)
+            weights = torch.cat((prefix_scores, scores), -1).softmax(-1, dtype=torch.float32).to(query.dtype)
+            on_prefix, on_row = weights.split((self.prefix_length, scores.shape[3]), -1)
+            from_prefix = on_prefix.transpose(0, 1).reshape(heads, -1, self.prefix_length) @ prefix_values
+            mixed = from_prefix.view(heads, batch, -1, size).transpose(0, 1) + on_row @ value
+        return mixed.reshape(batch, query_heads, tokens, size).transpose(1, 2), None
+
+    def copy_rows(self, source: Sequence[int], target: Sequence[int]) -> None:
+        """Make rows `target` the same as rows `source`."""
+        for held in (*self._keys, *self._values):
+            held[list(target)] = held[list(source)]
+
+    def as_prefix(self, length: int) -> list[tuple[Tensor, Tensor]]:
+        """The first `length` columns of row 0, as the `prefix` of another cache."""
+        return [
+            (keys[0, :, :length].clone(), values[0, :, :length].clone())
+            for keys, values in zip(self._keys, self._values, strict=True)
+        ]

@@ -1,0 +1,162 @@
+"""Batches of examples, planned up front so that every token weighs the same whatever the batching."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from tpt import records
+from tpt.errors import DataError
+from tpt.records import Example
+
+IGNORED = -100  # label of a token that is not trained on
+BUCKET = 32  # micro-batches among which examples of like length are brought together
+
+
+@dataclass(frozen=True)
+class MicroBatch:
+    """Some examples that go through the model together.
+
+    Attributes:
+        indices: which examples.
+        step_tokens: trained tokens of the whole optimizer step, over all of its micro-batches and ranks.
+    """
+
+    indices: tuple[int, ...]
+    step_tokens: int
+
+
+def plan(lengths: list[int], labels: list[int], batch_size: int, accumulate: int, ranks: int, seed: int) -> list[MicroBatch]:
+    """One epoch's micro-batches: rank r of R takes every R-th from the r-th on; `accumulate` of its own make a step.
+
+    Examples are shuffled, then brought together with others of like length, and the order of the steps is shuffled
+    again, so that little is padding and the order still is chance. The last step may be shorter than the others; with
+    several ranks it is filled up with empty micro-batches.
+
+    Args:
+        lengths: tokens of each example, prompt and completion.
+        labels: trained tokens of each example.
+        seed: of this epoch's order.
+    """
+    rng = random.Random(seed)
+    order = list(range(len(lengths)))
+    rng.shuffle(order)
+    batches: list[tuple[int, ...]] = []
+    for start in range(0, len(order), batch_size * BUCKET):
+        bucket = sorted(order[start : start + batch_size * BUCKET], key=lambda index: lengths[index])
+        batches += [tuple(bucket[at : at + batch_size]) for at in range(0, len(bucket), batch_size)]
+    rng.shuffle(batches)
+    planned: list[MicroBatch] = []
+    for start in range(0, len(batches), accumulate * ranks):
+        step = batches[start : start + accumulate * ranks]
+        step += [()] * (-len(step) % ranks)
+        tokens = sum(labels[index] for batch in step for index in batch)
+        planned += [MicroBatch(batch, tokens) for batch in step]
+    return planned
+
+
+class Examples(Dataset[Example]):
+    """The examples of a parquet file that fit `max_length` tokens; `left_out` counts the others.
+
+    Raises:
+        DataError: no example is left.
+    """
+
+    def __init__(self, path: Path, max_length: int) -> None:
+        everything = list(records.read(path, Example, ["problem_id", "prompt_ids", "completion_ids"]))
+        self.rows = [one for one in everything if len(one.prompt_ids) + len(one.completion_ids) <= max_length]
+        self.left_out = len(everything) - len(self.rows)
+        if not self.rows:
+            raise DataError(
+                f"none of the {len(everything)} examples fits into {max_length} tokens", "raise train.max_length"
+            )
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> Example:
+        return self.rows[index]
+
+
+def collate(rows: list[Example], pad_id: int) -> dict[str, torch.Tensor]:
+    """Examples as right-padded tensors `input_ids`, `attention_mask`, `labels`, each of shape (batch, longest).
+
+    Only the completion is labelled, its end token too; no token is made anew from text.
+    """
+    longest = max((len(row.prompt_ids) + len(row.completion_ids) for row in rows), default=2)
+    shape = (max(1, len(rows)), longest)
+    input_ids = torch.full(shape, pad_id)
+    attention_mask = torch.zeros(shape, dtype=torch.long)
+    labels = torch.full(shape, IGNORED)
+    attention_mask[:, 0] = 1  # an empty micro-batch is one padded row without labels
+    for at, row in enumerate(rows):
+        ids = torch.tensor(row.prompt_ids + row.completion_ids)
+        input_ids[at, : len(ids)] = ids
+        attention_mask[at, : len(ids)] = 1
+        labels[at, len(row.prompt_ids) : len(ids)] = ids[len(row.prompt_ids) :]
+    return {"input_ids": input_ids, "attention_mask": attention_mask, "labels": labels}
+
+
+class _Planned:
+    """A batch sampler over a plan that can begin in its middle; its length stays that of the whole epoch."""
+
+    def __init__(self, batches: list[MicroBatch], skip: int) -> None:
+        self.batches, self.skip = batches, skip
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[MicroBatch]:
+        yield from self.batches[self.skip :]
+        self.skip = 0
+
+
+class _Fetch(Dataset[dict[str, Any]]):
+    """What the loader asks for a whole micro-batch at once."""
+
+    def __init__(self, examples: Examples, pad_id: int) -> None:
+        self.examples, self.pad_id = examples, pad_id
+
+    def __getitem__(self, batch: Any) -> dict[str, Any]:
+        tensors: dict[str, Any] = dict(collate([self.examples[index] for index in batch.indices], self.pad_id))
+        return tensors | {"step_tokens": batch.step_tokens}
+
+
+class ExampleModule(pl.LightningDataModule):
+    """The training batches, epoch by epoch; after a restart it goes on at the batch the checkpoint ended with.
+
+    Args:
+        examples: what to train on.
+        pad_id: token id of padding, which is neither attended to nor trained on.
+        seed: of the order of the examples.
+    """
+
+    def __init__(self, examples: Examples, batch_size: int, accumulate: int, seed: int, pad_id: int) -> None:
+        super().__init__()
+        self.examples, self.pad_id = examples, pad_id
+        self.batch_size, self.accumulate, self.seed = batch_size, accumulate, seed
+        self.resume_at: tuple[int, int] = (0, 0)  # epoch, micro-batches of it that are done
+
+    def epoch(self, number: int, ranks: int = 1) -> list[MicroBatch]:
+        """The plan of an epoch over all ranks."""
+        lengths = [len(one.prompt_ids) + len(one.completion_ids) for one in self.examples.rows]
+        labels = [len(one.completion_ids) for one in self.examples.rows]
+        return plan(lengths, labels, self.batch_size, self.accumulate, ranks, self.seed + number)
+
+    def steps(self, epochs: int, ranks: int) -> int:
+        """Optimizer steps of the whole training."""
+        per_epoch = len(self.epoch(0, ranks)) // ranks
+        return epochs * -(-per_epoch // self.accumulate)
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """This rank's batches of the current epoch."""
+        assert self.trainer is not None
+        rank, ranks, number = self.trainer.global_rank, self.trainer.world_size, self.trainer.current_epoch
+        epoch, done = self.resume_at
+        sampler = _Planned(self.epoch(number, ranks)[rank::ranks], done if number == epoch else 0)
+        return DataLoader(_Fetch(self.examples, self.pad_id), sampler=sampler, batch_size=None)  # type: ignore[arg-type]  # samplers may yield whole batches

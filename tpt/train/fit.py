@@ -1,0 +1,209 @@
+"""Fine-tuning from a checkpoint folder to a checkpoint folder."""
+
+import logging
+import os
+import shutil
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback, ModelCheckpoint
+from pytorch_lightning.plugins.environments import SLURMEnvironment
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+
+from tpt import files
+from tpt.config import TrainConfig
+from tpt.errors import ModelError, TptError
+from tpt.progress import Progress
+from tpt.train.data import ExampleModule, Examples
+from tpt.train.export import export
+from tpt.train.module import FineTuning
+
+logger = logging.getLogger(__name__)
+
+
+def fit(
+    model_dir: Path, examples: Path, out: Path, settings: TrainConfig, seed: int, context: int, progress: Progress
+) -> dict[str, Any]:
+    """Fine-tune, continuing from the last checkpoint in `out` if there is one, and export to `out/model`.
+
+    Args:
+        model_dir: the checkpoint to start from.
+        examples: parquet file of `records.Example`.
+        out: the stage's folder; nothing is written outside it.
+        seed: of the order of the examples, and of dropout.
+        context: tokens of prompt and completion that the model can take.
+        progress: told of each optimizer step.
+
+    Returns:
+        steps, examples, examples left out, trained tokens, losses, speed and device.
+    Raises:
+        DataError: there is nothing to train on.
+        ModelError: the checkpoint cannot be loaded.
+        TptError: out of memory, or a loss that is not a number.
+    """
+    warnings.filterwarnings("ignore", message=".*(num_workers|litlogger|LeafSpec).*")
+    pl.seed_everything(seed, verbose=False)
+    rows = Examples(examples, settings.max_length or context)
+    tokenizer = AutoTokenizer.from_pretrained(model_dir)
+    pad_id = next(one for one in (tokenizer.pad_token_id, tokenizer.eos_token_id, 0) if one is not None)
+    data = ExampleModule(rows, settings.batch_size, settings.accumulate, seed, pad_id)
+    module = FineTuning(load(model_dir, settings), settings, data.steps(settings.epochs, settings.devices), out / "metrics.jsonl")
+    checkpoint = newest_checkpoint(out)
+    _forget_after(out / "metrics.jsonl", checkpoint, data)
+    started = time.monotonic()
+    try:
+        trainer = _trainer(settings, out, _Steps(progress))
+        trainer.fit(module, data, ckpt_path=str(checkpoint) if checkpoint else None, weights_only=False)
+    except torch.cuda.OutOfMemoryError as error:
+        raise TptError(
+            "the GPU ran out of memory while training",
+            "lower train.batch_size (and raise train.accumulate), set train.gradient_checkpointing=true, "
+            "train.precision=bf16-true, train=lora, or train=fsdp over several GPUs",
+        ) from error
+    if trainer.interrupted or trainer.global_step < module.total_steps:
+        raise KeyboardInterrupt  # Lightning ends an interrupted training as if it were done
+    _export(trainer, module, model_dir, out)
+    shutil.rmtree(out / "checkpoints", ignore_errors=True)
+    return _results(out, rows, settings, time.monotonic() - started, str(trainer.strategy.root_device))
+
+
+def load(model_dir: Path, settings: TrainConfig) -> PreTrainedModel:
+    """The model to train: in the precision of `settings`, with adapters and gradient checkpointing as they say.
+
+    Raises:
+        ModelError: the folder holds no model that can be loaded.
+    """
+    dtype = torch.bfloat16 if settings.precision == "bf16-true" else torch.float32
+    try:
+        model: Any = AutoModelForCausalLM.from_pretrained(model_dir, dtype=dtype)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"the model in {model_dir} cannot be loaded: {error}", "check the folder's files") from error
+    model.config.use_cache = False
+    if settings.gradient_checkpointing:
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    if settings.lora.rank:
+        from peft import LoraConfig, get_peft_model
+
+        lora = settings.lora
+        adapters = LoraConfig(
+            r=lora.rank,
+            lora_alpha=lora.alpha,
+            lora_dropout=lora.dropout,
+            target_modules=list(lora.targets),
+            task_type="CAUSAL_LM",
+        )
+        model.enable_input_require_grads()
+        # The adapters live inside the model's own modules; the wrapper is needed only to merge them.
+        model = get_peft_model(model, adapters)
+    model.train()
+    return model  # type: ignore[no-any-return]  # a PEFT model stands in for the model it wraps
+
+
+def newest_checkpoint(out: Path) -> Path | None:
+    """The last checkpoint of an unfinished training that can be read; one that a crash tore is removed."""
+    found = sorted((out / "checkpoints").glob("*.ckpt"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    for path in found:
+        try:
+            torch.load(path, map_location="meta", weights_only=False)
+        except Exception:  # whatever a torn file makes the unpickler raise
+            logger.warning("the checkpoint %s cannot be read; going back to the one before", path)
+            path.unlink()
+            continue
+        return path
+    return None
+
+
+class _Steps(Callback):
+    """Says how far the training is."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        self.tokens = 0
+        self.started = time.monotonic()
+
+    def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any) -> None:
+        assert isinstance(module, FineTuning)
+        if trainer.is_global_zero and trainer.global_step:
+            rate = trainer.global_step / (time.monotonic() - self.started)
+            self.progress(trainer.global_step, module.total_steps, "steps", rate, "steps/s")
+
+
+def _trainer(settings: TrainConfig, out: Path, steps: Callback) -> pl.Trainer:
+    saving = ModelCheckpoint(
+        out / "checkpoints",
+        filename="{step}",
+        every_n_train_steps=settings.checkpoint_every,
+        save_top_k=1,
+        monitor="step",
+        mode="max",
+        save_on_train_epoch_end=False,
+    )
+    # submitit's checkpoint() requeues; Lightning must not do so too.
+    plugins = [SLURMEnvironment(auto_requeue=False)] if "SLURM_JOB_ID" in os.environ else None
+    return pl.Trainer(
+        default_root_dir=out,
+        max_epochs=settings.epochs,
+        accumulate_grad_batches=settings.accumulate,
+        gradient_clip_val=settings.clip or None,
+        precision=settings.precision,  # type: ignore[arg-type]  # checked by the config
+        accelerator="auto",
+        devices=settings.devices,
+        strategy=settings.strategy,
+        plugins=plugins,  # type: ignore[arg-type]  # the annotation lacks environments
+        callbacks=[steps, saving],
+        reload_dataloaders_every_n_epochs=1,
+        use_distributed_sampler=False,
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+    )
+
+
+def _forget_after(metrics: Path, checkpoint: Path | None, data: ExampleModule) -> None:
+    """Set the data, and the metrics, back to where the checkpoint was taken: later steps are done again."""
+    step = 0
+    if checkpoint:
+        state = torch.load(checkpoint, map_location="meta", weights_only=False)
+        step = state["global_step"]
+        batches = state["loops"]["fit_loop"]["epoch_loop.batch_progress"]["current"]["completed"]
+        data.resume_at = (state["epoch"], batches)
+    lines = [line for line in files.read_jsonl(metrics) if line["step"] < step]
+    metrics.unlink(missing_ok=True)
+    for line in lines:
+        files.append_jsonl(metrics, line)
+
+
+def _export(trainer: pl.Trainer, module: FineTuning, model_dir: Path, out: Path) -> None:
+    model: Any = module.model
+    state = None
+    if module.settings.strategy == "fsdp":
+        state = {
+            name.removeprefix("model."): value for name, value in trainer.strategy.lightning_module_state_dict().items()
+        }
+    if trainer.is_global_zero:
+        if module.settings.lora.rank:
+            model = model.merge_and_unload()
+        model.config.use_cache = True
+        export(model, model_dir, out / "model", state)
+    trainer.strategy.barrier()
+
+
+def _results(out: Path, rows: Examples, settings: TrainConfig, seconds: float, device: str) -> dict[str, Any]:
+    lines = list(files.read_jsonl(out / "metrics.jsonl"))
+    tokens = sum(line["tokens"] for line in lines)
+    return {
+        "steps": len(lines),
+        "examples": len(rows),
+        "examples_left_out": rows.left_out,
+        "label_tokens": tokens,
+        "first_loss": lines[0]["loss"],
+        "final_loss": lines[-1]["loss"],
+        "tokens_per_second": round(tokens / seconds, 1),
+        "learning_rate": settings.learning_rate,
+        "device": device,
+    }

@@ -1,0 +1,106 @@
+"""Completion-only fine-tuning as a LightningModule."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torch.nn import functional
+from transformers import PreTrainedModel
+
+from tpt import files
+from tpt.config import TrainConfig
+from tpt.errors import TptError
+from tpt.train.data import IGNORED
+
+
+class FineTuning(pl.LightningModule):
+    """Cross-entropy on completion tokens; AdamW with warm-up and cosine or constant learning rate.
+
+    Args:
+        model: the causal language model, with LoRA adapters where they are used.
+        settings: the train config.
+        total_steps: optimizer steps of the whole training.
+        metrics: JSONL file that gets a line for each optimizer step.
+    """
+
+    def __init__(self, model: PreTrainedModel, settings: TrainConfig, total_steps: int, metrics: Path) -> None:
+        super().__init__()
+        self.model = model
+        self.settings = settings
+        self.total_steps = total_steps
+        self.metrics = metrics
+        self._nll = torch.zeros(())
+        self._tokens = 0
+
+    def completion_nll(self, batch: dict[str, Tensor]) -> Tensor:
+        """Sum of the negative log-likelihoods of the labelled tokens, in nats; a scalar.
+
+        Logits are made only where there is a label: the prompt's are never needed, and most of a batch is prompt.
+        """
+        labels = batch["labels"][:, 1:]
+        trained = labels != IGNORED
+        # A causal model's outputs of all positions but those asked for are never projected to the vocabulary.
+        hidden = self._hidden(batch["input_ids"], batch["attention_mask"])[:, :-1][trained]
+        logits = self.model.get_output_embeddings()(hidden).float()
+        return functional.cross_entropy(logits, labels[trained], reduction="sum")
+
+    def _hidden(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Hidden states of the last layer, shape (batch, tokens, width)."""
+        output: Tensor = self.model.base_model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        return output
+
+    def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
+        """The micro-batch's share of the step's mean loss per token.
+
+        Lightning divides by the number of accumulated batches, and DDP by the number of ranks; both are undone here,
+        so that each token of the step weighs the same however it was split up.
+        """
+        nll = self.completion_nll(batch)
+        if not torch.isfinite(nll):
+            raise TptError(
+                f"the training loss is {nll.item()} at step {self.global_step}",
+                "lower train.learning_rate, or train in 32-true; the last checkpoint is kept",
+            )
+        self._nll = self._nll.to(nll.device) + nll.detach()
+        self._tokens = batch["step_tokens"]
+        return nll * self.settings.accumulate * self.trainer.world_size / batch["step_tokens"]
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Record the step; a step that is done again after a restart replaces nothing, its line is there already."""
+        nll = self.trainer.strategy.reduce(self._nll, reduce_op="sum")
+        assert isinstance(nll, Tensor)
+        self._nll = torch.zeros_like(self._nll)
+        norms = [p.grad.detach().norm() for p in self.parameters() if p.grad is not None]
+        norm = torch.linalg.vector_norm(torch.stack(norms)) if norms else torch.zeros(())
+        if self.trainer.is_global_zero:
+            line = {
+                "step": self.global_step,
+                "loss": nll.item() / self._tokens,
+                "learning_rate": optimizer.param_groups[0]["lr"],
+                "gradient_norm": float(norm),
+                "tokens": self._tokens,
+            }
+            files.append_jsonl(self.metrics, line)
+
+    def configure_optimizers(self) -> Any:
+        """AdamW over what is trainable, and the learning rate's schedule by optimizer steps."""
+        settings = self.settings
+        trainable = [parameter for parameter in self.parameters() if parameter.requires_grad]
+        beta1, beta2 = settings.betas
+        optimizer = torch.optim.AdamW(
+            trainable, lr=settings.learning_rate, betas=(beta1, beta2), weight_decay=settings.weight_decay
+        )
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self.learning_rate_factor)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def learning_rate_factor(self, step: int) -> float:
+        """Share of the peak learning rate at an optimizer step: linear warm-up, then cosine to 0 or constant."""
+        warm = math.ceil(self.settings.warmup * self.total_steps)
+        if step < warm:
+            return (step + 1) / warm
+        if self.settings.schedule == "constant":
+            return 1.0
+        return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, self.total_steps - warm)))
