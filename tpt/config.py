@@ -67,6 +67,7 @@ class ThinkConfig(SampleConfig):
 class EvaluateConfig(SampleConfig):
     """Sampling on the test split, and the statistics made of it."""
 
+    samples_per_problem: int = 20
     temperature: float = 0.7
     ks: list[int] = field(default_factory=lambda: [1, 20])
     confidence: float = 0.95

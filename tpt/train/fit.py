@@ -5,6 +5,7 @@ import os
 import shutil
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from pytorch_lightning.plugins.environments import SLURMEnvironment
+from pytorch_lightning.strategies import FSDPStrategy
+from torch.distributed.fsdp.wrap import size_based_auto_wrap_policy
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
-from tpt import files
-from tpt.config import TrainConfig
+from tpt import files, models
+from tpt.config import LoraConfig, TrainConfig
 from tpt.errors import ModelError, TptError
 from tpt.progress import Progress
 from tpt.train.data import ExampleModule, Examples
@@ -51,7 +54,8 @@ def fit(
     tokenizer = AutoTokenizer.from_pretrained(model_dir)
     pad_id = next(one for one in (tokenizer.pad_token_id, tokenizer.eos_token_id, 0) if one is not None)
     data = ExampleModule(rows, settings.batch_size, settings.accumulate, seed, pad_id)
-    module = FineTuning(load(model_dir, settings), settings, data.steps(settings.epochs, settings.devices), out / "metrics.jsonl")
+    model, merge = load(model_dir, settings)
+    module = FineTuning(model, settings, data.steps(settings.epochs, settings.devices), out / "metrics.jsonl")
     checkpoint = newest_checkpoint(out)
     _forget_after(out / "metrics.jsonl", checkpoint, data)
     started = time.monotonic()
@@ -66,41 +70,47 @@ def fit(
         ) from error
     if trainer.interrupted or trainer.global_step < module.total_steps:
         raise KeyboardInterrupt  # Lightning ends an interrupted training as if it were done
-    _export(trainer, module, model_dir, out)
+    _export(trainer, module, merge, model_dir, out)
     shutil.rmtree(out / "checkpoints", ignore_errors=True)
     return _results(out, rows, settings, time.monotonic() - started, str(trainer.strategy.root_device))
 
 
-def load(model_dir: Path, settings: TrainConfig) -> PreTrainedModel:
+def load(model_dir: Path, settings: TrainConfig) -> tuple[PreTrainedModel, Callable[[], PreTrainedModel]]:
     """The model to train: in the precision of `settings`, with adapters and gradient checkpointing as they say.
 
+    Returns:
+        the model, and a function that gives the model to export once it is trained: adapters merged.
     Raises:
         ModelError: the folder holds no model that can be loaded.
     """
     dtype = torch.bfloat16 if settings.precision == "bf16-true" else torch.float32
     try:
-        model: Any = AutoModelForCausalLM.from_pretrained(model_dir, dtype=dtype)
+        model: Any = AutoModelForCausalLM.from_pretrained(models.check_folder(model_dir), dtype=dtype)
     except (OSError, ValueError) as error:
         raise ModelError(f"the model in {model_dir} cannot be loaded: {error}", "check the folder's files") from error
     model.config.use_cache = False
     if settings.gradient_checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-    if settings.lora.rank:
-        from peft import LoraConfig, get_peft_model
-
-        lora = settings.lora
-        adapters = LoraConfig(
-            r=lora.rank,
-            lora_alpha=lora.alpha,
-            lora_dropout=lora.dropout,
-            target_modules=list(lora.targets),
-            task_type="CAUSAL_LM",
-        )
-        model.enable_input_require_grads()
-        # The adapters live inside the model's own modules; the wrapper is needed only to merge them.
-        model = get_peft_model(model, adapters)
     model.train()
-    return model  # type: ignore[no-any-return]  # a PEFT model stands in for the model it wraps
+    if not settings.lora.rank:
+        return model, lambda: model
+    adapted = _with_adapters(model, settings.lora)
+    # The adapters live inside the model's own modules; their wrapper is needed only to merge them.
+    return adapted.get_base_model(), adapted.merge_and_unload
+
+
+def _with_adapters(model: Any, lora: LoraConfig) -> Any:
+    import peft
+
+    model.enable_input_require_grads()  # without it, checkpointed blocks see no input that needs a gradient
+    adapters = peft.LoraConfig(
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=list(lora.targets),
+        task_type="CAUSAL_LM",
+    )
+    return peft.get_peft_model(model, adapters)
 
 
 def newest_checkpoint(out: Path) -> Path | None:
@@ -148,11 +158,10 @@ def _trainer(settings: TrainConfig, out: Path, steps: Callback) -> pl.Trainer:
         default_root_dir=out,
         max_epochs=settings.epochs,
         accumulate_grad_batches=settings.accumulate,
-        gradient_clip_val=settings.clip or None,
         precision=settings.precision,  # type: ignore[arg-type]  # checked by the config
         accelerator="auto",
         devices=settings.devices,
-        strategy=settings.strategy,
+        strategy=_sharded() if settings.strategy == "fsdp" else settings.strategy,
         plugins=plugins,  # type: ignore[arg-type]  # the annotation lacks environments
         callbacks=[steps, saving],
         reload_dataloaders_every_n_epochs=1,
@@ -161,6 +170,13 @@ def _trainer(settings: TrainConfig, out: Path, steps: Callback) -> pl.Trainer:
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
+    )
+
+
+def _sharded() -> FSDPStrategy:
+    """Weights, gradients and optimizer state sharded over the GPUs, a decoder layer at a time."""
+    return FSDPStrategy(
+        auto_wrap_policy=size_based_auto_wrap_policy, sharding_strategy="FULL_SHARD", state_dict_type="full"
     )
 
 
@@ -178,16 +194,16 @@ def _forget_after(metrics: Path, checkpoint: Path | None, data: ExampleModule) -
         files.append_jsonl(metrics, line)
 
 
-def _export(trainer: pl.Trainer, module: FineTuning, model_dir: Path, out: Path) -> None:
-    model: Any = module.model
+def _export(
+    trainer: pl.Trainer, module: FineTuning, merge: Callable[[], PreTrainedModel], model_dir: Path, out: Path
+) -> None:
     state = None
     if module.settings.strategy == "fsdp":
         state = {
             name.removeprefix("model."): value for name, value in trainer.strategy.lightning_module_state_dict().items()
         }
     if trainer.is_global_zero:
-        if module.settings.lora.rank:
-            model = model.merge_and_unload()
+        model = merge()
         model.config.use_cache = True
         export(model, model_dir, out / "model", state)
     trainer.strategy.barrier()

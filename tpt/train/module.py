@@ -7,6 +7,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
+from torch.distributed.fsdp import FullyShardedDataParallel
 from torch.nn import functional
 from transformers import PreTrainedModel
 
@@ -73,8 +74,7 @@ class FineTuning(pl.LightningModule):
         nll = self.trainer.strategy.reduce(self._nll, reduce_op="sum")
         assert isinstance(nll, Tensor)
         self._nll = torch.zeros_like(self._nll)
-        norms = [p.grad.detach().norm() for p in self.parameters() if p.grad is not None]
-        norm = torch.linalg.vector_norm(torch.stack(norms)) if norms else torch.zeros(())
+        norm = self._clip()
         if self.trainer.is_global_zero:
             line = {
                 "step": self.global_step,
@@ -84,6 +84,17 @@ class FineTuning(pl.LightningModule):
                 "tokens": self._tokens,
             }
             files.append_jsonl(self.metrics, line)
+
+    def _clip(self) -> Tensor:
+        """Clip the gradient to `settings.clip` (0: leave it) and return its norm before that.
+
+        Done here because Lightning refuses to clip sharded gradients, which only their own module can measure.
+        """
+        limit = self.settings.clip or math.inf
+        sharded = self.trainer.strategy.model
+        if isinstance(sharded, FullyShardedDataParallel):
+            return sharded.clip_grad_norm_(limit)
+        return torch.nn.utils.clip_grad_norm_(self.parameters(), limit)
 
     def configure_optimizers(self) -> Any:
         """AdamW over what is trainable, and the learning rate's schedule by optimizer steps."""

@@ -1,0 +1,1 @@
+"""Judging: what is right, and which rule decided."""

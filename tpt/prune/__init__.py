@@ -1,0 +1,1 @@
+"""Pruning: which samples become training examples."""

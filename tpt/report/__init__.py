@@ -1,0 +1,5 @@
+"""Tables and figures, made from run folders alone."""
+
+from tpt.report.report import Report, report
+
+__all__ = ["Report", "report"]

@@ -1,0 +1,1 @@
+"""Thinking: sampling completions with an engine."""
