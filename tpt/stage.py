@@ -8,6 +8,8 @@ import ctypes
 import importlib
 import json
 import logging
+import os
+import shutil
 import signal
 import sys
 import time
@@ -36,13 +38,17 @@ def perform(run: Run, stage: Stage) -> None:
     """Do one stage and leave its manifest; a stage that is done is left alone."""
     if run.done(stage):
         return
+    started = time.monotonic()
     folder = run.folder(stage)
     folder.mkdir(parents=True, exist_ok=True)
-    for leftover in folder.glob(f".*{files.TEMPORARY_SUFFIX}"):
-        leftover.unlink()
     module, name = STAGES[stage.name]
     function: Callable[[Run, Stage, Progress], dict[str, Any]] = getattr(importlib.import_module(module), name)
-    started = time.monotonic()
+    if int(os.environ.get("LOCAL_RANK", "0")):
+        # One of the further ranks that a training starts: it takes part, and rank 0 keeps the books.
+        function(run, stage, Progress())
+        return
+    for leftover in folder.glob(f".*{files.TEMPORARY_SUFFIX}"):
+        shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
     results = function(run, stage, Progress(run.progress_path(stage)))
     run.finish(stage, results, time.monotonic() - started)
 

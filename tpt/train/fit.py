@@ -48,7 +48,9 @@ def fit(
         ModelError: the checkpoint cannot be loaded.
         TptError: out of memory, or a loss that is not a number.
     """
-    warnings.filterwarnings("ignore", message=".*(num_workers|litlogger|LeafSpec).*")
+    # The loader is set to where the checkpoint was taken by `_resume`, which Lightning cannot know.
+    warnings.filterwarnings("ignore", message=".*(num_workers|LeafSpec|dataloader is not resumable|exists and is not empty).*")
+    models.check_folder(model_dir)
     pl.seed_everything(seed, verbose=False)
     rows = Examples(examples, settings.max_length or context)
     tokenizer = AutoTokenizer.from_pretrained(model_dir)
@@ -57,7 +59,7 @@ def fit(
     model, merge = load(model_dir, settings)
     module = FineTuning(model, settings, data.steps(settings.epochs, settings.devices), out / "metrics.jsonl")
     checkpoint = newest_checkpoint(out)
-    _forget_after(out / "metrics.jsonl", checkpoint, data)
+    _resume(out / "metrics.jsonl", checkpoint, data)
     started = time.monotonic()
     try:
         trainer = _trainer(settings, out, _Steps(progress))
@@ -85,7 +87,7 @@ def load(model_dir: Path, settings: TrainConfig) -> tuple[PreTrainedModel, Calla
     """
     dtype = torch.bfloat16 if settings.precision == "bf16-true" else torch.float32
     try:
-        model: Any = AutoModelForCausalLM.from_pretrained(models.check_folder(model_dir), dtype=dtype)
+        model: Any = AutoModelForCausalLM.from_pretrained(model_dir, dtype=dtype)
     except (OSError, ValueError) as error:
         raise ModelError(f"the model in {model_dir} cannot be loaded: {error}", "check the folder's files") from error
     model.config.use_cache = False
@@ -158,7 +160,8 @@ def _trainer(settings: TrainConfig, out: Path, steps: Callback) -> pl.Trainer:
         default_root_dir=out,
         max_epochs=settings.epochs,
         accumulate_grad_batches=settings.accumulate,
-        precision=settings.precision,  # type: ignore[arg-type]  # checked by the config
+        # A model loaded in bfloat16 is left as it is: Lightning's "bf16-true" would round its rotary frequencies too.
+        precision="bf16-mixed" if settings.precision == "bf16-mixed" else "32-true",
         accelerator="auto",
         devices=settings.devices,
         strategy=_sharded() if settings.strategy == "fsdp" else settings.strategy,
@@ -180,13 +183,13 @@ def _sharded() -> FSDPStrategy:
     )
 
 
-def _forget_after(metrics: Path, checkpoint: Path | None, data: ExampleModule) -> None:
+def _resume(metrics: Path, checkpoint: Path | None, data: ExampleModule) -> None:
     """Set the data, and the metrics, back to where the checkpoint was taken: later steps are done again."""
     step = 0
     if checkpoint:
         state = torch.load(checkpoint, map_location="meta", weights_only=False)
         step = state["global_step"]
-        batches = state["loops"]["fit_loop"]["epoch_loop.batch_progress"]["current"]["completed"]
+        batches = state["loops"]["fit_loop"]["epoch_loop.batch_progress"]["current"]["processed"]
         data.resume_at = (state["epoch"], batches)
     lines = [line for line in files.read_jsonl(metrics) if line["step"] < step]
     metrics.unlink(missing_ok=True)

@@ -1,0 +1,285 @@
+"""Fine-tuning: what is trained on, that batching does not matter, that an interruption does not either."""
+
+import random
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pytorch_lightning.callbacks import Callback
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from tpt import files, records
+from tpt.config import LoraConfig, TrainConfig
+from tpt.errors import DataError, ModelError, TptError
+from tpt.progress import Progress
+from tpt.records import Example
+from tpt.train import fit as fit_module
+from tpt.train.data import IGNORED, collate, plan
+from tpt.train.fit import fit, load
+from tpt.train.module import FineTuning
+
+CONTEXT = 2048
+SETTINGS = TrainConfig(learning_rate=1e-3, batch_size=2, checkpoint_every=1)
+
+
+def example(number: int, prompt: int, completion: int) -> Example:
+    rng = random.Random(number)
+    ids = [rng.randrange(3, 500) for _ in range(prompt + completion - 1)] + [2]
+    return Example(f"p{number}", "self", 1, ids[:prompt], ids[prompt:], "")
+
+
+@pytest.fixture
+def examples(tmp_path: Path) -> Path:
+    """Twelve examples of unequal lengths."""
+    path = tmp_path / "examples.parquet"
+    records.write(path, Example, [example(i, 3 + i, 2 + (5 * i) % 11) for i in range(12)])
+    return path
+
+
+Train = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def train(tiny_model: Path, examples: Path, tmp_path: Path) -> Train:
+    def run(name: str, config: TrainConfig = SETTINGS) -> dict[str, Any]:
+        return fit(tiny_model, examples, tmp_path / name, config, 7, CONTEXT, Progress())
+
+    return run
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return dict(AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).state_dict())
+
+
+def losses(folder: Path) -> list[float]:
+    return [line["loss"] for line in files.read_jsonl(folder / "metrics.jsonl")]
+
+
+def test_only_the_completion_is_labelled_and_its_end_token_too() -> None:
+    batch = collate([example(0, 3, 2), example(1, 2, 5)], pad_id=0)
+    assert batch["labels"][0].tolist()[:3] == [IGNORED] * 3
+    assert batch["labels"][0].tolist()[3:5] == example(0, 3, 2).completion_ids
+    assert batch["labels"][0, 4] == 2
+    assert batch["labels"][0].tolist()[5:] == [IGNORED] * 2
+    assert batch["attention_mask"].sum(1).tolist() == [5, 7]
+    assert batch["input_ids"][1].tolist() == example(1, 2, 5).prompt_ids + example(1, 2, 5).completion_ids
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(1, 50), st.integers(1, 50)), min_size=1, max_size=60),
+    st.integers(1, 5),
+    st.integers(1, 4),
+    st.integers(1, 3),
+    st.integers(0, 5),
+)
+def test_an_epoch_holds_every_example_once_and_each_step_knows_its_tokens(
+    sizes: list[tuple[int, int]], batch_size: int, accumulate: int, ranks: int, seed: int
+) -> None:
+    labels = [label for _, label in sizes]
+    planned = plan([a + b for a, b in sizes], labels, batch_size, accumulate, ranks, seed)
+    assert sorted(index for batch in planned for index in batch.indices) == list(range(len(sizes)))
+    assert len(planned) % ranks == 0
+    for start in range(0, len(planned), accumulate * ranks):
+        step = planned[start : start + accumulate * ranks]
+        tokens = sum(labels[index] for batch in step for index in batch.indices)
+        assert {batch.step_tokens for batch in step} == {tokens}
+    assert planned == plan([a + b for a, b in sizes], labels, batch_size, accumulate, ranks, seed)
+
+
+def test_padding_does_not_change_the_loss(tiny_model: Path, tmp_path: Path) -> None:
+    model, _ = load(tiny_model, SETTINGS)
+    module = FineTuning(model, SETTINGS, 1, tmp_path / "m.jsonl")
+    rows = [example(0, 3, 4), example(1, 20, 9)]
+    together = module.completion_nll(collate(rows, 0))
+    apart = sum(module.completion_nll(collate([row], 0)) for row in rows)
+    torch.testing.assert_close(together, apart)
+
+
+def test_the_loss_is_that_of_the_whole_models_logits(tiny_model: Path, tmp_path: Path) -> None:
+    model, _ = load(tiny_model, SETTINGS)
+    batch = collate([example(0, 3, 4), example(1, 20, 9)], 0)
+    ours = FineTuning(model, SETTINGS, 1, tmp_path / "m.jsonl").completion_nll(batch)
+    logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits[:, :-1]
+    expected = torch.nn.functional.cross_entropy(
+        logits.reshape(-1, logits.shape[-1]), batch["labels"][:, 1:].reshape(-1), ignore_index=IGNORED, reduction="sum"
+    )
+    torch.testing.assert_close(ours, expected)
+
+
+def test_accumulated_micro_batches_equal_one_big_batch(train: Train, tmp_path: Path) -> None:
+    train("big", replace(SETTINGS, batch_size=12, epochs=3))
+    train("small", replace(SETTINGS, batch_size=1, accumulate=12, epochs=3))
+    # AdamW's first steps have the size of the learning rate whatever the gradient's: rounding shows where it is tiny.
+    for name, tensor in weights(tmp_path / "big" / "model").items():
+        torch.testing.assert_close(tensor, weights(tmp_path / "small" / "model")[name], rtol=1e-4, atol=3e-5)
+    assert losses(tmp_path / "big") == pytest.approx(losses(tmp_path / "small"), rel=1e-4)
+
+
+TWO_RANKS = """
+import sys
+from pathlib import Path
+from tpt.config import TrainConfig
+from tpt.progress import Progress
+from tpt.train.fit import fit
+model, examples, out = map(Path, sys.argv[1:])
+settings = TrainConfig(learning_rate=1e-3, batch_size=2, accumulate=1, devices=2, strategy="ddp")
+fit(model, examples, out, settings, 7, 2048, Progress())
+"""
+
+
+@pytest.mark.slow
+def test_two_ranks_equal_one_with_the_same_global_batch(
+    tiny_model: Path, examples: Path, train: Train, tmp_path: Path
+) -> None:
+    train("one", replace(SETTINGS, batch_size=2, accumulate=2))
+    script = tmp_path / "two_ranks.py"
+    script.write_text(TWO_RANKS)
+    command = [sys.executable, str(script), str(tiny_model), str(examples), str(tmp_path / "two")]
+    subprocess.run(command, check=True, timeout=300)
+    assert losses(tmp_path / "one") == pytest.approx(losses(tmp_path / "two"), rel=1e-5)
+    for name, tensor in weights(tmp_path / "one" / "model").items():
+        torch.testing.assert_close(tensor, weights(tmp_path / "two" / "model")[name], rtol=1e-4, atol=3e-5)
+
+
+class Stop(Callback):
+    """Interrupts a training after some optimizer steps, as Ctrl-C would."""
+
+    def __init__(self, after: int) -> None:
+        self.after = after
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        if trainer.global_step >= self.after:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+@pytest.mark.parametrize("stop", [1, 2, 3, 5, 6])
+def test_an_interrupted_training_goes_on_to_the_same_loss_curve_and_weights(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int, accumulate: int
+) -> None:
+    config = replace(SETTINGS, epochs=2, accumulate=accumulate, checkpoint_every=2)
+    train("calm", config)
+    made = fit_module._trainer
+
+    def stopping(*arguments: Any) -> pl.Trainer:
+        trainer = made(*arguments)
+        trainer.callbacks.append(Stop(stop))  # type: ignore[attr-defined]  # a list at run time
+        return trainer
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fit_module, "_trainer", stopping)
+        with pytest.raises((KeyboardInterrupt, SystemExit)):
+            train("stopped", config)
+    assert not (tmp_path / "stopped" / "model").exists()
+    train("stopped", config)
+    assert losses(tmp_path / "stopped") == losses(tmp_path / "calm")
+    for name, tensor in weights(tmp_path / "calm" / "model").items():
+        assert torch.equal(tensor, weights(tmp_path / "stopped" / "model")[name])
+
+
+def test_a_torn_checkpoint_is_not_used(train: Train, tmp_path: Path) -> None:
+    torn = tmp_path / "run" / "checkpoints" / "step=3.ckpt"
+    torn.parent.mkdir(parents=True)
+    torn.write_bytes(b"PK\x03\x04 half of it")
+    assert train("run")["steps"] == 6
+
+
+def test_the_export_computes_what_the_model_in_memory_computed(
+    tiny_model: Path, examples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = torch.tensor([[5, 9, 200, 31]])
+    for name, config in (
+        ("full", SETTINGS),
+        ("lora", replace(SETTINGS, lora=LoraConfig(rank=4, alpha=8), learning_rate=1e-2)),
+        ("bf16", replace(SETTINGS, precision="bf16-true")),
+    ):
+        seen: list[torch.Tensor] = []
+        exported = fit_module.export
+
+        def spy(model: Any, *rest: Any, seen: list[torch.Tensor] = seen, exported: Any = exported) -> None:
+            with torch.no_grad():
+                seen.append(model.eval()(input_ids=ids).logits)
+            exported(model, *rest)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(fit_module, "export", spy)
+            fit(tiny_model, examples, tmp_path / name, config, 7, CONTEXT, Progress())
+        loaded = AutoModelForCausalLM.from_pretrained(tmp_path / name / "model", dtype="auto")
+        with torch.no_grad():
+            assert torch.equal(loaded(input_ids=ids).logits, seen[0])
+            start = AutoModelForCausalLM.from_pretrained(tiny_model)(input_ids=ids).logits
+            assert not torch.allclose(start, seen[0].float(), atol=1e-3)
+        assert AutoTokenizer.from_pretrained(tmp_path / name / "model").chat_template
+
+
+def test_lora_trains_the_adapters_alone(tiny_model: Path) -> None:
+    model, _ = load(tiny_model, replace(SETTINGS, lora=LoraConfig(rank=2)))
+    trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+    assert trained
+    assert all("lora_" in name for name in trained)
+
+
+def test_gradient_checkpointing_gives_the_same_gradients(tiny_model: Path, tmp_path: Path) -> None:
+    gradients = []
+    for flag in (False, True):
+        config = replace(SETTINGS, gradient_checkpointing=flag)
+        model, _ = load(tiny_model, config)
+        FineTuning(model, config, 1, tmp_path / "m").completion_nll(collate([example(0, 9, 9)], 0)).backward()
+        gradients.append([p.grad.clone() for p in model.parameters() if p.grad is not None])
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_the_learning_rate_warms_up_and_falls_to_nothing(tiny_model: Path, tmp_path: Path) -> None:
+    model, _ = load(tiny_model, SETTINGS)
+    cosine = FineTuning(model, replace(SETTINGS, warmup=0.1), 100, tmp_path / "m")
+    assert [cosine.learning_rate_factor(step) for step in (0, 4, 9, 10)] == pytest.approx([0.1, 0.5, 1.0, 1.0])
+    assert cosine.learning_rate_factor(55) == pytest.approx(0.5)
+    assert cosine.learning_rate_factor(100) == pytest.approx(0.0)
+    constant = FineTuning(model, replace(SETTINGS, schedule="constant"), 100, tmp_path / "m")
+    assert constant.learning_rate_factor(99) == 1.0
+
+
+def test_too_long_examples_are_left_out_and_counted(train: Train) -> None:
+    result = train("run", replace(SETTINGS, max_length=15))
+    assert result["examples_left_out"] > 0
+    assert result["examples"] + result["examples_left_out"] == 12
+
+
+def test_nothing_to_train_on_is_an_error(train: Train) -> None:
+    with pytest.raises(DataError, match="none of the 12 examples fits into 2 tokens"):
+        train("run", replace(SETTINGS, max_length=2))
+
+
+def test_a_folder_without_weights_is_an_error(tiny_model: Path, examples: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    (folder / "config.json").write_text((tiny_model / "config.json").read_text())
+    with pytest.raises(ModelError, match="weights"):
+        fit(folder, examples, tmp_path / "out", SETTINGS, 0, CONTEXT, Progress())
+
+
+def test_a_loss_that_is_no_number_stops_the_training(train: Train, tmp_path: Path) -> None:
+    with pytest.raises(TptError, match="the training loss is"):
+        train("run", replace(SETTINGS, learning_rate=1e30, clip=0.0))
+    assert not (tmp_path / "run" / "model").exists()
+
+
+def test_nothing_is_written_outside_the_stages_folder(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    train("run")
+    assert not list(elsewhere.iterdir())
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["metrics.jsonl", "model"]

