@@ -125,7 +125,7 @@ class TrainConfig:
     weight_decay: float = 0.01
     betas: list[float] = field(default_factory=lambda: [0.9, 0.999])
     clip: float = 1.0  # gradient norm; 0: none
-    precision: str = "32-true"  # 32-true | bf16-true | bf16-mixed
+    precision: str = "auto"  # auto | 32-true | bf16-true | bf16-mixed; auto: bf16-mixed where the hardware has it
     gradient_checkpointing: bool = False
     max_length: int | None = None  # examples longer than this are left out, and counted; null: the model's context
     lora: LoraConfig = field(default_factory=LoraConfig)
@@ -204,7 +204,7 @@ CHOICES = {
     "prune.source": ("self", "human", "run", "mix"),
     "train.start_from": ("previous", "base"),
     "train.schedule": ("cosine", "constant"),
-    "train.precision": ("32-true", "bf16-true", "bf16-mixed"),
+    "train.precision": ("auto", "32-true", "bf16-true", "bf16-mixed"),
     "train.strategy": ("auto", "ddp", "fsdp"),
     "sampler.engine": ("auto", "vllm", "transformers"),
     "cluster.name": ("local",),

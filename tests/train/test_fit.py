@@ -27,7 +27,7 @@ from tpt.train.fit import fit, load
 from tpt.train.module import FineTuning
 
 CONTEXT = 2048
-SETTINGS = TrainConfig(learning_rate=1e-3, batch_size=2, checkpoint_every=1)
+SETTINGS = TrainConfig(learning_rate=1e-3, batch_size=2, checkpoint_every=1, precision="32-true")
 
 
 def example(number: int, prompt: int, completion: int) -> Example:
@@ -131,7 +131,7 @@ from tpt.config import TrainConfig
 from tpt.progress import Progress
 from tpt.train.fit import fit
 model, examples, out = map(Path, sys.argv[1:])
-settings = TrainConfig(learning_rate=1e-3, batch_size=2, accumulate=1, devices=2, strategy="ddp")
+settings = TrainConfig(learning_rate=1e-3, batch_size=2, accumulate=1, devices=2, strategy="ddp", precision="32-true")
 fit(model, examples, out, settings, 7, 2048, Progress())
 """
 

@@ -6,7 +6,7 @@ followed by a number, compared with the gold answer as text. Nothing may stand b
 
 Lenient takes the first of these that is there, and records which:
     hash_marks   what follows the last `####` with an answer behind it
-    boxed        the last \\boxed{...}
+    boxed        the last \\boxed{...}, or, where it comes later:
     answer_is    what follows the last "answer is", "answer:", ...
     whole_text   all of the text, where it is a number or a short expression
     last_number  the last number in the text
@@ -24,7 +24,7 @@ from tpt.judge import numbers
 from tpt.judge.symbolic import Outcome, Symbolic
 from tpt.records import Problem, Sample, Status, Verdict
 
-STRICT = re.compile(r"####\s*(-?[\d.,]+)")
+STRICT = re.compile(r"####\s*(-?[0-9.,]+)")
 PAIRS_AT_ONCE = 256
 SHORT = 300  # characters of a text that can be an expression as a whole
 READ = 20_000  # characters from the end that the lenient reader looks at
@@ -35,6 +35,7 @@ _ANSWER_IS = re.compile(r"\banswer(?:\s+is|\s*[:=])[:=\s]*([^\n]+)", re.I)
 _BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{")
 _LABEL = re.compile(r"^\W*(?:final\s+)?(?:answer|total|result)\b\s*(?:is|:|=)?\s*", re.I)
 _OPERATORS = re.compile(r"[\\^*/+=<>()\[\]{}|√π!]|\d")
+_ARITHMETIC = re.compile(r"[\d\s+\-*/^().,$=]+")
 _VARIABLE = re.compile(r"[a-zπ](?![a-zA-Z])")
 _UNITS = frozenset("m g h s l")
 
@@ -162,6 +163,9 @@ def _judge_all(pairs: list[tuple[str, str]], symbolic: Symbolic) -> list[Judgeme
             judgement.lenient = _equal(gold, expected, found)
         elif found.text.strip() == gold:
             judgement.lenient = Status.CORRECT
+        elif expected is not None and not ("\\" in found.text or _ARITHMETIC.fullmatch(found.text.strip("* "))):
+            # `2x` or `10:30` where a number is asked for; math-verify would take the first number it sees.
+            judgement.lenient = Status.WRONG
         else:
             # math-verify finds the answer in a text by itself, several boxes that make a set among them.
             owed.append((index, gold, found.text if found.rule == "hash_marks" else pred))
@@ -213,11 +217,14 @@ def _find(text: str, *, numeric: bool) -> _Candidate | None:
     for match in reversed(list(_MARK.finditer(text))):
         if not _HEADING.match(match[1]) and (found := _candidate("hash_marks", match[1], numeric)):
             return found
-    if (inside := _last_boxed(text)) and (found := _candidate("boxed", inside, numeric)):
-        return found
-    stated = _ANSWER_IS.findall(text)
-    if stated and (found := _candidate("answer_is", stated[-1], numeric)):
-        return found
+    # Of a box and a stated answer the later one counts; a box in a stated answer is the later one.
+    boxed, box_at = _last_boxed(text)
+    stated = list(_ANSWER_IS.finditer(text))
+    ends = [(box_at, "boxed", boxed)] if boxed else []
+    ends += [(stated[-1].start(), "answer_is", stated[-1][1])] if stated else []
+    for _, rule, segment in sorted(ends, reverse=True):
+        if found := _candidate(rule, segment, numeric):
+            return found
     stripped = text.strip()
     if len(stripped) <= SHORT and "\n" not in stripped:
         number = numbers.parse(stripped)
@@ -261,17 +268,17 @@ def _plain_number(bare: str) -> Fraction | None:
     return numbers.value(match)
 
 
-def _last_boxed(text: str) -> str:
-    """What stands in the last \\boxed{...}, its braces balanced; "" if there is none."""
+def _last_boxed(text: str) -> tuple[str, int]:
+    """What stands in the last \\boxed{...}, its braces balanced ("" if there is none), and where it begins."""
     opened = list(_BOXED.finditer(text))
     if not opened:
-        return ""
+        return "", -1
     start, depth = opened[-1].end(), 1
     for position in range(start, len(text)):
         depth += {"{": 1, "}": -1}.get(text[position], 0)
         if not depth:
-            return text[start:position]
-    return ""
+            return text[start:position], start
+    return "", -1
 
 
 def _last_number(text: str) -> str:

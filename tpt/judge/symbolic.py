@@ -154,21 +154,25 @@ def _serve(pipe: Connection) -> None:
 
 def _compare(math_verify: Any, gold: str, prediction: str) -> Outcome:
     # No time-outs inside: they need SIGALRM, and the process is killed from outside.
-    gold_parsed = math_verify.parse(_as_latex(gold), parsing_timeout=None)
+    gold_parsed = _parse(math_verify, gold)
     if not gold_parsed:
         return Outcome.GOLD_UNREADABLE
-    parsed = math_verify.parse(_as_latex(prediction), parsing_timeout=None) or math_verify.parse(
-        prediction, parsing_timeout=None
-    )
+    parsed = _parse(math_verify, prediction)
     if not parsed:
         return Outcome.NO_ANSWER
     equal = math_verify.verify(gold_parsed, parsed, timeout_seconds=None) and not _differ(gold_parsed[0], parsed[0])
     return Outcome.EQUAL if equal else Outcome.DIFFERENT
 
 
-def _as_latex(text: str) -> str:
-    """Mark LaTeX that stands without dollar signs, as data sets have it."""
-    return f"${text}$" if "\\" in text and "$" not in text and "\\boxed" not in text and "\\(" not in text else text
+def _parse(math_verify: Any, text: str) -> Any:
+    """What math-verify reads in a text: as it stands, or as LaTeX that data sets give without dollar signs."""
+    bare = "$" not in text and "\\(" not in text and "\\[" not in text and "\\boxed" not in text
+    forms = [f"${text}$", text] if bare and "\\" in text else [text, f"${text}$"] if bare else [text]
+    for form in forms:
+        parsed = math_verify.parse(form, parsing_timeout=None)
+        if parsed:
+            return parsed
+    return None
 
 
 def _differ(gold: Any, found: Any) -> bool:

@@ -6,6 +6,7 @@ import shutil
 import time
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,7 @@ def fit(
     # The loader is set to where the checkpoint was taken by `_resume`, which Lightning cannot know.
     warnings.filterwarnings("ignore", message=".*(num_workers|LeafSpec|dataloader is not resumable|exists and is not empty).*")
     models.check_folder(model_dir)
+    settings = replace(settings, precision=resolve_precision(settings.precision))
     pl.seed_everything(seed, verbose=False)
     rows = Examples(examples, settings.max_length or context)
     tokenizer = AutoTokenizer.from_pretrained(model_dir)
@@ -75,6 +77,15 @@ def fit(
     _export(trainer, module, merge, model_dir, out)
     shutil.rmtree(out / "checkpoints", ignore_errors=True)
     return _results(out, rows, settings, time.monotonic() - started, str(trainer.strategy.root_device))
+
+
+def resolve_precision(name: str) -> str:
+    """What `train.precision` means here: `auto` is bf16-mixed where the GPU, or else the CPU, computes in bfloat16."""
+    if name != "auto":
+        return name
+    if torch.cuda.is_available():
+        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
+    return "bf16-mixed" if torch.cpu._is_avx512_bf16_supported() else "32-true"
 
 
 def load(model_dir: Path, settings: TrainConfig) -> tuple[PreTrainedModel, Callable[[], PreTrainedModel]]:
@@ -224,5 +235,6 @@ def _results(out: Path, rows: Examples, settings: TrainConfig, seconds: float, d
         "final_loss": lines[-1]["loss"],
         "tokens_per_second": round(tokens / seconds, 1),
         "learning_rate": settings.learning_rate,
+        "precision": settings.precision,
         "device": device,
     }

@@ -1,0 +1,70 @@
+"""`tpt judge`: a user's JSONL file in, the same file with verdicts out."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tpt.cli import main
+from tpt.errors import DataError
+from tpt.judge.file import judge_file
+
+ROWS = [
+    {"gold": "18", "completion": "#### 18", "mine": 1},
+    {"gold": "18", "completion": "#### $18", "mine": 2},
+    {"gold": "18", "completion": "#### 17", "mine": 3},
+]
+
+
+def write(path: Path, rows: list[dict[str, object]]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def test_the_verdicts_are_written_beside_the_columns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write(tmp_path / "in.jsonl", [dict(row) for row in ROWS])
+    assert main(["judge", str(path), "--out", str(tmp_path / "out.jsonl")]) == 0
+    rows = [json.loads(line) for line in (tmp_path / "out.jsonl").open()]
+    assert [row["mine"] for row in rows] == [1, 2, 3]
+    assert [(row["strict"], row["lenient"]) for row in rows] == [
+        ("correct", "correct"),
+        ("no_answer", "correct"),
+        ("wrong", "wrong"),
+    ]
+    assert {row["rule"] for row in rows} == {"hash_marks"}
+    assert "out.jsonl" in capsys.readouterr().out
+
+
+def test_columns_can_be_named(tmp_path: Path) -> None:
+    path = write(tmp_path / "in.jsonl", [{"a": "7", "t": "#### 7"}])
+    assert judge_file(path, tmp_path / "out.jsonl", "a", "t")["strict"] == {"correct": 1}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "is empty"),
+        ('{"gold": "1"}\n', "line 1 has no column 'completion'; it has gold"),
+        ('{"gold": "1", "completion": "x"}\nnot json\n', "line 2 is not JSON"),
+        ('{"gold": "1", "completion": "x"}\n{"gold": "1", "comp', "line 2 is torn"),
+        ("[1]\n", "line 1 is not a JSON object"),
+    ],
+)
+def test_a_bad_file_is_refused_and_nothing_is_written(tmp_path: Path, content: str, message: str) -> None:
+    path = tmp_path / "in.jsonl"
+    path.write_text(content)
+    with pytest.raises(DataError) as caught:
+        judge_file(path, tmp_path / "out.jsonl")
+    assert message in caught.value.message
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_the_input_is_not_written_over(tmp_path: Path) -> None:
+    path = write(tmp_path / "in.jsonl", [dict(row) for row in ROWS])
+    with pytest.raises(DataError, match="is the input file"):
+        judge_file(path, path)
+
+
+def test_a_missing_file_is_said(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="there is no file"):
+        judge_file(tmp_path / "none.jsonl", tmp_path / "out.jsonl")
