@@ -35,6 +35,7 @@ _ANSWER_IS = re.compile(r"\banswer(?:\s+is|\s*[:=])[:=\s]*([^\n]+)", re.I)
 _BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{")
 _LABEL = re.compile(r"^\W*(?:final\s+)?(?:answer|total|result)\b\s*(?:is|:|=)?\s*", re.I)
 _OPERATORS = re.compile(r"[\\^*/+=<>()\[\]{}|√π!]|\d")
+_EQUALS = re.compile(r"[=≈]|\bis\b")
 _ARITHMETIC = re.compile(r"[\d\s+\-*/^().,$=]+")
 _VARIABLE = re.compile(r"[a-zπ](?![a-zA-Z])")
 _UNITS = frozenset("m g h s l")
@@ -251,9 +252,8 @@ def _candidate(rule: str, segment: str, numeric: bool) -> _Candidate | None:
 
 
 def _plain_number(bare: str) -> Fraction | None:
-    """The number that a segment names: alone, behind an equals sign, or first and followed by words."""
-    if "=" in bare:
-        bare = bare.rsplit("=", 1)[1].strip(" *_$:[]().,")
+    """The number that a segment names: alone, behind an equals sign or "is", or first and followed by words."""
+    bare = _EQUALS.split(bare)[-1].strip(" *_$:[]().,")
     whole = numbers.parse(bare)
     if whole is not None:
         return whole

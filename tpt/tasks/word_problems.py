@@ -220,7 +220,7 @@ class WordProblems(Task):
 
     train_size: int | None = 300
     test_size: int | None = 200
-    few_shot: int = 4
+    few_shot: int = 3
     min_steps: int = 1
     max_steps: int = 2
     largest: int = 20
