@@ -16,7 +16,7 @@ GROUPS = ("model", "task", "prune", "train", "sampler", "cluster", "tracker", "e
 SHIPPED = [(group, name) for group in GROUPS for name in config.choices(group)]
 
 
-@pytest.mark.parametrize(("group", "name"), SHIPPED, ids=lambda value: str(value))
+@pytest.mark.parametrize(("group", "name"), SHIPPED, ids=str)
 def test_every_shipped_config_composes(group: str, name: str) -> None:
     settings = config.compose([f"{group}={name}", "sampler.engine=transformers"])
     assert settings.rounds >= 1
@@ -104,7 +104,11 @@ def test_a_config_survives_being_written_and_read(tmp_path: Path) -> None:
 
 
 def test_the_config_the_loop_and_the_run_load_no_torch() -> None:
-    code = "import sys, tpt.config, tpt.loop, tpt.run, tpt.commands; tpt.config.compose(['sampler.engine=transformers']); "
-    heavy = "[m for m in ('torch', 'vllm', 'transformers', 'pytorch_lightning', 'matplotlib', 'wandb') if m in sys.modules]"
+    code = (
+        "import sys, tpt.config, tpt.loop, tpt.run, tpt.commands; tpt.config.compose(['sampler.engine=transformers']); "
+    )
+    heavy = (
+        "[m for m in ('torch', 'vllm', 'transformers', 'pytorch_lightning', 'matplotlib', 'wandb') if m in sys.modules]"
+    )
     result = subprocess.run([sys.executable, "-c", f"{code}print({heavy})"], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"

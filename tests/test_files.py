@@ -34,7 +34,8 @@ def test_a_torn_last_line_is_passed_over_and_then_written_over(tmp_path: Path) -
 
 def test_records_survive_parquet(tmp_path: Path) -> None:
     verdicts = [
-        Verdict(f"p{i}", i, Status.PARTIAL, Status.WRONG, Status.CORRECT, "boxed", "", "é", i, 3, "why") for i in range(2500)
+        Verdict(f"p{i}", i, Status.PARTIAL, Status.WRONG, Status.CORRECT, "boxed", "", "é", i, 3, "why")
+        for i in range(2500)
     ]
     path = records.shard_path(tmp_path, "verdicts", 0)
     assert records.write(path, Verdict, iter(verdicts)) == 2500

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import FrameType
 
 from rich.console import Console
+from rich.markup import escape
 
 from tpt import __version__
 from tpt.errors import TptError
@@ -37,7 +38,9 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--dry-run", action="store_true", help="print the plan and stop")
     config = command("config", "Print the resolved config as YAML.")
     for one in (run, config):
-        one.add_argument("--config-dir", type=Path, help="a folder of your own config groups, e.g. with model/mine.yaml")
+        one.add_argument(
+            "--config-dir", type=Path, help="a folder of your own config groups, e.g. with model/mine.yaml"
+        )
         one.add_argument("overrides", nargs="*", metavar="KEY=VALUE")
 
     status = command("status", "Show what is done and what is owed, of one run or of all.")
@@ -67,13 +70,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _dispatch(options, console)
     except TptError as error:
-        console.print(f"[bold red]error[/] {_plain(error.message)}", highlight=False)
+        console.print(f"[bold red]error[/] {escape(error.message)}", highlight=False)
         if error.hint:
-            console.print(f"  -> {_plain(error.hint)}", highlight=False)
+            console.print(f"  -> {escape(error.hint)}", highlight=False)
         return 1
     except KeyboardInterrupt:
         again = " ".join(["tpt", *(arguments if arguments is not None else sys.argv[1:])])
-        console.print(f"\n[yellow]stopped[/] nothing that was finished is lost; to continue: {_plain(again)}")
+        console.print(f"\n[yellow]stopped[/] nothing that was finished is lost; to continue: {escape(again)}")
         return 130
 
 
@@ -105,10 +108,6 @@ def _dispatch(options: argparse.Namespace, console: Console) -> int:
 def _as_interrupt(number: int, frame: FrameType | None) -> None:
     """A polite request to stop ends a run as Ctrl-C does."""
     raise KeyboardInterrupt
-
-
-def _plain(text: str) -> str:
-    return text.replace("[", r"\[")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 from rich.console import Console
+from rich.markup import escape
 
 from tpt import config, plan
 from tpt.cluster import local
@@ -78,9 +79,9 @@ def _sweep(points: list[list[str]], settings: list[Config], console: Console) ->
         one.tracker.group = one.tracker.group or f"sweep-{digest}"
         try:
             run = carry_out_run(one, console)
-        except TptError as error:
-            console.print(f"[red]failed[/] {error}", markup=True, highlight=False)
-            failed.append((point, error))
+        except TptError as reason:
+            console.print(f"[red]failed[/] {escape(str(reason))}", highlight=False)
+            failed.append((point, reason))
             continue
         longest = finished.get(run.root)
         if longest is None or run.config.rounds > longest.config.rounds:
@@ -110,7 +111,9 @@ def status(path: Path, console: Console) -> int:
         return 0
     folders = find(path)
     if not folders:
-        raise RunError(f"no run folder at {path}, nor under it", "name a run folder, or the run_root= that runs were given")
+        raise RunError(
+            f"no run folder at {path}, nor under it", "name a run folder, or the run_root= that runs were given"
+        )
     plan.show_runs([Run.open(folder) for folder in folders], console)
     return 0
 

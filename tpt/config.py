@@ -298,9 +298,9 @@ def from_node(node: DictConfig) -> Config:
     Raises:
         ConfigError: an unknown key, a missing or wrongly typed value.
     """
-    for key in node:
+    for key in map(str, node):
         if key not in (*SECTIONS, *SCALARS, "task"):
-            raise ConfigError(f"unknown setting '{key}'", _nearest(str(key), [*SECTIONS, *SCALARS, "task"]))
+            raise ConfigError(f"unknown setting '{key}'", _nearest(key, [*SECTIONS, *SCALARS, "task"]))
     sections = {name: _typed(name, kind, node.get(name) or {}) for name, kind in SECTIONS.items()}
     return Config(task=tasks.make(node.task), **sections, **{name: node[name] for name in SCALARS})
 

@@ -1,6 +1,7 @@
 """What a run will do, what it has done and what it owes, as tables for a person."""
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from tpt import files
@@ -63,7 +64,7 @@ def state(run: Run, stage: Stage) -> str:
 def said(run: Run, stage: Stage) -> str:
     """The last thing a stage that is not done said of itself: its error, or how far it is."""
     if run.error_path(stage).exists():
-        return str(files.read_json(run.error_path(stage))["message"]).splitlines()[0].replace("[", r"\[")
+        return escape(str(files.read_json(run.error_path(stage))["message"]).splitlines()[0])
     if run.progress_path(stage).exists():
         now = files.read_json(run.progress_path(stage))
         rate = f", {now['rate']:,.0f} {now['rate_unit']}" if now["rate"] else ""

@@ -32,7 +32,7 @@ def prepare(run: Run, stage: Stage, progress: Progress) -> dict[str, Any]:
     from transformers import AutoTokenizer
 
     config = run.config
-    counts = {split: _write_problems(run, split) for split in ("train", "test")}  # type: ignore[arg-type]  # literals
+    counts = {split: _write_problems(run, split) for split in ("train", "test")}
     shared = _shared_questions(run)
     if shared:
         raise DataError(
@@ -102,8 +102,8 @@ def check_disk(run: Run, model_dir: Path) -> None:
     free = shutil.disk_usage(run.root).free
     if needed > free:
         raise DiskFull(
-            f"{run.config.rounds} rounds of {run.config.model.name} need about {needed / GIB:.1f} GiB under {run.root}; "
-            f"{free / GIB:.1f} GiB are free",
+            f"{run.config.rounds} rounds of {run.config.model.name} need about {needed / GIB:.1f} GiB "
+            f"under {run.root}; {free / GIB:.1f} GiB are free",
             "free some space, or set run_root= to a larger disk",
         )
 

@@ -18,7 +18,9 @@ class Progress:
         self.started = time.monotonic()
         self._written = 0.0
 
-    def __call__(self, done: int, total: int, unit: str = "", rate: float = 0.0, rate_unit: str = "", note: str = "") -> None:
+    def __call__(
+        self, done: int, total: int, unit: str = "", rate: float = 0.0, rate_unit: str = "", note: str = ""
+    ) -> None:
         """Report `done` of `total` units, and a rate (e.g. tokens per second)."""
         now = time.monotonic()
         if self.path is None or (now - self._written < 0.5 and done < total):

@@ -193,7 +193,11 @@ class Run:
                 earlier = [Stage(before, "prune")] if self.config.prune.accumulate and before >= 1 else []
                 return [prepare, Stage(stage.round, "think"), *earlier]
             case "train":
-                return [prepare, Stage(stage.round, "prune"), *(model if self.config.train.start_from == "previous" else [])]
+                return [
+                    prepare,
+                    Stage(stage.round, "prune"),
+                    *(model if self.config.train.start_from == "previous" else []),
+                ]
             case _:
                 return [prepare, *([Stage(stage.round, "train")] if stage.round else [])]
 
@@ -206,7 +210,9 @@ class Run:
             "train": ("train",),
             "evaluate": ("evaluate", "sampler"),
         }[stage.name]
-        settings = {name: config.to_dict(getattr(self.config, name), runtime=False) for name in sections}
+        settings: dict[str, Any] = {
+            name: config.to_dict(getattr(self.config, name), runtime=False) for name in sections
+        }
         settings |= {"stage": stage.name, "format": FORMAT}
         if stage.name == "prepare":
             teacher = self.config.think.teacher
@@ -274,7 +280,9 @@ class Run:
         target = self.folder(stage)
         partial = target.with_name(f".{target.name}.adopted")
         shutil.rmtree(partial, ignore_errors=True)
-        shutil.copytree(origin, partial, copy_function=_link_or_copy, ignore=shutil.ignore_patterns("checkpoints", ".*"))
+        shutil.copytree(
+            origin, partial, copy_function=_link_or_copy, ignore=shutil.ignore_patterns("checkpoints", ".*")
+        )
         shutil.rmtree(target, ignore_errors=True)
         partial.rename(target)
         return origin

@@ -111,9 +111,7 @@ def test_ctrl_c_leaves_a_resumable_run_and_says_how_to_resume(tiny_command: Comm
 
 
 @pytest.mark.slow
-def test_a_torn_and_a_missing_shard_are_owed_again_and_nothing_else(
-    tiny_command: Command, tmp_path: Path
-) -> None:
+def test_a_torn_and_a_missing_shard_are_owed_again_and_nothing_else(tiny_command: Command, tmp_path: Path) -> None:
     command = tiny_command("rounds=1")
     assert main(command) == 0
     [root] = find(tmp_path / "runs")

@@ -134,11 +134,19 @@ DRESSES = (
     "{n} %",
 )
 COMMA_DRESSES = ("{n:,}", "${n:,}", "{n:,}.00", "{n:,} dollars", "\\${n:,}")
-FRAMES = ("#### {a}", "So 3 + 4.\n#### {a}", "\\boxed{{{a}}}", "The answer is {a}", "#### {a}\nI hope 12 of you like it!")
+FRAMES = (
+    "#### {a}",
+    "So 3 + 4.\n#### {a}",
+    "\\boxed{{{a}}}",
+    "The answer is {a}",
+    "#### {a}\nI hope 12 of you like it!",
+)
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.integers(-(10**9), 10**9), st.sampled_from(DRESSES + COMMA_DRESSES), st.sampled_from(FRAMES), st.integers(1, 9))
+@given(
+    st.integers(-(10**9), 10**9), st.sampled_from(DRESSES + COMMA_DRESSES), st.sampled_from(FRAMES), st.integers(1, 9)
+)
 @example(1000, "{n:,}", "The answer is {a}", 1)
 def test_the_dress_of_a_number_never_changes_the_lenient_verdict(n: int, dress: str, frame: str, off: int) -> None:
     if dress.startswith("\\boxed") and "boxed" in frame:
@@ -192,7 +200,9 @@ def test_a_gold_answer_that_is_no_expression_is_never_correct() -> None:
     assert found.lenient in (Status.GOLD_UNREADABLE, Status.WRONG)
 
 
-@pytest.mark.parametrize(("gold", "readable"), [("#### 1,000", True), ("72", True), ("#### ", False), ("#### ?", False)])
+@pytest.mark.parametrize(
+    ("gold", "readable"), [("#### 1,000", True), ("72", True), ("#### ", False), ("#### ?", False)]
+)
 def test_readable_golds(gold: str, readable: bool) -> None:
     assert readable_gold(gold) is readable
 
@@ -222,7 +232,7 @@ def test_it_agrees_with_math_verifys_labelled_pairs() -> None:
     found = judge_texts((row["gold"], row["pred"]) for row in rows)
     wrong = [row for row, one in zip(rows, found, strict=True) if (one.lenient is C) != bool(row["expected"])]
     unexplained = [row for row in wrong if row["pred"] not in DISAGREEMENTS]
-    # Four long solutions whose last number is not the boxed one, or that sympy does not finish in time, stay unexplained.
+    # Long solutions whose last number is not the boxed one, or that sympy does not finish in time, stay unexplained.
     assert len(unexplained) <= 4, [(row["gold"][-60:], row["pred"][-60:]) for row in unexplained]
     false_positives = [row for row in unexplained if not row["expected"]]
     assert not false_positives

@@ -30,11 +30,8 @@ class _Problem:
     def add(self, sample: Sample, verdict: Verdict) -> None:
         self.n += 1
         self.texts.add(sample.text)
-        for reader, status, answer in (
-            ("strict", verdict.strict, verdict.strict_answer),
-            ("lenient", verdict.lenient, verdict.lenient_answer),
-        ):
-            assert reader in ("strict", "lenient")
+        readings = (verdict.strict, verdict.strict_answer), (verdict.lenient, verdict.lenient_answer)
+        for reader, (status, answer) in zip(READERS, readings, strict=True):
             if answer:
                 self.votes[reader][answer] += 1
             if status is Status.CORRECT:
@@ -47,7 +44,9 @@ class _Problem:
         return bool(vote) and vote[0][0] in self.right[reader]
 
 
-def summarise(samples: Iterable[Sample], verdicts: Iterable[Verdict], config: EvaluateConfig, seed: int) -> dict[str, Any]:
+def summarise(
+    samples: Iterable[Sample], verdicts: Iterable[Verdict], config: EvaluateConfig, seed: int
+) -> dict[str, Any]:
     """All figures of an evaluation, ready for JSON. Shares are between 0 and 1.
 
     Args:

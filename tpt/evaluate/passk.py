@@ -27,4 +27,5 @@ def pass_at_k(n: Ints, c: Ints, k: int) -> Floats:
     # C(n-c, k) / C(n, k) is the product over i < k of (n - c - i) / (n - i); it is 0 where n - c < k.
     draws = np.arange(k, dtype=np.float64)
     factors = (n[:, None] - c[:, None] - draws) / (n[:, None] - draws)
-    return 1.0 - np.prod(np.clip(factors, 0.0, 1.0), axis=1)
+    failed: Floats = np.prod(np.clip(factors, 0.0, 1.0), axis=1)
+    return 1.0 - failed

@@ -30,12 +30,13 @@ SHORT = 300  # characters of a text that can be an expression as a whole
 READ = 20_000  # characters from the end that the lenient reader looks at
 
 _MARK = re.compile(r"####+[^\S\n]*\n?([^\n]*)")
-_HEADING = re.compile(r"\W*(?:step|part|case|option|method|section|question|problem|solution|example)\b|\W*\d+[.):]\s+\S", re.I)
+_HEADING = re.compile(
+    r"\W*(?:step|part|case|option|method|section|question|problem|solution|example)\b|\W*\d+[.):]\s+\S", re.I
+)
 _ANSWER_IS = re.compile(r"\banswer(?:\s+is|\s*[:=])[:=\s]*([^\n]+)", re.I)
 _BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{")
 _LABEL = re.compile(r"^\W*(?:final\s+)?(?:answer|total|result)\b\s*(?:is|:|=)?\s*", re.I)
 _OPERATORS = re.compile(r"[\\^*/+=<>()\[\]{}|√π!]|\d")
-_EQUALS = re.compile(r"[=≈]|\bis\b")
 _ARITHMETIC = re.compile(r"[\d\s+\-*/^().,$=]+")
 _VARIABLE = re.compile(r"[a-zπ](?![a-zA-Z])")
 _UNITS = frozenset("m g h s l")
@@ -86,8 +87,8 @@ def judge_answer(*, gold: str, pred: str, symbolic: Symbolic | None = None) -> J
         symbolic: workers for what is not a number; without them they are started for this one call.
     """
     if symbolic is None:
-        with Symbolic(workers=1) as symbolic:
-            return _judge_all([(gold, pred)], symbolic)[0]
+        with Symbolic(workers=1) as own:
+            return _judge_all([(gold, pred)], own)[0]
     return _judge_all([(gold, pred)], symbolic)[0]
 
 
@@ -229,7 +230,7 @@ def _find(text: str, *, numeric: bool) -> _Candidate | None:
     stripped = text.strip()
     if len(stripped) <= SHORT and "\n" not in stripped:
         number = numbers.parse(stripped)
-        if number is not None or not numeric or _OPERATORS.search(stripped.replace("\\$", "")) and "\\" in stripped:
+        if number is not None or not numeric or (_OPERATORS.search(stripped.replace("\\$", "")) and "\\" in stripped):
             return _Candidate("whole_text", stripped, number) if stripped else None
     if not numeric:
         return _Candidate("whole_text", stripped, None) if stripped else None
@@ -246,14 +247,17 @@ def _candidate(rule: str, segment: str, numeric: bool) -> _Candidate | None:
     if not numeric:
         return _Candidate(rule, segment.strip(" *."), None)
     number = _plain_number(bare)
+    if number is None and rule == "answer_is" and " is " in bare:  # "the answer is that the largest is 18"
+        number = _plain_number(bare.rsplit(" is ", 1)[1])
     if number is not None:
         return _Candidate(rule, segment, number)
     return _Candidate(rule, segment, None) if any(c.isdigit() for c in bare) else None
 
 
 def _plain_number(bare: str) -> Fraction | None:
-    """The number that a segment names: alone, behind an equals sign or "is", or first and followed by words."""
-    bare = _EQUALS.split(bare)[-1].strip(" *_$:[]().,")
+    """The number that a segment names: alone, behind an equals sign, or first and followed by words."""
+    if "=" in bare:
+        bare = bare.rsplit("=", 1)[1].strip(" *_$:[]().,")
     whole = numbers.parse(bare)
     if whole is not None:
         return whole
@@ -262,8 +266,10 @@ def _plain_number(bare: str) -> Fraction | None:
         return None
     rest = bare[match.end() :].strip(" $")
     is_variable = bool(_VARIABLE.match(rest)) and rest[0] not in _UNITS and bare[match.end() : match.end() + 1] != " "
-    starts_expression = bool(_OPERATORS.match(rest)) and not rest.startswith(("(", "[", "/ ", "/d", "/h", "/m", "/w", "/y"))
-    if is_variable or starts_expression or rest.startswith(("-", ":", ",", "√")) and rest[1:2].isdigit():
+    starts_expression = bool(_OPERATORS.match(rest)) and not rest.startswith(
+        ("(", "[", "/ ", "/d", "/h", "/m", "/w", "/y")
+    )
+    if is_variable or starts_expression or (rest.startswith(("-", ":", ",", "√")) and rest[1:2].isdigit()):
         return None
     return numbers.value(match)
 

@@ -7,12 +7,14 @@ from pathlib import Path
 
 from tpt.errors import DataError
 from tpt.files import atomic
-from tpt.judge.answer import judge_texts
 from tpt.jsonl import read_rows
+from tpt.judge.answer import judge_texts
 from tpt.records import Status
 
 
-def judge_file(path: Path, out: Path, gold_column: str = "gold", text_column: str = "completion") -> dict[str, Counter[Status]]:
+def judge_file(
+    path: Path, out: Path, gold_column: str = "gold", text_column: str = "completion"
+) -> dict[str, Counter[Status]]:
     """Judge every line of a JSONL file and write its columns with the verdict's beside them.
 
     The columns written are `status`, `strict`, `lenient`, `rule`, `strict_answer` and `lenient_answer`.
@@ -42,4 +44,3 @@ def judge_file(path: Path, out: Path, gold_column: str = "gold", text_column: st
             counts["strict"][judgement.strict] += 1
             counts["lenient"][judgement.lenient] += 1
     return counts
-

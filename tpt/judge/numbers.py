@@ -16,7 +16,7 @@ NUMBER = re.compile(
     r"(?P<whole>\d+)\s+(?P<top>\d+)\s?/\s?(?P<bottom>\d+)"  # 1 1/2
     r"|(?P<numerator>\d+)\s?/\s?(?P<denominator>\d+)(?![\d.])"  # 3/4
     r"|(?P<comma_decimal>0,\d+|\d+,\d{1,2})(?![\d,.])"  # 3,5 as in much of Europe
-    rf"|(?P<decimal>{_DIGITS}(?:\.\d+)?|\.\d+)\.?(?:(?:[eE]|\s?(?:x|×|\*)\s?10\s?\^\s?\{{?)(?P<exponent>[-+]?\d{{1,4}})\}}?)?"
+    rf"|(?P<decimal>{_DIGITS}(?:\.\d+)?|\.\d+)\.?(?:(?:[eE]|\s?(?:x|\u00d7|\*)\s?10\s?\^\s?\{{?)(?P<exponent>[-+]?\d{{1,4}})\}}?)?"
     r")"
 )
 
@@ -27,18 +27,20 @@ IN_TEXT = re.compile(
 )
 
 # full-width digits and signs, and the many characters that look like a minus
-_PLAIN = {0xFF10 + digit: str(digit) for digit in range(10)} | dict.fromkeys(map(ord, "\u2212\u2013\u2012\ufe63\uff0d"), "-")
+_PLAIN = {0xFF10 + digit: str(digit) for digit in range(10)} | dict.fromkeys(
+    map(ord, "\u2212\u2013\u2012\ufe63\uff0d"), "-"
+)
 _PLAIN |= {0xFF0C: ",", 0xFF0E: ".", 0xFF05: "%", 0xFF04: "$"}
 
 _LATEX_FRACTION = re.compile(r"\\[dt]?frac\s*(?:\{\s*(-?\d+)\s*\}\s*\{\s*(\d+)\s*\}|(\d)(\d))")
 _LATEX_WORDS = re.compile(r"\\(?:text|mathrm|mathbf|mbox|textbf|operatorname)\s*\{([^{}]*)\}")
-_DROPPED = re.compile(r"\\(?:left|right|displaystyle|quad|qquad)(?![a-zA-Z])|\\[()\[\],;:! ]|\*\*|__|`")
+_DROPPED = re.compile(r"\\(?:left|right|displaystyle|quad|qquad)(?![a-zA-Z])|\\[()\[\],;:! ]|\*\*|__|`|<\|\w+\|>")
 _DEGREES = re.compile(r"\^\s*\{?\s*\\circ\s*\}?|°")
 _TIMES_TEN = re.compile(r"\\(?:times|cdot)\s*10")
 
 
 def clean(text: str) -> str:
-    """The text with the dress of numbers taken off: Markdown bold, LaTeX wrappers, full-width digits, odd minus signs."""
+    """The text without the dress of numbers: Markdown bold, LaTeX wrappers, full-width digits, odd minus signs."""
     text = text.translate(_PLAIN).replace("{,}", ",").replace(r"\$", "$").replace(r"\%", "%")
     text = _LATEX_WORDS.sub(r" \1 ", text)
     text = _LATEX_FRACTION.sub(lambda m: f" {m[1] or m[3]}/{m[2] or m[4]} ", text)

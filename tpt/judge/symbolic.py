@@ -181,4 +181,4 @@ def _differ(gold: Any, found: Any) -> bool:
 
     if not all(isinstance(one, sympy.Expr) and one.is_number for one in (gold, found)) or found == 0 or gold == 0:
         return False
-    return abs(sympy.N(gold / found, 20) - 1) > 1e-3
+    return bool(abs(sympy.N(gold / found, 20) - 1) > 1e-3)

@@ -2,6 +2,7 @@
 
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -13,7 +14,7 @@ mpl.use("Agg")
 
 # Okabe and Ito's palette: told apart by readers with any colour vision.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -54,13 +55,15 @@ def _panel(panel: Axes, rows: list[Row], k: int) -> None:
                 [100 * (value.value - value.low) for value in values],
                 [100 * (value.high - value.value) for value in values],
             ]
-            style = {"linestyle": line, "color": colour, "alpha": 1.0 if reader == "strict" else 0.55}
+            style: dict[str, Any] = {"linestyle": line, "color": colour, "alpha": 1.0 if reader == "strict" else 0.55}
             panel.errorbar(at, shares, yerr=ends, marker="o", markersize=5, capsize=3, label=f"{name}{reader}", **style)
             top = max(top, *(100 * value.high for value in values))
             if reader == "strict" and not several:
                 for x, share in zip(at, shares, strict=True):
                     label = f"{share:.1f}"
-                    panel.annotate(label, (x, share), xytext=(-8, 6), textcoords="offset points", ha="right", color=colour)
+                    panel.annotate(
+                        label, (x, share), xytext=(-8, 6), textcoords="offset points", ha="right", color=colour
+                    )
     rounds = sorted({row.round for row in rows})
     panel.set_xticks(rounds, ["base" if not round else str(round) for round in rounds])
     panel.set_xlim(rounds[0] - 0.45, rounds[-1] + 0.3)

@@ -40,8 +40,8 @@ def report(runs: list[Run], out: Path) -> Report:
     files.write_text(out / "table.md", table.markdown(rows))
     files.write_text(out / "table.csv", table.to_csv(rows))
     png, svg = figure.draw(rows, out)
-    told: list[RenderableType] = [table.rich_table(rows), *(Text(gain_in_words(row)) for row in rows if row.gains)]
-    told.append(Text(f"table: {out / 'table.md'}\nfigure: {png}"))
+    told: list[RenderableType] = [*table.rich_tables(rows), *(Text(gain_in_words(row)) for row in rows if row.gains)]
+    told.append(Text(f"table: {out / 'table.md'}\nfigure: {png}", no_wrap=True, overflow="ignore"))
     return Report([out / "table.md", out / "table.csv", svg, png], told)
 
 

@@ -38,26 +38,33 @@ def cells(row: Row) -> dict[str, str]:
     return found
 
 
-def rich_table(rows: list[Row]) -> Table:
-    """For the terminal."""
-    table = Table(title="strict and lenient accuracy with intervals over problems", title_justify="left")
-    columns = list(cells(rows[0]))
-    for column in columns:
-        heading = column.replace(", %", " %").replace("seconds: ", "seconds: ").replace(" strict", "\nstrict")
-        heading = heading.replace(" lenient", "\nlenient").replace("well formed", "well\nformed").replace("cut off", "cut\noff")
-        heading = heading.replace("think, prune, train, evaluate", "think+prune\n+train+eval")
-        table.add_column(heading, justify="left" if column in ("round", *rows[0].labels) else "right")
+def rich_tables(rows: list[Row]) -> list[Table]:
+    """For a terminal of 80 columns: the figures, and what they cost."""
+    names = [*rows[0].labels, "round"]
+    ks = sorted(int(k) for k in rows[0].metrics["strict"]["pass@k"])
+    figures = Table(title="% of problems, with intervals over problems", title_justify="left", title_style="bold")
+    costs = Table(title="what each round took", title_justify="left", title_style="bold")
+    for name in names:
+        figures.add_column(name)
+        costs.add_column(name)
+    for heading in (*(f"pass@{k}\nstrict" for k in ks), f"pass@{ks[0]}\nlenient", "well\nformed", "cut\noff"):
+        figures.add_column(heading, justify="right", no_wrap=True)
+    for heading in ("kept\nexamples", *(f"{name}\nseconds" for name in STAGES)):
+        costs.add_column(heading, justify="right")
     for row in rows:
         found = cells(row)
-        table.add_row(*(found.get(column, "") for column in columns))
-    return table
+        shown = [found[f"pass@{k} strict, %"] for k in ks]
+        shown += [found[f"pass@{ks[0]} lenient, %"], found["well formed, %"], found["cut off, %"]]
+        figures.add_row(*(found.get(name, "") for name in names), *(cell.replace(" [", "\n[") for cell in shown))
+        seconds = (f"{row.seconds[name]:.0f}" if name in row.seconds else "" for name in STAGES)
+        costs.add_row(*(found.get(name, "") for name in names), found["kept"], *seconds)
+    return [figures, costs]
 
 
 def markdown(rows: list[Row]) -> str:
     """For a page; the gains are a table of their own."""
-    return f"{_markdown([cells(row) for row in rows])}\n{_markdown(_gains(rows))}" if _gains(rows) else _markdown(
-        [cells(row) for row in rows]
-    )
+    parts = [[cells(row) for row in rows], _gains(rows)]
+    return "\n".join(_markdown(part) for part in parts if part)
 
 
 def _gains(rows: list[Row]) -> list[dict[str, str]]:

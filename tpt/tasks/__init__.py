@@ -1,6 +1,11 @@
-"""The tasks, each in one file. Importing this package registers them."""
+"""The tasks, each in one file. Importing this package imports them all, which registers them."""
 
-from tpt.tasks import gsm8k, reasoning_gym, word_problems
+import pkgutil
+from importlib import import_module
+
 from tpt.tasks.base import REGISTRY, Task, make, register
 
-__all__ = ["REGISTRY", "Task", "gsm8k", "make", "reasoning_gym", "register", "word_problems"]
+for _module in pkgutil.iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")
+
+__all__ = ["REGISTRY", "Task", "make", "register"]

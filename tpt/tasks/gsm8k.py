@@ -27,8 +27,10 @@ SHOTS = [
         "She has read 12 * 5 = 60 pages.\n156 - 60 = 96 pages are left.\nThat takes 96 / 12 = 8 days.\n#### 8",
     ),
     (
-        "A tank holds 80 liters and is a quarter full. A pump adds 15 liters a minute. After how many minutes is it full?",
-        "The tank holds 80 / 4 = 20 liters now.\n80 - 20 = 60 liters are missing.\nThat takes 60 / 15 = 4 minutes.\n#### 4",
+        "A tank holds 80 liters and is a quarter full. A pump adds 15 liters a minute. "
+        "After how many minutes is it full?",
+        "The tank holds 80 / 4 = 20 liters now.\n80 - 20 = 60 liters are missing.\n"
+        "That takes 60 / 15 = 4 minutes.\n#### 4",
     ),
     (
         "Omar earns $18 an hour and works 6 hours a day for 5 days. He pays 20% of it in tax. How much does he keep?",
@@ -60,7 +62,9 @@ class Gsm8k(Task):
         rows = list(self._rows(split))
         size = self.train_size if split == "train" else self.test_size
         if size is not None and size > len(rows):
-            raise DataError(f"task.{split}_size={size}, but the {split} split has {len(rows)} problems", "ask for fewer")
+            raise DataError(
+                f"task.{split}_size={size}, but the {split} split has {len(rows)} problems", "ask for fewer"
+            )
         kept = range(len(rows))
         chosen = list(kept) if size is None else sorted(random.Random(self.seed).sample(kept, size))
         for index in chosen:
@@ -122,7 +126,8 @@ class Gsm8k(Task):
         missing = {"question", "answer"} - set(rows.column_names)
         if missing:
             raise DataError(
-                f"the data set {self.path} has no column {', '.join(sorted(missing))}; it has {', '.join(rows.column_names)}",
+                f"the data set {self.path} has no column {', '.join(sorted(missing))}; "
+                f"it has {', '.join(rows.column_names)}",
                 "give a data set with the columns question and answer",
             )
         return ((row["question"], row["answer"]) for row in rows)

@@ -9,13 +9,16 @@ from tpt.errors import ConfigError, DataError
 from tpt.records import Problem
 from tpt.tasks.base import Split, Task, register
 
+# fmt: off
 NAMES = (
-    "Anna Ben Carla David Emma Felix Grace Hugo Iris Jack Kate Liam Mona Noah Olga Paul Rosa Sam Tina Victor".split()
+    "Anna", "Ben", "Carla", "David", "Emma", "Felix", "Grace", "Hugo", "Iris", "Jack",
+    "Kate", "Liam", "Mona", "Noah", "Olga", "Paul", "Rosa", "Sam", "Tina", "Victor",
 )
 THINGS = (
-    "apples books coins pens marbles stickers cookies cards shells stamps balloons eggs pencils toys candies "
-    "flowers oranges beads stones tickets"
-).split()
+    "apples", "books", "coins", "pens", "marbles", "stickers", "cookies", "cards", "shells", "stamps",
+    "balloons", "eggs", "pencils", "toys", "candies", "flowers", "oranges", "beads", "stones", "tickets",
+)
+# fmt: on
 TEST_SHARE = 4  # one question in so many belongs to the test split
 ATTEMPTS = 200  # draws in a row without a new question before the settings are said to allow no more
 
@@ -200,10 +203,8 @@ def tell(rng: random.Random, steps: int, largest: int) -> tuple[str, str, int]:
     ends_on_a_step = steps > 1 and rng.random() < 0.5
     for _ in range(steps - 1 - ends_on_a_step):
         rng.choice(EVENTS if story.count > 3 else EVENTS[:1])(story)
-    if ends_on_a_step:
-        question = rng.choice(ENDINGS)(story)
-    else:
-        question = f"How many {story.thing} does {story.who} have now?"
+    have_now = f"How many {story.thing} does {story.who} have now?"
+    question = rng.choice(ENDINGS)(story) if ends_on_a_step else have_now
     solution = "\n".join([*story.worked, f"#### {story.count}"])
     return " ".join([*story.told, question]), solution, story.count
 

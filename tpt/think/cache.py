@@ -104,7 +104,7 @@ class BranchingCache(Cache):
                 prefix_scores = softcap * torch.tanh(prefix_scores / softcap)
             prefix_scores = prefix_scores.view(heads, batch, -1, self.prefix_length).transpose(0, 1)
             weights = torch.cat((prefix_scores, scores), -1).softmax(-1, dtype=torch.float32).to(query.dtype)
-            on_prefix, on_row = weights.split((self.prefix_length, scores.shape[3]), -1)
+            on_prefix, on_row = torch.split(weights, [self.prefix_length, scores.shape[3]], -1)
             from_prefix = on_prefix.transpose(0, 1).reshape(heads, -1, self.prefix_length) @ prefix_values
             mixed = from_prefix.view(heads, batch, -1, size).transpose(0, 1) + on_row @ value
         return mixed.reshape(batch, query_heads, tokens, size).transpose(1, 2), None

@@ -37,6 +37,6 @@ def nucleus(probabilities: Tensor, top_p: float) -> Tensor:
 
     The token that crosses `top_p` is kept, so at least one always is.
     """
-    ordered, order = probabilities.sort(-1, descending=True, stable=True)
+    ordered, order = probabilities.sort(dim=-1, descending=True, stable=True)
     before = ordered.cumsum(-1) - ordered
     return torch.zeros_like(probabilities).scatter(-1, order, ordered.masked_fill(before >= top_p, 0))

@@ -172,4 +172,3 @@ def summary(folder: Path) -> dict[str, Any]:
         "tokens_per_second": round(sum(rates), 1),
         "engines": engines,
     }
-

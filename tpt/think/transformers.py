@@ -64,8 +64,8 @@ class TransformersSampler:
             torch.set_num_threads(len(os.sched_getaffinity(0)))
         AttentionInterface.register(ATTENTION, _no_cache)
         try:
-            self._model = AutoModelForCausalLM.from_pretrained(model_dir, dtype=dtype, attn_implementation=ATTENTION)
-            self._model = self._model.to(self._device).eval()
+            loaded: Any = AutoModelForCausalLM.from_pretrained(model_dir, dtype=dtype, attn_implementation=ATTENTION)
+            self._model: Any = loaded.to(self._device).eval()
             self._tokenizer = AutoTokenizer.from_pretrained(model_dir)
         except torch.OutOfMemoryError as error:
             raise self._out_of_memory() from error
@@ -144,9 +144,7 @@ class TransformersSampler:
         self._forward(cache, slice(0, 1), [prefix], [0])
         return cache.as_prefix(len(prefix))
 
-    def _admit(
-        self, waiting: deque[_Problem], rows: list[_Row], room: int, cache: BranchingCache, draw: Draw
-    ) -> None:
+    def _admit(self, waiting: deque[_Problem], rows: list[_Row], room: int, cache: BranchingCache, draw: Draw) -> None:
         """Take in as many problems as there is room for; compute the rest of their prompts once and branch."""
         first = len(rows)
         while waiting and len(rows) + draw.n <= room:
@@ -202,7 +200,7 @@ class TransformersSampler:
 
 def common_prefix(sequences: list[list[int]]) -> list[int]:
     """The longest beginning that all sequences share."""
-    return os.path.commonprefix(sequences)
+    return list(os.path.commonprefix(sequences))  # noqa: RUF071  # of any sequences, not only of paths
 
 
 def _retire(

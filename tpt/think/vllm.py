@@ -37,9 +37,7 @@ CAUSES = (  # part of vLLM's message, lower case -> kind of error, what to do
 class VllmSampler:
     """Samples with a vLLM engine in this process."""
 
-    def __init__(
-        self, config: "SamplerConfig", model: "ModelConfig", model_dir: Path, context: int, seed: int
-    ) -> None:
+    def __init__(self, config: "SamplerConfig", model: "ModelConfig", model_dir: Path, context: int, seed: int) -> None:
         for key, value in ENVIRONMENT.items():
             os.environ.setdefault(key, value)
         self._context = context

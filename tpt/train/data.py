@@ -31,7 +31,9 @@ class MicroBatch:
     step_tokens: int
 
 
-def plan(lengths: list[int], labels: list[int], batch_size: int, accumulate: int, ranks: int, seed: int) -> list[MicroBatch]:
+def plan(
+    lengths: list[int], labels: list[int], batch_size: int, accumulate: int, ranks: int, seed: int
+) -> list[MicroBatch]:
     """One epoch's micro-batches: rank r of R takes every R-th from the r-th on; `accumulate` of its own make a step.
 
     Examples are shuffled, then brought together with others of like length, and the order of the steps is shuffled
@@ -159,4 +161,4 @@ class ExampleModule(pl.LightningDataModule):
         rank, ranks, number = self.trainer.global_rank, self.trainer.world_size, self.trainer.current_epoch
         epoch, done = self.resume_at
         sampler = _Planned(self.epoch(number, ranks)[rank::ranks], done if number == epoch else 0)
-        return DataLoader(_Fetch(self.examples, self.pad_id), sampler=sampler, batch_size=None)  # type: ignore[arg-type]  # samplers may yield whole batches
+        return DataLoader(_Fetch(self.examples, self.pad_id), sampler=sampler, batch_size=None)

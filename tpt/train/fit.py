@@ -12,8 +12,8 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint
-from pytorch_lightning.plugins.environments import SLURMEnvironment
 from pytorch_lightning.strategies import FSDPStrategy
 from torch.distributed.fsdp.wrap import size_based_auto_wrap_policy
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
@@ -50,7 +50,9 @@ def fit(
         TptError: out of memory, or a loss that is not a number.
     """
     # The loader is set to where the checkpoint was taken by `_resume`, which Lightning cannot know.
-    warnings.filterwarnings("ignore", message=".*(num_workers|LeafSpec|dataloader is not resumable|exists and is not empty).*")
+    warnings.filterwarnings(
+        "ignore", message=".*(num_workers|LeafSpec|dataloader is not resumable|exists and is not empty).*"
+    )
     models.check_folder(model_dir)
     settings = replace(settings, precision=resolve_precision(settings.precision))
     pl.seed_everything(seed, verbose=False)

@@ -45,7 +45,7 @@ class FineTuning(pl.LightningModule):
         trained = labels != IGNORED
         # A causal model's outputs of all positions but those asked for are never projected to the vocabulary.
         hidden = self._hidden(batch["input_ids"], batch["attention_mask"])[:, :-1][trained]
-        logits = self.model.get_output_embeddings()(hidden).float()
+        logits = self.model.get_output_embeddings()(hidden).float()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
         return functional.cross_entropy(logits, labels[trained], reduction="sum")
 
     def _hidden(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
@@ -66,11 +66,11 @@ class FineTuning(pl.LightningModule):
                 "lower train.learning_rate, or train in 32-true; the last checkpoint is kept",
             )
         self._nll = self._nll.to(nll.device) + nll.detach()
-        self._tokens = batch["step_tokens"]
-        return nll * self.settings.accumulate * self.trainer.world_size / batch["step_tokens"]
+        self._tokens = int(batch["step_tokens"])
+        return nll * (self.settings.accumulate * self.trainer.world_size / self._tokens)
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Record the step; a step that is done again after a restart replaces nothing, its line is there already."""
+        """Clip the gradient and record the step."""
         nll = self.trainer.strategy.reduce(self._nll, reduce_op="sum")
         assert isinstance(nll, Tensor)
         self._nll = torch.zeros_like(self._nll)
@@ -93,7 +93,8 @@ class FineTuning(pl.LightningModule):
         limit = self.settings.clip or math.inf
         sharded = self.trainer.strategy.model
         if isinstance(sharded, FullyShardedDataParallel):
-            return sharded.clip_grad_norm_(limit)
+            norm: Tensor = sharded.clip_grad_norm_(limit)
+            return norm
         return torch.nn.utils.clip_grad_norm_(self.parameters(), limit)
 
     def configure_optimizers(self) -> Any:

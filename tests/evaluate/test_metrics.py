@@ -1,0 +1,80 @@
+"""The figures of an evaluation, counted by hand on a few samples."""
+
+from dataclasses import replace
+
+import pytest
+
+from tpt.config import EvaluateConfig
+from tpt.errors import DataError
+from tpt.evaluate.metrics import difference, summarise
+from tpt.records import Sample, Status, Verdict
+
+CONFIG = EvaluateConfig(samples_per_problem=2, ks=[1, 2], bootstrap=200)
+C, W, N = Status.CORRECT, Status.WRONG, Status.NO_ANSWER
+
+
+def judged(
+    problem: str, index: int, strict: Status, lenient: Status, answer: str, cut: bool = False
+) -> tuple[Sample, Verdict]:
+    text = f"so {answer} by way {index}"
+    sample = Sample(problem, index, [], [1] * 10, text, "length" if cut else "stop")
+    overall = C if strict is C else Status.PARTIAL if lenient is C else lenient
+    strict_answer = "" if strict is N else answer
+    return sample, Verdict(problem, index, overall, strict, lenient, "", strict_answer, answer)
+
+
+PAIRS = [
+    judged("a", 0, C, C, "7"),
+    judged("a", 1, W, W, "8"),
+    judged("b", 0, N, C, "5"),
+    judged("b", 1, N, C, "5"),
+    judged("c", 0, W, W, "1", cut=True),
+    judged("c", 1, W, W, "1"),
+]
+
+
+def test_figures_by_hand() -> None:
+    found = summarise((s for s, _ in PAIRS), (v for _, v in PAIRS), CONFIG, 0)
+    assert (found["problems"], found["samples"], found["mean_tokens"]) == (3, 6, 10)
+    assert found["strict"]["pass@k"]["1"]["value"] == pytest.approx(1 / 6)
+    assert found["strict"]["pass@k"]["2"]["value"] == pytest.approx(1 / 3)
+    assert found["lenient"]["pass@k"]["1"]["value"] == pytest.approx(0.5)
+    assert found["strict"]["correct@k"] == {"1": 0.5, "2": 1.0}
+    assert found["lenient"]["correct@k"] == {"1": 1.5, "2": 2.0}
+    assert found["strict"]["maj@k"]["2"]["value"] == pytest.approx(1 / 3)  # a: a tie, and 7 came first
+    assert found["lenient"]["maj@k"]["2"]["value"] == pytest.approx(2 / 3)
+    assert found["well_formed"] == pytest.approx(4 / 6)
+    assert found["cut_off"] == pytest.approx(1 / 6)
+    assert found["distinct"] == 2
+    assert found["statuses"]["partial"] == 2
+    assert found["per_problem"] == {"id": ["a", "b", "c"], "n": [2, 2, 2], "strict": [1, 0, 0], "lenient": [1, 2, 0]}
+
+
+def test_an_interval_surrounds_its_figure() -> None:
+    found = summarise((s for s, _ in PAIRS), (v for _, v in PAIRS), CONFIG, 0)
+    for reader in ("strict", "lenient"):
+        for one in found[reader]["pass@k"].values():
+            assert one["low"] <= one["value"] <= one["high"]
+
+
+def test_a_gain_is_paired_by_problem_whatever_the_order() -> None:
+    before = summarise((s for s, _ in PAIRS), (v for _, v in PAIRS), CONFIG, 0)
+    better = [
+        (s, replace(v, strict=C, strict_answer="x")) if s.problem_id == "c" else (s, v) for s, v in reversed(PAIRS)
+    ]
+    after = summarise((s for s, _ in better), (v for _, v in better), CONFIG, 0)
+    gain = difference(after, before, "strict", 1, CONFIG, 0)
+    assert gain.value == pytest.approx(1 / 3)
+    assert difference(before, before, "strict", 1, CONFIG, 0).high == 0
+
+
+def test_evaluations_of_different_problems_are_not_compared() -> None:
+    other = summarise((s for s, _ in PAIRS[:4]), (v for _, v in PAIRS[:4]), CONFIG, 0)
+    whole = summarise((s for s, _ in PAIRS), (v for _, v in PAIRS), CONFIG, 0)
+    with pytest.raises(DataError, match="different problems"):
+        difference(whole, other, "strict", 1, CONFIG, 0)
+
+
+def test_no_samples_is_an_error() -> None:
+    with pytest.raises(DataError, match="no samples"):
+        summarise([], [], CONFIG, 0)
