@@ -75,7 +75,7 @@ def test_the_terminal_shows_whole_figures_in_80_columns_and_ends_with_the_figure
     assert "75.0" in text
     assert "…" not in text
     assert "pass@1 strict rose by +50.0 [" in text
-    assert text.rstrip().endswith(f"figure: {tmp_path / 'pass_at_k.png'}")
+    assert text.replace("\n", "").rstrip().endswith(f"figure: {tmp_path / 'pass_at_k.png'}")
 
 
 def test_a_change_within_the_noise_is_not_called_a_rise(tiny_config: Make, tmp_path: Path) -> None:

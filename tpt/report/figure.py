@@ -33,6 +33,9 @@ def draw(rows: list[Row], folder: Path) -> list[Path]:
         panels = figure.subplots(1, len(ks), squeeze=False)[0]
         for panel, k in zip(panels, ks, strict=True):
             _panel(panel, rows, k)
+        names = list(dict.fromkeys(row.run for row in rows))
+        title = names[0] if len(names) == 1 else f"{len(names)} runs"
+        figure.suptitle(f"{title}: accuracy by round, with intervals over problems", fontsize=10, color="#555555")
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)
         paths = [folder / "pass_at_k.png", folder / "pass_at_k.svg"]
