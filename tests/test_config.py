@@ -61,12 +61,13 @@ def test_the_command_line_has_the_last_word_over_the_task() -> None:
         ("prune.mix.human=5", "prune.mix has counts", "prune.source=mix"),
         ("prune.source=run", "need prune.from_run", "folder"),
         ("model.name=a/b", "names a folder", "letters"),
+        ("train.strategy=fsdp train.lora.rank=8", "adapters cannot be merged", "rank=0"),
         ("task.train_size=0", "task.train_size=0", ""),
     ],
 )
 def test_a_wrong_setting_is_refused_with_what_to_do(override: str, message: str, hint: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        config.compose([override])
+        config.compose(override.split())
     assert message in caught.value.message
     assert hint in caught.value.hint
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from omegaconf import OmegaConf
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 
 from tpt import config, plan
 from tpt.cluster import local
@@ -15,6 +16,7 @@ from tpt.config import Config
 from tpt.display import Display
 from tpt.errors import RunError, TptError
 from tpt.loop import Stage, carry_out
+from tpt.records import Status
 from tpt.run import Run, find
 from tpt.tracker import Tracker
 
@@ -131,8 +133,14 @@ def judge(path: Path, out: Path, gold_column: str, text_column: str, console: Co
     """Judge a JSONL file of solutions and print how many are what."""
     from tpt.judge.file import judge_file
 
-    summary = judge_file(path, out, gold_column, text_column)
-    console.print(summary)
+    counts = judge_file(path, out, gold_column, text_column)
+    total = counts["strict"].total()
+    table = Table(title=f"{total:,} solutions in {path.name}", title_justify="left", title_style="bold")
+    for column in ("reader", *Status):
+        table.add_column(column, justify="left" if column == "reader" else "right")
+    for reader, of_reader in counts.items():
+        table.add_row(reader, *(f"{of_reader[status]:,} ({of_reader[status] / total:.1%})" for status in Status))
+    console.print(table)
     console.print(f"verdicts: {out}")
     return 0
 

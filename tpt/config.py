@@ -408,6 +408,11 @@ def _validate_prune(config: Config) -> None:
 
 
 def _validate_model(config: Config) -> None:
+    if config.train.strategy == "fsdp" and config.train.lora.rank:
+        raise ConfigError(
+            "train.strategy=fsdp shards all weights; adapters cannot be merged from shards",
+            "set train.lora.rank=0, or train=lora with train.strategy=ddp",
+        )
     for key, model in (("model", config.model), ("think.teacher", config.think.teacher)):
         if model and model.source == "hub" and not model.path:
             raise ConfigError(f"{key}.path is empty", "give a hub id, or a folder with a checkpoint")

@@ -15,7 +15,6 @@ import torch
 from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from pytorch_lightning.strategies import FSDPStrategy
-from torch.distributed.fsdp.wrap import size_based_auto_wrap_policy
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
 from tpt import files, models
@@ -66,7 +65,7 @@ def fit(
     _resume(out / "metrics.jsonl", checkpoint, data)
     started = time.monotonic()
     try:
-        trainer = _trainer(settings, out, _Steps(progress))
+        trainer = _trainer(model, settings, out, _Steps(progress))
         trainer.fit(module, data, ckpt_path=str(checkpoint) if checkpoint else None, weights_only=False)
     except torch.cuda.OutOfMemoryError as error:
         raise TptError(
@@ -157,7 +156,7 @@ class _Steps(Callback):
             self.progress(trainer.global_step, module.total_steps, "steps", rate, "steps/s")
 
 
-def _trainer(settings: TrainConfig, out: Path, steps: Callback) -> pl.Trainer:
+def _trainer(model: PreTrainedModel, settings: TrainConfig, out: Path, steps: Callback) -> pl.Trainer:
     saving = ModelCheckpoint(
         out / "checkpoints",
         filename="{step}",
@@ -177,7 +176,7 @@ def _trainer(settings: TrainConfig, out: Path, steps: Callback) -> pl.Trainer:
         precision="bf16-mixed" if settings.precision == "bf16-mixed" else "32-true",
         accelerator="auto",
         devices=settings.devices,
-        strategy=_sharded() if settings.strategy == "fsdp" else settings.strategy,
+        strategy=_sharded(model) if settings.strategy == "fsdp" else settings.strategy,
         plugins=plugins,  # type: ignore[arg-type]  # the annotation lacks environments
         callbacks=[steps, saving],
         reload_dataloaders_every_n_epochs=1,
@@ -189,11 +188,14 @@ def _trainer(settings: TrainConfig, out: Path, steps: Callback) -> pl.Trainer:
     )
 
 
-def _sharded() -> FSDPStrategy:
-    """Weights, gradients and optimizer state sharded over the GPUs, a decoder layer at a time."""
-    return FSDPStrategy(
-        auto_wrap_policy=size_based_auto_wrap_policy, sharding_strategy="FULL_SHARD", state_dict_type="full"
-    )
+def _sharded(model: PreTrainedModel) -> FSDPStrategy:
+    """Weights, gradients and optimizer state sharded over the GPUs, a decoder layer at a time.
+
+    Embeddings and output head stay together in the root: models tie their weights.
+    """
+    names = model._no_split_modules or []
+    layers = {type(module) for module in model.modules() if type(module).__name__ in names}
+    return FSDPStrategy(auto_wrap_policy=layers, sharding_strategy="FULL_SHARD", state_dict_type="full")
 
 
 def _resume(metrics: Path, checkpoint: Path | None, data: ExampleModule) -> None:

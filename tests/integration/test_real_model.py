@@ -1,0 +1,68 @@
+"""One short round of SmolLM2-135M-Instruct, with each engine that is installed."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from tpt import records
+from tpt.cli import main
+from tpt.judge.answer import judge_answer
+from tpt.loop import Stage
+from tpt.prompt import render
+from tpt.records import Example, Problem, Sample, Status
+from tpt.run import Run, find
+from tpt.think.engines import has_vllm
+
+SHORT = (
+    "task.train_size=24",
+    "task.test_size=12",
+    "task.max_steps=1",
+    "think.samples_per_problem=4",
+    "think.max_tokens=64",
+    "evaluate.samples_per_problem=2",
+    "evaluate.max_tokens=64",
+    "evaluate.ks=[1,2]",
+    "sampler.shard_size=8",
+    "prune.warn_below=1",
+    "train.batch_size=4",
+    "rounds=1",
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["vllm", "transformers"])
+def test_the_real_small_model_goes_through_a_round(engine: str, smollm2: Path, tmp_path: Path) -> None:
+    if engine == "vllm" and not has_vllm():
+        pytest.skip("vLLM is not installed")
+    assert main(["run", *SHORT, f"sampler={engine}", f"run_root={tmp_path}"]) == 0
+    [root] = find(tmp_path)
+    run = Run.open(root)
+    assert not run.owed()
+    assert run.manifest(Stage(1, "think"))["engines"][0]["engine"] == engine
+
+    tokenizer = AutoTokenizer.from_pretrained(smollm2)
+    problems = {one.id: one for one in records.read(run.problems_path("train"), Problem)}
+    shards = records.shards(run.folder(Stage(1, "think")), "samples")
+    samples = {(one.problem_id, tuple(one.completion_ids)): one for one in records.read(shards, Sample)}
+    assert sum(1 for _ in records.read(shards, Sample)) == 24 * 4
+
+    examples = list(records.read(run.folder(Stage(1, "prune")) / "examples.parquet", Example))
+    assert examples
+    for one in examples:
+        problem = problems[one.problem_id]
+        sample = samples[one.problem_id, tuple(one.completion_ids)]  # the very tokens that were sampled
+        assert judge_answer(gold=problem.gold, pred=one.text).strict is Status.CORRECT
+        assert one.prompt_ids == sample.prompt_ids == render(problem, run.config.task, tokenizer)
+        assert one.completion_ids[-1] == tokenizer.eos_token_id
+        assert tokenizer.decode(one.completion_ids, skip_special_tokens=True) == sample.text
+
+    before = AutoModelForCausalLM.from_pretrained(smollm2, dtype=torch.float32)
+    after = AutoModelForCausalLM.from_pretrained(run.trained_model(1), dtype=torch.float32)
+    first = examples[0]
+    ids = torch.tensor([first.prompt_ids + first.completion_ids])
+    labels = ids.clone()
+    labels[:, : len(first.prompt_ids)] = -100
+    with torch.no_grad():
+        assert after(input_ids=ids, labels=labels).loss < before(input_ids=ids, labels=labels).loss

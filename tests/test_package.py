@@ -1,0 +1,34 @@
+"""What a user installs."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_the_configs_and_works_without_the_checkout(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(tmp_path)]
+    subprocess.run([*build, str(ROOT)], check=True, capture_output=True)
+    [wheel] = tmp_path.glob("think_prune_train-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        shipped = {name for name in archive.namelist() if name.endswith(".yaml")}
+        archive.extractall(tmp_path / "site")
+    expected = {f"tpt/conf/{path.relative_to(ROOT / 'conf')}" for path in (ROOT / "conf").rglob("*.yaml")}
+    assert shipped == expected
+    command = [sys.executable, "-m", "tpt.cli", "config", "model=gemma2-2b", "sampler=transformers"]
+    environment = {"PYTHONPATH": str(tmp_path / "site"), "PATH": "/usr/bin:/bin"}
+    result = subprocess.run(command, capture_output=True, text=True, check=True, env=environment, cwd=tmp_path)
+    assert "google/gemma-2-2b-it" in result.stdout
+
+
+def test_help_starts_without_heavy_imports() -> None:
+    code = (
+        "import sys, tpt.cli; tpt.cli.parser(); print([m for m in ('torch', 'hydra', 'pyarrow') if m in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"

@@ -1,0 +1,69 @@
+"""What is checked before hours are spent."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tpt.config import Config
+from tpt.errors import ConfigError, DataError, DiskFull, ModelError
+from tpt.loop import Stage
+from tpt.models import context_length
+from tpt.prepare import check_disk, prepare
+from tpt.progress import Progress
+from tpt.records import Problem, read
+from tpt.run import Run
+
+Make = Callable[..., Config]
+PREPARE = Stage(0, "prepare")
+
+
+def prepared(config: Config) -> Run:
+    run = Run.create(config)
+    run.finish(PREPARE, prepare(run, PREPARE, Progress()), 0.0)
+    return run
+
+
+def test_the_problems_are_written_and_the_model_is_found(tiny_config: Make, tiny_model: Path) -> None:
+    run = prepared(tiny_config())
+    assert sum(1 for _ in read(run.problems_path("train"), Problem)) == 12
+    assert sum(1 for _ in read(run.problems_path("test"), Problem)) == 6
+    assert run.base_model() == tiny_model.resolve()
+    assert run.manifest(PREPARE)["model"]["fingerprint"]
+
+
+def test_a_context_too_short_names_the_problems_and_how_many(tiny_config: Make) -> None:
+    with pytest.raises(ConfigError) as caught:
+        prepared(tiny_config("model.context=200"))
+    assert "6 of 6 test prompts" in caught.value.message
+    assert "word_problems/test/0" in caught.value.message
+    assert "task.few_shot" in caught.value.hint
+
+
+def test_a_context_beyond_the_models_is_refused(tiny_config: Make, tiny_model: Path) -> None:
+    with pytest.raises(ModelError, match="2048"):
+        context_length(tiny_model, tiny_config("model.context=4096").model)
+
+
+def test_a_question_in_both_splits_is_refused(tiny_config: Make, tmp_path: Path) -> None:
+    rows = [{"question": f"What is {i} + 1?", "answer": f"#### {i + 1}"} for i in range(9)]
+    for name, some in (("train", rows[:6]), ("test", rows[5:])):
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in some))
+    local = ["task=gsm8k", f"task.path={tmp_path}", "task.test_size=null", "task.train_size=null"]
+    with pytest.raises(DataError, match="1 questions are in the training and in the test split"):
+        prepared(tiny_config(*local))
+
+
+def test_a_disk_too_small_for_the_checkpoints_is_said_before_the_run(tiny_config: Make, tmp_path: Path) -> None:
+    weights = tmp_path / "model.safetensors"
+    with weights.open("wb") as handle:
+        handle.truncate(2**40)  # a terabyte, of which nothing is stored
+    run = Run.create(tiny_config("rounds=3"))
+    with pytest.raises(DiskFull, match="3 rounds of tiny-random need about"):
+        check_disk(run, tmp_path)
+
+
+def test_a_model_that_is_gone_is_said(tiny_config: Make, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="there is no model folder"):
+        prepared(tiny_config("model.source=hub", f"model.path={tmp_path / 'none'}"))
