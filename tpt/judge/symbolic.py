@@ -6,6 +6,7 @@ wrote is parsed in this process: workers do, each pair has a deadline, and a wor
 
 import contextlib
 import multiprocessing
+import re
 import resource
 import time
 from collections.abc import Iterator, Sequence
@@ -18,7 +19,13 @@ from typing import Any
 DEADLINE = 5.0  # seconds for one pair
 START_DEADLINE = 120.0  # seconds for a worker's imports
 MEMORY = 4 * 2**30  # bytes of address space of a worker
+FORMULA = 300  # characters of a text that can be a formula as a whole
 LONGEST = 4_000  # characters from the end of a text that are looked at
+
+_MATH_MODE = re.compile(r"\$|\\[(\[]|\\boxed")
+_FUNCTION = re.compile(r"(?<![\\A-Za-z])(?:sin|cos|tan|log|ln|pi|exp)(?![A-Za-z])")
+_IN_BRACES = re.compile(r"\\(?:text|mathrm|mathbf|textbf|mbox|begin|end|operatorname)\s*\{[^{}]*\}")
+_WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{3,}")
 
 
 class Outcome(StrEnum):
@@ -112,6 +119,13 @@ class Symbolic:
         return settled
 
 
+def is_formula(text: str) -> bool:
+    """Whether a text is one short line of mathematics without words: `2x+3`, `(3, 4)`, `2^{1/2}`."""
+    if len(text) > FORMULA or "\n" in text.strip():
+        return False
+    return not _WORD.search(_FUNCTION.sub("", _IN_BRACES.sub("", text)))
+
+
 def _start() -> _Worker:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
@@ -166,13 +180,18 @@ def _compare(math_verify: Any, gold: str, prediction: str) -> Outcome:
 
 def _parse(math_verify: Any, text: str) -> Any:
     """What math-verify reads in a text: as it stands, or as LaTeX that data sets give without dollar signs."""
-    bare = "$" not in text and "\\(" not in text and "\\[" not in text and "\\boxed" not in text
-    forms = [f"${text}$", text] if bare and "\\" in text else [text, f"${text}$"] if bare else [text]
+    forms = [text] if _MATH_MODE.search(text) else [text, f"${text}$"]
+    if len(forms) > 1 and ("\\" in text or is_formula(text)):
+        forms = [f"${_FUNCTION.sub(_as_command, text.replace('**', '^'))}$", text]
     for form in forms:
         parsed = math_verify.parse(form, parsing_timeout=None)
         if parsed:
             return parsed
     return None
+
+
+def _as_command(function: "re.Match[str]") -> str:
+    return f"\\{function[0]} "
 
 
 def _differ(gold: Any, found: Any) -> bool:

@@ -1,0 +1,188 @@
+"""The engines against the plain way of sampling, and against each other."""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from tpt.config import ModelConfig, SamplerConfig
+from tpt.errors import ConfigError, EngineError, ModelError
+from tpt.think.base import Completion, Draw, Prompt, Sampler
+from tpt.think.engines import has_vllm, make_sampler, resolve_engine
+from tpt.think.pick import pick
+from tpt.think.transformers import common_prefix
+
+MODEL = ModelConfig(name="tiny-random", source="random", dtype="float32")
+CONTEXT = 512
+END = 2
+GREEDY = Draw(n=1, temperature=0.0, top_p=1.0, max_tokens=12, end_ids=(END,))
+WARM = Draw(n=3, temperature=1.0, top_p=1.0, max_tokens=12, end_ids=(END,))
+VLLM = pytest.param(
+    "vllm", marks=[pytest.mark.slow, pytest.mark.skipif(not has_vllm(), reason="vLLM is not installed")]
+)
+
+
+def prompts(count: int, shared: int = 20) -> list[Prompt]:
+    """Prompts with a common beginning and ends of unequal length."""
+    rng = random.Random(0)
+    prefix = [rng.randrange(3, 500) for _ in range(shared)]
+    return [
+        Prompt(f"p{i}", prefix + [rng.randrange(3, 500) for _ in range(1 + 3 * (i % 5))], seed=100 * i)
+        for i in range(count)
+    ]
+
+
+def engine(name: str, folder: Path, **extra: object) -> Sampler:
+    config = SamplerConfig(engine=name, kv_cache_gib=0.5)
+    for key, value in extra.items():
+        setattr(config, key, value)
+    return make_sampler(config, MODEL, folder, CONTEXT, seed=0)
+
+
+@pytest.fixture(scope="module")
+def transformers_engine(tiny_model: Path) -> Iterator[Sampler]:
+    with engine("transformers", tiny_model) as sampler:
+        yield sampler
+
+
+def drawn(sampler: Sampler, asked: list[Prompt], draw: Draw) -> dict[str, list[Completion]]:
+    return {prompt.key: completions for prompt, completions in sampler.sample(asked, draw)}
+
+
+def greedy(model: torch.nn.Module, ids: list[int], steps: int) -> list[int]:
+    """The likeliest continuation, computed anew from the whole text at each step."""
+    found: list[int] = []
+    for _ in range(steps):
+        with torch.no_grad():
+            found.append(int(model(input_ids=torch.tensor([ids + found])).logits[0, -1].argmax()))
+        if found[-1] == END:
+            break
+    return found
+
+
+def test_temperature_0_gives_the_likeliest_continuation_of_each_prompt_alone(
+    transformers_engine: Sampler, tiny_model: Path
+) -> None:
+    model = AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32)
+    found = drawn(transformers_engine, prompts(12), GREEDY)
+    for prompt in prompts(12):
+        assert found[prompt.key][0].ids == greedy(model, prompt.ids, 12), prompt.key
+
+
+def test_prompts_without_a_common_beginning_are_sampled_too(transformers_engine: Sampler, tiny_model: Path) -> None:
+    model = AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32)
+    asked = [Prompt("a", [5, 6, 7], 0), Prompt("b", [9], 0)]
+    found = drawn(transformers_engine, asked, GREEDY)
+    for prompt in asked:
+        assert found[prompt.key][0].ids == greedy(model, prompt.ids, 12)
+
+
+def test_the_batch_a_problem_is_in_does_not_change_its_samples(tiny_model: Path) -> None:
+    with (
+        engine("transformers", tiny_model, max_num_seqs=64) as large,
+        engine("transformers", tiny_model, max_num_seqs=3) as small,
+    ):
+        together = drawn(large, prompts(10), WARM)
+        few = drawn(small, prompts(10), WARM)
+        alone = drawn(large, prompts(10)[4:5], WARM)
+    assert together == few
+    assert together["p4"] == alone["p4"]
+
+
+def test_samples_of_a_problem_differ_and_another_seed_draws_others(transformers_engine: Sampler) -> None:
+    first = drawn(transformers_engine, prompts(6), WARM)
+    assert drawn(transformers_engine, prompts(6), WARM) == first
+    other = [Prompt(one.key, one.ids, one.seed + 50_000) for one in prompts(6)]
+    assert drawn(transformers_engine, other, WARM) != first
+    assert all(len({tuple(one.ids) for one in completions}) > 1 for completions in first.values())
+
+
+@pytest.mark.parametrize("name", ["transformers", VLLM])
+def test_every_prompt_comes_back_once_with_n_completions_that_end_as_they_say(name: str, tiny_model: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    draw = Draw(n=4, temperature=1.5, top_p=1.0, max_tokens=60, end_ids=(END, 7))
+    with engine(name, tiny_model) as sampler:
+        keys = []
+        for prompt, completions in sampler.sample(iter(prompts(40)), draw):
+            keys.append(prompt.key)
+            assert len(completions) == 4
+            for one in completions:
+                ended = one.ids[-1] in draw.end_ids
+                assert one.finish_reason == ("stop" if ended else "length")
+                assert ended or len(one.ids) == 60
+                assert not any(token in draw.end_ids for token in one.ids[:-1])
+                words = one.ids[:-1] if ended else one.ids
+                assert one.text == tokenizer.decode(words, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        said = sampler.describe()
+    assert sorted(keys) == sorted(one.key for one in prompts(40))
+    assert said["engine"] == name
+    assert "seed" in said["determinism"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not has_vllm(), reason="vLLM is not installed")
+def test_vllm_and_transformers_agree_on_the_likeliest_continuation(
+    tiny_model: Path, transformers_engine: Sampler
+) -> None:
+    ours = drawn(transformers_engine, prompts(20), GREEDY)
+    with engine("vllm", tiny_model) as sampler:
+        theirs = drawn(sampler, prompts(20), GREEDY)
+        again = drawn(sampler, prompts(20), WARM)
+        assert drawn(sampler, prompts(20), WARM) == again
+    same = sum(ours[key][0].ids == theirs[key][0].ids for key in ours)
+    assert same >= 18  # two near-equal logits may be ordered either way
+
+
+def test_a_prompt_that_fills_the_context_is_refused(transformers_engine: Sampler) -> None:
+    with pytest.raises(ModelError, match="the context is 512"):
+        list(transformers_engine.sample([Prompt("long", [5] * CONTEXT, 0)], GREEDY))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not has_vllm(), reason="vLLM is not installed")
+def test_vllm_refuses_in_the_users_words(tiny_model: Path, tmp_path: Path) -> None:
+    with engine("vllm", tiny_model) as sampler, pytest.raises(ModelError, match="the context is 512"):
+        list(sampler.sample([Prompt("long", [5] * CONTEXT, 0)], GREEDY))
+    with pytest.raises((EngineError, ModelError)) as caught:
+        engine("vllm", tmp_path)
+    assert caught.value.hint
+
+
+def test_tokens_are_drawn_as_often_as_their_probabilities_say() -> None:
+    logits = torch.tensor([[0.0, 1.0, 2.0, -1.0]])
+    rng = random.Random(3)
+    tokens = [int(pick(logits, [rng.random()], 0.7, 1.0)[0]) for _ in range(5000)]
+    expected = torch.softmax(logits[0] / 0.7, 0).double()
+    counts = [tokens.count(token) for token in range(4)]
+    frequencies = (5000 * expected / expected.sum()).tolist()
+    assert stats.chisquare(counts, frequencies).pvalue > 1e-4
+
+
+def test_top_p_leaves_out_the_unlikely() -> None:
+    logits = torch.log(torch.tensor([[0.5, 0.3, 0.15, 0.05]]))
+    rng = random.Random(4)
+    assert {int(pick(logits, [rng.random()], 1.0, 0.7)[0]) for _ in range(500)} == {0, 1}
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(st.integers(0, 3), max_size=6), min_size=1, max_size=5))
+def test_the_common_prefix_is_shared_by_all_and_cannot_be_longer(sequences: list[list[int]]) -> None:
+    prefix = common_prefix(sequences)
+    size = len(prefix)
+    assert all(one[:size] == prefix for one in sequences)
+    following = {tuple(one[size : size + 1]) for one in sequences}
+    assert len(following) > 1 or following == {()}
+
+
+def test_auto_is_an_engine_that_is_installed() -> None:
+    assert resolve_engine("auto") == ("vllm" if has_vllm() else "transformers")
+    assert resolve_engine("transformers") == "transformers"
+    if not has_vllm():
+        with pytest.raises(ConfigError, match="vLLM is not installed"):
+            resolve_engine("vllm")
