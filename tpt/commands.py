@@ -136,10 +136,13 @@ def judge(path: Path, out: Path, gold_column: str, text_column: str, console: Co
     counts = judge_file(path, out, gold_column, text_column)
     total = counts["strict"].total()
     table = Table(title=f"{total:,} solutions in {path.name}", title_justify="left", title_style="bold")
-    for column in ("reader", *Status):
-        table.add_column(column, justify="left" if column == "reader" else "right")
-    for reader, of_reader in counts.items():
-        table.add_row(reader, *(f"{of_reader[status]:,} ({of_reader[status] / total:.1%})" for status in Status))
+    table.add_column("verdict")
+    for reader in counts:
+        table.add_column(reader, justify="right")
+    for status in Status:
+        shares = [f"{of_reader[status]:,} ({of_reader[status] / total:.1%})" for of_reader in counts.values()]
+        if any(of_reader[status] for of_reader in counts.values()):
+            table.add_row(status.replace("_", " "), *shares)
     console.print(table)
     console.print(f"verdicts: {out}")
     return 0

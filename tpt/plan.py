@@ -41,7 +41,7 @@ def show_runs(runs: list[Run], console: Console) -> None:
     """Print a line for each run."""
     table = Table()
     for column in ("run", "rounds", "done", "next", "state"):
-        table.add_column(column)
+        table.add_column(column, overflow="fold")  # a name that is cut short cannot be copied
     for run in runs:
         owed = run.owed()
         done = f"{len(run.stages()) - len(owed)}/{len(run.stages())}"

@@ -38,18 +38,18 @@ def test_a_run_leaves_everything_it_promises(
 
 @pytest.mark.slow
 def test_a_sweep_computes_what_its_points_share_once(tiny_command: Command, tmp_path: Path) -> None:
-    arguments = tiny_command("prune=none,soft_positive", "rounds=1,2", "-m")
-    # A model of random weights solves nothing, so soft_positive keeps nothing: that point fails, the others do not.
+    arguments = tiny_command("prune=none,ground_truth", "rounds=1,2", "-m")
+    # A model of random weights solves nothing, so ground_truth keeps nothing: that point fails, the others do not.
     assert main(arguments) == 1
-    none, soft = (
-        next(root for root in find(tmp_path / "runs") if f"-{mode}-" in root.name) for mode in ("none", "soft_positive")
+    none, truth = (
+        next(root for root in find(tmp_path / "runs") if f"-{mode}-" in root.name) for mode in ("none", "ground_truth")
     )
     assert not Run.open(none).owed()
     for shared in ("round-00/evaluate", "round-01/think"):
-        same = [json.loads((root / shared / "manifest.json").read_text())["finished"] for root in (none, soft)]
+        same = [json.loads((root / shared / "manifest.json").read_text())["finished"] for root in (none, truth)]
         assert same[0] == same[1]
-    assert (soft / "round-01/think/samples-00000.parquet").exists()
-    assert files.read_json(soft / "round-01/prune/error.json")["kind"] == "EmptyPrune"
+    assert (truth / "round-01/think/samples-00000.parquet").exists()
+    assert files.read_json(truth / "round-01/prune/error.json")["kind"] == "EmptyPrune"
 
 
 @pytest.mark.slow

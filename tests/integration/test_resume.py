@@ -101,7 +101,7 @@ def test_ctrl_c_leaves_a_resumable_run_and_says_how_to_resume(tiny_command: Comm
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "to continue: tpt run model=tiny-random" in " ".join(output.split())
+    assert "to continue: tpt run experiment=smoke" in " ".join(output.split())
     for pid in stage_processes:
         state = Path(f"/proc/{pid}/stat")
         assert not state.exists() or state.read_text().split()[2] == "Z"

@@ -68,3 +68,15 @@ def test_the_input_is_not_written_over(tmp_path: Path) -> None:
 def test_a_missing_file_is_said(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there is no file"):
         judge_file(tmp_path / "none.jsonl", tmp_path / "out.jsonl")
+
+
+def test_a_null_is_no_answer_and_no_gold(tmp_path: Path) -> None:
+    rows: list[dict[str, object]] = [{"gold": None, "completion": "None"}, {"gold": 7, "completion": None}]
+    counts = judge_file(write(tmp_path / "in.jsonl", rows), tmp_path / "out.jsonl")
+    assert counts["lenient"] == {"gold_unreadable": 1, "no_answer": 1}
+
+
+def test_text_that_utf8_cannot_hold_comes_back_as_it_was(tmp_path: Path) -> None:
+    rows: list[dict[str, object]] = [{"gold": "7", "completion": "\ud83d caf\u00e9 #### 7"}]
+    judge_file(write(tmp_path / "in.jsonl", rows), tmp_path / "out.jsonl")
+    assert json.loads((tmp_path / "out.jsonl").read_text())["completion"] == rows[0]["completion"]

@@ -24,10 +24,10 @@ from tpt.records import Problem, Sample, Status, Verdict
 STRICT = re.compile(r"####\s*(-?[0-9.,]+)")
 PAIRS_AT_ONCE = 256
 
-_DECIMALS = re.compile(r"\.(\d{6,30})(?!\d)")
+_DECIMALS = re.compile(r"\.(\d{4,30})(?!\d)")
 _LIST = re.compile(r"\s*-?\d+,\d\s*")
 _CHOICE = re.compile(r"[A-J](?![\w'^*/+=-])(?!\s*[-+*/=^(])")
-_ARITHMETIC = re.compile(r"[\d\s!+\-*/^().,$=]+")
+_ARITHMETIC = re.compile(r"[\d\s!+\-*/^(){}.,$=]+")
 
 _OVERALL = {
     Outcome.EQUAL: Status.CORRECT,
@@ -195,7 +195,7 @@ def _after_first_mark(text: str) -> str:
 def _equal(gold: str, expected: Fraction, found: Candidate) -> Status:
     """Exact equality; 50% is 50 where the question asked for percent, and 0.5 where one side is a share.
 
-    A fraction without an end as a decimal (1/3) may be given with six decimals or more (0.333333), rightly rounded.
+    A fraction without an end as a decimal (1/3) may be given with four decimals or more (0.3333), rightly rounded.
     """
     number = found.number
     same = number == expected

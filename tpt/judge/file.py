@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from itertools import tee
 from pathlib import Path
+from typing import Any, TextIO
 
 from tpt.errors import DataError
 from tpt.files import atomic
@@ -29,8 +30,8 @@ def judge_file(
         raise DataError(f"--out is the input file {path}", "name another file: the input is not written over")
     counts: dict[str, Counter[Status]] = {"strict": Counter(), "lenient": Counter()}
     rows, again = tee(read_rows(path, gold_column, text_column))
-    judgements = judge_texts((str(row[gold_column]), str(row[text_column])) for row in rows)
-    with atomic(out) as temporary, temporary.open("w", encoding="utf-8") as handle:
+    judgements = judge_texts((_text(row[gold_column]), _text(row[text_column])) for row in rows)
+    with atomic(out) as temporary, _open(temporary) as handle:
         for row, judgement in zip(again, judgements, strict=True):
             columns = {
                 "status": judgement.status,
@@ -44,3 +45,13 @@ def judge_file(
             counts["strict"][judgement.strict] += 1
             counts["lenient"][judgement.lenient] += 1
     return counts
+
+
+def _text(value: Any) -> str:
+    """A column's value as text; a null is no answer, not the word None."""
+    return "" if value is None else str(value)
+
+
+def _open(path: Path) -> TextIO:
+    # Half of a surrogate pair, which JSON can hold and UTF-8 cannot, is written as JSON escapes it.
+    return path.open("w", encoding="utf-8", errors="backslashreplace")

@@ -15,6 +15,7 @@ _LABEL = re.compile(
 _ARROW = re.compile(r"^\s*(?:[-=]>|→|⇒)\s*|^\s*(?=minus|negative)", re.I)
 _MINUS = re.compile(r"^(?:minus|negative)\s+(?=[$€£]?\d)", re.I)
 _REMARK = re.compile(r"\s\((?!-?\d+\))[^()]{0,200}\)\W{0,9}$")  # `50 (= 40 + 10)`
+_OPTION = re.compile(r"^\(?[A-J]\)\s*(?=\S)")  # `(D) 5`
 _BOLD = re.compile(r"\*\*([^*\n]{0,80}\d[^*\n]{0,80})\*\*")
 _EQUALS = re.compile(r"[=≈](?!>)")
 _AFTER_COLON = re.compile(r"^.*[A-Za-z)]\s?:(?=\s*[-$€£]?\s?\d)")
@@ -42,7 +43,7 @@ def plain_number(segment: str) -> Fraction | None:
     bold = _BOLD.findall(segment)
     if len(bold) == 1 and _WORD.match(segment.lstrip(" #")):  # "She makes **$18** in 9 days"
         segment = bold[0]
-    text = bare(segment)
+    text = _OPTION.sub("", bare(segment))
     if not _EQUALS.search(text):
         return _one_side(text)
     sides = [_trim(side) for side in _EQUALS.split(text)]

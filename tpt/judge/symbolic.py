@@ -5,6 +5,7 @@ wrote is parsed in this process: workers do, each pair has a deadline, and a wor
 """
 
 import contextlib
+import logging
 import multiprocessing
 import re
 import resource
@@ -152,6 +153,7 @@ def _kill(worker: _Worker) -> None:
 def _serve(pipe: Connection) -> None:
     """A worker's life: read a pair, answer, until the other end is gone."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    logging.disable()  # math-verify says for each pair that it keeps no time; the process that started us does
     import math_verify  # imports sympy
 
     pipe.send("ready")
