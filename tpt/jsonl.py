@@ -17,10 +17,13 @@ def read_rows(path: Path, *columns: str) -> Iterator[dict[str, Any]]:
     if not path.is_file():
         raise DataError(f"there is no file {path}", "give the path of a JSONL file")
     number = 0
-    with path.open(encoding="utf-8") as handle:
-        for number, line in enumerate(handle, 1):
+    with path.open("rb") as handle:
+        for number, raw in enumerate(handle, 1):
             try:
+                line = raw.decode("utf-8")
                 row = json.loads(line)
+            except UnicodeDecodeError as error:
+                raise DataError(f"{path}: line {number} is not UTF-8", "save the file as UTF-8") from error
             except json.JSONDecodeError as error:
                 torn = not line.endswith("\n")
                 what = "is torn: the file ends in the middle of it" if torn else f"is not JSON ({error.msg})"

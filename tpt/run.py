@@ -33,6 +33,8 @@ from tpt.tasks import base as tasks_base
 
 __all__ = ["Run", "Stage", "file_stamps", "find", "now", "run_fingerprint", "versions"]
 
+Stamps = dict[str, list[list[Any]]]
+
 # Raised when the meaning of a file in the run folder changes.
 FORMAT = 1
 
@@ -46,7 +48,7 @@ class Run:
         stamps: name, size and time of change of the local files that the config names, as they were at the start.
     """
 
-    def __init__(self, root: Path, settings: Config, stamps: list[list[Any]]) -> None:
+    def __init__(self, root: Path, settings: Config, stamps: Stamps) -> None:
         self.root = root
         self.config = settings
         self.stamps = stamps
@@ -216,10 +218,15 @@ class Run:
         settings |= {"stage": stage.name, "format": FORMAT}
         if stage.name == "prepare":
             teacher = self.config.think.teacher
-            settings |= {"files": self.stamps, "teacher": config.to_dict(teacher, runtime=False) if teacher else None}
+            settings |= {
+                "files": self.stamps["data"],
+                "teacher": config.to_dict(teacher, runtime=False) if teacher else None,
+            }
         else:
             # The base model's evaluation and a round's work differ by seed; a round's number is part of the seed.
             settings |= {"seed": self.config.seed, "round": stage.round}
+        if stage.name == "prune":
+            settings["files"] = self.stamps["run"]
         settings["inputs"] = [self.fingerprint(one) for one in self.inputs(stage)]
         return _digest(settings)
 
@@ -329,7 +336,7 @@ def find(run_root: Path) -> list[Path]:
     return sorted((head.parent for head in run_root.glob("*/run.json")), key=lambda path: path.stat().st_ctime)
 
 
-def run_fingerprint(settings: Config, stamps: list[list[Any]]) -> str:
+def run_fingerprint(settings: Config, stamps: Stamps) -> str:
     """A hash of every setting that results depend on; the number of rounds is not one of them."""
     return _digest({"config": config.to_dict(settings, runtime=False), "files": stamps})
 
@@ -347,13 +354,19 @@ def versions() -> dict[str, str]:
     return found
 
 
-def file_stamps(settings: Config) -> list[list[Any]]:
-    """[name, size, time of change] of every local file that the model and the problems come from."""
+def file_stamps(settings: Config) -> Stamps:
+    """[name, size, time of change] of the local files a run reads: `data` (problems, model), `run` (another run)."""
     paths = list(settings.task.files())
     for model in (settings.model, settings.think.teacher):
         folder = Path(model.path) if model and model.source == "hub" else None
         if folder and folder.is_dir():
             paths += [path for path in sorted(folder.iterdir()) if path.is_file()]
+    other = settings.prune.from_run
+    examples = sorted(Path(other).glob("round-*/prune/examples.parquet")) if other else []
+    return {"data": _stamps(paths), "run": _stamps(examples)}
+
+
+def _stamps(paths: list[Path]) -> list[list[Any]]:
     stats = [(path, path.stat()) for path in paths if path.exists()]
     return [[path.name, stat.st_size, stat.st_mtime_ns] for path, stat in stats]
 

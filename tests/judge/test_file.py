@@ -59,6 +59,13 @@ def test_a_bad_file_is_refused_and_nothing_is_written(tmp_path: Path, content: s
     assert not (tmp_path / "out.jsonl").exists()
 
 
+def test_a_file_in_another_encoding_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "in.jsonl"
+    path.write_bytes('{"gold": "1", "completion": "caf\u00e9"}\n'.encode("latin-1"))
+    with pytest.raises(DataError, match="line 1 is not UTF-8"):
+        judge_file(path, tmp_path / "out.jsonl")
+
+
 def test_the_input_is_not_written_over(tmp_path: Path) -> None:
     path = write(tmp_path / "in.jsonl", [dict(row) for row in ROWS])
     with pytest.raises(DataError, match="is the input file"):
