@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 from transformers import AutoTokenizer
 
 from tpt import files
-from tpt.prompt import encode_completion, end_ids, render
+from tpt.prompt import DATE, encode_completion, end_ids, render
 from tpt.records import Problem
 from tpt.tasks import make
 from tpt.tasks.base import Task
@@ -73,6 +73,23 @@ def test_the_first_end_token_is_the_one_that_the_chats_turns_end_with(tiny_model
     assert end_ids(tokenizer, tmp_path) == [tokenizer.eos_token_id, pad]
     files.write_json(tmp_path / "generation_config.json", {"eos_token_id": tokenizer.eos_token_id})
     assert end_ids(tokenizer, tmp_path) == [tokenizer.eos_token_id]
+
+
+def test_an_end_of_turn_that_no_config_names_is_found_in_the_template(tiny_model: Path, tmp_path: Path) -> None:
+    tokenizer: Any = AutoTokenizer.from_pretrained(tiny_model)
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<|turn_end|>"]})
+    tokenizer.chat_template = (
+        "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}<|turn_end|>\n{% endfor %}{{ eos_token }}"
+    )
+    files.write_json(tmp_path / "generation_config.json", {"eos_token_id": tokenizer.eos_token_id})
+    turn_end = tokenizer.convert_tokens_to_ids("<|turn_end|>")
+    assert end_ids(tokenizer, tmp_path) == [turn_end, tokenizer.eos_token_id]
+
+
+def test_a_template_that_writes_the_date_gives_the_same_prompt_every_day(tiny_model: Path) -> None:
+    tokenizer: Any = AutoTokenizer.from_pretrained(tiny_model)
+    tokenizer.chat_template = "{{ strftime_now('%H:%M:%S') }} {% for m in messages %}{{ m['content'] }}{% endfor %}"
+    assert tokenizer.decode(render(PROBLEM, word_problems(0), tokenizer)).startswith(DATE)
 
 
 @pytest.mark.slow

@@ -11,6 +11,8 @@ from tpt.tasks.base import Task
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+DATE = "26 Jul 2024"  # what Llama 3's templates write where no date is given
+
 
 def render(problem: Problem, task: Task, tokenizer: "PreTrainedTokenizerBase") -> list[int]:
     """Token ids of the prompt for one problem.
@@ -25,7 +27,7 @@ def render(problem: Problem, task: Task, tokenizer: "PreTrainedTokenizerBase") -
     turns.append({"role": "user", "content": task.instruct(problem.question)})
     if tokenizer.chat_template:
         # The template writes the BOS token where the model wants one; encoding must not add a second.
-        text = str(tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False))
+        text = _in_template(turns, tokenizer, add_generation_prompt=True)
         return list(tokenizer.encode(text, add_special_tokens=False))
     return list(tokenizer.encode("\n\n".join(turn["content"] for turn in turns) + "\n\n"))
 
@@ -54,10 +56,21 @@ def end_ids(tokenizer: "PreTrainedTokenizerBase", model_dir: Path) -> list[int]:
 
 
 def _turn_end(tokenizer: "PreTrainedTokenizerBase", ids: list[int]) -> int:
-    """Which of the end tokens the chat template writes after an assistant's turn."""
-    if not tokenizer.chat_template or len(ids) == 1:
+    """The first end token, or else special token, that the chat template writes after an assistant's turn."""
+    if not tokenizer.chat_template:
         return ids[0]
-    turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
-    text = str(tokenizer.apply_chat_template(turns, tokenize=False))
-    written = [one for one in tokenizer.encode(text, add_special_tokens=False) if one in ids]
-    return written[-1] if written else ids[0]
+    answer = "Four."
+    turns = [{"role": "user", "content": "What is 2 + 2?"}, {"role": "assistant", "content": answer}]
+    after = _in_template(turns, tokenizer, add_generation_prompt=False).rpartition(answer)[2]
+    # Some models' configs name only the end of a document, which their chat turns never reach.
+    ends = {*ids, *(one for one, token in tokenizer.added_tokens_decoder.items() if token.special)}
+    return next((one for one in tokenizer.encode(after, add_special_tokens=False) if one in ends), ids[0])
+
+
+def _in_template(turns: list[dict[str, str]], tokenizer: "PreTrainedTokenizerBase", add_generation_prompt: bool) -> str:
+    # Some templates (Llama 3.2's) write today's date: the same problem must have the same prompt tomorrow.
+    return str(
+        tokenizer.apply_chat_template(
+            turns, add_generation_prompt=add_generation_prompt, tokenize=False, strftime_now=lambda _: DATE
+        )
+    )

@@ -1,5 +1,6 @@
 """The figures of an evaluation, counted by hand on a few samples."""
 
+import tracemalloc
 from dataclasses import replace
 
 import pytest
@@ -78,3 +79,27 @@ def test_evaluations_of_different_problems_are_not_compared() -> None:
 def test_no_samples_is_an_error() -> None:
     with pytest.raises(DataError, match="no samples"):
         summarise([], [], CONFIG, 0)
+
+
+def test_a_verdict_beside_another_sample_is_an_error() -> None:
+    samples, verdicts = [s for s, _ in PAIRS], [v for _, v in PAIRS]
+    with pytest.raises(DataError, match="stands beside"):
+        summarise(samples, [*verdicts[1:], verdicts[0]], CONFIG, 0)
+
+
+def test_a_gold_answer_that_cannot_be_read_and_a_judge_that_failed_never_count_as_correct() -> None:
+    pairs = [judged("a", index, status, status, "7") for index, status in enumerate(Status) if status is not C]
+    found = summarise([s for s, _ in pairs], [v for _, v in pairs], CONFIG, 0)
+    assert found["strict"]["pass@k"]["1"]["value"] == found["lenient"]["maj@k"]["5"]["value"] == 0
+    assert found["statuses"]["gold_unreadable"] == found["statuses"]["judge_error"] == 1
+
+
+def test_the_texts_of_the_samples_are_not_kept_in_memory() -> None:
+    samples = (Sample("a", index, [], [1], f"{index:07d}" * 10_000, "stop") for index in range(200))  # 14 MB of text
+    verdicts = (Verdict("a", index, W, W, W) for index in range(200))
+    tracemalloc.start()
+    found = summarise(samples, verdicts, CONFIG, 0)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found["distinct"] == 200
+    assert peak < 4_000_000

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -98,3 +99,12 @@ def test_the_same_seed_gives_the_same_interval() -> None:
 def test_no_problems_is_an_error() -> None:
     with pytest.raises(ValueError, match="no problems"):
         interval(np.array([]), 0.95, 100, 0)
+
+
+def test_ten_thousand_problems_are_resampled_in_bounded_memory() -> None:
+    values = np.random.default_rng(6).random(10_000)
+    tracemalloc.start()
+    interval(values, 0.95, 1000, seed=0)  # all draws at once would be 160 MB
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 100_000_000

@@ -16,20 +16,26 @@ from tpt.evaluate.metrics import summarise
 from tpt.loop import Stage
 from tpt.records import Sample, Status, Verdict
 from tpt.report import report
+from tpt.report.rows import distinguishing
 from tpt.run import Run
 
 Make = Callable[..., Config]
 PROBLEMS = 40
 
 
-def finish_evaluation(run: Run, round: int, solved: int) -> None:
-    """An evaluation in which the first `solved` problems are solved by both of their samples."""
+def finish_evaluation(run: Run, round: int, solved: int, leniently: int = 0) -> None:
+    """An evaluation in which both samples of the first `solved` problems are right.
+
+    Args:
+        leniently: problems of which the lenient reader finds both samples right, if that is more.
+    """
     samples, verdicts = [], []
     for number in range(PROBLEMS):
-        status = Status.CORRECT if number < solved else Status.WRONG
+        strict = Status.CORRECT if number < solved else Status.WRONG
+        lenient = Status.CORRECT if number < max(solved, leniently) else Status.WRONG
         for index in range(2):
             samples.append(Sample(f"p{number}", index, [], [1, 2], "text", "stop"))
-            verdicts.append(Verdict(f"p{number}", index, status, status, status, "hash_marks", "1", "1"))
+            verdicts.append(Verdict(f"p{number}", index, lenient, strict, lenient, "hash_marks", "1", "1"))
     metrics = summarise(samples, verdicts, run.config.evaluate, 0)
     stage = Stage(round, "evaluate")
     files.write_json(run.folder(stage) / "metrics.json", metrics)
@@ -48,8 +54,8 @@ def run(tiny_config: Make) -> Run:
     return run
 
 
-def printed(run: list[Run], out: Path) -> str:
-    console = Console(width=80, record=True, file=(out / "terminal").open("w"))
+def printed(run: list[Run], out: Path, width: int = 80) -> str:
+    console = Console(width=width, record=True, file=(out / "terminal").open("w"))
     for renderable in report(run, out).renderables:
         console.print(renderable)
     return console.export_text()
@@ -60,8 +66,9 @@ def test_a_report_has_a_row_for_each_evaluated_round(run: Run, tmp_path: Path) -
     rows = list(csv.DictReader((tmp_path / "table.csv").open()))
     assert [row["round"] for row in rows] == ["0", "1"]
     assert [float(row["strict_pass@1"]) for row in rows] == [0.25, 0.75]
-    assert float(rows[1]["gain_over_baseline"]) == 0.5
-    assert float(rows[1]["gain_over_baseline_low"]) > 0
+    assert float(rows[1]["strict_pass@1_gain_over_baseline"]) == 0.5
+    assert float(rows[1]["lenient_pass@1_gain_over_previous_low"]) > 0
+    assert (rows[0]["seconds_think"], rows[1]["seconds_think"]) == ("", "2.0")
     assert rows[1]["kept"] == "9"
     markdown = (tmp_path / "table.md").read_text()
     assert "| baseline | 25.0 [" in markdown
@@ -83,6 +90,38 @@ def test_a_change_within_the_noise_is_not_called_a_rise(tiny_config: Make, tmp_p
     finish_evaluation(run, 0, 20)
     finish_evaluation(run, 1, 20)
     assert "no change in pass@1 strict that can be told from noise" in " ".join(printed([run], tmp_path).split())
+
+
+def test_a_gain_that_only_the_strict_reader_sees_is_said_to_be_maybe_one_of_format(
+    tiny_config: Make, tmp_path: Path
+) -> None:
+    run = Run.create(tiny_config("rounds=1"))
+    finish_evaluation(run, 0, 10, leniently=30)
+    finish_evaluation(run, 1, 30)
+    text = " ".join(printed([run], tmp_path).split())
+    assert "pass@1 strict rose by +50.0" in text
+    assert "lenient +0.0 [+0.0, +0.0], so the gain may be one of format alone" in text
+
+
+def test_a_gain_that_both_readers_see_is_not_put_in_doubt(run: Run, tmp_path: Path) -> None:
+    assert "format alone" not in printed([run], tmp_path)
+
+
+def test_the_gain_is_of_the_smallest_k_that_was_asked_for(tiny_config: Make, tmp_path: Path) -> None:
+    run = Run.create(tiny_config("rounds=1", "evaluate.ks=[2]"))
+    finish_evaluation(run, 0, 10)
+    finish_evaluation(run, 1, 30)
+    text = printed([run], tmp_path)
+    assert "pass@2 strict rose by" in text
+    assert "pass@1" not in text
+
+
+def test_intervals_say_how_wide_they_are_meant_to_be(tiny_config: Make, tmp_path: Path) -> None:
+    run = Run.create(tiny_config("rounds=1", "evaluate.confidence=0.8"))
+    finish_evaluation(run, 0, 10)
+    report([run], tmp_path)
+    for name in ("table.md", "pass_at_k.svg"):
+        assert "80 % intervals" in (tmp_path / name).read_text()
 
 
 def test_a_fall_is_called_one(tiny_config: Make, tmp_path: Path) -> None:
@@ -122,3 +161,67 @@ def test_the_commands_report_and_status_read_a_run_folder(run: Run, capsys: pyte
     assert "owed" in capsys.readouterr().out
     assert main(["status", str(run.root.parent)]) == 0
     assert run.name[:20] in capsys.readouterr().out
+
+
+def test_what_is_not_evaluated_yet_is_said_with_how_far_it_is(run: Run, tmp_path: Path) -> None:
+    run.finish(Stage(2, "think"), {}, 1.0)
+    run.finish(Stage(2, "prune"), {"examples": 7}, 1.0)
+    note = "not evaluated yet: round 2 (done: think, prune; 7 examples kept)"
+    assert note in printed([run], tmp_path)
+    assert note in (tmp_path / "table.md").read_text()
+
+
+def test_a_stage_that_is_missing_has_an_empty_cell_and_not_0_seconds(tiny_config: Make, tmp_path: Path) -> None:
+    run = Run.create(tiny_config("rounds=1"))
+    finish_evaluation(run, 1, 20)  # no baseline, no other stage
+    report([run], tmp_path)
+    lines = (tmp_path / "table.md").read_text().splitlines()
+    assert next(line for line in lines if line.startswith("| round 1")).endswith("|  |  |  |  | 3 |")
+    assert "Gain" not in "".join(lines)
+
+
+def test_figures_that_are_gone_are_an_error_that_says_what_to_do(run: Run, tmp_path: Path) -> None:
+    (run.folder(Stage(1, "evaluate")) / "metrics.json").unlink()
+    with pytest.raises(RunError, match=r"metrics\.json is gone"):
+        report([run], tmp_path / "out")
+
+
+def test_runs_with_different_k_share_a_report(run: Run, tiny_config: Make, tmp_path: Path) -> None:
+    other = Run.create(tiny_config("rounds=2", "evaluate.ks=[2]"))
+    finish_evaluation(other, 0, 12)
+    finish_evaluation(other, 1, 20)
+    for runs in ([run, other], [other, run]):
+        text = printed(runs, tmp_path, width=100)
+        assert "…" not in text
+        assert max(map(len, text.splitlines())) <= 100
+    rows = list(csv.DictReader((tmp_path / "table.csv").open()))
+    assert [row["strict_pass@1"] for row in rows] == ["", "", "0.25", "0.75"]
+    assert [row["strict_pass@2"] for row in rows] == ["0.3", "0.5", "0.25", "0.75"]
+
+
+def test_a_run_named_twice_counts_once(run: Run, tmp_path: Path) -> None:
+    report([run, Run.open(run.root)], tmp_path)
+    assert len(list(csv.DictReader((tmp_path / "table.csv").open()))) == 2
+
+
+def test_runs_of_one_config_are_told_apart_by_their_folders(run: Run, tiny_config: Make, tmp_path: Path) -> None:
+    again = Run.create(tiny_config("rounds=2", f"run_root={tmp_path / 'again'}"))
+    finish_evaluation(again, 0, 11)
+    assert again.name == run.name
+    report([run, again], tmp_path)
+    rows = list(csv.DictReader((tmp_path / "table.csv").open()))
+    assert [row["folder"] for row in rows] == [str(run.root), str(run.root), str(again.root)]
+
+
+def test_a_setting_that_only_one_task_has_tells_runs_apart(run: Run, tiny_config: Make) -> None:
+    other = Run.create(tiny_config("rounds=2", "task=reasoning_gym"))
+    here, there = distinguishing([run, other])
+    own = {key for key, value in there.items() if key.startswith("task.") and here[key] == ""}
+    assert own, "reasoning_gym has settings that word_problems has not"
+    assert here.keys() == there.keys()
+
+
+def test_the_same_run_folder_gives_the_same_report(run: Run, tmp_path: Path) -> None:
+    first, second = (report([run], tmp_path / name).paths for name in ("one", "two"))
+    for one, two in zip(first, second, strict=True):
+        assert one.read_bytes() == two.read_bytes(), one.name

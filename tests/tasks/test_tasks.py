@@ -1,7 +1,9 @@
 """Every task in the same four ways, and what is particular to each."""
 
+import inspect
 import json
 import random
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,6 +103,13 @@ def test_a_told_problem_has_its_steps_and_its_sums_are_right(seed: int, steps: i
     assert question.endswith("?")
 
 
+def test_nobody_is_given_two_counts() -> None:
+    for seed in range(2000):  # a draw that names a person twice is about one in 300
+        question, _, _ = tell(random.Random(seed), 2, 20)
+        owners = re.findall(r"(\w+) has \d", question)
+        assert len(owners) == len(set(owners))
+
+
 def test_the_split_of_a_question_does_not_depend_on_the_seed() -> None:
     for seed in range(3):
         for split in ("train", "test"):
@@ -116,7 +125,8 @@ def test_difficulty_is_a_setting() -> None:
     assert {len(one.solution.splitlines()) - 1 for one in task.load("train")} == {3, 4}
 
 
-def test_settings_that_allow_too_few_problems_are_said() -> None:
+def test_settings_that_allow_too_few_problems_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tpt.tasks.word_problems.ATTEMPTS", 5)  # else it makes nearly all that there are first
     task = make(OmegaConf.create({"name": "word_problems", "train_size": 10**6, "max_steps": 1, "largest": 8}))
     with pytest.raises(DataError, match="different train problems can be made"):
         list(task.load("train"))
@@ -166,6 +176,8 @@ def test_the_subset_is_drawn_by_the_seed_and_nested_in_the_whole(tmp_path: Path)
         ('{"question": "a", "answer": "#### 1"}\n{"question": "b", "ans', "line 2 is torn"),
         ('{"question": "how?", "answer": "#### many"}\n', "'many'"),
         ('{"question": "how?", "answer": "it is so"}\n', "no readable gold answer"),
+        ('{"question": null, "answer": "#### 1"}\n', "problem 1 has no text as its question, but None"),
+        ('{"question": "how?", "answer": 5}\n', "problem 1 has no text as its answer, but 5"),
     ],
 )
 def test_a_bad_file_is_refused_with_the_place(tmp_path: Path, content: str, message: str) -> None:
@@ -180,6 +192,14 @@ def test_a_missing_file_and_too_many_problems_are_said(tmp_path: Path) -> None:
         list(gsm8k(tmp_path).load("train"))
     with pytest.raises(DataError, match="has 40 problems"):
         list(gsm8k(write(tmp_path, ROWS, ROWS), train_size=41).load("train"))
+
+
+def test_a_folder_in_the_users_home_counts_among_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    task = gsm8k(Path("~"), test_size=3)
+    write(tmp_path, ROWS, ROWS)
+    assert task.files() == [tmp_path / "train.jsonl", tmp_path / "test.jsonl"]
+    assert sum(1 for _ in task.load("test")) == 3
 
 
 def test_without_a_hub_the_error_says_what_to_give() -> None:
@@ -214,7 +234,7 @@ def test_an_unknown_generator_is_refused_with_the_nearest() -> None:
 def test_wrong_settings_of_a_generator_are_refused() -> None:
     task = make(OmegaConf.create({"name": "reasoning_gym", "dataset": "chain_sum", "settings": {"colour": 1}}))
     with pytest.raises(ConfigError, match="chain_sum"):
-        next(iter(task.load("train")))
+        task.validate()
 
 
 def test_a_generator_with_few_questions_says_so() -> None:
@@ -226,12 +246,30 @@ def test_a_generator_with_few_questions_says_so() -> None:
         list(task.load("train"))
 
 
-@pytest.mark.parametrize("dataset", ["leg_counting", "spell_backward", "basic_arithmetic"])
+@pytest.mark.parametrize(
+    "dataset",
+    ["leg_counting", "spell_backward", "basic_arithmetic", "rotate_matrix", "n_queens", "tower_of_hanoi", "arc_agi"],
+)
 def test_other_families_judge_their_own_answers(dataset: str) -> None:
     settings = {"name": "reasoning_gym", "dataset": dataset, "train_size": 5, "test_size": 5}
     task = make(OmegaConf.create(settings))
     pairs = [(one, Sample(one.id, 0, [], [], one.solution, "stop")) for one in task.load("train")]
     assert {one.status for one in task.judge(pairs)} == {Status.CORRECT}
+
+
+def test_a_grid_with_one_wrong_row_is_not_right() -> None:
+    settings = {"name": "reasoning_gym", "dataset": "rotate_matrix", "train_size": 5, "test_size": 5}
+    task = make(OmegaConf.create(settings))
+    pairs = [
+        (one, Sample(one.id, 0, [], [], one.solution.rsplit("\n", 1)[0] + "\n9 9 9", "stop"))
+        for one in task.load("train")
+    ]
+    assert Status.CORRECT not in {one.status for one in task.judge(pairs)}
+
+
+def test_a_generator_that_names_no_answer_gives_no_worked_solution() -> None:
+    settings = {"name": "reasoning_gym", "dataset": "graph_color", "train_size": 3, "test_size": 3}
+    assert {one.solution for one in make(OmegaConf.create(settings)).load("train")} == {""}
 
 
 # the registry
@@ -255,5 +293,6 @@ def test_a_new_task_is_a_few_lines() -> None:
         task = make(OmegaConf.create({"name": "doubling"}))
         pairs = [(one, Sample(one.id, 0, [], [], one.solution, "stop")) for one in task.load("test")]
         assert [one.status for one in task.judge(pairs)] == [Status.CORRECT] * 5
+        assert len(inspect.getsource(Doubling).splitlines()) < 40
     finally:
         del REGISTRY["doubling"]

@@ -25,11 +25,11 @@ class _Problem:
     correct: dict[Reader, int] = field(default_factory=lambda: dict.fromkeys(READERS, 0))
     votes: dict[Reader, Counter[str]] = field(default_factory=lambda: {reader: Counter() for reader in READERS})
     right: dict[Reader, set[str]] = field(default_factory=lambda: {reader: set() for reader in READERS})
-    texts: set[str] = field(default_factory=set)
+    texts: set[int] = field(default_factory=set)  # hashes: the texts of a large evaluation would fill the memory
 
     def add(self, sample: Sample, verdict: Verdict) -> None:
         self.n += 1
-        self.texts.add(sample.text)
+        self.texts.add(hash(sample.text))
         readings = (verdict.strict, verdict.strict_answer), (verdict.lenient, verdict.lenient_answer)
         for reader, (status, answer) in zip(READERS, readings, strict=True):
             if answer:
@@ -60,12 +60,18 @@ def summarise(
         problems solved at least once in k samples, expected where k is less than what was drawn); and `per_problem`,
         from which evaluations are paired.
     Raises:
-        DataError: there are no samples.
+        DataError: there are no samples, or a verdict is of another sample than the one it stands beside.
     """
     problems: dict[str, _Problem] = {}
     tokens = cut_off = well_formed = total = 0
     statuses: Counter[Status] = Counter()
     for sample, verdict in zip(samples, verdicts, strict=True):
+        if (sample.problem_id, sample.index) != (verdict.problem_id, verdict.index):
+            raise DataError(
+                f"the verdict on sample {verdict.index} of {verdict.problem_id} stands beside sample {sample.index} of "
+                f"{sample.problem_id}",
+                "the samples were changed after they were judged: remove the verdict files, then run again",
+            )
         problems.setdefault(sample.problem_id, _Problem()).add(sample, verdict)
         total += 1
         tokens += len(sample.completion_ids)

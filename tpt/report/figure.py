@@ -1,5 +1,6 @@
 """The report's figure: pass@k by round."""
 
+import textwrap
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -7,74 +8,135 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from tpt.evaluate.metrics import READERS, Reader
 from tpt.report.rows import Row
+from tpt.report.table import all_ks, interval_words
 
 mpl.use("Agg")
 
-# Okabe and Ito's palette: told apart by readers with any colour vision.
+# Okabe and Ito's palette without its yellow: told apart by readers with any colour vision.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = ("o", "s", "^", "D")  # a run beyond the seventh repeats a colour, with another marker
+GREY = "#5f6368"
+COLUMNS = 3  # panels side by side
+LINE = 0.06  # height of a line of a name, as a share of a panel
 STYLE: dict[Any, Any] = {
     "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
+    "axes.spines.left": False,
+    "axes.edgecolor": "#9aa0a6",
     "axes.grid": True,
     "axes.grid.axis": "y",
-    "grid.color": "#dddddd",
+    "axes.axisbelow": True,
+    "grid.color": "#e8eaed",
+    "xtick.color": GREY,
+    "ytick.color": GREY,
+    "axes.labelcolor": GREY,
+    "ytick.major.size": 0,
     "svg.fonttype": "none",
+    "svg.hashsalt": "tpt",  # the same rows give the same file
 }
 
 
 def draw(rows: list[Row], folder: Path) -> list[Path]:
     """Write `pass_at_k.png` and `pass_at_k.svg`: a panel for each k, strict solid, lenient dashed, with intervals."""
-    ks = sorted({int(k) for row in rows for k in row.metrics["strict"]["pass@k"]})
+    ks, top = all_ks(rows), _top(rows)
+    runs = [list(group) for _, group in groupby(rows, key=lambda row: row.root)]
+    columns = min(COLUMNS, len(ks))
+    lines = -(-len(ks) // columns)
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(4.8 * len(ks), 4.0), layout="constrained")
-        panels = figure.subplots(1, len(ks), squeeze=False)[0]
-        for panel, k in zip(panels, ks, strict=True):
-            _panel(panel, rows, k)
-        names = list(dict.fromkeys(row.run for row in rows))
-        title = names[0] if len(names) == 1 else f"{len(names)} runs"
-        figure.suptitle(f"{title}: accuracy by round, with intervals over problems", fontsize=10, color="#555555")
-        handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)
-        paths = [folder / "pass_at_k.png", folder / "pass_at_k.svg"]
-        for path in paths:
-            figure.savefig(path, dpi=160)
-    return paths
+        # The last column is wider by the names of the lines, which stand to the right of them.
+        size = (4.0 * columns + 1.4, 3.5 * lines + 0.7)
+        figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.12))
+        panels = figure.subplots(lines, columns, squeeze=False, sharey=True).flatten()
+        for panel, k in zip(panels, ks, strict=False):
+            _panel(panel, runs, k, top)
+        for panel in panels[len(ks) :]:
+            panel.set_axis_off()
+        for panel in panels[::columns]:
+            panel.set_ylabel("solved, %")
+        title = runs[0][0].run if len(runs) == 1 else f"{len(runs)} runs by {', '.join(runs[0][0].labels)}"
+        key = "solid: strict reader, dashed: lenient reader; bars: " + ("strict, " if len(runs) > 1 else "")
+        figure.suptitle(f"{title}\n{key}{interval_words(rows)}", x=0.01, ha="left", fontsize=9.5, color=GREY)
+        png, svg = folder / "pass_at_k.png", folder / "pass_at_k.svg"
+        figure.savefig(png, dpi=160)
+        figure.savefig(svg, metadata={"Date": None})
+    return [png, svg]
 
 
-def _panel(panel: Axes, rows: list[Row], k: int) -> None:
-    several = len({row.run for row in rows}) > 1
-    top = 0.0
-    for colour, (_, group) in zip(_colours(), groupby(rows, key=lambda row: row.run), strict=False):
-        of_run = [row for row in group if str(k) in row.metrics["strict"]["pass@k"]]
-        name = ", ".join(of_run[0].labels.values()) + ": " if several else ""
-        for reader, line, shift in (("strict", "-", -0.03), ("lenient", "--", 0.03)):
-            values = [row.interval(reader, "pass@k", k) for row in of_run]
-            at = [row.round + shift for row in of_run]
-            shares = [100 * value.value for value in values]
-            ends = [
-                [100 * (value.value - value.low) for value in values],
-                [100 * (value.high - value.value) for value in values],
-            ]
-            style: dict[str, Any] = {"linestyle": line, "color": colour, "alpha": 1.0 if reader == "strict" else 0.55}
-            panel.errorbar(at, shares, yerr=ends, marker="o", markersize=5, capsize=3, label=f"{name}{reader}", **style)
-            top = max(top, *(100 * value.high for value in values))
-            if reader == "strict" and not several:
-                for x, share in zip(at, shares, strict=True):
-                    label = f"{share:.1f}"
-                    panel.annotate(
-                        label, (x, share), xytext=(-8, 6), textcoords="offset points", ha="right", color=colour
-                    )
-    rounds = sorted({row.round for row in rows})
-    panel.set_xticks(rounds, ["base" if not round else str(round) for round in rounds])
-    panel.set_xlim(rounds[0] - 0.45, rounds[-1] + 0.3)
-    panel.set_ylim(0, min(100.0, top * 1.15) or 1.0)
-    panel.set_xlabel("round")
-    panel.set_ylabel("problems solved, %" if k > 1 else "samples correct, %")
-    panel.set_title(f"pass@{k}", loc="left", fontweight="bold")
+def _panel(panel: Axes, runs: list[list[Row]], k: int, top: float) -> None:
+    rounds = sorted({row.round for run in runs for row in run})
+    ends: list[tuple[float, str, str]] = []
+    for number, run in enumerate(runs):
+        of_run = [row for row in run if k in row.ks]
+        if not of_run:
+            continue
+        colour = COLOURS[number % len(COLOURS)]
+        marker = MARKERS[number // len(COLOURS) % len(MARKERS)]
+        aside = 0.3 * ((number + 0.5) / len(runs) - 0.5)
+        step = 0.07 / len(runs)
+        shifts: dict[Reader, float] = {"lenient": step, "strict": -step}
+        for reader, shift in shifts.items():
+            _line(panel, of_run, reader, k, aside + shift, colour, marker, alone=len(runs) == 1)
+        # A run is named once, in the panel of its largest k.
+        if k == of_run[-1].ks[-1]:
+            last = of_run[-1]
+            named: dict[Reader, str] = (
+                {"strict": ", ".join(last.labels.values())} if len(runs) > 1 else {one: one for one in READERS}
+            )
+            ends += [(100 * last.interval(reader, "pass@k", k).value, name, colour) for reader, name in named.items()]
+    panel.set_xticks(rounds, ["base" if not round else f"round {round}" for round in rounds])
+    panel.set_xlim(rounds[0] - 0.5, rounds[-1] + 0.4)
+    panel.set_title(f"pass@{k}", loc="left", fontweight="bold", fontsize=12)
+    panel.set_ylim(0, top)
+    _name(panel, ends, top)
 
 
-def _colours() -> list[str]:
-    return list(COLOURS) * 20
+def _line(
+    panel: Axes, rows: list[Row], reader: Reader, k: int, aside: float, colour: str, marker: str, alone: bool
+) -> None:
+    found = [row.interval(reader, "pass@k", k) for row in rows]
+    at = [row.round + aside for row in rows]
+    shares = [100 * one.value for one in found]
+    strict = reader == "strict"
+    style: dict[str, Any] = {"color": colour, "zorder": 3 if strict else 2, "alpha": 1.0 if strict else 0.7}
+    panel.plot(
+        at,
+        shares,
+        linestyle="-" if strict else (0, (4, 2)),
+        linewidth=2.0 if strict else 1.3,
+        marker=marker,
+        markersize=6,
+        markerfacecolor=colour if strict else "white",
+        **style,
+    )
+    if not strict and not alone:
+        return  # the bars of several runs are too many to tell apart
+    panel.vlines(at, [100 * one.low for one in found], [100 * one.high for one in found], linewidth=1.2, **style)
+    if strict and alone:
+        for x, share in zip(at, shares, strict=True):
+            panel.annotate(
+                f"{share:.1f}", (x, share), xytext=(-7, 5), textcoords="offset points", ha="right", color=colour
+            )
+
+
+def _name(panel: Axes, ends: list[tuple[float, str, str]], top: float) -> None:
+    """Write the lines' names to the right of their ends, moved up where they would overlap."""
+    free = 0.0  # the lowest height that no name takes yet, as a share of the axis
+    for share, name, colour in sorted(ends):
+        text = textwrap.fill(name, 26)
+        height = LINE * (text.count("\n") + 1)
+        at = max(share / top, free + height / 2)
+        panel.annotate(
+            text, (1.02, at), xycoords="axes fraction", va="center", color=colour, fontsize=9, annotation_clip=False
+        )
+        free = at + height / 2
+
+
+def _top(rows: list[Row]) -> float:
+    """The upper end of the axis in percent: a little above the highest interval."""
+    highest = max(row.interval(reader, "pass@k", k).high for row in rows for reader in READERS for k in row.ks)
+    return min(104.0, 110 * highest) or 1.0

@@ -8,8 +8,9 @@ from rich.text import Text
 
 from tpt import files
 from tpt.errors import RunError
+from tpt.evaluate.bootstrap import Interval
 from tpt.report import figure, table
-from tpt.report.rows import Row, collect
+from tpt.report.rows import Row, collect, unevaluated
 from tpt.run import Run
 
 
@@ -19,7 +20,8 @@ class Report:
 
     Attributes:
         paths: `table.md`, `table.csv`, `pass_at_k.svg`, `pass_at_k.png`.
-        renderables: what a terminal shows: the table, the gains in words, the figure's path.
+        renderables: what a terminal shows: the tables, the gains in words, what is not evaluated yet, the figure's
+            path.
     """
 
     paths: list[Path]
@@ -29,30 +31,50 @@ class Report:
 def report(runs: list[Run], out: Path) -> Report:
     """Write the tables and figures of some runs to `out`, from the run folders alone.
 
+    Args:
+        runs: a run that is named twice counts once.
+
     Raises:
         RunError: no run has an evaluation yet.
     """
-    rows = collect(runs)
+    runs = list({run.root.resolve(): run for run in runs}.values())
+    rows, notes = collect(runs), unevaluated(runs)
     if not rows:
         names = ", ".join(run.name for run in runs)
         raise RunError(f"nothing is evaluated yet in {names}", "`tpt run` with the same settings goes on")
     out.mkdir(parents=True, exist_ok=True)
-    files.write_text(out / "table.md", table.markdown(rows))
+    files.write_text(out / "table.md", table.markdown(rows, notes))
     files.write_text(out / "table.csv", table.to_csv(rows))
     png, svg = figure.draw(rows, out)
-    told: list[RenderableType] = [*table.rich_tables(rows), *(Text(gain_in_words(row)) for row in rows if row.gains)]
+    told: list[RenderableType] = [*table.rich_tables(rows)]
+    # Where runs are compared, a sentence for the last round of each; the table has the others.
+    said = rows if len(runs) == 1 else list({row.root: row for row in rows}.values())
+    told += [Text(gain_in_words(row)) for row in said if "baseline" in row.gains]
+    told += [Text(note) for note in notes]
     told.append(Text(f"table: {out / 'table.md'}\nfigure: {png}", no_wrap=True, overflow="ignore"))
     return Report([out / "table.md", out / "table.csv", svg, png], told)
 
 
 def gain_in_words(row: Row) -> str:
-    """The paired gain over the baseline as a sentence that claims no more than the interval does."""
-    gain = row.gains["baseline"]
-    label = ", ".join(row.labels.values())
-    where = f"{label}: {row.name}" if label else row.name
-    figures = f"{table.points(gain)} points over the baseline"
-    if gain.low > 0:
-        return f"{where}: pass@1 strict rose by {figures}"
-    if gain.high < 0:
-        return f"{where}: pass@1 strict FELL: {figures}"
-    return f"{where}: no change in pass@1 strict that can be told from noise: {figures}"
+    """The paired gain over the baseline as a sentence that claims no more than the intervals do.
+
+    A gain that only the strict reader sees may be one of format alone, so the lenient reader's always stands beside it.
+    """
+    strict, lenient = row.gains["baseline"]["strict"], row.gains["baseline"]["lenient"]
+    where = f"{row.label}: {row.name}" if row.label else row.name
+    what = f"pass@{row.ks[0]} strict"
+    over = f"{table.points(strict)} points over the baseline"
+    said = {
+        1: f"{what} rose by {over}",
+        -1: f"{what} FELL: {over}",
+        0: f"no change in {what} that can be told from noise: {over}",
+    }[_direction(strict)]
+    beside = f"lenient {table.points(lenient)}"
+    if _direction(strict) > 0 and _direction(lenient) <= 0:
+        beside += ", so the gain may be one of format alone"
+    return f"{where}: {said}; {beside}"
+
+
+def _direction(gain: Interval) -> int:
+    """1 or -1 where the whole interval is on one side of 0, else 0."""
+    return (gain.low > 0) - (gain.high < 0)

@@ -1,13 +1,20 @@
 """The rows of the report: one for each evaluated round of each run."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from tpt import config, files
+from tpt.errors import RunError
 from tpt.evaluate.bootstrap import Interval
-from tpt.evaluate.metrics import difference
+from tpt.evaluate.metrics import READERS, Reader, difference
 from tpt.loop import Stage
 from tpt.run import Run
+
+
+def round_name(round: int) -> str:
+    """What a round is called."""
+    return f"round {round}" if round else "baseline"
 
 
 @dataclass
@@ -16,26 +23,41 @@ class Row:
 
     Attributes:
         run: the run's name.
+        root: its folder, which tells apart runs of one config in several places.
         labels: the settings in which this run differs from the others of the report.
         round: 0 is the base model.
         metrics: what `evaluate.metrics.summarise` gave.
+        confidence: of every interval, e.g. 0.95.
         kept: examples trained on in this round; None for the base model.
         seconds: of each stage of the round.
-        gains: paired difference in strict pass@1, to the baseline and to the round before.
+        gains: paired difference in pass@k for the smallest k, over the "baseline" and over the "previous" round, by
+            reader; what is not evaluated is not compared with.
     """
 
     run: str
+    root: Path
     labels: dict[str, str]
     round: int
     metrics: dict[str, Any]
+    confidence: float
     kept: int | None = None
     seconds: dict[str, float] = field(default_factory=dict)
-    gains: dict[str, Interval] = field(default_factory=dict)
+    gains: dict[str, dict[Reader, Interval]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         """What the row is called."""
-        return f"round {self.round}" if self.round else "baseline"
+        return round_name(self.round)
+
+    @property
+    def label(self) -> str:
+        """The run's distinguishing settings in one line; "" where the report is of one run."""
+        return _label(self.labels)
+
+    @property
+    def ks(self) -> list[int]:
+        """The k of pass@k, ascending."""
+        return sorted(int(k) for k in self.metrics["strict"]["pass@k"])
 
     def interval(self, reader: str, figure: str, k: int | str) -> Interval:
         """A figure with its interval, e.g. `interval("strict", "pass@k", 1)`."""
@@ -43,42 +65,95 @@ class Row:
 
 
 def collect(runs: list[Run]) -> list[Row]:
-    """The rows of some runs; a round that is not evaluated yet has none."""
-    labels = distinguishing(runs)
-    return [row for run, label in zip(runs, labels, strict=True) for row in _of_run(run, label)]
+    """The rows of some different runs; a round that is not evaluated yet has none.
+
+    Raises:
+        RunError: the figures of a finished evaluation are gone.
+    """
+    return [row for run, label in zip(runs, distinguishing(runs), strict=True) for row in _of_run(run, label)]
+
+
+def unevaluated(runs: list[Run]) -> list[str]:
+    """A line for each run with rounds that have no row yet, which says how far those are."""
+    lines = []
+    for run, labels in zip(runs, distinguishing(runs), strict=True):
+        rounds = [_how_far(run, one) for one in range(run.config.rounds + 1) if not run.done(Stage(one, "evaluate"))]
+        if rounds:
+            name = f"{_label(labels)}: " if labels else ""
+            lines.append(f"{name}not evaluated yet: {', '.join(rounds)}")
+    return lines
+
+
+def _how_far(run: Run, round: int) -> str:
+    done = [stage.name for stage in run.stages() if stage.round == round and run.done(stage)]
+    kept = _kept(run, round)
+    examples = "" if kept is None else f"; {kept} examples kept"
+    return round_name(round) + (f" (done: {', '.join(done)}{examples})" if done else "")
+
+
+def _label(labels: dict[str, str]) -> str:
+    return ", ".join(f"{key}={value}" for key, value in labels.items())
 
 
 def _of_run(run: Run, labels: dict[str, str]) -> list[Row]:
-    rows: list[Row] = []
+    rows: dict[int, Row] = {}
     for round in range(run.config.rounds + 1):
-        stage = Stage(round, "evaluate")
-        if not run.done(stage):
+        if not run.done(Stage(round, "evaluate")):
             continue
-        row = Row(run.name, labels, round, files.read_json(run.folder(stage) / "metrics.json"))
-        for one in run.stages():
-            if one.round == round and run.done(one):
-                row.seconds[one.name] = run.manifest(one)["seconds"]
-        prune = Stage(round, "prune")
-        if round and run.done(prune):
-            row.kept = run.manifest(prune)["examples"]
-        if rows:
-            settings, seed = run.config.evaluate, run.config.seed
-            k = min(settings.ks)
-            row.gains["baseline"] = difference(row.metrics, rows[0].metrics, "strict", k, settings, seed)
-            row.gains["previous"] = difference(row.metrics, rows[-1].metrics, "strict", k, settings, seed)
-        rows.append(row)
-    return rows
+        row = Row(run.name, run.root, labels, round, _metrics(run, round), run.config.evaluate.confidence)
+        row.kept = _kept(run, round)
+        for stage in run.stages():
+            if stage.round == round and run.done(stage):
+                row.seconds[stage.name] = run.manifest(stage)["seconds"]
+        for name, earlier in (("baseline", 0), ("previous", round - 1)):
+            if earlier in rows:
+                row.gains[name] = _gain(run, row, rows[earlier])
+        rows[round] = row
+    return list(rows.values())
+
+
+def _gain(run: Run, row: Row, earlier: Row) -> dict[Reader, Interval]:
+    settings, seed, k = run.config.evaluate, run.config.seed, row.ks[0]
+    return {reader: difference(row.metrics, earlier.metrics, reader, k, settings, seed) for reader in READERS}
+
+
+def _metrics(run: Run, round: int) -> dict[str, Any]:
+    stage = Stage(round, "evaluate")
+    path = run.folder(stage) / "metrics.json"
+    if not path.exists():
+        raise RunError(f"{path} is gone", f"remove {run.manifest_path(stage)}, and `tpt run` makes it again")
+    metrics = files.read_json(path)
+    assert isinstance(metrics, dict)
+    return metrics
+
+
+def _kept(run: Run, round: int) -> int | None:
+    prune = Stage(round, "prune")
+    return int(run.manifest(prune)["examples"]) if round and run.done(prune) else None
 
 
 def distinguishing(runs: list[Run]) -> list[dict[str, str]]:
-    """For each run, the settings in which the runs differ; where there is one run, none."""
+    """For each run, the settings in which the runs differ; where there is one run, none.
+
+    A setting that a run does not have (of another task, say) is "". Runs of one config have their folders instead.
+    """
     flat = [_flatten(config.to_dict(run.config, runtime=False)) for run in runs]
-    keys = [key for key in flat[0] if len({one.get(key, "") for one in flat}) > 1]
+    keys = [key for key in dict.fromkeys(key for one in flat for key in one) if len({one.get(key) for one in flat}) > 1]
+    # Of a teacher that one run has and another has not, the settings say it all.
+    keys = [key for key in keys if not any(other.startswith(f"{key}.") for other in keys)]
     # A model's name says its path and learning rate; the settings that follow from it would only widen the table.
     implied = ("model.path", "model.source", "model.learning_rate", "train.learning_rate")
-    if "model.name" in keys:
-        keys = [key for key in keys if key not in implied]
-    return [{key: one.get(key, "") for key in keys} for one in flat]
+    short = [key for key in keys if "model.name" not in keys or key not in implied]
+    labels = [{key: one.get(key, "") for key in short} for one in flat]
+    if not _distinct(labels):
+        labels = [{key: one.get(key, "") for key in keys} for one in flat]
+    if not _distinct(labels):
+        labels = [one | {"folder": str(run.root)} for one, run in zip(labels, runs, strict=True)]
+    return labels
+
+
+def _distinct(labels: list[dict[str, str]]) -> bool:
+    return len({tuple(one.values()) for one in labels}) == len(labels)
 
 
 def _flatten(value: dict[str, Any], prefix: str = "") -> dict[str, str]:

@@ -2,10 +2,13 @@
 
 import csv
 import io
+from pathlib import Path
 
+from rich.markup import escape
 from rich.table import Table
 
 from tpt.evaluate.bootstrap import Interval
+from tpt.evaluate.metrics import READERS, Reader
 from tpt.report.rows import Row
 
 STAGES = ("think", "prune", "train", "evaluate")
@@ -21,69 +24,114 @@ def points(value: Interval) -> str:
     return f"{100 * value.value:+.1f} [{100 * value.low:+.1f}, {100 * value.high:+.1f}]"
 
 
-def cells(row: Row) -> dict[str, str]:
-    """A row's cells by column, as a person reads them."""
-    ks = sorted(int(k) for k in row.metrics["strict"]["pass@k"])
-    found = dict(row.labels)
-    found["round"] = row.name
-    for k in ks:
-        found[f"pass@{k} strict, %"] = percent(row.interval("strict", "pass@k", k))
-    found[f"pass@{ks[0]} lenient, %"] = percent(row.interval("lenient", "pass@k", ks[0]))
-    (n,) = row.metrics["strict"]["maj@k"]
-    found[f"maj@{n} strict, %"] = percent(row.interval("strict", "maj@k", n))
-    found["well formed, %"] = f"{100 * row.metrics['well_formed']:.1f}"
-    found["cut off, %"] = f"{100 * row.metrics['cut_off']:.1f}"
-    found["kept"] = "" if row.kept is None else str(row.kept)
-    found["seconds: " + ", ".join(STAGES)] = " + ".join(f"{row.seconds.get(name, 0):.0f}" for name in STAGES)
+def interval_words(rows: list[Row]) -> str:
+    """What the brackets are, e.g. `95 % intervals over problems`."""
+    confidences = {row.confidence for row in rows}
+    return f"{100 * confidences.pop():g} % intervals over problems" if len(confidences) == 1 else "intervals"
+
+
+def all_ks(rows: list[Row]) -> list[int]:
+    """Every k of pass@k that some row has, ascending."""
+    return sorted({k for row in rows for k in row.ks})
+
+
+def figure_cells(row: Row, rows: list[Row]) -> dict[str, str]:
+    """A row's figures by column, as a person reads them; "" where this run did not measure what another did."""
+    found = {
+        f"pass@{k} strict": percent(row.interval("strict", "pass@k", k)) if k in row.ks else "" for k in all_ks(rows)
+    }
+    for k in dict.fromkeys(one.ks[0] for one in rows):
+        found[f"pass@{k} lenient"] = percent(row.interval("lenient", "pass@k", k)) if k in row.ks else ""
+    found["well formed"] = f"{100 * row.metrics['well_formed']:.1f}"
+    found["cut off"] = f"{100 * row.metrics['cut_off']:.1f}"
+    return found
+
+
+def majority_cells(row: Row, rows: list[Row]) -> dict[str, str]:
+    """A row's majority votes by column, strict, with as many votes as samples were drawn."""
+    drawn = dict.fromkeys(n for one in rows for n in one.metrics["strict"]["maj@k"])
+    votes = row.metrics["strict"]["maj@k"]
+    return {f"maj@{n} strict": percent(row.interval("strict", "maj@k", n)) if n in votes else "" for n in drawn}
+
+
+def cost_cells(row: Row) -> dict[str, str]:
+    """What a row took, by column; "" where a stage is not part of the round, or was not done."""
+    kept = {"kept examples": "" if row.kept is None else str(row.kept)}
+    return kept | {f"{name} seconds": f"{row.seconds[name]:.0f}" if name in row.seconds else "" for name in STAGES}
+
+
+def gain_cells(row: Row, rows: list[Row]) -> dict[str, str]:
+    """A row's paired gains in points, by column; the k is named where the runs differ in it."""
+    several = len({one.ks[0] for one in rows}) > 1
+    found = {"of": f"pass@{row.ks[0]}"} if several else {}
+    compared: list[tuple[Reader, str, str]] = [
+        ("strict", "baseline", "baseline"),
+        ("lenient", "baseline", "baseline"),
+        ("strict", "previous", "round before"),
+    ]
+    for reader, name, words in compared:
+        found[f"{reader} over {words}"] = points(row.gains[name][reader]) if name in row.gains else ""
     return found
 
 
 def rich_tables(rows: list[Row]) -> list[Table]:
-    """For a terminal of 80 columns: the figures, and what they cost."""
-    names = [*rows[0].labels, "round"]
-    ks = sorted(int(k) for k in rows[0].metrics["strict"]["pass@k"])
-    figures = Table(title="% of problems, with intervals over problems", title_justify="left", title_style="bold")
-    costs = Table(title="what each round took", title_justify="left", title_style="bold")
-    for name in names:
-        figures.add_column(name)
-        costs.add_column(name)
-    for heading in (*(f"pass@{k}\nstrict" for k in ks), f"pass@{ks[0]}\nlenient", "well\nformed", "cut\noff"):
-        figures.add_column(heading, justify="right", no_wrap=True)
-    for heading in ("kept\nexamples", *(f"{name}\nseconds" for name in STAGES)):
-        costs.add_column(heading, justify="right")
-    for row in rows:
-        found = cells(row)
-        shown = [found[f"pass@{k} strict, %"] for k in ks]
-        shown += [found[f"pass@{ks[0]} lenient, %"], found["well formed, %"], found["cut off, %"]]
-        figures.add_row(*(found.get(name, "") for name in names), *(cell.replace(" [", "\n[") for cell in shown))
-        seconds = (f"{row.seconds[name]:.0f}" if name in row.seconds else "" for name in STAGES)
-        costs.add_row(*(found.get(name, "") for name in names), found["kept"], *seconds)
-    return [figures, costs]
+    """For a terminal of 80 columns, 100 where runs are compared: the figures, the gains, and what they cost."""
+    gained = [row for row in rows if row.gains]
+    tables = [_rich(f"%, with {interval_words(rows)}", rows, [figure_cells(row, rows) for row in rows])]
+    if gained:
+        tables.append(_rich(_gain_title(rows), gained, [gain_cells(row, rows) for row in gained]))
+    return [*tables, _rich("what each round took", rows, [cost_cells(row) for row in rows])]
 
 
-def markdown(rows: list[Row]) -> str:
-    """For a page; the gains are a table of their own."""
-    parts = [[cells(row) for row in rows], _gains(rows)]
-    return "\n".join(_markdown(part) for part in parts if part)
+def _gain_title(rows: list[Row]) -> str:
+    ks = {row.ks[0] for row in rows}
+    what = f"pass@{ks.pop()}" if len(ks) == 1 else "pass@k"
+    return f"gain in {what}, points, paired by problem"
 
 
-def _gains(rows: list[Row]) -> list[dict[str, str]]:
-    return [
-        row.labels
-        | {
-            "round": row.name,
-            "gain over the baseline, points": points(row.gains["baseline"]),
-            "over the round before, points": points(row.gains["previous"]),
-        }
-        for row in rows
-        if row.gains
-    ]
+def _rich(title: str, rows: list[Row], cells: list[dict[str, str]]) -> Table:
+    several = any(row.labels for row in rows)
+    table = Table(title=title, title_justify="left", title_style="bold")
+    if several:
+        # All settings in one column: a column each would leave no room for the figures.
+        table.add_column("run", overflow="fold", max_width=25)
+    table.add_column("round", no_wrap=True)
+    for heading in cells[0]:
+        table.add_column(
+            heading.replace(" over ", " over\n") if " over " in heading else heading.replace(" ", "\n"),
+            justify="right",
+            no_wrap=True,
+        )
+    before: Path | None = None
+    for row, found in zip(rows, cells, strict=True):
+        if before not in (None, row.root):
+            table.add_section()
+        label = "\n".join(f"{key}={value}" for key, value in row.labels.items()) if row.root != before else ""
+        shown = [cell.replace(" [", "\n[") for cell in found.values()]
+        table.add_row(*([escape(label)] if several else []), row.name, *map(escape, shown))
+        before = row.root
+    return table
 
 
-def _markdown(rows: list[dict[str, str]]) -> str:
-    columns = list(rows[0])
-    lines = [columns, ["---"] * len(columns), *([row.get(column, "") for column in columns] for row in rows)]
-    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+def markdown(rows: list[Row], notes: list[str]) -> str:
+    """For a page: the figures with what they cost, then the gains, then the notes."""
+    gained = [row for row in rows if row.gains]
+    parts = [f"Shares in %, with {interval_words(rows)}.\n"]
+    parts.append(
+        _markdown(rows, [figure_cells(row, rows) | majority_cells(row, rows) | cost_cells(row) for row in rows])
+    )
+    if gained:
+        title = _gain_title(rows)
+        parts.append(f"{title[0].upper()}{title[1:]}, with {interval_words(rows)}.\n")
+        parts.append(_markdown(gained, [gain_cells(row, rows) for row in gained]))
+    parts += [f"{note}.\n" for note in notes]
+    return "\n".join(parts)
+
+
+def _markdown(rows: list[Row], cells: list[dict[str, str]]) -> str:
+    table = [row.labels | {"round": row.name} | found for row, found in zip(rows, cells, strict=True)]
+    lines = [list(table[0]), ["---"] * len(table[0]), *(list(line.values()) for line in table)]
+    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
 
 
 def to_csv(rows: list[Row]) -> str:
@@ -98,8 +146,8 @@ def to_csv(rows: list[Row]) -> str:
 
 
 def _numbers(row: Row) -> dict[str, str | float]:
-    record: dict[str, str | float] = {"run": row.run, **row.labels, "round": row.round}
-    for reader in ("strict", "lenient"):
+    record: dict[str, str | float] = {"run": row.run, "confidence": row.confidence, **row.labels, "round": row.round}
+    for reader in READERS:
         for figure in ("pass@k", "maj@k"):
             for k in row.metrics[reader][figure]:
                 record |= _ends(f"{reader}_{figure.replace('@k', f'@{k}')}", row.interval(reader, figure, k))
@@ -108,8 +156,9 @@ def _numbers(row: Row) -> dict[str, str | float]:
     for name in ("well_formed", "cut_off", "mean_tokens", "distinct", "problems", "samples"):
         record[name] = row.metrics[name]
     record["kept"] = "" if row.kept is None else row.kept
-    for name, gain in row.gains.items():
-        record |= _ends(f"gain_over_{name}", gain)
+    for name, gains in row.gains.items():
+        for reader, gain in gains.items():
+            record |= _ends(f"{reader}_pass@{row.ks[0]}_gain_over_{name}", gain)
     return record | {f"seconds_{name}": row.seconds.get(name, "") for name in STAGES}
 
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tpt.errors import DataError
 from tpt.jsonl import read_rows
@@ -12,6 +13,7 @@ from tpt.judge.answer import gold_answer, readable_gold
 from tpt.records import Problem
 from tpt.tasks.base import Split, Task, register
 
+COLUMNS = ("question", "answer")
 CALCULATION = re.compile(r"<<[^<>]*>>")  # the data set's calculator annotations
 
 # Worked by hand, in the data set's manner; not from it.
@@ -96,7 +98,7 @@ class Gsm8k(Task):
 
     def files(self) -> list[Path]:
         """The local files, where `path` is a folder."""
-        folder = Path(self.path)
+        folder = Path(self.path).expanduser()
         return [folder / "train.jsonl", folder / "test.jsonl"] if folder.is_dir() else []
 
     def validate(self) -> None:
@@ -109,8 +111,8 @@ class Gsm8k(Task):
 
     def _rows(self, split: Split) -> Iterator[tuple[str, str]]:
         if self.files() or self.path.startswith(("/", ".", "~")):
-            rows = read_rows(Path(self.path).expanduser() / f"{split}.jsonl", "question", "answer")
-            return ((str(row["question"]), str(row["answer"])) for row in rows)
+            file = Path(self.path).expanduser() / f"{split}.jsonl"
+            return (_texts(row, f"{file}: problem {n}") for n, row in enumerate(read_rows(file, *COLUMNS), 1))
         return self._from_hub(split)
 
     def _from_hub(self, split: Split) -> Iterator[tuple[str, str]]:
@@ -123,11 +125,18 @@ class Gsm8k(Task):
                 f"the data set {self.path} cannot be loaded ({type(error).__name__})",
                 "connect to the hub, or give a folder with train.jsonl and test.jsonl: task.path=FOLDER",
             ) from error
-        missing = {"question", "answer"} - set(rows.column_names)
+        missing = set(COLUMNS) - set(rows.column_names)
         if missing:
             raise DataError(
                 f"the data set {self.path} has no column {', '.join(sorted(missing))}; "
                 f"it has {', '.join(rows.column_names)}",
                 "give a data set with the columns question and answer",
             )
-        return ((row["question"], row["answer"]) for row in rows)
+        return (_texts(row, f"{self.path} ({split}): problem {n}") for n, row in enumerate(rows, 1))
+
+
+def _texts(row: dict[str, Any], where: str) -> tuple[str, str]:
+    for column in COLUMNS:
+        if not isinstance(row[column], str):
+            raise DataError(f"{where} has no text as its {column}, but {row[column]!r}", "mend or remove that problem")
+    return row["question"], row["answer"]

@@ -13,6 +13,7 @@ from tpt.judge.answer import marked_answers
 from tpt.records import Problem, Sample, Status, Verdict
 from tpt.tasks.base import Split, Task, register
 
+TUPLE = "__tuple__"
 FAR = 10**7  # items are seeded by seed + index, so the splits' seeds lie far apart
 
 
@@ -45,11 +46,11 @@ class ReasoningGym(Task):
             if question in taken:
                 continue
             taken.add(question)
-            meta = {"answer": item["answer"], "index": index, "metadata": item["metadata"]}
+            meta = _packed({"answer": item["answer"], "index": index, "metadata": item["metadata"]})
             answer = str(item["answer"])
-            yield Problem(
-                f"{self.dataset}/{split}/{index}", question, answer, f"#### {answer}", json.dumps(meta, default=str)
-            )
+            # Where many answers are right, some generators name none: then there is no worked solution either.
+            solution = "" if item["answer"] is None else f"#### {answer}"
+            yield Problem(f"{self.dataset}/{split}/{index}", question, answer, solution, json.dumps(meta, default=str))
             made += 1
             if made == size:
                 return
@@ -67,7 +68,9 @@ class ReasoningGym(Task):
         scorer = self._dataset("train", 1)
         for problem, sample in pairs:
             strict, lenient, rule = marked_answers(sample.text)
-            item = json.loads(problem.meta)
+            item = json.loads(problem.meta, object_hook=lambda made: tuple(made[TUPLE]) if TUPLE in made else made)
+            if "\n" in problem.gold:
+                strict, lenient, rule = _rest(sample.text), _rest(sample.text), "hash_marks"
             item["question"] = problem.question
             by_strict = _score(scorer, item, strict)
             by_lenient = _score(scorer, item, lenient)
@@ -99,6 +102,7 @@ class ReasoningGym(Task):
             close = difflib.get_close_matches(self.dataset, DATASETS, n=1)
             hint = f"did you mean '{close[0]}'?" if close else "see reasoning_gym.factory.DATASETS for the names"
             raise ConfigError(f"reasoning-gym has no data set '{self.dataset}'", hint)
+        self._dataset("train", 1)  # which checks the settings
 
     def _dataset(self, split: Split, size: int) -> Any:
         import reasoning_gym
@@ -112,6 +116,23 @@ class ReasoningGym(Task):
     def _items(self, split: Split, size: int) -> Iterator[dict[str, Any]]:
         dataset = self._dataset(split, size)
         return (dataset[index] for index in range(size))
+
+
+def _packed(value: Any) -> Any:
+    """The value with its tuples marked: JSON makes them lists, and some scorers compare tuples."""
+    match value:
+        case tuple():
+            return {TUPLE: [_packed(one) for one in value]}
+        case list():
+            return [_packed(one) for one in value]
+        case dict():
+            return {key: _packed(one) for key, one in value.items()}
+    return value
+
+
+def _rest(text: str) -> str:
+    """All lines behind the first `####`: an answer that is a grid takes more than one."""
+    return text.partition("####")[2].removeprefix(" ").strip("\n").rstrip()
 
 
 def _score(scorer: Any, item: dict[str, Any], answer: str) -> Status:

@@ -68,14 +68,18 @@ class Story:
     count: int = 0
     told: list[str] = field(default_factory=list)
     worked: list[str] = field(default_factory=list)
+    people: set[str] = field(default_factory=set)
 
     def number(self, low: int, high: int) -> int:
         """A number between `low` and `high`, both included."""
         return self.rng.randint(low, max(low, high))
 
     def other(self) -> str:
-        """Somebody else."""
-        return self.rng.choice([name for name in NAMES if name != self.who])
+        """Somebody who is not in the story yet: nobody may be given two counts."""
+        self.people.add(self.who)
+        name = self.rng.choice([name for name in NAMES if name not in self.people])
+        self.people.add(name)
+        return name
 
     def step(self, left: int, sign: str, right: int) -> None:
         """Work out one step: the count becomes `left sign right`."""
