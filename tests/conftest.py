@@ -8,7 +8,8 @@ import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # tests use the packaged and the local models only
 
-from tpt.config import Config, ModelConfig, compose
+from tpt.compose import compose
+from tpt.config import Config, ModelConfig
 from tpt.models import locate
 
 TINY = ("experiment=smoke", "sampler=transformers")

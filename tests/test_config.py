@@ -9,21 +9,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from tpt import config
+from tpt import compose, config
 from tpt.errors import ConfigError
 
 GROUPS = ("model", "task", "prune", "train", "sampler", "cluster", "tracker", "experiment")
-SHIPPED = [(group, name) for group in GROUPS for name in config.choices(group)]
+SHIPPED = [(group, name) for group in GROUPS for name in compose.choices(group)]
 
 
 @pytest.mark.parametrize(("group", "name"), SHIPPED, ids=str)
 def test_every_shipped_config_composes(group: str, name: str) -> None:
-    settings = config.compose([f"{group}={name}", "sampler.engine=transformers"])
+    settings = compose.compose([f"{group}={name}", "sampler.engine=transformers"])
     assert settings.rounds >= 1
 
 
 def test_the_papers_settings_are_the_configs_of_its_models_and_of_gsm8k() -> None:
-    settings = config.compose(["model=gemma2-2b", "task=gsm8k", "rounds=4", "sampler.engine=transformers"])
+    settings = compose.compose(["model=gemma2-2b", "task=gsm8k", "rounds=4", "sampler.engine=transformers"])
     assert settings.train.learning_rate == 1e-6
     assert (settings.think.samples_per_problem, settings.think.temperature) == (10, 0.8)
     assert (settings.evaluate.samples_per_problem, settings.evaluate.temperature) == (20, 0.7)
@@ -31,11 +31,11 @@ def test_the_papers_settings_are_the_configs_of_its_models_and_of_gsm8k() -> Non
     assert (settings.prune.examples, settings.prune.per_problem, settings.prune.accumulate) == (2000, 1, False)
     assert (settings.train.epochs, settings.train.warmup, settings.train.start_from) == (1, 0.1, "previous")
     assert settings.task.test_size == 500
-    assert config.compose(["model=llama3.3-70b", "sampler.engine=transformers"]).train.learning_rate == 1e-5
+    assert compose.compose(["model=llama3.3-70b", "sampler.engine=transformers"]).train.learning_rate == 1e-5
 
 
 def test_the_command_line_has_the_last_word_over_the_task() -> None:
-    assert config.compose(["task=gsm8k", "prune.examples=7", "sampler.engine=transformers"]).prune.examples == 7
+    assert compose.compose(["task=gsm8k", "prune.examples=7", "sampler.engine=transformers"]).prune.examples == 7
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_the_command_line_has_the_last_word_over_the_task() -> None:
 )
 def test_a_wrong_setting_is_refused_with_what_to_do(override: str, message: str, hint: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        config.compose(override.split())
+        compose.compose(override.split())
     assert message in caught.value.message
     assert hint in caught.value.hint
 
@@ -75,18 +75,18 @@ def test_a_wrong_setting_is_refused_with_what_to_do(override: str, message: str,
 def test_a_users_own_config_folder_adds_choices(tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "mine.yaml").write_text("name: mine\npath: some/where\nlearning_rate: 2e-5\n")
-    settings = config.compose(["model=mine", "sampler.engine=transformers"], tmp_path)
+    settings = compose.compose(["model=mine", "sampler.engine=transformers"], tmp_path)
     assert (settings.model.name, settings.train.learning_rate) == ("mine", 2e-5)
 
 
 def test_another_model_can_be_the_teacher() -> None:
-    settings = config.compose(["model=gemma2-2b", "+model@think.teacher=gemma2-9b", "sampler.engine=transformers"])
+    settings = compose.compose(["model=gemma2-2b", "+model@think.teacher=gemma2-9b", "sampler.engine=transformers"])
     assert settings.think.teacher is not None
     assert settings.think.teacher.path == "google/gemma-2-9b-it"
 
 
 def test_a_sweep_is_the_product_of_its_values() -> None:
-    points = list(config.expand_sweep(["model=a,b", "rounds=1,2", "evaluate.ks=[1,2]"]))
+    points = list(compose.expand_sweep(["model=a,b", "rounds=1,2", "evaluate.ks=[1,2]"]))
     assert len(points) == 4
     assert ["model=b", "rounds=1", "evaluate.ks=[1,2]"] in points
 
@@ -94,20 +94,18 @@ def test_a_sweep_is_the_product_of_its_values() -> None:
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=4), st.lists(st.integers(0, 9), min_size=1, max_size=4))
 def test_a_sweep_has_as_many_points_as_the_values_multiply_to(first: list[int], second: list[int]) -> None:
     words = [f"seed={','.join(map(str, first))}", f"rounds={','.join(map(str, second))}"]
-    assert len(list(config.expand_sweep(words))) == len(first) * len(second)
+    assert len(list(compose.expand_sweep(words))) == len(first) * len(second)
 
 
 def test_a_config_survives_being_written_and_read(tmp_path: Path) -> None:
-    settings = config.compose(["train.lora.rank=8", "sampler.engine=transformers"])
+    settings = compose.compose(["train.lora.rank=8", "sampler.engine=transformers"])
     path = tmp_path / "config.yaml"
     path.write_text(OmegaConf.to_yaml(OmegaConf.create(config.to_dict(settings))))
-    assert config.load(path) == settings
+    assert compose.load(path) == settings
 
 
 def test_the_config_the_loop_and_the_run_load_no_torch() -> None:
-    code = (
-        "import sys, tpt.config, tpt.loop, tpt.run, tpt.commands; tpt.config.compose(['sampler.engine=transformers']); "
-    )
+    code = "import sys, tpt.compose, tpt.loop, tpt.run, tpt.commands; tpt.compose.compose(['sampler.engine=transformers']); "
     heavy = (
         "[m for m in ('torch', 'vllm', 'transformers', 'pytorch_lightning', 'matplotlib', 'wandb') if m in sys.modules]"
     )

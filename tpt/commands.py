@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tpt import config, plan
+from tpt import compose, config, plan
 from tpt.cluster import local
 from tpt.config import Config
 from tpt.display import Display
@@ -27,9 +27,9 @@ def run(overrides: Sequence[str], config_dir: Path | None, multirun: bool, dry_r
     Returns:
         0, or 1 where a point of a sweep failed.
     """
-    points = list(config.expand_sweep(overrides)) if multirun else [list(overrides)]
+    points = list(compose.expand_sweep(overrides)) if multirun else [list(overrides)]
     # Every point is composed before the first is run: a wrong setting costs no work.
-    settings = [config.compose(point, config_dir) for point in points]
+    settings = [compose.compose(point, config_dir) for point in points]
     if dry_run:
         for one in settings:
             plan.show(one, console)
@@ -97,7 +97,7 @@ def _sweep(points: list[list[str]], settings: list[Config], console: Console) ->
 
 def show_config(overrides: Sequence[str], config_dir: Path | None, console: Console) -> int:
     """Print the resolved config."""
-    settings = config.compose(overrides, config_dir)
+    settings = compose.compose(overrides, config_dir)
     console.print(OmegaConf.to_yaml(OmegaConf.create(config.to_dict(settings))), highlight=False, markup=False, end="")
     return 0
 

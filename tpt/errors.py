@@ -1,5 +1,8 @@
 """Errors that a user can act on."""
 
+import difflib
+from collections.abc import Iterable
+
 
 class TptError(Exception):
     """Something the user can mend.
@@ -47,3 +50,10 @@ class RunError(TptError):
 
 class DiskFull(TptError):
     """The disk or the quota is full."""
+
+
+def nearest(word: object, known: Iterable[str]) -> str:
+    """A hint for a name that is not known: the nearest one that is, or all of them."""
+    names = sorted(known)
+    close = difflib.get_close_matches(str(word), names, n=1, cutoff=0.5)
+    return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(names)}"

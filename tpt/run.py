@@ -25,7 +25,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 from omegaconf import OmegaConf
 
-from tpt import __version__, config, files
+from tpt import __version__, compose, config, files
 from tpt.config import Config
 from tpt.errors import RunError
 from tpt.loop import Stage, think_prune_train
@@ -98,7 +98,7 @@ class Run:
                 f"this is tpt {__version__} (format {FORMAT})",
                 "read it with that version, or give another run_root=",
             )
-        run = cls(root, config.load(root / "config.yaml"), recorded["files"])
+        run = cls(root, compose.load(root / "config.yaml"), recorded["files"])
         if recorded["fingerprint"] != run_fingerprint(run.config, run.stamps):
             raise RunError(
                 f"{root} holds results of another config than its config.yaml says",

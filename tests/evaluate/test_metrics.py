@@ -103,3 +103,12 @@ def test_the_texts_of_the_samples_are_not_kept_in_memory() -> None:
     tracemalloc.stop()
     assert found["distinct"] == 200
     assert peak < 4_000_000
+
+
+@pytest.mark.parametrize(("answers", "right"), [("778", 1.0), ("788", 0.0), ("78", 1.0), ("87", 0.0)])
+def test_a_majority_is_right_only_if_its_answer_is_and_a_tie_goes_to_the_first(answers: str, right: float) -> None:
+    status = {"7": C, "8": W}
+    pairs = [judged("a", index, status[one], status[one], one) for index, one in enumerate(answers)]
+    found = summarise([s for s, _ in pairs], [v for _, v in pairs], CONFIG, 0)
+    for reader in ("strict", "lenient"):
+        assert found[reader]["maj@k"][str(len(answers))]["value"] == right

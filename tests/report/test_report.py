@@ -116,6 +116,17 @@ def test_the_gain_is_of_the_smallest_k_that_was_asked_for(tiny_config: Make, tmp
     assert "pass@1" not in text
 
 
+def test_the_gain_is_reckoned_at_the_k_it_names(tiny_config: Make, tmp_path: Path) -> None:
+    run = Run.create(tiny_config("rounds=1", "evaluate.ks=[2]"))
+    finish_evaluation(run, 0, 0)
+    finish_evaluation(run, 1, 20)
+    path = run.folder(Stage(1, "evaluate")) / "metrics.json"
+    metrics = files.read_json(path)
+    metrics["per_problem"]["strict"] = [1] * 20 + [0] * 20  # one of two samples: pass@1 is 25 %, pass@2 is 50 %
+    files.write_json(path, metrics)
+    assert "pass@2 strict rose by +50.0 [" in printed([run], tmp_path)
+
+
 def test_intervals_say_how_wide_they_are_meant_to_be(tiny_config: Make, tmp_path: Path) -> None:
     run = Run.create(tiny_config("rounds=1", "evaluate.confidence=0.8"))
     finish_evaluation(run, 0, 10)

@@ -4,7 +4,6 @@ Adding one is one file: a dataclass under `@register("name")`, and `conf/task/na
 """
 
 import dataclasses
-import difflib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import Any, ClassVar, Literal
 from omegaconf import OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
-from tpt.errors import ConfigError
+from tpt.errors import ConfigError, nearest
 from tpt.records import Problem, Sample, Verdict
 
 Split = Literal["train", "test"]
@@ -111,17 +110,14 @@ def make(node: Any) -> Task:
     """
     name = str(node.get("name", ""))
     if name not in REGISTRY:
-        close = difflib.get_close_matches(name, REGISTRY, n=1)
-        hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(sorted(REGISTRY))}"
-        raise ConfigError(f"unknown task '{name}'", hint)
+        raise ConfigError(f"unknown task '{name}'", nearest(name, REGISTRY))
     kind = REGISTRY[name]
     try:
         task = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(kind), node))
     except ConfigKeyError as error:
-        names = [item.name for item in dataclasses.fields(kind)]
-        close = difflib.get_close_matches(str(error.full_key), names, n=1)
-        hint = f"did you mean 'task.{close[0]}'?" if close else f"known: {', '.join(names)}"
-        raise ConfigError(f"task {name} has no setting '{error.full_key}'", hint) from error
+        names = [f"task.{item.name}" for item in dataclasses.fields(kind)]
+        wrong = f"task.{error.full_key}"
+        raise ConfigError(f"the task {name} has no setting '{wrong}'", nearest(wrong, names)) from error
     except OmegaConfBaseException as error:
         raise ConfigError(f"task.{error.full_key}: {str(error).splitlines()[0]}") from error
     assert isinstance(task, Task)

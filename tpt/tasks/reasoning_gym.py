@@ -1,13 +1,12 @@
 """Any generator of reasoning-gym (an extra: pip install 'think-prune-train[gym]'), judged by its own score."""
 
-import difflib
 import importlib.util
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from tpt.errors import ConfigError, DataError
+from tpt.errors import ConfigError, DataError, nearest
 from tpt.judge import numbers
 from tpt.judge.answer import marked_answers
 from tpt.records import Problem, Sample, Status, Verdict
@@ -99,8 +98,7 @@ class ReasoningGym(Task):
         from reasoning_gym.factory import DATASETS
 
         if self.dataset not in DATASETS:
-            close = difflib.get_close_matches(self.dataset, DATASETS, n=1)
-            hint = f"did you mean '{close[0]}'?" if close else "see reasoning_gym.factory.DATASETS for the names"
+            hint = nearest(self.dataset, DATASETS)
             raise ConfigError(f"reasoning-gym has no data set '{self.dataset}'", hint)
         self._dataset("train", 1)  # which checks the settings
 
