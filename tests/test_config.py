@@ -55,6 +55,8 @@ def test_the_command_line_has_the_last_word_over_the_task() -> None:
         ("evaluate.temperature=0", "the same completion every time", "samples_per_problem=1"),
         ("evaluate.ks=[1,400]", "pass@400", "evaluate.ks"),
         ("evaluate.ks=[]", "evaluate.ks is empty", "at least one k"),
+        ("rounds=two", "rounds=two is not a whole number", ""),
+        ("seed=1.5", "seed=1.5 is not a whole number", ""),
         ("rounds=-1", "rounds=-1 is out of range", ""),
         ("train.batch_size=0", "train.batch_size=0", ""),
         ("prune.source=mix", "takes nothing from any source", "prune.mix.self"),

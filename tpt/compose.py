@@ -69,6 +69,9 @@ def from_node(node: DictConfig) -> Config:
     for key in map(str, node):
         if key not in (*SECTIONS, *SCALARS, "task"):
             raise ConfigError(f"unknown setting '{key}'", nearest(key, [*SECTIONS, *SCALARS, "task"]))
+    for name, kind in SCALARS.items():
+        if type(node[name]) is not kind:  # isinstance would take true for 1
+            raise ConfigError(f"{name}={node[name]} is not {'a whole number' if kind is int else 'a text'}")
     sections = {name: _typed(name, kind, node.get(name) or {}) for name, kind in SECTIONS.items()}
     return Config(task=tasks.make(node.task), **sections, **{name: node[name] for name in SCALARS})
 
