@@ -35,7 +35,9 @@ def parser() -> argparse.ArgumentParser:
 
     run = command("run", "Run, or continue, rounds of think, prune, train, evaluate.", RUN_HELP)
     run.add_argument("-m", "--multirun", action="store_true", help="a sweep over comma-separated values")
-    run.add_argument("--dry-run", action="store_true", help="print the plan and stop")
+    run.add_argument(
+        "--dry-run", action="store_true", help="print the plan (on SLURM: and the sbatch scripts) and stop"
+    )
     config = command("config", "Print the resolved config as YAML.")
     for one in (run, config):
         one.add_argument(
@@ -44,7 +46,20 @@ def parser() -> argparse.ArgumentParser:
         one.add_argument("overrides", nargs="*", metavar="KEY=VALUE")
 
     status = command("status", "Show what is done and what is owed, of one run or of all.")
-    status.add_argument("path", type=Path, nargs="?", default=Path("runs"), metavar="RUN|RUN_ROOT")
+    status.add_argument("path", type=Path, nargs="?", default=Path("runs"), metavar="RUN|SWEEP|RUN_ROOT")
+
+    for name, help in (
+        ("attach", "Follow the jobs of a run or a sweep to their end."),
+        ("cancel", "Cancel the jobs of a run or a sweep; what is finished is kept."),
+        (
+            "resubmit",
+            "Submit what a run or a sweep still owes, with other resources if asked: cluster.train.minutes=90",
+        ),
+    ):
+        one = command(name, help)
+        one.add_argument("path", type=Path, metavar="RUN|SWEEP")
+        if name == "resubmit":
+            one.add_argument("overrides", nargs="*", metavar="KEY=VALUE")
 
     report = command("report", "Write tables and figures from run folders.")
     report.add_argument("runs", type=Path, nargs="+", metavar="RUN")
@@ -81,28 +96,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(options: argparse.Namespace, console: Console) -> int:
-    # Imported here, so that `tpt --help` costs nothing.
+    from tpt import commands  # here, so that `tpt --help` costs nothing
+
     match options.command:
         case "run":
-            from tpt.commands import run
-
-            return run(options.overrides, options.config_dir, options.multirun, options.dry_run, console)
+            code = commands.run(options.overrides, options.config_dir, options.multirun, options.dry_run, console)
         case "config":
-            from tpt.commands import show_config
-
-            return show_config(options.overrides, options.config_dir, console)
+            code = commands.show_config(options.overrides, options.config_dir, console)
         case "status":
-            from tpt.commands import status
-
-            return status(options.path, console)
+            code = commands.status(options.path, console)
+        case "attach":
+            code = commands.attach(options.path, console)
+        case "cancel":
+            code = commands.cancel(options.path, console)
+        case "resubmit":
+            code = commands.resubmit(options.path, options.overrides, console)
         case "report":
-            from tpt.commands import report
-
-            return report(options.runs, options.out, console)
+            code = commands.report(options.runs, options.out, console)
         case _:
-            from tpt.commands import judge
-
-            return judge(options.file, options.out, options.gold_column, options.text_column, console)
+            code = commands.judge(options.file, options.out, options.gold_column, options.text_column, console)
+    return code
 
 
 def _as_interrupt(number: int, frame: FrameType | None) -> None:

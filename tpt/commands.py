@@ -1,7 +1,5 @@
 """What each `tpt` command does."""
 
-import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,13 +9,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from tpt import compose, config, plan
-from tpt.cluster import local
+from tpt.cluster import commands as cluster
+from tpt.cluster import ledger, local
 from tpt.config import Config
 from tpt.display import Display
-from tpt.errors import RunError, TptError
+from tpt.errors import ConfigError, RunError, TptError
 from tpt.loop import Stage, carry_out
 from tpt.records import Status
 from tpt.run import Run, find
+from tpt.sweep import Sweep, runs_at
 from tpt.tracker import Tracker
 
 
@@ -30,10 +30,15 @@ def run(overrides: Sequence[str], config_dir: Path | None, multirun: bool, dry_r
     points = list(compose.expand_sweep(overrides)) if multirun else [list(overrides)]
     # Every point is composed before the first is run: a wrong setting costs no work.
     settings = [compose.compose(point, config_dir) for point in points]
+    on_slurm = {one.cluster.name == "slurm" for one in settings}
+    if len(on_slurm) > 1:
+        raise ConfigError("a sweep runs either on SLURM or here", "give cluster= one value")
     if dry_run:
         for one in settings:
             plan.show(one, console)
-        return 0
+        return cluster.dry_run(settings, console) if on_slurm == {True} else 0
+    if on_slurm == {True}:
+        return cluster.submit_runs(settings, points if multirun else None, console)
     if not multirun:
         finished = carry_out_run(settings[0], console)
         _print_report([finished], finished.report_dir, console)
@@ -73,12 +78,13 @@ def carry_out_run(settings: Config, console: Console) -> Run:
 
 
 def _sweep(points: list[list[str]], settings: list[Config], console: Console) -> int:
-    digest = hashlib.sha256(json.dumps(points).encode()).hexdigest()[:8]
+    sweep = Sweep.of(points, [Run.of(one) for one in settings])
+    sweep.write(points)
     finished: dict[Path, Run] = {}
     failed: list[tuple[list[str], TptError]] = []
     for number, (point, one) in enumerate(zip(points, settings, strict=True), 1):
         console.rule(f"{number} of {len(points)}: {' '.join(point)}")
-        one.tracker.group = one.tracker.group or f"sweep-{digest}"
+        one.tracker.group = one.tracker.group or f"sweep-{sweep.name}"
         try:
             run = carry_out_run(one, console)
         except TptError as reason:
@@ -89,7 +95,7 @@ def _sweep(points: list[list[str]], settings: list[Config], console: Console) ->
         if longest is None or run.config.rounds > longest.config.rounds:
             finished[run.root] = run
     if finished:
-        _print_report(list(finished.values()), Path(settings[0].run_root) / "sweeps" / digest, console)
+        _print_report(list(finished.values()), sweep.folder, console)
     for point, error in failed:
         console.print(f"[red]failed[/] {' '.join(point)}: {error.message.splitlines()[0]}", highlight=False)
     return 1 if failed else 0
@@ -108,8 +114,9 @@ def status(path: Path, console: Console) -> int:
     Raises:
         RunError: there is no run at `path`, nor under it.
     """
-    if (path / "run.json").exists():
-        plan.show_stages(Run.open(path), console)
+    if (path / "run.json").exists() or (path / "sweep.json").exists():
+        runs, _ = runs_at(path)
+        _show(runs, console)
         return 0
     folders = find(path)
     if not folders:
@@ -118,6 +125,53 @@ def status(path: Path, console: Console) -> int:
         )
     plan.show_runs([Run.open(folder) for folder in folders], console)
     return 0
+
+
+def _show(runs: Sequence[Run], console: Console) -> None:
+    on_slurm = [run for run in runs if ledger.latest(run)]
+    for run in runs:
+        if run not in on_slurm:
+            plan.show_stages(run, console)
+    if not on_slurm:
+        return
+    console.print(cluster.tables(on_slurm)[0])
+    if any(cluster.code_changed(run) for run in on_slurm):
+        console.print("the code here was changed since; the jobs run the copy that was submitted", highlight=False)
+    owed = sum(len(run.owed()) for run in on_slurm)
+    console.print(f"owed: {owed} of {sum(len(run.stages()) for run in on_slurm)} stages", highlight=False)
+
+
+def attach(path: Path, console: Console) -> int:
+    """Follow the jobs of a run or a sweep to their end; ends with the table.
+
+    Returns:
+        0, or 1 where something is still owed then.
+    """
+    runs, folder = runs_at(path)
+    complete = cluster.attach(runs, console)
+    reportable = [run for run in runs if run.done(Stage(0, "evaluate"))]
+    if reportable:
+        _print_report(reportable, folder or runs[0].report_dir, console)
+    if not complete:
+        for run in runs:
+            for stage in run.owed():
+                for error in run.errors(stage):
+                    console.print(
+                        f"[red]failed[/] {run.name} {stage}: {escape(error.splitlines()[0])}", highlight=False
+                    )
+        console.print(f"something is still owed; to go on: tpt resubmit {path}", highlight=False)
+    return 0 if complete else 1
+
+
+def cancel(path: Path, console: Console) -> int:
+    """Cancel the jobs of a run or a sweep."""
+    return cluster.cancel(runs_at(path)[0], console)
+
+
+def resubmit(path: Path, overrides: Sequence[str], console: Console) -> int:
+    """Submit again what a run or a sweep still owes."""
+    runs, folder = runs_at(path)
+    return cluster.resubmit(runs, folder, overrides, console)
 
 
 def report(paths: Sequence[Path], out: Path | None, console: Console) -> int:

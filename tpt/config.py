@@ -29,6 +29,7 @@ class ModelConfig:
     source: str = "hub"
     path: str = ""
     revision: str | None = None
+    size: str = "small"  # small: to 4B parameters | medium: to 14B | large: to 80B; what a cluster's jobs ask for
     dtype: str = "bfloat16"  # what the sampling engine computes in
     learning_rate: float = 1e-5
     context: int | None = None  # tokens of prompt + completion; null: what the model was made for
@@ -120,6 +121,7 @@ class TrainConfig:
     lora: LoraConfig = field(default_factory=LoraConfig)
     strategy: str = field(default="auto", metadata=RUNTIME)  # auto | ddp | fsdp
     devices: int = field(default=1, metadata=RUNTIME)
+    nodes: int = field(default=1, metadata=RUNTIME)
     checkpoint_every: int = field(default=50, metadata=RUNTIME)  # optimizer steps between checkpoints
 
 
@@ -138,10 +140,44 @@ class SamplerConfig:
 
 
 @dataclass
-class ClusterConfig:
-    """Where a stage runs."""
+class Resources:
+    """What a kind of job asks SLURM for. null: what `cluster.*` says, and then what the cluster gives by itself."""
 
-    name: str = "local"
+    partition: str | None = None
+    account: str | None = None
+    qos: str | None = None
+    constraint: str | None = None
+    cpus: int = 4  # a task; a training has one task for each of its devices
+    memory_gb: float | None = 16.0  # a node
+    minutes: int = 60  # a job that is not done by then is requeued and goes on
+    setup: list[str] = field(default_factory=list)  # shell lines after those of `cluster.setup`
+    extra: dict[str, Any] = field(default_factory=dict)  # further sbatch options, e.g. {exclude: node7}
+
+
+@dataclass
+class ClusterConfig:
+    """Where stages run: on this machine, as jobs of a SLURM cluster, or through submitit's executors for one machine.
+
+    How many GPUs a job gets follows from `sampler.tensor_parallel`, `train.devices` and `train.nodes`, and how many
+    jobs sample at once from `sampler.data_parallel`.
+    """
+
+    name: str = "local"  # local | slurm | submitit_local | submitit_debug
+    partition: str | None = None
+    account: str | None = None
+    qos: str | None = None
+    constraint: str | None = None
+    gpus: bool = True  # false: a cluster without GPUs; everything runs on CPUs
+    gpu_type: str | None = None  # as the cluster names it, e.g. a100
+    setup: list[str] = field(default_factory=list)  # shell lines before each job, e.g. `module load cuda`
+    cpu: Resources = field(default_factory=Resources)  # prepare, prune, score and report jobs
+    think: Resources = field(default_factory=Resources)
+    train: Resources = field(default_factory=Resources)
+    evaluate: Resources = field(default_factory=Resources)
+    retries: int = 2  # how often a stage's process is started again where it may have failed by chance
+    signal_seconds: int = 120  # before the time limit a stage is told to stop, so that it can be requeued
+    max_jobs: int | None = None  # jobs of one `tpt run` that may run at once, over a whole sweep; null: no limit
+    sizes: dict[str, Any] = field(default_factory=dict)  # what conf/cluster/slurm.yaml asks for by model.size
 
 
 @dataclass
@@ -196,7 +232,8 @@ CHOICES = {
     "train.precision": ("auto", "32-true", "bf16-true", "bf16-mixed"),
     "train.strategy": ("auto", "ddp", "fsdp"),
     "sampler.engine": ("auto", "vllm", "transformers"),
-    "cluster.name": ("local",),
+    "model.size": ("small", "medium", "large"),
+    "cluster.name": ("local", "slurm", "submitit_local", "submitit_debug"),
     "tracker.mode": ("offline", "online", "disabled"),
 }
 
@@ -237,6 +274,12 @@ RANGES: dict[str, tuple[float | None, float | None]] = {
     "sampler.gpu_memory_utilization": (0.05, 1),
     "sampler.kv_cache_gib": (0.1, None),
     "model.context": (16, None),
+    **{f"cluster.{kind}.cpus": (1, None) for kind in ("cpu", "think", "train", "evaluate")},
+    **{f"cluster.{kind}.memory_gb": (0.1, None) for kind in ("cpu", "think", "train", "evaluate")},
+    **{f"cluster.{kind}.minutes": (1, None) for kind in ("cpu", "think", "train", "evaluate")},
+    "cluster.retries": (0, None),
+    "cluster.signal_seconds": (5, None),
+    "cluster.max_jobs": (1, None),
     "tracker.traces": (0, None),
 }
 

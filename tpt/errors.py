@@ -44,6 +44,10 @@ class EmptyPrune(TptError):
     """Pruning kept no sample, so there is nothing to train on. The samples stay on disk."""
 
 
+class ClusterError(TptError):
+    """SLURM is not there, refuses a job, or does not answer."""
+
+
 class RunError(TptError):
     """A run folder that cannot be used: locked, from another version, or from another config."""
 

@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from tpt.run import Run
 
 
+SAMPLED = ("think", "evaluate")  # stages that several engines can share, each with shards of its own
+
+
 @dataclass(frozen=True, order=True)
 class Stage:
     """One stage of one round, e.g. `Stage(1, "think")`."""

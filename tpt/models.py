@@ -10,7 +10,8 @@ import tempfile
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,34 @@ def locate(model: ModelConfig) -> Path:
                     f"there is no model folder {model.path}", "give a folder with a checkpoint, or a hub id"
                 )
             return check_folder(_from_hub(model))
+
+
+def look(model: ModelConfig) -> Path | None:
+    """Check that a model can be had, without fetching it.
+
+    Returns:
+        its folder, where it is on this machine already.
+    Raises:
+        ModelError: it cannot be had; says what is missing and what to do.
+    """
+    if model.source == "random":
+        return _cache_folder(TINY_FOLDER)
+    if model.source == "packaged":
+        return _cache_folder(WHEEL_FOLDER)
+    folder = Path(model.path).expanduser()
+    if folder.is_dir() or model.path.startswith(("/", ".", "~")):
+        return locate(model)
+    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    with _hub_errors(model):
+        try:
+            return Path(snapshot_download(model.path, revision=model.revision, local_files_only=True))
+        except LocalEntryNotFoundError:
+            if _offline():
+                raise
+        HfApi().model_info(model.path, revision=model.revision, timeout=HUB_TIMEOUT)
+    return None
 
 
 def check_folder(folder: Path) -> Path:
@@ -172,12 +201,34 @@ def _cached(name: str, build: Callable[[Path], None]) -> Path:
     return folder
 
 
+def _cache_folder(name: str) -> Path | None:
+    folder = cache_dir() / name
+    return folder if _whole(folder) else None
+
+
 def _whole(folder: Path) -> bool:
     return (folder / "origin.json").exists()  # the folder is renamed into place with everything in it
 
 
 def _from_hub(model: ModelConfig) -> Path:
-    from huggingface_hub import constants, snapshot_download
+    from huggingface_hub import snapshot_download
+
+    with _hub_errors(model):
+        return Path(
+            snapshot_download(
+                model.path,
+                revision=model.revision,
+                allow_patterns=HUB_FILES,
+                ignore_patterns=HUB_LEFT_OUT,
+                local_files_only=_offline(),
+            )
+        )
+
+
+@contextmanager
+def _hub_errors(model: ModelConfig) -> Iterator[None]:
+    """Turn what the hub's client raises into errors that say what to do."""
+    from huggingface_hub import constants
     from huggingface_hub.errors import (
         GatedRepoError,
         HFValidationError,
@@ -187,16 +238,8 @@ def _from_hub(model: ModelConfig) -> Path:
     )
 
     where = model.path + (f" at revision {model.revision}" if model.revision else "")
-    # The hub's own client would try again for minutes before it takes what it has on this machine.
-    offline = constants.HF_HUB_OFFLINE or not _answers(constants.ENDPOINT)
     try:
-        folder = snapshot_download(
-            model.path,
-            revision=model.revision,
-            allow_patterns=HUB_FILES,
-            ignore_patterns=HUB_LEFT_OUT,
-            local_files_only=offline,
-        )
+        yield
     except GatedRepoError as error:
         raise ModelError(
             f"{where} is gated", f"accept its licence at {constants.ENDPOINT}/{model.path} and run `hf auth login`"
@@ -221,7 +264,13 @@ def _from_hub(model: ModelConfig) -> Path:
         raise ModelError(
             f"{where} cannot be fetched: {str(error).splitlines()[0]}", "try again: what was fetched is kept"
         ) from error
-    return Path(folder)
+
+
+def _offline() -> bool:
+    """Whether to do with what is on this machine: the hub's own client would try for minutes before it does."""
+    from huggingface_hub import constants
+
+    return bool(constants.HF_HUB_OFFLINE) or not _answers(constants.ENDPOINT)
 
 
 def _answers(endpoint: str) -> bool:

@@ -56,15 +56,16 @@ def state(run: Run, stage: Stage) -> str:
         return "[green]done[/]"
     if run.available(stage):
         return "[cyan]to adopt[/]"  # another run of the same settings has it
-    if run.error_path(stage).exists():
+    if run.errors(stage):
         return "[red]failed[/]"
     return "[yellow]begun[/]" if run.folder(stage).exists() else "owed"
 
 
 def said(run: Run, stage: Stage) -> str:
     """The last thing a stage that is not done said of itself: its error, or how far it is."""
-    if run.error_path(stage).exists():
-        return escape(str(files.read_json(run.error_path(stage))["message"]).splitlines()[0])
+    errors = run.errors(stage)
+    if errors:
+        return escape(errors[0].splitlines()[0])
     if run.progress_path(stage).exists():
         now = files.read_json(run.progress_path(stage))
         rate = f", {now['rate']:,.0f} {now['rate_unit']}" if now["rate"] else ""

@@ -99,7 +99,8 @@ def check_disk(run: Run, model_dir: Path) -> None:
     weights = sum(path.stat().st_size for path in model_dir.glob("*.safetensors"))
     # Each round exports the weights once; while a round trains, its checkpoint holds weights and two Adam moments.
     needed = run.config.rounds * weights + (3 * weights if run.config.rounds else 0)
-    free = shutil.disk_usage(run.root).free
+    there = next(folder for folder in (run.root.resolve(), *run.root.resolve().parents) if folder.exists())
+    free = shutil.disk_usage(there).free
     if needed > free:
         raise DiskFull(
             f"{run.config.rounds} rounds of {run.config.model.name} need about {needed / GIB:.1f} GiB "

@@ -145,13 +145,22 @@ class Run:
         """What a running stage says of itself, for the progress bar."""
         return self.folder(stage) / f"progress-{worker}.json"
 
-    def error_path(self, stage: Stage) -> Path:
-        """What a stage that failed said."""
-        return self.folder(stage) / "error.json"
+    def error_path(self, stage: Stage, worker: int = 0) -> Path:
+        """What a process of a stage that failed said."""
+        return self.folder(stage) / f"error-{worker}.json"
 
-    def log_path(self, stage: Stage, worker: int = 0) -> Path:
-        """All that a stage's process printed."""
-        return self.root / "logs" / f"round-{stage.round:02d}-{stage.name}-{worker}.log"
+    def errors(self, stage: Stage) -> list[str]:
+        """What went wrong with a stage that has not finished since, in the words for a user."""
+        paths = sorted(self.folder(stage).glob("error-*.json"))
+        return [] if self.done(stage) else [str(files.read_json(path)["message"]) for path in paths]
+
+    def log_path(self, stage: Stage, label: int | str = 0) -> Path:
+        """All that a stage's process printed in its latest attempt: a link to one of the files in the folder beside.
+
+        Args:
+            label: which worker of the stage; or what else a process does for it, e.g. `score`.
+        """
+        return self.root / "logs" / f"round-{stage.round:02d}-{stage.name}-{label}.log"
 
     def problems_path(self, split: tasks_base.Split) -> Path:
         """The problems of a split, as the prepare stage wrote them."""
@@ -262,18 +271,33 @@ class Run:
             **results,
         }
         files.write_json(self.manifest_path(stage), manifest)
+        self.publish(stage)
+
+    def publish(self, stage: Stage) -> None:
+        """Tell the other runs under the same root that this run does, or has done, a stage."""
         files.write_text(self._published(stage), str(self.folder(stage).resolve()))
+
+    def owner(self, stage: Stage) -> "Run | None":
+        """The other run under the same root that does, or has done, this very stage, if there is one."""
+        pointer = self._published(stage)
+        # Prepare also checks that this run's settings fit its model, so it is always done anew.
+        if stage.name == "prepare" or not pointer.exists():
+            return None
+        root = Path(pointer.read_text(encoding="utf-8")).parent.parent
+        if root == self.root.resolve():
+            return None
+        try:
+            return Run.open(root)
+        except RunError:  # it is gone, or of another version
+            return None
 
     def available(self, stage: Stage) -> Path | None:
         """The folder of another run under the same root that has finished this very stage, if there is one."""
-        pointer = self._published(stage)
-        # Prepare also checks that this run's settings fit its model, so it is always done anew.
-        if stage.name == "prepare" or self.done(stage) or not pointer.exists():
+        owner = None if self.done(stage) else self.owner(stage)
+        if owner is None or not owner.done(stage):
             return None
-        origin = Path(pointer.read_text(encoding="utf-8"))
-        manifest = origin / "manifest.json"
-        same = manifest.exists() and files.read_json(manifest)["fingerprint"] == self.fingerprint(stage)
-        return origin if same else None
+        same = owner.manifest(stage)["fingerprint"] == self.fingerprint(stage)
+        return owner.folder(stage) if same else None
 
     def adopt(self, stage: Stage) -> Path | None:
         """Take over a stage that another run has finished, by hard links where the file system has them.
@@ -305,6 +329,13 @@ class Run:
 
     def _published(self, stage: Stage) -> Path:
         return self.root.parent / ".stages" / self.fingerprint(stage)
+
+    @contextmanager
+    def hold(self, stage: Stage | None = None) -> Iterator[None]:
+        """Wait until no other process takes over this stage (None: writes what is common to the run), then hold it."""
+        path = self.root / f".{str(stage).replace('/', '-')}.lock" if stage else self.root / ".books.lock"
+        with FileLock(path):
+            yield
 
     @contextmanager
     def lock(self) -> Iterator[None]:

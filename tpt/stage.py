@@ -6,7 +6,6 @@ A stage reads and writes the run folder and nothing else, so it can be killed at
 import argparse
 import ctypes
 import importlib
-import json
 import logging
 import os
 import shutil
@@ -18,11 +17,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tpt import files
-from tpt.errors import TptError
+from tpt import files, interrupt
+from tpt.cluster.process import record_failure
+from tpt.errors import RunError
 from tpt.loop import Stage
 from tpt.progress import Progress
-from tpt.run import Run, now
+from tpt.run import Run
+
+SETTLE_SECONDS = 600  # how long the other ranks of a training wait for rank 0 to have its inputs
 
 # module and function of each stage; a stage imports torch or vLLM only if it needs them
 STAGES = {
@@ -34,8 +36,13 @@ STAGES = {
 }
 
 
-def perform(run: Run, stage: Stage) -> None:
-    """Do one stage and leave its manifest; a stage that is done is left alone."""
+def perform(run: Run, stage: Stage, rank: int = 0, before: float = 0.0) -> None:
+    """Do one stage and leave its manifest; a stage that is done is left alone.
+
+    Args:
+        rank: of the processes that train together; only rank 0 keeps the books.
+        before: seconds that other processes have spent on the stage.
+    """
     if run.done(stage):
         return
     started = time.monotonic()
@@ -43,22 +50,57 @@ def perform(run: Run, stage: Stage) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     module, name = STAGES[stage.name]
     function: Callable[[Run, Stage, Progress], dict[str, Any]] = getattr(importlib.import_module(module), name)
-    if int(os.environ.get("LOCAL_RANK", "0")):
-        # One of the further ranks that a training starts: it takes part, and rank 0 keeps the books.
+    if rank:
         function(run, stage, Progress())
         return
     for leftover in folder.glob(f".*{files.TEMPORARY_SUFFIX}"):
         shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
     results = function(run, stage, Progress(run.progress_path(stage)))
-    run.finish(stage, results, time.monotonic() - started)
+    run.finish(stage, results, before + time.monotonic() - started)
 
 
 def share(run: Run, stage: Stage, index: int, count: int) -> None:
-    """Write the sample shards that fall to one of several workers; `perform` then finishes the stage."""
+    """Write the sample shards that fall to one of several workers; `finish` then finishes the stage."""
     from tpt.think.stage import Worker, sample
 
     run.folder(stage).mkdir(parents=True, exist_ok=True)
     sample(run, stage, Progress(run.progress_path(stage, index)), Worker(index, count))
+
+
+def finish(run: Run, stage: Stage) -> None:
+    """Finish a stage whose shards others have sampled, without an engine.
+
+    Raises:
+        RunError: shards are missing.
+    """
+    from tpt.think.stage import check_sampled
+
+    check_sampled(run, stage)
+    engines = [files.read_json(path) for path in run.folder(stage).glob("engine-*.json")]
+    perform(run, stage, before=max((one["start_seconds"] + one["sample_seconds"] for one in engines), default=0.0))
+
+
+def settle(run: Run, stage: Stage, rank: int = 0) -> None:
+    """Have a stage that others did: of this run as a job array, or of another run with the same settings.
+
+    Args:
+        rank: only rank 0 does it; the others wait for it.
+
+    Raises:
+        RunError: the stage has not been done.
+    """
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while rank and not run.done(stage) and time.monotonic() < deadline:
+        time.sleep(1)
+    if run.done(stage):
+        return
+    owner = run.owner(stage) or run
+    if stage.name == "think" and not owner.done(stage):
+        with owner.hold(stage):
+            finish(owner, stage)
+    with run.hold(stage):
+        if not run.done(stage) and run.adopt(stage) is None:
+            raise RunError(f"{stage} of {run.root} has not been done", "`tpt status` shows what became of it")
 
 
 def die_with_parent() -> None:
@@ -67,48 +109,55 @@ def die_with_parent() -> None:
     ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
 
 
+def parser() -> argparse.ArgumentParser:
+    """The command line's grammar."""
+    top = argparse.ArgumentParser(prog="python -m tpt.stage", description=__doc__)
+    top.add_argument("run", type=Path)
+    top.add_argument("round", type=int)
+    top.add_argument("name", choices=STAGES)
+    top.add_argument("--worker", help="I/K: only the sample shards of worker I of K")
+    top.add_argument("--finish", action="store_true", help="all shards are there: do what comes after sampling")
+    top.add_argument("--rank", type=int, default=int(os.environ.get("LOCAL_RANK", "0")), help="of a training")
+    top.add_argument("--max-num-seqs", type=int, help="instead of sampler.max_num_seqs, after one ran out of memory")
+    top.add_argument("--die-with-parent", action="store_true")
+    return top
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one stage.
 
     Returns:
-        0; 1 where the stage failed, with `error.json` in its folder saying why.
+        0; 75 where it was asked to stop and can go on from its checkpoint; 1 where it failed, with `error-*.json` in
+        its folder saying why.
     """
-    parser = argparse.ArgumentParser(prog="python -m tpt.stage", description=__doc__)
-    parser.add_argument("run", type=Path)
-    parser.add_argument("round", type=int)
-    parser.add_argument("name", choices=STAGES)
-    parser.add_argument("--worker", help="I/K: only the sample shards of worker I of K")
-    parser.add_argument("--die-with-parent", action="store_true")
-    options = parser.parse_args(arguments)
+    options = parser().parse_args(arguments)
     if options.die_with_parent:
         die_with_parent()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     stage = Stage(options.round, options.name)
     run = Run.open(options.run)
-    run.error_path(stage).unlink(missing_ok=True)
+    index, count = map(int, options.worker.split("/")) if options.worker else (options.rank, 1)
+    run.error_path(stage, index).unlink(missing_ok=True)
+    if stage.name == "train":
+        interrupt.catch()
+    if options.max_num_seqs:
+        run.config.sampler.max_num_seqs = options.max_num_seqs
     try:
+        for one in run.inputs(stage):
+            settle(run, one, options.rank)
         if options.worker:
-            index, count = options.worker.split("/")
-            share(run, stage, int(index), int(count))
+            share(run, stage, index, count)
+        elif options.finish:
+            finish(run, stage)
         else:
-            perform(run, stage)
+            perform(run, stage, options.rank)
+    except interrupt.Interrupted:
+        return interrupt.EXIT_INTERRUPTED
     except Exception as error:
         traceback.print_exc()
-        _record(run.error_path(stage), error)
+        record_failure(run, stage, index, error)
         return 1
     return 0
-
-
-def _record(path: Path, error: Exception) -> None:
-    known = isinstance(error, TptError)
-    message = error.message if isinstance(error, TptError) else f"{type(error).__name__}: {error}"
-    hint = error.hint if isinstance(error, TptError) else ""
-    value = {"kind": type(error).__name__, "known": known, "message": message, "hint": hint, "at": now()}
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(value, indent=2), encoding="utf-8")
-    except OSError:  # the disk may be what failed; the log has the traceback
-        return
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ def test_a_sweep_computes_what_its_points_share_once(tiny_command: Command, tmp_
         same = [json.loads((root / shared / "manifest.json").read_text())["finished"] for root in (none, truth)]
         assert same[0] == same[1]
     assert (truth / "round-01/think/samples-00000.parquet").exists()
-    assert files.read_json(truth / "round-01/prune/error.json")["kind"] == "EmptyPrune"
+    assert files.read_json(truth / "round-01/prune/error-0.json")["kind"] == "EmptyPrune"
 
 
 @pytest.mark.slow

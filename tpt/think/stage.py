@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from tpt import files, prompt, records
 from tpt.config import ModelConfig, SampleConfig
+from tpt.errors import RunError
 from tpt.loop import Stage
 from tpt.progress import Progress
 from tpt.records import Problem, Sample
@@ -73,6 +74,22 @@ def think(run: Run, stage: Stage, progress: Progress) -> dict[str, Any]:
     """Sample solutions to the training problems. What is already there is not sampled again."""
     sample(run, stage, progress, Worker())
     return summary(run.folder(stage))
+
+
+def check_sampled(run: Run, stage: Stage) -> None:
+    """Check that every shard of a stage has been sampled.
+
+    Raises:
+        RunError: naming those that have not.
+    """
+    shards = enumerate(problem_shards(run, sampling(run, stage)))
+    paths = [records.shard_path(run.folder(stage), TABLE, number) for number, _ in shards]
+    missing = [path.name for path in paths if not records.is_whole(path)]
+    if missing:
+        raise RunError(
+            f"{len(missing)} of {len(paths)} sample shards of {stage} are missing, e.g. {missing[0]}",
+            "the same command again, or `tpt resubmit`, samples them",
+        )
 
 
 def sample(run: Run, stage: Stage, progress: Progress, worker: Worker) -> None:

@@ -1,0 +1,92 @@
+"""Before a job is submitted: would the cluster take it, and would the run find its model, its problems and its disk?"""
+
+from tpt import models
+from tpt.cluster import resources, slurm
+from tpt.cluster.planning import Planned
+from tpt.cluster.slurm import Nodes
+from tpt.cluster.submit import parameters_of_kind, script
+from tpt.errors import ClusterError, DataError, nearest
+from tpt.prepare import check_disk
+from tpt.run import Run
+
+
+def check(run: Run) -> None:
+    """Check what can be checked in seconds: model, problems, disk.
+
+    Raises:
+        ModelError, DataError, DiskFull: what is wrong, and what to do.
+    """
+    teacher = run.config.think.teacher
+    folder = models.look(run.config.model)
+    if teacher:
+        models.look(teacher)
+    for split in ("train", "test"):
+        if next(iter(run.config.task.load(split)), None) is None:
+            raise DataError(f"the task {run.config.task.name} has no {split} problems", "see task.* and its files")
+    if folder:
+        check_disk(run, folder)
+
+
+def check_cluster(planned: list[Planned]) -> None:
+    """Check that SLURM would take each kind of job: in our words where we can tell, then in its own.
+
+    Raises:
+        ClusterError: there is no SLURM, no such partition, or no node that has what a job asks for.
+    """
+    there = slurm.nodes()
+    for one in {parameters_of_kind(job): job for job in planned}.values():
+        _check_nodes(one, there)
+        _ask(one)
+
+
+def _check_nodes(planned: Planned, there: list[Nodes]) -> None:
+    config, kind = planned.run.config, planned.job.kind
+    own = resources.of_job(config, planned.job)
+    name = own.partition or config.cluster.partition
+    names = {one.partition for one in there}
+    if name and name not in names:
+        raise ClusterError(f"there is no partition '{name}' here", nearest(name, names))
+    kinds = [one for one in there if (one.partition == name if name else one.default)]
+    if not kinds:
+        raise ClusterError("this cluster has no default partition", f"set cluster.partition=, one of: {sorted(names)}")
+    where = f"partition {kinds[0].partition}"
+    limit = kinds[0].minutes
+    if not kinds[0].up:
+        raise ClusterError(f"{where} is down", "choose another: cluster.partition=")
+    if limit is not None and own.minutes > limit:
+        raise ClusterError(
+            f"cluster.{kind}.minutes={own.minutes} is more than the {limit} that {where} allows",
+            f"set cluster.{kind}.minutes={limit}: a stage that needs longer is requeued, and goes on where it was",
+        )
+    nodes, tasks = resources.tasks(config, planned.job)
+    gpus = resources.gpus_per_node(config, planned.job)
+    memory = own.memory_gb or 0.0
+    needs = {
+        f"{gpus} GPUs": [one for one in kinds if one.gpus >= gpus],
+        f"{own.cpus * tasks} CPUs": [one for one in kinds if one.cpus >= own.cpus * tasks],
+        f"{memory:g} GB": [one for one in kinds if one.memory_gb >= memory],
+    }
+    fitting = kinds
+    for what, enough in needs.items():
+        fitting = [one for one in fitting if one in enough]
+        if sum(one.count for one in fitting) < nodes:
+            raise ClusterError(
+                f"{kind} jobs want {nodes} nodes with {', '.join(needs)} each; {where} has not that many with {what}",
+                f"see `sinfo -p {kinds[0].partition} -o '%D %c %m %G'`; change {_settings(kind)}",
+            )
+
+
+def _settings(kind: str) -> str:
+    amounts = f"cluster.{kind}.cpus= cluster.{kind}.memory_gb="
+    more = {"train": "train.nodes= train.devices= ", "cpu": ""}.get(kind, "sampler.tensor_parallel= ")
+    return f"{more}{amounts} cluster.partition="
+
+
+def _ask(planned: Planned) -> None:
+    """Have SLURM itself say whether it would take a job: accounts, QOS, constraints, limits."""
+    try:
+        slurm.command("sbatch", "--test-only", text=script(planned, dependencies=False))
+    except ClusterError as error:
+        raise ClusterError(
+            f"SLURM would refuse a {planned.job.kind} job: {error.message}", "change cluster.*"
+        ) from error

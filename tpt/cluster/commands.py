@@ -1,0 +1,189 @@
+"""What the `tpt` commands do with a cluster: submit, dry-run, attach, cancel, resubmit."""
+
+import contextlib
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from omegaconf import OmegaConf
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+
+from tpt import compose, files
+from tpt.cluster import check, ledger, resources, slurm, snapshot, status
+from tpt.cluster.ledger import Submitted
+from tpt.cluster.planning import Plan, Planned, known_ids
+from tpt.cluster.submit import name_of, script, submit
+from tpt.config import Config, validate
+from tpt.errors import ConfigError, RunError
+from tpt.run import Run, run_fingerprint
+from tpt.sweep import Sweep
+
+REFRESH_SECONDS = 3.0
+
+
+def submit_runs(settings: Sequence[Config], points: Sequence[list[str]] | None, console: Console) -> int:
+    """Check, submit every job that is owed, and print the plan.
+
+    Args:
+        points: the overrides of each config, where they are a sweep.
+
+    Raises:
+        TptError: a check fails, and nothing was submitted; or SLURM refuses a job.
+    """
+    looked = [Run.of(one) for one in settings]
+    sweep = Sweep.of(points, looked) if points else None
+    chosen = sweep.runs if sweep else looked
+    for run in chosen:
+        check.check(run)
+    plan = Plan(chosen, slurm.states(known_ids(chosen)))
+    check.check_cluster(plan.jobs)
+    if sweep:
+        for run in chosen:
+            run.config.tracker.group = run.config.tracker.group or f"sweep-{sweep.name}"
+    made = [Run.create(run.config) for run in chosen]
+    if sweep and points:
+        sweep.write(points)
+    _submit(made, sweep.folder if sweep else None, console)
+    return 0
+
+
+def _submit(runs: list[Run], sweep: Path | None, console: Console) -> None:
+    with contextlib.ExitStack() as held:
+        for run in runs:
+            held.enter_context(run.lock())
+        drawn: dict[str, Table] = {}
+
+        def said(planned: Planned, entry: Submitted) -> None:
+            _add_job(drawn, planned, entry.id, ", ".join(entry.needs))
+
+        try:
+            with console.status("submitting"):
+                plan = submit(runs, said, sweep)
+        finally:
+            console.print(*drawn.values(), sep="\n")
+    submitted = sum(one.row_count for one in drawn.values())
+    place = sweep or runs[0].root
+    counts = [f"submitted {submitted} jobs"]
+    counts += [f"{len(plan.kept)} of earlier submissions are at work"] if plan.kept else []
+    counts += [f"{plan.shared} stages are shared with other runs"] if plan.shared else []
+    if not submitted and not plan.kept:
+        console.print(f"nothing is owed; the report: tpt report {' '.join(str(run.root) for run in runs)}")
+        return
+    console.print(f"{'; '.join(counts)}. This shell is no longer needed.", highlight=False)
+    console.print(f"follow: tpt attach {place}\ncancel: tpt cancel {place}", highlight=False)
+
+
+def dry_run(settings: Sequence[Config], console: Console) -> int:
+    """Write and print the sbatch scripts and the graph of the jobs that would be submitted; submit nothing."""
+    looked = [Run.of(one) for one in settings]
+    runs = Sweep.of([], looked).runs
+    ids = known_ids(runs)
+    plan = Plan(runs, slurm.states(ids) if ids else {})
+    drawn: dict[str, Table] = {}
+    for planned in plan.jobs:
+        path = planned.run.root / "slurm" / "dry-run" / f"{planned.job.name}.sbatch"
+        text = script(planned)
+        files.write_text(path, text)
+        console.rule(str(path))
+        console.print(text, markup=False, highlight=False)
+        needs = [one if isinstance(one, str) else name_of(one.run, one.job) for one in planned.after]
+        _add_job(drawn, planned, "", ", ".join(needs))
+    console.print(*drawn.values(), sep="\n")
+    console.print(
+        f"{len(plan.jobs)} jobs, {plan.shared} stages shared between runs; nothing was submitted", highlight=False
+    )
+    return 0
+
+
+def _add_job(drawn: dict[str, Table], planned: Planned, id: str, needs: str) -> None:
+    """Add a job to the table of its run."""
+    config, job, name = planned.run.config, planned.job, planned.run.name
+    if name not in drawn:
+        drawn[name] = Table(title=name, title_justify="left", title_style="bold")
+        for column in ("job", "id", "tasks", "nodes", "GPUs", "time limit", "waits for"):
+            drawn[name].add_column(column, overflow="fold", no_wrap=column in ("job", "id"))
+    nodes, _ = resources.tasks(config, job)
+    gpus = resources.gpus_per_node(config, job)
+    minutes = resources.of_job(config, job).minutes
+    limit = f"{minutes // 60}:{minutes % 60:02d}"
+    drawn[name].add_row(job.name, id, str(job.workers), str(nodes), str(gpus) if gpus else "", limit, needs)
+
+
+def tables(runs: Sequence[Run]) -> tuple[Group, bool]:
+    """The tables of some runs' jobs as they are now.
+
+    Returns:
+        what to print, and whether a job is still at work.
+    """
+    ids = [one for entry in ledger.everything(runs) for one in entry.task_ids()]
+    states = slurm.states([*ids, *known_ids(list(runs))])
+    drawn = [status.table(run, status.rows(run, states)) for run in runs]
+    latest = [entry for run in runs for entry in ledger.latest(run).values()]
+    live = any(state.live for entry in latest for state in status.task_states(entry, states))
+    return Group(*drawn), live
+
+
+def attach(runs: Sequence[Run], console: Console) -> bool:
+    """Show some runs' jobs until none is at work any more.
+
+    Returns:
+        whether everything was done.
+    """
+    if not any(ledger.latest(run) for run in runs):
+        raise RunError(
+            "there are no jobs to follow", "runs of cluster=local show their progress where they were started"
+        )
+    shown, live = tables(runs)
+    with Live(shown, console=console, refresh_per_second=1) as screen:
+        while live:
+            time.sleep(REFRESH_SECONDS)
+            shown, live = tables(runs)
+            screen.update(shown)
+    return not any(run.owed() for run in runs)
+
+
+def cancel(runs: Sequence[Run], console: Console) -> int:
+    """Cancel every job of some runs that is at work."""
+    entries = ledger.everything(runs)
+    states = slurm.states(one for entry in entries for one in entry.task_ids())
+    live = sorted({entry.id for entry in entries if any(state.live for state in status.task_states(entry, states))})
+    slurm.cancel(live)
+    done = f"cancelled {len(live)} jobs: {', '.join(live)}" if live else "no job is at work"
+    console.print(f"{done}. What is finished is kept; `tpt resubmit` goes on from there.", highlight=False)
+    return 0
+
+
+def resubmit(runs: Sequence[Run], sweep: Path | None, overrides: Sequence[str], console: Console) -> int:
+    """Submit what some runs still owe, with other resources if asked.
+
+    Raises:
+        ConfigError: an override would change results.
+    """
+    changed = [Run(run.root, _with(run, overrides), run.stamps) for run in runs]
+    for run in changed:
+        check.check(run)
+    plan = Plan(changed, slurm.states(known_ids(changed)))
+    check.check_cluster(plan.jobs)
+    _submit([Run.create(run.config) for run in changed], sweep, console)
+    return 0
+
+
+def _with(run: Run, overrides: Sequence[str]) -> Config:
+    node = OmegaConf.merge(OmegaConf.load(run.config_path), OmegaConf.from_dotlist(list(overrides)))
+    config = compose.from_node(node)  # type: ignore[arg-type]  # a run's config is always a mapping
+    validate(config)
+    if run_fingerprint(config, run.stamps) != run_fingerprint(run.config, run.stamps):
+        raise ConfigError(
+            f"{' '.join(overrides)} would change this run's results",
+            "give only settings of how to compute (cluster.*, train.devices, ...), or start another run: tpt run",
+        )
+    if config.cluster.name != "slurm":
+        raise ConfigError(f"{run.root} was made with cluster={config.cluster.name}", "continue it with `tpt run`")
+    return config
+
+
+def code_changed(run: Run) -> bool:
+    """Whether the code here is no longer what the run's jobs execute."""
+    return any(entry.code != snapshot.digest() for entry in ledger.latest(run).values())

@@ -1,0 +1,291 @@
+"""What a job does: it starts its stage's process, heeds SLURM's signals, tries again, and keeps the books.
+
+submitit pickles one of these objects at submission and calls it in the job; it owns the requeue. The stage is a process
+of its own, so that a dying engine, or one that hangs in a collective, never keeps the job from being requeued.
+"""
+
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import submitit
+
+from tpt import records
+from tpt.cluster import process, snapshot
+from tpt.cluster.graph import SCORE
+from tpt.cluster.process import Process, StageFailed
+from tpt.config import SamplerConfig
+from tpt.errors import TptError
+from tpt.interrupt import EXIT_INTERRUPTED
+from tpt.loop import Stage
+from tpt.run import Run
+from tpt.tracker import Tracker
+
+logger = logging.getLogger("tpt.cluster.job")
+
+POLL_SECONDS = 0.2
+RECAP_SECONDS = 120.0  # how long a job whose stage has stopped waits for SLURM to end it
+DEFAULT_SEQUENCES = 256  # what an engine is taken to have had in flight where the config leaves it to the engine
+STALLS = 3  # time limits in a row without any progress, after which a job is not requeued again
+# Errors of ours that may pass: an engine that died. All others would come again.
+WORTH_A_RETRY = ("EngineError",)
+
+
+class StageJob:
+    """One worker's share of one stage, as a job.
+
+    Args:
+        root: the run folder.
+        stage: what to do.
+        worker: which of the stage's workers this is, of how many.
+        finishing: finish a stage whose shards have been sampled.
+        ranks: processes that do this stage together, each in a task of the same job.
+        code: `snapshot.digest` of the code that was submitted; "": not checked.
+        minutes: the job's time limit.
+        grace: seconds from the request to stop until the stage is given up.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        stage: Stage,
+        worker: tuple[int, int] = (0, 1),
+        sampling: bool = False,
+        finishing: bool = False,
+        ranks: int = 1,
+        code: str = "",
+        minutes: int = 60,
+        grace: float = 60.0,
+    ) -> None:
+        self.root, self.stage, self.ranks = root, stage, ranks
+        self.worker, self.sampling, self.finishing = worker, sampling, finishing
+        self.code, self.minutes, self.grace = code, minutes, grace
+        self.mark: object = None
+        self.stalls = 0
+        self.started = 0.0
+
+    def __call__(self) -> None:
+        """Do the stage, however many attempts it takes.
+
+        Raises:
+            StageFailed, TptError: it cannot be done.
+        """
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+        self.started = time.monotonic()
+        rank = submitit.JobEnvironment().global_rank if self.ranks > 1 else 0
+        run = Run.open(self.root)
+        index = rank or self.worker[0]
+        with _Signals() as signals:
+            try:
+                if self.code:
+                    snapshot.verify(self.code)
+                self._attempts(run, index, rank, signals)
+            except TptError as error:
+                if not isinstance(error, StageFailed) or not run.error_path(self.stage, index).exists():
+                    process.record_failure(run, self.stage, index, error)
+                raise
+        if rank == 0 and not self.sampling:
+            keep_books(run)
+
+    def checkpoint(self, *_: Any) -> "submitit.helpers.DelayedSubmission | None":
+        """What submitit puts in the place of this job when it is requeued.
+
+        Returns:
+            this job again, or None where it has met its time limit some times without getting anywhere.
+        """
+        run = Run.open(self.root)
+        mark, met_limit = progress_mark(run, self.stage), time.monotonic() - self.started > 30 * self.minutes
+        self.stalls = self.stalls + 1 if met_limit and mark == self.mark else 0
+        self.mark = mark
+        if self.stalls >= STALLS:
+            error = StageFailed(
+                f"{self.stage} made no progress in {STALLS} attempts of {self.minutes} minutes",
+                f"give it more time: tpt resubmit {self.root} cluster.{self._kind()}.minutes=...",
+            )
+            process.record_failure(run, self.stage, self.worker[0], error)
+            return None
+        return submitit.helpers.DelayedSubmission(self)
+
+    def _kind(self) -> str:
+        return self.stage.name if self.stage.name in ("think", "train", "evaluate") else "cpu"
+
+    def _attempts(self, run: Run, index: int, rank: int, signals: "_Signals") -> None:
+        """Start the stage's process until it has done its work, as often as the config allows."""
+        config = run.config.cluster
+        sequences: int | None = None
+        failures = 0
+        while True:
+            label = SCORE if self.finishing else index
+            child = process.start(run, self.stage, index, self._arguments(rank, sequences), label=label)
+            self._watch(child, signals)
+            code = child.popen.returncode
+            if code == 0:
+                return
+            if code == EXIT_INTERRUPTED or -code in (signal.SIGTERM, signal.SIGUSR2):
+                logger.info("%s stopped as it was asked to; waiting for the end of this job", self.stage)
+                _until(lambda: signals.requeue, RECAP_SECONDS)
+                signals.requeue_if_asked()
+                continue  # nobody ended the job: the signal was for the stage alone
+            error = process.failure(run, self.stage, child)
+            failures += 1
+            if failures > config.retries or not self._worth_another_try(error, code):
+                raise error
+            if self._is_sampling() and (out_of_memory(error) or -code == signal.SIGKILL):
+                sequences = fewer_sequences(run.config.sampler, sequences)
+            logger.warning(
+                "attempt %d of %s failed: %s; trying again%s",
+                failures,
+                self.stage,
+                error.message.splitlines()[0],
+                f" with sampler.max_num_seqs={sequences}" if sequences else "",
+            )
+
+    def _arguments(self, rank: int, sequences: int | None) -> list[str]:
+        arguments = []
+        if self.sampling:
+            arguments += ["--worker", f"{self.worker[0]}/{self.worker[1]}"]
+        if self.finishing:
+            arguments += ["--finish"]
+        if rank:
+            arguments += ["--rank", str(rank)]
+        if sequences:
+            arguments += ["--max-num-seqs", str(sequences)]
+        return arguments
+
+    def _watch(self, child: Process, signals: "_Signals") -> None:
+        """Wait for the stage's process; where the job is to end, have it stop at a good place, and requeue."""
+        while child.popen.poll() is None:
+            if signals.requeue or signals.terminate:
+                logger.info("this job is about to end: asking %s to stop", self.stage)
+                process.signal_group(child, signal.SIGUSR2)
+                if not process.wait(child, self.grace):
+                    logger.warning(
+                        "%s did not stop in %.0f s; it goes on from its last checkpoint", self.stage, self.grace
+                    )
+                    process.signal_group(child, signal.SIGKILL)
+                    child.popen.wait()
+                signals.requeue_if_asked()
+                return
+            time.sleep(POLL_SECONDS)
+
+    def _worth_another_try(self, error: StageFailed, code: int) -> bool:
+        if self.ranks > 1:  # the other ranks have failed with it; only the whole job can start again
+            return False
+        if -code == signal.SIGKILL:
+            return self._is_sampling()  # out of memory: fewer sequences may fit, the same training never will
+        return not error.known or error.kind in WORTH_A_RETRY
+
+    def _is_sampling(self) -> bool:
+        return self.sampling
+
+
+class ReportJob:
+    """Takes over what other runs did for these, and writes tables and figures of them together.
+
+    Args:
+        roots: the run folders.
+        out: where to write.
+        code: `snapshot.digest` of the code that was submitted.
+    """
+
+    def __init__(self, roots: list[Path], out: Path, code: str = "") -> None:
+        self.roots, self.out, self.code = roots, out, code
+
+    def __call__(self) -> None:
+        """Write the report of every run that has something to report.
+
+        Raises:
+            TptError: none has.
+        """
+        from tpt.report.report import report
+        from tpt.stage import settle
+
+        if self.code:
+            snapshot.verify(self.code)
+        finished = []
+        for root in self.roots:
+            run = Run.open(root)
+            for stage in run.stages():
+                try:
+                    settle(run, stage)
+                except TptError as error:
+                    logger.warning("%s: %s", run.name, error.message)
+                    break
+            keep_books(run)
+            finished += [run] if any(stage.name == "evaluate" and run.done(stage) for stage in run.stages()) else []
+        report(finished, self.out)
+
+    def checkpoint(self) -> "submitit.helpers.DelayedSubmission":
+        """What submitit puts in the place of this job when it is requeued."""
+        return submitit.helpers.DelayedSubmission(self)
+
+
+def keep_books(run: Run) -> None:
+    """Write down every finished stage in metrics.jsonl, and mirror it; jobs of one run take turns."""
+    with run.hold(), Tracker(run.config.tracker, run) as tracker:
+        for stage in run.stages():
+            if run.done(stage):
+                tracker.log(stage, run.record(stage))
+
+
+def progress_mark(run: Run, stage: Stage) -> list[str]:
+    """What changes when a stage gets on: its shards, its training checkpoints."""
+    folder = run.folder(stage)
+    found = [*records.shards(folder, "samples"), *records.shards(folder, "verdicts"), *folder.glob("checkpoints/*")]
+    return sorted(path.name for path in found)
+
+
+def out_of_memory(error: StageFailed) -> bool:
+    """Whether an engine said that its memory did not suffice."""
+    return error.kind == "EngineError" and "memory" in f"{error.message} {error.hint}".lower()
+
+
+def fewer_sequences(settings: SamplerConfig, before: int | None) -> int:
+    """`sampler.max_num_seqs` for the attempt after one that ran out of memory: half of it."""
+    return max(1, (before or settings.max_num_seqs or DEFAULT_SEQUENCES) // 2)
+
+
+class _Signals:
+    """Takes over submitit's handlers: a signal only sets a flag, and submitit's own is called at a good moment."""
+
+    def __init__(self) -> None:
+        self.requeue = self.terminate = False
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> "_Signals":
+        for number in (signal.SIGUSR2, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.requeue = self.requeue or number == signal.SIGUSR2
+        self.terminate = True
+
+    def requeue_if_asked(self) -> None:
+        """Requeue this job as submitit does, which ends this process; other ranks wait for their end.
+
+        Raises:
+            SystemExit, submitit.core.utils.UncompletedJobError: from submitit: requeued, or given up.
+        """
+        if self.requeue and callable(self._before[signal.SIGUSR2]):
+            self._before[signal.SIGUSR2](signal.SIGUSR2, None)
+        if self.terminate:
+            # Not the rank that requeues, or SLURM requeues by itself, or the job was cancelled: the end is near.
+            _until(lambda: False, RECAP_SECONDS)
+            sys.exit(os.EX_TEMPFAIL)
+
+
+def _until(condition: Callable[[], object], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)

@@ -1,0 +1,55 @@
+"""Which jobs a run has been given: `slurm/jobs.jsonl` in the run folder, a line for each submission."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from tpt import files
+from tpt.run import Run
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """One submitted job.
+
+    Attributes:
+        job: `graph.Job.name`.
+        id: SLURM's id; of the whole array, where it is one.
+        workers: tasks of the array; 1: a plain job.
+        needs: ids of the jobs it waits for.
+        code: `snapshot.digest` of what it runs.
+        submitted: when.
+        minutes: its time limit.
+    """
+
+    job: str
+    id: str
+    workers: int
+    needs: list[str] = field(default_factory=list)
+    code: str = ""
+    submitted: str = ""
+    minutes: int = 0
+
+    def task_ids(self) -> list[str]:
+        """SLURM's ids of the tasks of an array, or the one of a plain job."""
+        return [f"{self.id}_{task}" for task in range(self.workers)] if self.workers > 1 else [self.id]
+
+
+def path(run: Run) -> Path:
+    """The ledger of a run."""
+    return run.root / "slurm" / "jobs.jsonl"
+
+
+def add(run: Run, entry: Submitted) -> None:
+    """Record a submission, as soon as it is made."""
+    files.append_jsonl(path(run), asdict(entry))
+
+
+def latest(run: Run) -> dict[str, Submitted]:
+    """The last submission of each job of a run, by the job's name."""
+    return {line["job"]: Submitted(**line) for line in files.read_jsonl(path(run))}
+
+
+def everything(runs: Iterable[Run]) -> list[Submitted]:
+    """All submissions of some runs, the oldest of each run first."""
+    return [Submitted(**line) for run in runs for line in files.read_jsonl(path(run))]

@@ -1,0 +1,153 @@
+"""One stage's process on this machine: starting it, its log, stopping it, and what went wrong with it."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tpt import files
+from tpt.errors import DiskFull, TptError
+from tpt.loop import Stage
+from tpt.models import cache_dir
+from tpt.run import Run
+
+LOG_LINES = 15
+CACHES = {  # what libraries otherwise write under the home folder, which jobs of a cluster may not even have
+    "VLLM_CACHE_ROOT": "vllm",
+    "TRITON_CACHE_DIR": "triton",
+    "TORCHINDUCTOR_CACHE_DIR": "inductor",
+    "MPLCONFIGDIR": "matplotlib",
+}
+
+
+class StageFailed(TptError):
+    """A stage's process ended without finishing the stage.
+
+    Attributes:
+        kind: the name of the error that ended it; "" where it said nothing.
+        known: whether that is an error of ours, in the user's words.
+    """
+
+    def __init__(self, message: str, hint: str = "", kind: str = "", known: bool = False) -> None:
+        super().__init__(message, hint)
+        self.kind, self.known = kind, known
+
+    def __reduce__(self) -> tuple[type[TptError], tuple[Any, ...]]:
+        return type(self), (self.message, self.hint, self.kind, self.known)
+
+
+@dataclass
+class Process:
+    """A stage's process, which of the stage's workers it is, and the file that takes what it prints."""
+
+    popen: subprocess.Popen[bytes]
+    log: Path
+    worker: int
+
+
+def start(
+    run: Run,
+    stage: Stage,
+    worker: int = 0,
+    arguments: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+    label: int | str | None = None,
+) -> Process:
+    """Start `python -m tpt.stage` for one worker of a stage, with a new log file of its own.
+
+    Args:
+        arguments: further ones, e.g. `["--worker", "0/4"]`.
+        label: of the log file, where it is not the worker's number.
+        environment: variables beside this process's own.
+    """
+    log = new_log(run, stage, worker if label is None else label)
+    command = [sys.executable, "-m", "tpt.stage", str(run.root), str(stage.round), stage.name, "--die-with-parent"]
+    caches = {name: str(cache_dir() / folder) for name, folder in CACHES.items() if name not in os.environ}
+    with log.open("wb") as output:
+        popen = subprocess.Popen(
+            [*command, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={
+                **os.environ,
+                "PYTHONUNBUFFERED": "1",
+                "TOKENIZERS_PARALLELISM": "false",
+                **caches,
+                **(environment or {}),
+            },
+            start_new_session=True,  # Ctrl-C reaches us alone; we stop the stage and everything that it started
+        )
+    return Process(popen, log, worker)
+
+
+def new_log(run: Run, stage: Stage, label: int | str) -> Path:
+    """An empty log file for one more attempt; the link `run.log_path(...)` shows the latest one."""
+    link = run.log_path(stage, label)
+    folder = link.with_suffix("")
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / f"attempt-{attempts(run, stage, label) + 1:03d}.log"
+    log.touch()
+    temporary = link.with_name(f".{link.name}.{os.getpid()}")
+    temporary.symlink_to(log.relative_to(link.parent))
+    temporary.replace(link)
+    return log
+
+
+def attempts(run: Run, stage: Stage, label: int | str = 0) -> int:
+    """How often a worker of a stage has been started."""
+    return len(list(run.log_path(stage, label).with_suffix("").glob("attempt-*.log")))
+
+
+def signal_group(process: Process, number: signal.Signals) -> None:
+    """Send a signal to a stage's process and to all that it started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.popen.pid, number)
+
+
+def wait(process: Process, seconds: float) -> bool:
+    """Wait until a stage's process has ended.
+
+    Returns:
+        whether it has.
+    """
+    # Popen.wait() must not be interrupted by a handler that waits too; polling can be.
+    deadline = time.monotonic() + seconds
+    while process.popen.poll() is None:
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def failure(run: Run, stage: Stage, process: Process) -> StageFailed:
+    """Why a stage's process ended as it did: its own words, or the end of its log."""
+    path = run.error_path(stage, process.worker)
+    if path.exists():
+        said = files.read_json(path)
+        hint = said["hint"] if said["known"] else f"the whole log is {process.log}"
+        return StageFailed(f"{stage}: {said['message']}", hint, said["kind"], said["known"])
+    code = process.popen.returncode
+    how = f"was killed by signal {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
+    tail = process.log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:]
+    hint = "the machine may have run out of memory; " if code == -signal.SIGKILL else ""
+    return StageFailed(
+        f"{stage} {how}\n" + "\n".join(f"    {line}" for line in tail),
+        f"{hint}the whole log is {process.log}; the same command again continues",
+    )
+
+
+def record_failure(run: Run, stage: Stage, worker: int, error: Exception) -> None:
+    """Leave an error where `tpt status` and the process that waits for this stage find it."""
+    known = isinstance(error, TptError)
+    message = error.message if isinstance(error, TptError) else f"{type(error).__name__}: {error}"
+    hint = error.hint if isinstance(error, TptError) else ""
+    value = {"kind": type(error).__name__, "known": known, "message": message, "hint": hint}
+    with contextlib.suppress(OSError, DiskFull):  # the disk may be what failed; the log has the traceback
+        files.write_json(run.error_path(stage, worker), value)

@@ -1,0 +1,58 @@
+"""What a job asks SLURM for, from the config: the parameters that submitit writes into its sbatch script."""
+
+from typing import Any
+
+from tpt.cluster.graph import Job
+from tpt.config import Config, Resources
+
+
+def of_job(config: Config, job: Job) -> Resources:
+    """The part of `cluster.*` that a job falls under."""
+    found = getattr(config.cluster, job.kind)
+    assert isinstance(found, Resources)
+    return found
+
+
+def gpus_per_node(config: Config, job: Job) -> int:
+    """GPUs that a job needs on each of its nodes."""
+    if not config.cluster.gpus or job.kind == "cpu":
+        return 0
+    return config.train.devices if job.kind == "train" else config.sampler.tensor_parallel
+
+
+def tasks(config: Config, job: Job) -> tuple[int, int]:
+    """(nodes, tasks on each of them): a training has one task for each device, anything else has one."""
+    return (config.train.nodes, config.train.devices) if job.kind == "train" else (1, 1)
+
+
+def parameters(config: Config, job: Job, name: str, exports: list[str]) -> dict[str, Any]:
+    """The keyword arguments of submitit's SLURM executor for one job; dependencies and array excepted.
+
+    Args:
+        name: the job's name in squeue.
+        exports: shell lines before the user's own setup lines.
+    """
+    cluster, own = config.cluster, of_job(config, job)
+    nodes, per_node = tasks(config, job)
+    gpus = gpus_per_node(config, job)
+    found: dict[str, Any] = {
+        "job_name": name,
+        "nodes": nodes,
+        "ntasks_per_node": per_node,
+        "cpus_per_task": own.cpus,
+        "time": own.minutes,
+        "signal_delay_s": cluster.signal_seconds,
+        "stderr_to_stdout": True,
+        "setup": [*exports, *cluster.setup, *own.setup],
+        # One rank that fails must not leave the others waiting for it.
+        "srun_args": ["--kill-on-bad-exit=1"] if nodes * per_node > 1 else [],
+    }
+    for key in ("partition", "account", "qos", "constraint"):
+        found[key] = getattr(own, key) or getattr(cluster, key)
+    if own.memory_gb:
+        found["mem"] = f"{int(own.memory_gb * 1024)}MB"
+    if gpus:
+        found["gpus_per_node"] = f"{cluster.gpu_type}:{gpus}" if cluster.gpu_type else gpus
+    # A job whose needs can never be met must not wait for ever; one whose node dies must start again.
+    found["additional_parameters"] = {"kill-on-invalid-dep": "yes", "requeue": True, **own.extra}
+    return {key: value for key, value in found.items() if value is not None}

@@ -1,0 +1,51 @@
+"""The code that a run's jobs execute: a copy taken when they are submitted, so that later edits change no run."""
+
+import hashlib
+import shutil
+from pathlib import Path
+
+from tpt.compose import conf_dir
+from tpt.errors import RunError
+from tpt.run import Run
+
+PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def digest(package: Path = PACKAGE) -> str:
+    """A hash of a package folder's code and configs."""
+    found = hashlib.sha256()
+    for path in sorted([*package.rglob("*.py"), *package.rglob("*.yaml")]):
+        found.update(str(path.relative_to(package)).encode() + b"\0" + path.read_bytes())
+    return found.hexdigest()[:16]
+
+
+def take(run: Run) -> Path:
+    """Copy the package into the run folder.
+
+    Returns:
+        the folder that has to be in PYTHONPATH.
+    """
+    target = run.root / "slurm" / f"code-{digest()}"
+    if not target.exists():
+        partial = target.with_name(f".{target.name}.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        no_caches = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(PACKAGE, partial / "tpt", ignore=no_caches)
+        if conf_dir().parent != PACKAGE:  # a checkout has them beside the package
+            shutil.copytree(conf_dir(), partial / "conf", ignore=no_caches)
+        partial.rename(target)
+    return target
+
+
+def verify(expected: str) -> None:
+    """Check that the code at work is the code that was submitted.
+
+    Raises:
+        RunError: it is not.
+    """
+    found = digest()
+    if found != expected:
+        raise RunError(
+            f"the code in {PACKAGE} is {found}, and {expected} was submitted",
+            "it was changed after the submission, or cluster.setup sets PYTHONPATH: `tpt resubmit` takes a new copy",
+        )

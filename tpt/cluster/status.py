@@ -1,0 +1,158 @@
+"""What a run's jobs are at: SLURM's word on each, how far the stage is, what went wrong last."""
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+
+from rich.console import JustifyMethod
+from rich.markup import escape
+from rich.table import Table
+
+from tpt import records
+from tpt.cluster import ledger, local, process
+from tpt.cluster.graph import SCORE, Job, graph
+from tpt.cluster.ledger import Submitted
+from tpt.cluster.slurm import ENDED_WELL, GONE, State
+from tpt.display import outcome
+from tpt.loop import SAMPLED, Stage
+from tpt.run import Run
+
+COLOURS = {"done": "green", "running": "yellow", "waiting": "cyan", "owed": "dim"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One job for a person.
+
+    Attributes:
+        job: its name.
+        id: SLURM's id, "" where it has none.
+        state: done, running, waiting, ended, failed, ..., owed.
+        progress: shards, or steps, and the rate.
+        restarts: how often it was started again.
+        left: an estimate of the time left.
+        word: the outcome, what it waits for, or the last error.
+    """
+
+    job: str
+    id: str
+    state: str
+    progress: str
+    restarts: str
+    left: str
+    word: str
+
+
+def rows(run: Run, states: dict[str, State]) -> list[Row]:
+    """A row for each job of a run, whether it was submitted or not."""
+    latest = ledger.latest(run)
+    return [_row(run, job, latest.get(job.name), states) for job, _ in graph(run, run.stages())]
+
+
+def table(run: Run, found: list[Row]) -> Table:
+    """The rows of one run as a table."""
+    drawn = Table(title=run.name, title_justify="left", title_style="bold")
+    for column in ("job", "id", "state", "progress", "restarts", "left", ""):
+        justify: JustifyMethod = "right" if column in ("restarts", "left") else "left"
+        drawn.add_column(column, overflow="fold", no_wrap=column in ("job", "id"), justify=justify)
+    for row in found:
+        colour = COLOURS.get(row.state.split(":")[0].split()[0], "red")
+        word = escape(row.word)
+        drawn.add_row(row.job, row.id, f"[{colour}]{row.state}[/]", row.progress, row.restarts, row.left, word)
+    return drawn
+
+
+def task_states(entry: Submitted, states: dict[str, State]) -> list[State]:
+    """SLURM's word on each task of a submission."""
+    return [states.get(one, State(GONE)) for one in entry.task_ids()]
+
+
+def _row(run: Run, job: Job, entry: Submitted | None, states: dict[str, State]) -> Row:
+    tasks = task_states(entry, states) if entry else []
+    state = _state(run, job, tasks)
+    stage = job.stage
+    manifest = run.manifest(stage) if stage and run.done(stage) else None
+    restarts = _restarts(run, job, tasks)
+    word = ""
+    if (manifest and stage and not job.sampling) or (manifest and stage and stage.name == "think"):
+        word = outcome(stage, manifest)
+    elif state.startswith("waiting"):
+        word = ", ".join(sorted({task.reason for task in tasks if task.reason}))
+    elif stage and state != "owed" and run.errors(stage):
+        word = run.errors(stage)[0].splitlines()[0]
+    running = state.startswith("running")
+    return Row(
+        job.name,
+        entry.id if entry else "",
+        state,
+        _progress(run, stage, job.workers, running) if stage else "",
+        str(restarts) if restarts else "",
+        _left(run, stage, job.workers) if running and stage else "",
+        word,
+    )
+
+
+def _state(run: Run, job: Job, tasks: list[State]) -> str:
+    """One word, or for an array some, for where a job stands."""
+    if job.stage is not None and run.done(job.stage):
+        return "done"
+    if job.stage is None and not run.owed() and any(run.report_dir.glob("table.md")):
+        return "done"
+    if not tasks:
+        return "owed"
+    words = Counter(_word(task) for task in tasks)
+    if len(words) == 1:
+        return next(iter(words))
+    # What a person must act on comes first.
+    order = sorted(words, key=lambda word: (word in ("ended", "waiting", "running"), word))
+    return ", ".join(f"{word} {words[word]}" for word in order)
+
+
+def _word(task: State) -> str:
+    if task.live:
+        return "waiting" if task.state in ("PENDING", "REQUEUED", "REQUEUE_HOLD") else "running"
+    return {ENDED_WELL: "ended", GONE: "gone"}.get(task.state, task.state.lower().replace("_", " "))
+
+
+def _restarts(run: Run, job: Job, tasks: list[State]) -> int:
+    """Attempts after the first: those that SLURM requeued, and those that the job itself made."""
+    if job.stage is None:
+        return max((task.restarts for task in tasks), default=0)
+    labels: list[int | str] = [SCORE] if job.finishing else list(range(job.workers))
+    return sum(max(0, process.attempts(run, job.stage, label) - 1) for label in labels)
+
+
+def _progress(run: Run, stage: Stage, workers: int, running: bool) -> str:
+    said = local.progress(run, stage, workers) if running else []
+    rate = sum(one["rate"] for one in said)
+    words = [f"{rate:,.0f} {said[0]['rate_unit']}"] if rate else []
+    if stage.name in SAMPLED:
+        total = shard_count(run, stage)
+        there = len(records.shards(run.folder(stage), "samples"))
+        return ", ".join([*([f"{there}/{total} shards"] if there and total else []), *words])
+    if said:
+        words.insert(0, f"{sum(one['done'] for one in said)}/{sum(one['total'] for one in said)} {said[0]['unit']}")
+    return ", ".join(words)
+
+
+def shard_count(run: Run, stage: Stage) -> int | None:
+    """How many sample shards a stage has in the end; None where its problems are not counted yet."""
+    prepare = Stage(0, "prepare")
+    if not run.done(prepare):
+        return None
+    split, settings = ("train", run.config.think) if stage.name == "think" else ("test", run.config.evaluate)
+    problems = int(run.manifest(prepare)[split])
+    return math.ceil(min(problems, settings.problems or problems) / run.config.sampler.shard_size)
+
+
+def _left(run: Run, stage: Stage, workers: int) -> str:
+    """Time until the slowest worker is done, at its speed so far."""
+    estimates = [
+        one["seconds"] * (one["total"] - one["done"]) / one["done"]
+        for one in local.progress(run, stage, workers)
+        if one["done"]
+    ]
+    if not estimates:
+        return ""
+    minutes, seconds = divmod(round(max(estimates)), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}"

@@ -1,0 +1,28 @@
+"""A request to stop soon: a signal that only sets a flag, and what a stage raises when it has heeded it."""
+
+import signal
+from types import FrameType
+
+EXIT_INTERRUPTED = 75  # EX_TEMPFAIL: stopped as asked; the same command goes on from what was saved
+
+_requested = False
+
+
+class Interrupted(Exception):
+    """The stage was asked to stop and has saved what it needs to go on."""
+
+
+def catch() -> None:
+    """Have SIGTERM and SIGUSR2 set the flag, and do nothing else."""
+    for number in (signal.SIGTERM, signal.SIGUSR2):
+        signal.signal(number, _note)
+
+
+def requested() -> bool:
+    """Whether a signal has come since `catch`."""
+    return _requested
+
+
+def _note(number: int, frame: FrameType | None) -> None:
+    global _requested  # noqa: PLW0603  # a handler has nowhere else to put it
+    _requested = True
