@@ -108,21 +108,37 @@ class TrainConfig:
     start_from: str = "previous"  # previous | base: which model a round fine-tunes
     learning_rate: float = MISSING
     epochs: int = 1
-    batch_size: int = 8  # examples in a micro-batch
-    accumulate: int = 1  # micro-batches in an optimizer step
+    batch_size: int = 8  # examples in an optimizer step, over all devices
     warmup: float = 0.1  # share of the steps
     schedule: str = "cosine"  # cosine | constant, after the warm-up
     weight_decay: float = 0.01
     betas: list[float] = field(default_factory=lambda: [0.9, 0.999])
     clip: float = 1.0  # gradient norm; 0: none
     precision: str = "auto"  # auto | 32-true | bf16-true | bf16-mixed; auto: bf16-mixed where the hardware has it
-    gradient_checkpointing: bool = False
     max_length: int | None = None  # examples longer than this are left out, and counted; null: the model's context
     lora: LoraConfig = field(default_factory=LoraConfig)
+    micro_batch: int | None = field(default=None, metadata=RUNTIME)  # examples a device takes at once; null: all it can
+    gradient_checkpointing: bool = field(default=False, metadata=RUNTIME)  # less memory, a third more time
     strategy: str = field(default="auto", metadata=RUNTIME)  # auto | ddp | fsdp
-    devices: int = field(default=1, metadata=RUNTIME)
+    devices: int = field(default=1, metadata=RUNTIME)  # on each node
     nodes: int = field(default=1, metadata=RUNTIME)
+    timeout_minutes: int = field(default=30, metadata=RUNTIME)  # without word from a rank, the others end
     checkpoint_every: int = field(default=50, metadata=RUNTIME)  # optimizer steps between checkpoints
+
+    @property
+    def ranks(self) -> int:
+        """Processes that train together, one for each device."""
+        return self.nodes * self.devices
+
+    @property
+    def micro(self) -> int:
+        """Examples that go through one device at once."""
+        return self.micro_batch or -(-self.batch_size // self.ranks)
+
+    @property
+    def accumulate(self) -> int:
+        """Micro-batches of each rank in an optimizer step."""
+        return -(-self.batch_size // (self.micro * self.ranks))
 
 
 @dataclass
@@ -260,7 +276,9 @@ RANGES: dict[str, tuple[float | None, float | None]] = {
     "train.learning_rate": (0, 1),
     "train.epochs": (1, None),
     "train.batch_size": (1, None),
-    "train.accumulate": (1, None),
+    "train.micro_batch": (1, None),
+    "train.nodes": (1, None),
+    "train.timeout_minutes": (1, None),
     "train.warmup": (0, 1),
     "train.weight_decay": (0, None),
     "train.clip": (0, None),
@@ -315,6 +333,10 @@ def validate(config: Config) -> None:
             bounds = f"at least {low}" if high is None else f"between {low} and {high}"
             raise ConfigError(f"{key}={value} is out of range; it must be {bounds}")
     config.task.validate()
+    if config.train.nodes > 1 and config.cluster.name != "slurm":
+        raise ConfigError(
+            f"train.nodes={config.train.nodes} on one machine", "set cluster=slurm, or train.nodes=1 train.devices=N"
+        )
     _validate_evaluate(config.evaluate)
     _validate_prune(config)
     _validate_model(config)

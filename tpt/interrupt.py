@@ -5,7 +5,7 @@ from types import FrameType
 
 EXIT_INTERRUPTED = 75  # EX_TEMPFAIL: stopped as asked; the same command goes on from what was saved
 
-_requested = False
+_caught = _requested = False
 
 
 class Interrupted(Exception):
@@ -14,6 +14,8 @@ class Interrupted(Exception):
 
 def catch() -> None:
     """Have SIGTERM and SIGUSR2 set the flag, and do nothing else."""
+    global _caught  # noqa: PLW0603
+    _caught = True
     for number in (signal.SIGTERM, signal.SIGUSR2):
         signal.signal(number, _note)
 
@@ -21,6 +23,11 @@ def catch() -> None:
 def requested() -> bool:
     """Whether a signal has come since `catch`."""
     return _requested
+
+
+def caught() -> bool:
+    """Whether `catch` has been called."""
+    return _caught
 
 
 def _note(number: int, frame: FrameType | None) -> None:

@@ -85,8 +85,8 @@ def size(settings: Config, stage: Stage) -> str:
             return f"{settings.prune.mode}, {settings.prune.reader} reader; draw {drawn} from {settings.prune.source}"
         case "train":
             kind = f"LoRA rank {settings.train.lora.rank}" if settings.train.lora.rank else "all weights"
-            batch = settings.train.batch_size * settings.train.accumulate * settings.train.devices
-            return f"{settings.train.epochs} epoch, batch {batch}, lr {settings.train.learning_rate:g}, {kind}"
+            train = settings.train
+            return f"{train.epochs} epoch, batch {train.batch_size}, lr {train.learning_rate:g}, {kind}"
         case _:
             return _samples(settings.evaluate, settings.task.test_size)
 

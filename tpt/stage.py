@@ -7,7 +7,6 @@ import argparse
 import ctypes
 import importlib
 import logging
-import os
 import shutil
 import signal
 import sys
@@ -17,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tpt import files, interrupt
+from tpt import files, interrupt, ranks
 from tpt.cluster.process import record_failure
 from tpt.errors import RunError
 from tpt.loop import Stage
@@ -36,11 +35,10 @@ STAGES = {
 }
 
 
-def perform(run: Run, stage: Stage, rank: int = 0, before: float = 0.0) -> None:
+def perform(run: Run, stage: Stage, before: float = 0.0) -> None:
     """Do one stage and leave its manifest; a stage that is done is left alone.
 
     Args:
-        rank: of the processes that train together; only rank 0 keeps the books.
         before: seconds that other processes have spent on the stage.
     """
     if run.done(stage):
@@ -50,7 +48,7 @@ def perform(run: Run, stage: Stage, rank: int = 0, before: float = 0.0) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     module, name = STAGES[stage.name]
     function: Callable[[Run, Stage, Progress], dict[str, Any]] = getattr(importlib.import_module(module), name)
-    if rank:
+    if ranks.rank():
         function(run, stage, Progress())
         return
     for leftover in folder.glob(f".*{files.TEMPORARY_SUFFIX}"):
@@ -80,17 +78,16 @@ def finish(run: Run, stage: Stage) -> None:
     perform(run, stage, before=max((one["start_seconds"] + one["sample_seconds"] for one in engines), default=0.0))
 
 
-def settle(run: Run, stage: Stage, rank: int = 0) -> None:
+def settle(run: Run, stage: Stage) -> None:
     """Have a stage that others did: of this run as a job array, or of another run with the same settings.
 
-    Args:
-        rank: only rank 0 does it; the others wait for it.
+    Of the processes that train together only rank 0 does it; the others wait for it.
 
     Raises:
         RunError: the stage has not been done.
     """
     deadline = time.monotonic() + SETTLE_SECONDS
-    while rank and not run.done(stage) and time.monotonic() < deadline:
+    while ranks.rank() and not run.done(stage) and time.monotonic() < deadline:
         time.sleep(1)
     if run.done(stage):
         return
@@ -117,7 +114,6 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("name", choices=STAGES)
     top.add_argument("--worker", help="I/K: only the sample shards of worker I of K")
     top.add_argument("--finish", action="store_true", help="all shards are there: do what comes after sampling")
-    top.add_argument("--rank", type=int, default=int(os.environ.get("LOCAL_RANK", "0")), help="of a training")
     top.add_argument("--max-num-seqs", type=int, help="instead of sampler.max_num_seqs, after one ran out of memory")
     top.add_argument("--die-with-parent", action="store_true")
     return top
@@ -136,7 +132,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     stage = Stage(options.round, options.name)
     run = Run.open(options.run)
-    index, count = map(int, options.worker.split("/")) if options.worker else (options.rank, 1)
+    index, count = map(int, options.worker.split("/")) if options.worker else (ranks.rank(), 1)
     run.error_path(stage, index).unlink(missing_ok=True)
     if stage.name == "train":
         interrupt.catch()
@@ -144,13 +140,13 @@ def main(arguments: list[str] | None = None) -> int:
         run.config.sampler.max_num_seqs = options.max_num_seqs
     try:
         for one in run.inputs(stage):
-            settle(run, one, options.rank)
+            settle(run, one)
         if options.worker:
             share(run, stage, index, count)
         elif options.finish:
             finish(run, stage)
         else:
-            perform(run, stage, options.rank)
+            perform(run, stage)
     except interrupt.Interrupted:
         return interrupt.EXIT_INTERRUPTED
     except Exception as error:

@@ -1,10 +1,13 @@
 """Fine-tuning: what is trained on, that batching does not matter, that an interruption does not either."""
 
+import json
 import random
+import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +17,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytorch_lightning.callbacks import Callback
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-from tpt import files, records
+from tpt import files, interrupt, records
 from tpt.config import LoraConfig, TrainConfig
 from tpt.errors import DataError, ModelError, TptError
 from tpt.progress import Progress
@@ -83,17 +86,22 @@ def test_only_the_completion_is_labelled_and_its_end_token_too() -> None:
     st.integers(0, 5),
 )
 def test_an_epoch_holds_every_example_once_and_each_step_knows_its_tokens(
-    sizes: list[tuple[int, int]], batch_size: int, accumulate: int, ranks: int, seed: int
+    sizes: list[tuple[int, int]], batch_size: int, micro_batch: int, ranks: int, seed: int
 ) -> None:
     labels = [label for _, label in sizes]
-    planned = plan([a + b for a, b in sizes], labels, batch_size, accumulate, ranks, seed)
+    lengths = [a + b for a, b in sizes]
+    planned = plan(lengths, labels, batch_size, micro_batch, ranks, seed)
     assert sorted(index for batch in planned for index in batch.indices) == list(range(len(sizes)))
-    assert len(planned) % ranks == 0
-    for start in range(0, len(planned), accumulate * ranks):
-        step = planned[start : start + accumulate * ranks]
-        tokens = sum(labels[index] for batch in step for index in batch.indices)
-        assert {batch.step_tokens for batch in step} == {tokens}
-    assert planned == plan([a + b for a, b in sizes], labels, batch_size, accumulate, ranks, seed)
+    accumulate = -(-batch_size // (micro_batch * ranks))
+    per_step = accumulate * ranks
+    assert len(planned) % per_step == 0
+    steps = [planned[start : start + per_step] for start in range(0, len(planned), per_step)]
+    for step in steps:
+        assert {batch.step_tokens for batch in step} == {sum(labels[i] for batch in step for i in batch.indices)}
+        assert all(len(batch.indices) <= micro_batch for batch in step)
+    # What makes a step is the same however it is split up.
+    whole = plan(lengths, labels, batch_size, batch_size, 1, seed)
+    assert [sorted(i for batch in step for i in batch.indices) for step in steps] == [sorted(b.indices) for b in whole]
 
 
 def test_padding_does_not_change_the_loss(tiny_model: Path, tmp_path: Path) -> None:
@@ -118,37 +126,114 @@ def test_the_loss_is_that_of_the_whole_models_logits(tiny_model: Path, tmp_path:
 
 def test_accumulated_micro_batches_equal_one_big_batch(train: Train, tmp_path: Path) -> None:
     train("big", replace(SETTINGS, batch_size=12, epochs=3))
-    train("small", replace(SETTINGS, batch_size=1, accumulate=12, epochs=3))
+    train("small", replace(SETTINGS, batch_size=12, micro_batch=1, epochs=3))
     # AdamW's first steps have the size of the learning rate whatever the gradient's: rounding shows where it is tiny.
     for name, tensor in weights(tmp_path / "big" / "model").items():
         torch.testing.assert_close(tensor, weights(tmp_path / "small" / "model")[name], rtol=1e-4, atol=3e-5)
     assert losses(tmp_path / "big") == pytest.approx(losses(tmp_path / "small"), rel=1e-4)
 
 
-TWO_RANKS = """
+SCRIPT = """
+import json
+import os
+import signal
 import sys
+import threading
+from dataclasses import replace
 from pathlib import Path
+from tpt import files, interrupt, ranks
 from tpt.config import TrainConfig
 from tpt.progress import Progress
 from tpt.train.fit import fit
-model, examples, out = map(Path, sys.argv[1:])
-settings = TrainConfig(learning_rate=1e-3, batch_size=2, accumulate=1, devices=2, strategy="ddp", precision="32-true")
-fit(model, examples, out, settings, 7, 2048, Progress())
+model, examples, out, settings, number = sys.argv[1:]
+interrupt.catch()
+def strike():
+    while len(list(files.read_jsonl(Path(out) / "metrics.jsonl"))) < 3:
+        pass
+    os.kill(os.getpid(), int(number))
+if int(number) and ranks.rank() == 0:
+    threading.Thread(target=strike, daemon=True).start()
+try:
+    fit(Path(model), Path(examples), Path(out), TrainConfig(**json.loads(settings)), 7, 2048, Progress())
+except interrupt.Interrupted:
+    sys.exit(interrupt.EXIT_INTERRUPTED)
 """
+
+
+def in_a_process(model: Path, examples: Path, out: Path, config: TrainConfig, number: int = 0) -> int:
+    """Train in a process of its own, which is sent a signal (0: none) once some steps are done."""
+    script = out.with_suffix(".py")
+    script.write_text(SCRIPT)
+    command = [sys.executable, str(script), str(model), str(examples), str(out)]
+    given = {field.name: getattr(config, field.name) for field in fields(config) if field.name != "lora"}
+    return subprocess.run([*command, json.dumps(given), str(number)], check=False, timeout=300).returncode
 
 
 @pytest.mark.slow
 def test_two_ranks_equal_one_with_the_same_global_batch(
     tiny_model: Path, examples: Path, train: Train, tmp_path: Path
 ) -> None:
-    train("one", replace(SETTINGS, batch_size=2, accumulate=2))
-    script = tmp_path / "two_ranks.py"
-    script.write_text(TWO_RANKS)
-    command = [sys.executable, str(script), str(tiny_model), str(examples), str(tmp_path / "two")]
-    subprocess.run(command, check=True, timeout=300)
+    config = replace(SETTINGS, batch_size=4)
+    train("one", config)
+    assert in_a_process(tiny_model, examples, tmp_path / "two", replace(config, devices=2, strategy="ddp")) == 0
     assert losses(tmp_path / "one") == pytest.approx(losses(tmp_path / "two"), rel=1e-5)
     for name, tensor in weights(tmp_path / "one" / "model").items():
         torch.testing.assert_close(tensor, weights(tmp_path / "two" / "model")[name], rtol=1e-4, atol=3e-5)
+
+
+def made_of(kind: str, tiny_model: Path, folder: Path) -> Path:
+    """A checkpoint of another architecture with random weights, and the tokenizer of tiny-random."""
+    shutil.copytree(tiny_model, folder)
+    sizes = {"vocab_size": 512, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 3}
+    heads = {"num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8, "max_position_embeddings": 2048}
+    config = AutoConfig.for_model(kind, tie_word_embeddings=True, **sizes, **heads)
+    torch.manual_seed(0)
+    AutoModelForCausalLM.from_config(config).save_pretrained(folder)  # type: ignore[no-untyped-call]  # untyped there
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["llama", "gemma2"])
+def test_sharded_over_two_ranks_equals_one(kind: str, tiny_model: Path, examples: Path, tmp_path: Path) -> None:
+    """With embeddings that are tied to the output head, and rows that two ranks cannot share equally."""
+    start = made_of(kind, tiny_model, tmp_path / "start")
+    config = replace(SETTINGS, batch_size=4, epochs=2, gradient_checkpointing=True)
+    fit(start, examples, tmp_path / "one", config, 7, CONTEXT, Progress())
+    assert in_a_process(start, examples, tmp_path / "two", replace(config, devices=2, strategy="fsdp")) == 0
+    assert losses(tmp_path / "one") == pytest.approx(losses(tmp_path / "two"), rel=1e-4)
+    one, two = weights(tmp_path / "one" / "model"), weights(tmp_path / "two" / "model")
+    assert one.keys() == two.keys()
+    for name, tensor in one.items():
+        torch.testing.assert_close(tensor, two[name], rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("changes", "number"),
+    [
+        ({}, signal.SIGUSR2),
+        ({}, signal.SIGTERM),
+        ({"devices": 2, "strategy": "ddp"}, signal.SIGUSR2),
+        ({"devices": 2, "strategy": "fsdp"}, signal.SIGUSR2),
+    ],
+    ids=["alone", "alone, SIGTERM", "two ranks, one of which gets it", "sharded"],
+)
+def test_a_signal_leaves_a_checkpoint_from_which_training_goes_on_bit_for_bit(
+    tiny_model: Path, examples: Path, tmp_path: Path, changes: dict[str, Any], number: int
+) -> None:
+    config = replace(SETTINGS, epochs=15, checkpoint_every=100_000, **changes)
+    assert in_a_process(tiny_model, examples, tmp_path / "calm", config) == 0
+    stopped = tmp_path / "stopped"
+    # Where Lightning has started the other ranks, it may kill rank 0 when they end first; the checkpoint is there.
+    assert in_a_process(tiny_model, examples, stopped, config, number) in (interrupt.EXIT_INTERRUPTED, -signal.SIGKILL)
+    [checkpoint] = (stopped / "checkpoints").iterdir()
+    done = len(losses(stopped))
+    assert 3 <= done < 15 * 6
+    assert checkpoint.name == f"step={done}.ckpt"
+    assert in_a_process(tiny_model, examples, stopped, config) == 0
+    assert losses(stopped) == losses(tmp_path / "calm")
+    for name, tensor in weights(tmp_path / "calm" / "model").items():
+        assert torch.equal(tensor, weights(stopped / "model")[name])
 
 
 class Stop(Callback):
@@ -162,12 +247,12 @@ class Stop(Callback):
             raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("accumulate", [1, 2])
+@pytest.mark.parametrize("micro_batch", [2, 1])
 @pytest.mark.parametrize("stop", [1, 2, 3, 5, 6])
 def test_an_interrupted_training_goes_on_to_the_same_loss_curve_and_weights(
-    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int, accumulate: int
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int, micro_batch: int
 ) -> None:
-    config = replace(SETTINGS, epochs=2, accumulate=accumulate, checkpoint_every=2)
+    config = replace(SETTINGS, epochs=2, micro_batch=micro_batch, checkpoint_every=2)
     train("calm", config)
     made = fit_module._trainer
 

@@ -141,6 +141,8 @@ def attach(runs: Sequence[Run], console: Console) -> bool:
             time.sleep(REFRESH_SECONDS)
             shown, live = tables(runs)
             screen.update(shown)
+    if not console.is_terminal:
+        console.print()
     return not any(run.owed() for run in runs)
 
 

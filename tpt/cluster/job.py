@@ -16,7 +16,7 @@ from typing import Any
 
 import submitit
 
-from tpt import records
+from tpt import ranks, records
 from tpt.cluster import process, snapshot
 from tpt.cluster.graph import SCORE
 from tpt.cluster.process import Process, StageFailed
@@ -85,7 +85,7 @@ class StageJob:
             try:
                 if self.code:
                     snapshot.verify(self.code)
-                self._attempts(run, index, rank, signals)
+                self._attempts(run, index, signals)
             except TptError as error:
                 if not isinstance(error, StageFailed) or not run.error_path(self.stage, index).exists():
                     process.record_failure(run, self.stage, index, error)
@@ -115,14 +115,15 @@ class StageJob:
     def _kind(self) -> str:
         return self.stage.name if self.stage.name in ("think", "train", "evaluate") else "cpu"
 
-    def _attempts(self, run: Run, index: int, rank: int, signals: "_Signals") -> None:
+    def _attempts(self, run: Run, index: int, signals: "_Signals") -> None:
         """Start the stage's process until it has done its work, as often as the config allows."""
         config = run.config.cluster
+        environment = {ranks.TASKS: str(self.ranks)} if self.ranks > 1 else {}
         sequences: int | None = None
         failures = 0
         while True:
             label = SCORE if self.finishing else index
-            child = process.start(run, self.stage, index, self._arguments(rank, sequences), label=label)
+            child = process.start(run, self.stage, index, self._arguments(sequences), environment, label)
             self._watch(child, signals)
             code = child.popen.returncode
             if code == 0:
@@ -146,14 +147,12 @@ class StageJob:
                 f" with sampler.max_num_seqs={sequences}" if sequences else "",
             )
 
-    def _arguments(self, rank: int, sequences: int | None) -> list[str]:
+    def _arguments(self, sequences: int | None) -> list[str]:
         arguments = []
         if self.sampling:
             arguments += ["--worker", f"{self.worker[0]}/{self.worker[1]}"]
         if self.finishing:
             arguments += ["--finish"]
-        if rank:
-            arguments += ["--rank", str(rank)]
         if sequences:
             arguments += ["--max-num-seqs", str(sequences)]
         return arguments
@@ -203,6 +202,7 @@ class ReportJob:
         Raises:
             TptError: none has.
         """
+        os.environ.update(process.caches())
         from tpt.report.report import report
         from tpt.stage import settle
 

@@ -68,7 +68,6 @@ def start(
     """
     log = new_log(run, stage, worker if label is None else label)
     command = [sys.executable, "-m", "tpt.stage", str(run.root), str(stage.round), stage.name, "--die-with-parent"]
-    caches = {name: str(cache_dir() / folder) for name, folder in CACHES.items() if name not in os.environ}
     with log.open("wb") as output:
         popen = subprocess.Popen(
             [*command, *arguments],
@@ -79,12 +78,17 @@ def start(
                 **os.environ,
                 "PYTHONUNBUFFERED": "1",
                 "TOKENIZERS_PARALLELISM": "false",
-                **caches,
+                **caches(),
                 **(environment or {}),
             },
             start_new_session=True,  # Ctrl-C reaches us alone; we stop the stage and everything that it started
         )
     return Process(popen, log, worker)
+
+
+def caches() -> dict[str, str]:
+    """Variables that make libraries keep what they cache in the model cache."""
+    return {name: str(cache_dir() / folder) for name, folder in CACHES.items() if name not in os.environ}
 
 
 def new_log(run: Run, stage: Stage, label: int | str) -> Path:

@@ -26,13 +26,14 @@ def take(run: Run) -> Path:
         the folder that has to be in PYTHONPATH.
     """
     target = run.root / "slurm" / f"code-{digest()}"
-    if not target.exists():
+    if not target.exists() or digest(target / "tpt") != digest():
         partial = target.with_name(f".{target.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)
         no_caches = shutil.ignore_patterns("__pycache__")
         shutil.copytree(PACKAGE, partial / "tpt", ignore=no_caches)
         if conf_dir().parent != PACKAGE:  # a checkout has them beside the package
             shutil.copytree(conf_dir(), partial / "conf", ignore=no_caches)
+        shutil.rmtree(target, ignore_errors=True)
         partial.rename(target)
     return target
 

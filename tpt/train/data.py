@@ -11,11 +11,12 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from tpt import records
+from tpt.config import TrainConfig
 from tpt.errors import DataError
 from tpt.records import Example
 
 IGNORED = -100  # label of a token that is not trained on
-BUCKET = 32  # micro-batches among which examples of like length are brought together
+BUCKET = 32  # steps among which examples of like length are brought together
 
 
 @dataclass(frozen=True)
@@ -32,33 +33,37 @@ class MicroBatch:
 
 
 def plan(
-    lengths: list[int], labels: list[int], batch_size: int, accumulate: int, ranks: int, seed: int
+    lengths: list[int], labels: list[int], batch_size: int, micro_batch: int, ranks: int, seed: int
 ) -> list[MicroBatch]:
-    """One epoch's micro-batches: rank r of R takes every R-th from the r-th on; `accumulate` of its own make a step.
+    """One epoch's micro-batches: rank r of R takes every R-th from the r-th on.
 
-    Examples are shuffled, then brought together with others of like length, and the order of the steps is shuffled
-    again, so that little is padding and the order still is chance. The last step may be shorter than the others; with
-    several ranks it is filled up with empty micro-batches.
+    Which examples make a step depends on `batch_size` and `seed` alone, and not on how the step is split up. Examples
+    are shuffled, then brought together with others of like length, and the order of the steps is shuffled again, so
+    that little is padding and the order still is chance. Each step has as many micro-batches as any other, of which
+    the last may be empty; only the last step may have fewer examples.
 
     Args:
         lengths: tokens of each example, prompt and completion.
         labels: trained tokens of each example.
+        batch_size: examples in an optimizer step.
+        micro_batch: examples that go through a device at once.
         seed: of this epoch's order.
     """
     rng = random.Random(seed)
     order = list(range(len(lengths)))
     rng.shuffle(order)
-    batches: list[tuple[int, ...]] = []
+    steps: list[list[int]] = []
     for start in range(0, len(order), batch_size * BUCKET):
         bucket = sorted(order[start : start + batch_size * BUCKET], key=lambda index: lengths[index])
-        batches += [tuple(bucket[at : at + batch_size]) for at in range(0, len(bucket), batch_size)]
-    rng.shuffle(batches)
+        steps += [bucket[at : at + batch_size] for at in range(0, len(bucket), batch_size)]
+    rng.shuffle(steps)
+    per_step = -(-batch_size // (micro_batch * ranks)) * ranks
     planned: list[MicroBatch] = []
-    for start in range(0, len(batches), accumulate * ranks):
-        step = batches[start : start + accumulate * ranks]
-        step += [()] * (-len(step) % ranks)
-        tokens = sum(labels[index] for batch in step for index in batch)
-        planned += [MicroBatch(batch, tokens) for batch in step]
+    for step in steps:
+        tokens = sum(labels[index] for index in step)
+        parts = [tuple(step[at : at + micro_batch]) for at in range(0, len(step), micro_batch)]
+        parts += [()] * (per_step - len(parts))
+        planned += [MicroBatch(part, tokens) for part in parts]
     return planned
 
 
@@ -134,31 +139,31 @@ class ExampleModule(pl.LightningDataModule):
 
     Args:
         examples: what to train on.
+        settings: the sizes of batches, and over how many ranks they are split.
         pad_id: token id of padding, which is neither attended to nor trained on.
         seed: of the order of the examples.
     """
 
-    def __init__(self, examples: Examples, batch_size: int, accumulate: int, seed: int, pad_id: int) -> None:
+    def __init__(self, examples: Examples, settings: TrainConfig, seed: int, pad_id: int) -> None:
         super().__init__()
-        self.examples, self.pad_id = examples, pad_id
-        self.batch_size, self.accumulate, self.seed = batch_size, accumulate, seed
+        self.examples, self.settings, self.pad_id, self.seed = examples, settings, pad_id, seed
         self.resume_at: tuple[int, int] = (0, 0)  # epoch, micro-batches of it that are done
 
-    def epoch(self, number: int, ranks: int = 1) -> list[MicroBatch]:
+    def epoch(self, number: int) -> list[MicroBatch]:
         """The plan of an epoch over all ranks."""
         lengths = [len(one.prompt_ids) + len(one.completion_ids) for one in self.examples.rows]
         labels = [len(one.completion_ids) for one in self.examples.rows]
-        return plan(lengths, labels, self.batch_size, self.accumulate, ranks, self.seed + number)
+        sizes = self.settings.batch_size, self.settings.micro, self.settings.ranks
+        return plan(lengths, labels, *sizes, self.seed + number)
 
-    def steps(self, epochs: int, ranks: int) -> int:
+    def steps(self) -> int:
         """Optimizer steps of the whole training."""
-        per_epoch = len(self.epoch(0, ranks)) // ranks
-        return epochs * -(-per_epoch // self.accumulate)
+        return self.settings.epochs * -(-len(self.examples) // self.settings.batch_size)
 
     def train_dataloader(self) -> DataLoader[Any]:
         """This rank's batches of the current epoch."""
         assert self.trainer is not None
-        rank, ranks, number = self.trainer.global_rank, self.trainer.world_size, self.trainer.current_epoch
+        rank, number = self.trainer.global_rank, self.trainer.current_epoch
         epoch, done = self.resume_at
-        sampler = _Planned(self.epoch(number, ranks)[rank::ranks], done if number == epoch else 0)
+        sampler = _Planned(self.epoch(number)[rank :: self.settings.ranks], done if number == epoch else 0)
         return DataLoader(_Fetch(self.examples, self.pad_id), sampler=sampler, batch_size=None)

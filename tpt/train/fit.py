@@ -1,26 +1,28 @@
 """Fine-tuning from a checkpoint folder to a checkpoint folder."""
 
 import logging
-import os
 import shutil
 import time
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint
-from pytorch_lightning.strategies import FSDPStrategy
+from pytorch_lightning.strategies import DDPStrategy, Strategy
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
-from tpt import files, models
+from tpt import files, interrupt, models, ranks
 from tpt.config import LoraConfig, TrainConfig
 from tpt.errors import ModelError, TptError
 from tpt.progress import Progress
+from tpt.train import sharded
 from tpt.train.data import ExampleModule, Examples
 from tpt.train.export import export
 from tpt.train.module import FineTuning
@@ -42,11 +44,12 @@ def fit(
         progress: told of each optimizer step.
 
     Returns:
-        steps, examples, examples left out, trained tokens, losses, speed and device.
+        steps, examples, examples left out, trained tokens, losses, speed and device; of ranks but 0: nothing.
     Raises:
         DataError: there is nothing to train on.
         ModelError: the checkpoint cannot be loaded.
         TptError: out of memory, or a loss that is not a number.
+        Interrupted: it was asked to stop, and has saved a checkpoint.
     """
     # The loader is set to where the checkpoint was taken by `_resume`, which Lightning cannot know.
     warnings.filterwarnings(
@@ -58,24 +61,27 @@ def fit(
     rows = Examples(examples, settings.max_length or context)
     tokenizer = AutoTokenizer.from_pretrained(model_dir)
     pad_id = next(one for one in (tokenizer.pad_token_id, tokenizer.eos_token_id, 0) if one is not None)
-    data = ExampleModule(rows, settings.batch_size, settings.accumulate, seed, pad_id)
+    data = ExampleModule(rows, settings, seed, pad_id)
     model, merge = load(model_dir, settings)
-    module = FineTuning(model, settings, data.steps(settings.epochs, settings.devices), out / "metrics.jsonl")
+    unread = model_dir if settings.strategy == "fsdp" else None
+    module = FineTuning(model, settings, data.steps(), out / "metrics.jsonl", unread)
     checkpoint = newest_checkpoint(out)
     _resume(out / "metrics.jsonl", checkpoint, data)
     started = time.monotonic()
     try:
-        trainer = _trainer(model, settings, out, _Steps(progress))
+        trainer = _trainer(settings, out, _Steps(progress))
         trainer.fit(module, data, ckpt_path=str(checkpoint) if checkpoint else None, weights_only=False)
     except torch.cuda.OutOfMemoryError as error:
         raise TptError(
             "the GPU ran out of memory while training",
-            "lower train.batch_size (and raise train.accumulate), set train.gradient_checkpointing=true, "
+            "lower train.micro_batch, set train.gradient_checkpointing=true, "
             "train.precision=bf16-true, train=lora, or train=fsdp over several GPUs",
         ) from error
     if trainer.interrupted or trainer.global_step < module.total_steps:
         raise KeyboardInterrupt  # Lightning ends an interrupted training as if it were done
     _export(trainer, module, merge, model_dir, out)
+    if not trainer.is_global_zero:
+        return {}
     shutil.rmtree(out / "checkpoints", ignore_errors=True)
     return _results(out, rows, settings, time.monotonic() - started, str(trainer.strategy.root_device))
 
@@ -99,7 +105,10 @@ def load(model_dir: Path, settings: TrainConfig) -> tuple[PreTrainedModel, Calla
     """
     dtype = torch.bfloat16 if settings.precision == "bf16-true" else torch.float32
     try:
-        model: Any = AutoModelForCausalLM.from_pretrained(model_dir, dtype=dtype)
+        if settings.strategy == "fsdp":
+            model: Any = sharded.skeleton(model_dir, dtype)
+        else:
+            model = AutoModelForCausalLM.from_pretrained(model_dir, dtype=dtype)
     except (OSError, ValueError) as error:
         raise ModelError(f"the model in {model_dir} cannot be loaded: {error}", "check the folder's files") from error
     model.config.use_cache = False
@@ -132,31 +141,52 @@ def newest_checkpoint(out: Path) -> Path | None:
     found = sorted((out / "checkpoints").glob("*.ckpt"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
     for path in found:
         try:
-            torch.load(path, map_location="meta", weights_only=False)
+            _state(path)
         except Exception:  # whatever a torn file makes the unpickler raise
             logger.warning("the checkpoint %s cannot be read; going back to the one before", path)
-            path.unlink()
+            if not ranks.rank():
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
             continue
         return path
     return None
 
 
+def _state(checkpoint: Path) -> dict[str, Any]:
+    """What a checkpoint says beside its tensors. Of a sharded one, a folder, that is the file written last."""
+    path = checkpoint / "meta.pt" if checkpoint.is_dir() else checkpoint
+    state: dict[str, Any] = torch.load(path, map_location="meta", weights_only=False)
+    return state
+
+
 class _Steps(Callback):
-    """Says how far the training is."""
+    """Says how far the training is, and stops it at the end of a step where that is asked for."""
 
     def __init__(self, progress: Progress) -> None:
         self.progress = progress
-        self.tokens = 0
         self.started = time.monotonic()
+        self.seen = -1
+
+    def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        if interrupt.caught():
+            interrupt.catch()  # Lightning has put a handler of its own in the place of ours, one that talks to others
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any) -> None:
         assert isinstance(module, FineTuning)
-        if trainer.is_global_zero and trainer.global_step:
+        if not trainer.global_step or trainer.global_step == self.seen:
+            return
+        self.seen = trainer.global_step
+        if trainer.is_global_zero:
             rate = trainer.global_step / (time.monotonic() - self.started)
             self.progress(trainer.global_step, module.total_steps, "steps", rate, "steps/s")
+        # A signal reaches the ranks at different moments, and all must stop at the same step.
+        asked = trainer.strategy.reduce_boolean_decision(interrupt.requested(), all=False)
+        if asked and self.seen < module.total_steps:
+            assert isinstance(trainer.checkpoint_callback, ModelCheckpoint)
+            trainer.save_checkpoint(f"{trainer.checkpoint_callback.dirpath}/step={self.seen}.ckpt")
+            raise interrupt.Interrupted
 
 
-def _trainer(model: PreTrainedModel, settings: TrainConfig, out: Path, steps: Callback) -> pl.Trainer:
+def _trainer(settings: TrainConfig, out: Path, steps: Callback) -> pl.Trainer:
     saving = ModelCheckpoint(
         out / "checkpoints",
         filename="{step}",
@@ -166,18 +196,22 @@ def _trainer(model: PreTrainedModel, settings: TrainConfig, out: Path, steps: Ca
         mode="max",
         save_on_train_epoch_end=False,
     )
-    # submitit's checkpoint() requeues; Lightning must not do so too.
-    plugins = [SLURMEnvironment(auto_requeue=False)] if "SLURM_JOB_ID" in os.environ else None
+    # submitit's checkpoint() requeues; Lightning must not do so too. And a shell inside some allocation of SLURM's is
+    # no reason to take part in it.
+    environment = SLURMEnvironment(auto_requeue=False) if ranks.by_srun() else LightningEnvironment()
+    # A model loaded in bfloat16 is left as it is: Lightning's "bf16-true" would round its rotary frequencies too. A
+    # sharded one is cast by its shards.
+    mixed = settings.precision == "bf16-mixed" and settings.strategy != "fsdp"
     return pl.Trainer(
         default_root_dir=out,
         max_epochs=settings.epochs,
         accumulate_grad_batches=settings.accumulate,
-        # A model loaded in bfloat16 is left as it is: Lightning's "bf16-true" would round its rotary frequencies too.
-        precision="bf16-mixed" if settings.precision == "bf16-mixed" else "32-true",
+        precision="bf16-mixed" if mixed else "32-true",
         accelerator="auto",
         devices=settings.devices,
-        strategy=_sharded(model) if settings.strategy == "fsdp" else settings.strategy,
-        plugins=plugins,  # type: ignore[arg-type]  # the annotation lacks environments
+        num_nodes=settings.nodes,
+        strategy=_strategy(settings),
+        plugins=[environment],
         callbacks=[steps, saving],
         reload_dataloaders_every_n_epochs=1,
         use_distributed_sampler=False,
@@ -188,24 +222,24 @@ def _trainer(model: PreTrainedModel, settings: TrainConfig, out: Path, steps: Ca
     )
 
 
-def _sharded(model: PreTrainedModel) -> FSDPStrategy:
-    """Weights, gradients and optimizer state sharded over the GPUs, a decoder layer at a time.
-
-    Embeddings and output head stay together in the root: models tie their weights.
-    """
-    names = model._no_split_modules or []
-    layers = {type(module) for module in model.modules() if type(module).__name__ in names}
-    return FSDPStrategy(auto_wrap_policy=layers, sharding_strategy="FULL_SHARD", state_dict_type="full")
+def _strategy(settings: TrainConfig) -> Strategy | str:
+    if settings.strategy == "fsdp":
+        return sharded.strategy(settings)
+    if settings.strategy == "ddp" or settings.ranks > 1:
+        return DDPStrategy(timeout=timedelta(minutes=settings.timeout_minutes))
+    return "auto"
 
 
 def _resume(metrics: Path, checkpoint: Path | None, data: ExampleModule) -> None:
     """Set the data, and the metrics, back to where the checkpoint was taken: later steps are done again."""
     step = 0
     if checkpoint:
-        state = torch.load(checkpoint, map_location="meta", weights_only=False)
+        state = _state(checkpoint)
         step = state["global_step"]
         batches = state["loops"]["fit_loop"]["epoch_loop.batch_progress"]["current"]["processed"]
         data.resume_at = (state["epoch"], batches)
+    if ranks.rank():
+        return
     lines = [line for line in files.read_jsonl(metrics) if line["step"] < step]
     metrics.unlink(missing_ok=True)
     for line in lines:
@@ -215,15 +249,14 @@ def _resume(metrics: Path, checkpoint: Path | None, data: ExampleModule) -> None
 def _export(
     trainer: pl.Trainer, module: FineTuning, merge: Callable[[], PreTrainedModel], model_dir: Path, out: Path
 ) -> None:
-    state = None
     if module.settings.strategy == "fsdp":
-        state = {
-            name.removeprefix("model."): value for name, value in trainer.strategy.lightning_module_state_dict().items()
-        }
-    if trainer.is_global_zero:
+        state = sharded.gather(module.model, keep=trainer.is_global_zero)
+        if trainer.is_global_zero:
+            export(sharded.skeleton(model_dir, next(iter(state.values())).dtype), model_dir, out / "model", state)
+    elif trainer.is_global_zero:
         model = merge()
         model.config.use_cache = True
-        export(model, model_dir, out / "model", state)
+        export(model, model_dir, out / "model")
     trainer.strategy.barrier()
 
 

@@ -6,15 +6,50 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from torch import Tensor
-from torch.distributed.fsdp import FullyShardedDataParallel
+from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 from torch.nn import functional
 from transformers import PreTrainedModel
 
 from tpt import files
 from tpt.config import TrainConfig
 from tpt.errors import TptError
+from tpt.train import sharded
 from tpt.train.data import IGNORED
+
+
+class CompletionLoss(nn.Module):
+    """A causal language model's loss on the labelled tokens of a batch.
+
+    Args:
+        model: with LoRA adapters where they are used.
+    """
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor) -> Tensor:
+        """Sum of the negative log-likelihoods of the labelled tokens, in nats; a scalar.
+
+        Logits are made only where there is a label: the prompt's are never needed, and most of a batch is prompt.
+
+        Args:
+            input_ids: token ids, shape (batch, tokens), as the other two.
+            attention_mask: 0 where there is padding.
+            labels: token ids, or IGNORED.
+        """
+        labels = labels[:, 1:]
+        trained = labels != IGNORED
+        # A causal model's outputs of all positions but those asked for are never projected to the vocabulary.
+        hidden = self._hidden(input_ids, attention_mask)[:, :-1][trained]
+        logits = self.model.get_output_embeddings()(hidden).float()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
+        return functional.cross_entropy(logits, labels[trained], reduction="sum")
+
+    def _hidden(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Hidden states of the last layer, shape (batch, tokens, width)."""
+        output: Tensor = self.model.base_model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        return output
 
 
 class FineTuning(pl.LightningModule):
@@ -25,33 +60,42 @@ class FineTuning(pl.LightningModule):
         settings: the train config.
         total_steps: optimizer steps of the whole training.
         metrics: JSONL file that gets a line for each optimizer step.
+        model_dir: where a sharded training reads its weights, each rank its own; None: `model` has them.
     """
 
-    def __init__(self, model: PreTrainedModel, settings: TrainConfig, total_steps: int, metrics: Path) -> None:
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        settings: TrainConfig,
+        total_steps: int,
+        metrics: Path,
+        model_dir: Path | None = None,
+    ) -> None:
         super().__init__()
-        self.model = model
+        self.objective = CompletionLoss(model)
         self.settings = settings
         self.total_steps = total_steps
         self.metrics = metrics
+        self._unread = model_dir
         self._nll = torch.zeros(())
         self._tokens = 0
 
+    @property
+    def model(self) -> PreTrainedModel:
+        """The model in training."""
+        return self.objective.model
+
+    def configure_model(self) -> None:
+        """Shard the model and read its weights, where it is to be sharded."""
+        if self._unread is not None and self.device_mesh is not None:
+            mesh = self.device_mesh["data_parallel"]
+            sharded.shard(self.objective, self.model, self._unread, mesh, self.settings)
+            self._unread = None
+
     def completion_nll(self, batch: dict[str, Tensor]) -> Tensor:
-        """Sum of the negative log-likelihoods of the labelled tokens, in nats; a scalar.
-
-        Logits are made only where there is a label: the prompt's are never needed, and most of a batch is prompt.
-        """
-        labels = batch["labels"][:, 1:]
-        trained = labels != IGNORED
-        # A causal model's outputs of all positions but those asked for are never projected to the vocabulary.
-        hidden = self._hidden(batch["input_ids"], batch["attention_mask"])[:, :-1][trained]
-        logits = self.model.get_output_embeddings()(hidden).float()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
-        return functional.cross_entropy(logits, labels[trained], reduction="sum")
-
-    def _hidden(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """Hidden states of the last layer, shape (batch, tokens, width)."""
-        output: Tensor = self.model.base_model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        return output
+        """See `CompletionLoss.forward`."""
+        nll: Tensor = self.objective(batch["input_ids"], batch["attention_mask"], batch["labels"])
+        return nll
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
         """The micro-batch's share of the step's mean loss per token.
@@ -88,14 +132,10 @@ class FineTuning(pl.LightningModule):
     def _clip(self) -> Tensor:
         """Clip the gradient to `settings.clip` (0: leave it) and return its norm before that.
 
-        Done here because Lightning refuses to clip sharded gradients, which only their own module can measure.
+        Done here because Lightning refuses to clip sharded gradients.
         """
-        limit = self.settings.clip or math.inf
-        sharded = self.trainer.strategy.model
-        if isinstance(sharded, FullyShardedDataParallel):
-            norm: Tensor = sharded.clip_grad_norm_(limit)
-            return norm
-        return torch.nn.utils.clip_grad_norm_(self.parameters(), limit)
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters(), self.settings.clip or math.inf)
+        return norm.full_tensor() if isinstance(norm, DTensor) else norm
 
     def configure_optimizers(self) -> Any:
         """AdamW over what is trainable, and the learning rate's schedule by optimizer steps."""

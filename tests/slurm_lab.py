@@ -2,8 +2,8 @@
 
 The tests start one for a session. By hand, to try the README's section "On a cluster":
 
-    python -m tests.slurm up /tmp/slurm     # prints the line that sets SLURM_CONF for a shell
-    python -m tests.slurm down /tmp/slurm
+    python tests/slurm_lab.py up /tmp/slurm     # prints the line that sets SLURM_CONF for a shell
+    python tests/slurm_lab.py down /tmp/slurm
 
 Needs Debian's packages slurm-wlm, munge, slurmdbd and mariadb-server-core (`make test` installs them as root).
 """
@@ -170,6 +170,16 @@ class Slurm:
         """Start the slurmd of node `n<number>`."""
         if not self._alive(f"slurmd.n{number}", "slurmd"):
             self._daemon("slurmd", "-f", self.environment["SLURM_CONF"], "-N", f"n{number}")
+
+    def crash_node(self, number: int) -> None:
+        """A node that goes away at once: its slurmd and every process of its jobs are killed."""
+        self._end(f"slurmd.n{number}", "slurmd", signal.SIGKILL)
+        works = [pid for pid in _pids() if _works_for(pid, f"n{number}", self.environment["SLURM_CONF"])]
+        # The step daemons first: they must not live to tell the controller that their job has ended.
+        daemons = {_parent(pid) for pid in works} - set(works)
+        for pid in [*(one for one in daemons if _name(one).startswith("slurmstepd")), *works]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def _environment(self) -> dict[str, str]:
         return {**os.environ, **self.environment, "PATH": SYSTEM_PATH, "MYSQL_UNIX_PORT": str(self.root / "mysql.sock")}
@@ -339,6 +349,33 @@ def _runs(pid: int) -> bool:
     except OSError:
         return False
     return text[text.rindex(")") + 2] not in "ZX"
+
+
+def _pids() -> list[int]:
+    return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+
+
+def _works_for(pid: int, node: str, conf: str) -> bool:
+    try:
+        environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return {f"SLURMD_NODENAME={node}".encode(), f"SLURM_CONF={conf}".encode()} <= set(environment)
+
+
+def _parent(pid: int) -> int:
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return 0
+    return int(text[text.rindex(")") + 2 :].split()[1])
+
+
+def _name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text()
+    except OSError:
+        return ""
 
 
 if __name__ == "__main__":

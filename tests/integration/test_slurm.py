@@ -1,0 +1,338 @@
+"""Runs and sweeps through a real SLURM, and what it and the world do to them."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from slurm_lab import Slurm, cluster, missing_programs
+
+from tpt import files, records
+from tpt.cluster import ledger, slurm
+from tpt.loop import Stage
+from tpt.records import Example
+from tpt.run import Run, find
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(bool(missing_programs()), reason=f"SLURM is not installed: {', '.join(missing_programs())}"),
+]
+
+ONE_THREAD = "export OMP_NUM_THREADS=1"  # sums of floats depend on the number of threads
+TINY = (
+    "experiment=smoke",
+    "sampler=transformers",
+    "cluster=slurm",
+    "cluster.partition=gpu",
+    "sampler.data_parallel=2",
+    f'cluster.setup=["{ONE_THREAD}"]',
+    "cluster.signal_seconds=20",
+)
+# A training of some twenty seconds whose only checkpoint is the one that a signal asks for.
+LONG_TRAINING = ("train.epochs=250", "train.checkpoint_every=100000")
+SECONDS = 300.0
+
+Tpt = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Slurm]:
+    """A cluster of two nodes. Its folder's path is short, for sockets, and readable by all, for munge."""
+    root = Path(tempfile.mkdtemp(prefix="tpt-slurm-"))
+    root.chmod(0o755)
+    with cluster(root / "lab") as running, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SLURM_CONF", running.environment["SLURM_CONF"])
+        yield running
+    root.rmdir()
+
+
+@pytest.fixture
+def tpt(lab: Slurm, tmp_path: Path) -> Iterator[Tpt]:
+    """Run `tpt` as a user does: in a process that is gone when it returns."""
+
+    def call(*arguments: str, ok: bool = True, **environment: str) -> "subprocess.CompletedProcess[str]":
+        done = subprocess.run(
+            [sys.executable, "-m", "tpt.cli", *arguments],
+            env={**os.environ, "COLUMNS": "500", "OMP_NUM_THREADS": "1", **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=SECONDS,
+        )
+        assert (done.returncode == 0) is ok, done.stdout + done.stderr
+        return done
+
+    yield call
+    jobs = lab.command("squeue", "-h", "-o", "%A").split()
+    if jobs:
+        lab.command("scancel", *jobs)
+        until(lambda: not lab.command("squeue", "-h").strip(), "an empty queue", 60)
+
+
+def until(condition: Callable[[], object], what: str, seconds: float = SECONDS) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            queue = subprocess.run(["squeue", "--states=all"], capture_output=True, text=True, check=False).stdout
+            raise AssertionError(f"{what} did not come in {seconds:.0f} s\n{queue}")
+        time.sleep(0.3)
+
+
+def the_run(tmp_path: Path) -> Run:
+    [root] = find(tmp_path / "runs")
+    return Run.open(root)
+
+
+def at_work(run: Run) -> list[str]:
+    """Ids of the run's jobs that wait or run."""
+    entries = ledger.latest(run).values()
+    states = slurm.states(one for entry in entries for one in entry.task_ids())
+    return [entry.id for entry in entries if any(states[one].live for one in entry.task_ids())]
+
+
+def finish(run: Run, seconds: float = SECONDS) -> None:
+    until(lambda: not run.owed() and not at_work(run), f"the end of {run.name}", seconds)
+
+
+def examples(root: Path, round: int = 1) -> list[Example]:
+    return list(records.read(root / f"round-{round:02d}/prune/examples.parquet", Example))
+
+
+def curve(root: Path, round: int = 1) -> list[dict[str, Any]]:
+    return list(files.read_jsonl(root / f"round-{round:02d}/train/metrics.jsonl"))
+
+
+def restarts(lab: Slurm, job: str) -> int:
+    return int(re.findall(r"Restarts=(\d+)", lab.command("scontrol", "show", "job", job))[0])
+
+
+def preempt(lab: Slurm) -> None:
+    """A job of a partition of higher priority takes both nodes for some seconds."""
+    lab.command("sbatch", "-p", "gpu", "--exclusive", "-N", "2", "-o", "/dev/null", "--wrap", "sleep 3")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(lab: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of the same settings on this machine, which nothing happens to."""
+    root = tmp_path_factory.mktemp("undisturbed")
+    arguments = [*TINY, *LONG_TRAINING, "cluster=local", "rounds=1", f"run_root={root}"]
+    subprocess.run(
+        [sys.executable, "-m", "tpt.cli", "run", *arguments],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        check=True,
+        capture_output=True,
+    )
+    return find(root)[0]
+
+
+def test_two_rounds_go_through_the_cluster_though_the_shell_that_submitted_them_is_gone(
+    tpt: Tpt, tmp_path: Path
+) -> None:
+    home, temporary = tmp_path / "home", tmp_path / "temporary"
+    home.mkdir()
+    temporary.mkdir()
+    cache = os.environ.get("TPT_CACHE") or str(Path.home() / ".cache" / "tpt")
+    elsewhere = {"HOME": str(home), "TMPDIR": str(temporary), "TPT_CACHE": cache}
+    arguments = ("run", *TINY, "rounds=2", f"run_root={tmp_path / 'runs'}")
+    began = time.monotonic()
+    said = tpt(*arguments, **elsewhere).stdout
+    assert time.monotonic() - began < 60
+    assert "submitted 14 jobs" in said
+    run = the_run(tmp_path)
+    # The same line again, while the jobs are at work, gives none of them twice.
+    assert "submitted 0 jobs; 14 of earlier submissions are at work" in tpt(*arguments, **elsewhere).stdout
+    followed = tpt("attach", str(run.root)).stdout
+    assert "pass_at_k.png" in followed.replace("\n", "")
+    finish(run)
+    assert (run.report_dir / "table.md").exists()
+    assert {line["stage"] for line in files.read_jsonl(run.metrics_path)} == {str(stage) for stage in run.stages()}
+    assert not [path for path in (*home.rglob("*"), *temporary.rglob("*")) if path.is_file()]
+    assert "nothing is owed" in tpt(*arguments).stdout
+    table = tpt("status", str(run.root)).stdout
+    assert re.search(r"round-02-think +│ \d+ +│ done +│ 4/4 shards", table)
+    assert "owed: 0 of 10 stages" in table
+    assert run.manifest(Stage(1, "think"))["seconds"] > 1  # of sampling, not of counting shards
+
+
+def test_a_sweep_of_four_is_submitted_at_once_and_what_its_points_share_runs_once(tpt: Tpt, tmp_path: Path) -> None:
+    arguments = (
+        *("run", "-m", *TINY, "cluster.max_jobs=3", f"run_root={tmp_path / 'runs'}"),
+        *("train.learning_rate=1e-3,1e-4", "rounds=1,2"),
+    )
+    said = tpt(*arguments).stdout
+    assert "3 stages are shared with other runs" in said  # the baseline, and the first round until it trains
+    [sweep] = (tmp_path / "runs" / "sweeps").iterdir()
+    busiest = 0
+    runs = [Run.open(root) for root in find(tmp_path / "runs")]
+    while any(at_work(run) for run in runs):
+        running = subprocess.run(["squeue", "-h", "-r", "-t", "R"], capture_output=True, text=True, check=True).stdout
+        busiest = max(busiest, len(running.splitlines()))
+        time.sleep(1)
+    assert 1 < busiest <= 3
+    until((sweep / "table.md").exists, "the sweep's report", 60)
+    assert len(runs) == 2
+    for run in runs:
+        assert not run.owed()
+    for shared in ("round-00/evaluate", "round-01/think", "round-01/prune"):
+        finished = [json.loads((run.root / shared / "manifest.json").read_text())["finished"] for run in runs]
+        assert finished[0] == finished[1]
+    assert curve(runs[0].root) != curve(runs[1].root)
+    assert "owed: 0 of 20 stages" in tpt("status", str(sweep)).stdout
+    assert "nothing is owed" in tpt(*arguments).stdout
+
+
+def test_preemption_in_think_and_in_train_changes_no_bit(
+    lab: Slurm, tpt: Tpt, tmp_path: Path, undisturbed: Path
+) -> None:
+    tpt("run", *TINY, *LONG_TRAINING, "cluster.partition=low", "rounds=1", f"run_root={tmp_path / 'runs'}")
+    run = the_run(tmp_path)
+    jobs = ledger.latest(run)
+    think, train = Stage(1, "think"), Stage(1, "train")
+    until(lambda: run.log_path(think).exists(), "thinking")
+    preempt(lab)
+    until(lambda: restarts(lab, jobs["round-01-think"].task_ids()[0]) > 0, "a requeue of think")
+    until(lambda: len(curve(run.root)) > 20, "training")
+    preempt(lab)
+    until(lambda: restarts(lab, jobs["round-01-train"].id) > 0, "a requeue of train")
+    steps_before = len(curve(run.root))
+    finish(run)
+    assert 20 < steps_before < len(curve(run.root))
+    first = (run.log_path(train).with_suffix("") / "attempt-001.log").read_text()
+    assert "Traceback" not in first
+    assert examples(run.root) == examples(undisturbed)
+    assert curve(run.root) == curve(undisturbed)
+    weights = "round-01/train/model/model.safetensors"
+    assert (run.root / weights).read_bytes() == (undisturbed / weights).read_bytes()
+
+
+def test_a_training_longer_than_the_time_limit_ends_through_requeues(
+    lab: Slurm, tpt: Tpt, tmp_path: Path, undisturbed: Path
+) -> None:
+    longer = ("train.epochs=700", "train.checkpoint_every=100000")
+    limits = ("cluster.train.partition=short", "cluster.train.minutes=1", "cluster.signal_seconds=25")
+    tpt("run", *TINY, *longer, *limits, "rounds=1", f"run_root={tmp_path / 'runs'}")
+    run = the_run(tmp_path)
+    finish(run, 600)
+    assert restarts(lab, ledger.latest(run)["round-01-train"].id) >= 1
+    assert [line["step"] for line in curve(run.root)] == list(range(700 * 6))
+    assert examples(run.root) == examples(undisturbed)
+
+
+def test_a_cancelled_stage_takes_its_dependents_along_and_resubmit_goes_on(
+    lab: Slurm, tpt: Tpt, tmp_path: Path
+) -> None:
+    tpt("run", *TINY, "rounds=1", f"run_root={tmp_path / 'runs'}")
+    run = the_run(tmp_path)
+    until(lambda: run.log_path(Stage(1, "think")).exists(), "thinking")
+    lab.command("scancel", ledger.latest(run)["round-01-think"].id)
+    until(lambda: not at_work(run), "the end of all dependents", 120)
+    assert re.search(r"round-01-think +│ \d+ +│ cancelled", tpt("status", str(run.root)).stdout)
+    refused = tpt("resubmit", str(run.root), "train.epochs=2", ok=False).stdout
+    assert "would change this run's results" in refused
+    again = tpt("resubmit", str(run.root), "cluster.think.minutes=77", "sampler.data_parallel=1").stdout
+    assert re.search(r"round-01-think +│ \d+ +│ 1 .* 1:17", again)
+    finish(run)
+
+
+def test_cancel_ends_every_job_and_keeps_what_is_finished(tpt: Tpt, tmp_path: Path) -> None:
+    tpt("run", *TINY, "rounds=1", f"run_root={tmp_path / 'runs'}")
+    run = the_run(tmp_path)
+    until(lambda: run.done(Stage(0, "prepare")), "the end of prepare")
+    assert "cancelled" in tpt("cancel", str(run.root)).stdout
+    until(lambda: not at_work(run), "the end of all jobs", 60)
+    assert run.done(Stage(0, "prepare"))
+    assert "no job is at work" in tpt("cancel", str(run.root)).stdout
+
+
+def test_a_node_that_dies_in_mid_stage_and_a_restarted_controller_cost_time_only(
+    lab: Slurm, tpt: Tpt, tmp_path: Path, undisturbed: Path
+) -> None:
+    tpt("run", *TINY, *LONG_TRAINING, "rounds=1", f"run_root={tmp_path / 'runs'}")
+    run = the_run(tmp_path)
+    jobs = ledger.latest(run)
+    until(lambda: run.log_path(Stage(1, "think")).exists(), "thinking")
+    lab.stop_controller()
+    time.sleep(3)
+    lab.start_controller()
+    until(lambda: len(curve(run.root)) > 20, "training")
+    node = lab.command("squeue", "-h", "-j", jobs["round-01-train"].id, "-o", "%N").strip()
+    lab.crash_node(int(node.removeprefix("n")))
+    try:
+        until(lambda: restarts(lab, jobs["round-01-train"].id) > 0, "a requeue of train")
+        finish(run)
+    finally:
+        lab.start()
+    assert examples(run.root) == examples(undisturbed)
+    assert curve(run.root) == curve(undisturbed)
+
+
+def test_a_shard_that_fails_again_and_again_stops_the_chain_with_its_reason(tpt: Tpt, tmp_path: Path) -> None:
+    tpt("run", *TINY, "rounds=0", "cluster.retries=1", f"run_root={tmp_path / 'runs'}")
+    run = the_run(tmp_path)
+    # A folder where a shard should be: the file system refuses, as a broken disk does.
+    obstacle = run.folder(Stage(0, "evaluate")) / "samples-00001.parquet"
+    (obstacle / "in the way").mkdir(parents=True)
+    until(lambda: not at_work(run), "the end of all jobs")
+    assert len(list(run.log_path(Stage(0, "evaluate"), 1).with_suffix("").glob("*.log"))) == 2
+    table = tpt("status", str(run.root)).stdout
+    assert re.search(r"round-00-evaluate +│ \d+ +│ failed 1, ended 1 .*samples-00001", table)
+    assert re.search(r"round-00-score +│ \d+ +│ cancelled", table)
+    failed = tpt("attach", str(run.root), ok=False).stdout
+    assert "tpt resubmit" in failed
+    (obstacle / "in the way").rmdir()
+    obstacle.rmdir()
+    tpt("resubmit", str(run.root))
+    finish(run)
+
+
+def test_an_engine_killed_for_its_memory_goes_on_with_a_smaller_batch(lab: Slurm, tpt: Tpt, tmp_path: Path) -> None:
+    tpt("run", *TINY, "rounds=0", "sampler.data_parallel=1", f"run_root={tmp_path / 'runs'}")
+    run = the_run(tmp_path)
+    evaluate = Stage(0, "evaluate")
+    until(lambda: run.log_path(evaluate).exists(), "evaluating")
+    [engine] = subprocess.run(
+        ["pgrep", "-f", f"tpt.stage {run.root} 0 evaluate"], capture_output=True, text=True, check=True
+    ).stdout.split()
+    os.kill(int(engine), 9)
+    finish(run)
+    [log] = run.root.glob(f"slurm/*/{ledger.latest(run)['round-00-evaluate'].id}_0_log.out")
+    assert "trying again with sampler.max_num_seqs=128" in log.read_text()
+
+
+def test_jobs_run_the_code_that_was_submitted_and_notice_when_it_was_changed(tpt: Tpt, tmp_path: Path) -> None:
+    slow_start = f'cluster.setup=["{ONE_THREAD}","sleep 6"]'
+    tpt("run", *TINY, slow_start, "rounds=0", f"run_root={tmp_path / 'runs'}")
+    run = the_run(tmp_path)
+    [copy] = (run.root / "slurm").glob("code-*/tpt/prompt.py")
+    copy.write_text(copy.read_text() + "\n# changed\n")
+    until(lambda: not at_work(run), "the end of all jobs")
+    table = tpt("status", str(run.root)).stdout
+    assert re.search(r"round-00-prepare +│ \d+ +│ failed .*the code in", table)
+    tpt("resubmit", str(run.root))
+    finish(run)
+
+
+@pytest.mark.parametrize(
+    ("override", "reason"),
+    [
+        ("cluster.partition=gpux", "there is no partition 'gpux' here"),
+        ("cluster.partition=short", "is more than the 1 that partition short allows"),
+        ("sampler.tensor_parallel=9", "has not that many with 9 GPUs"),
+        ("cluster.train.memory_gb=9999", "has not that many with 9999 GB"),
+        ("cluster.think.extra={nodelist: nowhere}", "SLURM would refuse a think job"),
+        ("model=gemma2-2b", "the model hub cannot be reached"),
+    ],
+)
+def test_what_the_cluster_would_refuse_is_refused_before_anything_is_submitted(
+    tpt: Tpt, tmp_path: Path, override: str, reason: str
+) -> None:
+    said = tpt("run", *TINY, override, f"run_root={tmp_path / 'runs'}", ok=False).stdout
+    assert reason in said
+    assert not find(tmp_path / "runs")
