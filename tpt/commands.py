@@ -10,7 +10,7 @@ from rich.table import Table
 
 from tpt import compose, config, plan
 from tpt.cluster import commands as cluster
-from tpt.cluster import ledger, local
+from tpt.cluster import executor, ledger, local
 from tpt.config import Config
 from tpt.display import Display
 from tpt.errors import ConfigError, RunError, TptError
@@ -54,11 +54,12 @@ def carry_out_run(settings: Config, console: Console) -> Run:
     """
     run = Run.create(settings)
     console.print(f"[bold]{run.name}[/]  {len(run.owed())} of {len(run.stages())} stages owed  {run.root}")
+    execute_here = local.execute if settings.cluster.name == "local" else executor.execute
     with Tracker(settings.tracker, run) as tracker, Display(console) as display:
 
         def execute(stage: Stage) -> None:
             display.begin(stage)
-            local.execute(run, stage, display.watch)
+            execute_here(run, stage, display.watch)
             record(stage)
             display.end(run, stage)
 

@@ -46,6 +46,7 @@ class StageJob:
         worker: which of the stage's workers this is, of how many.
         finishing: finish a stage whose shards have been sampled.
         ranks: processes that do this stage together, each in a task of the same job.
+        books: whether to write down in the end what is finished; no one else does it for a job of SLURM.
         code: `snapshot.digest` of the code that was submitted; "": not checked.
         minutes: the job's time limit.
         grace: seconds from the request to stop until the stage is given up.
@@ -59,11 +60,12 @@ class StageJob:
         sampling: bool = False,
         finishing: bool = False,
         ranks: int = 1,
+        books: bool = False,
         code: str = "",
         minutes: int = 60,
         grace: float = 60.0,
     ) -> None:
-        self.root, self.stage, self.ranks = root, stage, ranks
+        self.root, self.stage, self.ranks, self.books = root, stage, ranks, books
         self.worker, self.sampling, self.finishing = worker, sampling, finishing
         self.code, self.minutes, self.grace = code, minutes, grace
         self.mark: object = None
@@ -90,7 +92,7 @@ class StageJob:
                 if not isinstance(error, StageFailed) or not run.error_path(self.stage, index).exists():
                     process.record_failure(run, self.stage, index, error)
                 raise
-        if rank == 0 and not self.sampling:
+        if self.books and rank == 0:
             keep_books(run)
 
     def checkpoint(self, *_: Any) -> "submitit.helpers.DelayedSubmission | None":
@@ -124,7 +126,11 @@ class StageJob:
         while True:
             label = SCORE if self.finishing else index
             child = process.start(run, self.stage, index, self._arguments(sequences), environment, label)
-            self._watch(child, signals)
+            try:
+                self._watch(child, signals)
+            finally:
+                process.signal_group(child, signal.SIGKILL)  # and whatever it started and left behind
+                child.popen.wait()
             code = child.popen.returncode
             if code == 0:
                 return

@@ -126,6 +126,7 @@ def work_of(planned: Planned, code: str) -> list[Callable[[], None]]:
             sampling=job.sampling,
             finishing=job.finishing,
             ranks=nodes * per_node,
+            books=not job.sampling,
             code=code,
             minutes=resources.of_job(run.config, job).minutes,
             grace=run.config.cluster.signal_seconds / 2,

@@ -1,0 +1,65 @@
+"""Stages through submitit's executors for one machine: the jobs of SLURM without SLURM."""
+
+import time
+from typing import Any
+
+from submitit import DebugExecutor, LocalExecutor
+
+from tpt.cluster.graph import jobs_of
+from tpt.cluster.job import StageJob
+from tpt.cluster.local import POLL_SECONDS, Watch, progress
+from tpt.cluster.process import StageFailed
+from tpt.cluster.resources import gpus_per_node
+from tpt.cluster.submit import REQUEUES, folder_of
+from tpt.loop import Stage
+from tpt.run import Run
+
+MINUTES = 30 * 24 * 60  # nobody else waits for this machine
+
+
+def execute(run: Run, stage: Stage, watch: Watch) -> None:
+    """Do one stage as jobs of submitit's local or debug executor, and wait for them.
+
+    Args:
+        watch: called some times a second with the progress of each worker; not while a debug job runs.
+
+    Raises:
+        StageFailed: with the stage's own message.
+    """
+    for job in jobs_of(run, stage):
+        gpus = gpus_per_node(run.config, job)
+        jobs = [
+            _executor(run, list(range(worker * gpus, (worker + 1) * gpus))).submit(
+                StageJob(run.root.resolve(), stage, (worker, job.workers), job.sampling, job.finishing)
+            )
+            for worker in range(job.workers)
+        ]
+        try:
+            _wait(run, stage, jobs, watch)
+        except BaseException:
+            for one in jobs:
+                one.cancel(check=False)
+            raise
+    if stage.name == "think" and not run.done(stage):
+        from tpt.stage import settle
+
+        settle(run, stage)
+
+
+def _executor(run: Run, gpus: list[int]) -> Any:
+    if run.config.cluster.name == "submitit_debug":
+        return DebugExecutor(folder_of(run))
+    executor = LocalExecutor(folder_of(run), max_num_timeout=REQUEUES)
+    executor.update_parameters(timeout_min=MINUTES, gpus_per_node=len(gpus), visible_gpus=gpus)
+    return executor
+
+
+def _wait(run: Run, stage: Stage, jobs: list[Any], watch: Watch) -> None:
+    while not all(job.done() for job in jobs):
+        watch(progress(run, stage, len(jobs)))
+        time.sleep(POLL_SECONDS)
+    for worker, job in enumerate(jobs):
+        if job.exception() is not None:
+            said = run.errors(stage)
+            hint = f"the whole log is {run.log_path(stage, worker)}"
+            raise StageFailed(said[0] if said else f"{stage} failed", hint)
