@@ -190,6 +190,7 @@ class ClusterConfig:
     think: Resources = field(default_factory=Resources)
     train: Resources = field(default_factory=Resources)
     evaluate: Resources = field(default_factory=Resources)
+    prepare_here: bool = False  # find the model in the shell that submits: where compute nodes do not reach the hub
     retries: int = 2  # how often a stage's process is started again where it may have failed by chance
     signal_seconds: int = 120  # before the time limit a stage is told to stop, so that it can be requeued
     max_jobs: int | None = None  # jobs of one `tpt run` that may run at once, over a whole sweep; null: no limit

@@ -1,5 +1,6 @@
 """Runs and sweeps through a real SLURM, and what it and the world do to them."""
 
+import contextlib
 import json
 import os
 import re
@@ -19,6 +20,7 @@ from tpt.cluster import ledger, slurm
 from tpt.loop import Stage
 from tpt.records import Example
 from tpt.run import Run, find
+from tpt.tracker import run_id
 
 pytestmark = [
     pytest.mark.slow,
@@ -140,7 +142,7 @@ def test_two_rounds_go_through_the_cluster_though_the_shell_that_submitted_them_
     temporary.mkdir()
     cache = os.environ.get("TPT_CACHE") or str(Path.home() / ".cache" / "tpt")
     elsewhere = {"HOME": str(home), "TMPDIR": str(temporary), "TPT_CACHE": cache}
-    arguments = ("run", *TINY, "rounds=2", f"run_root={tmp_path / 'runs'}")
+    arguments = ("run", *TINY, "rounds=2", "tracker=wandb_offline", f"run_root={tmp_path / 'runs'}")
     began = time.monotonic()
     said = tpt(*arguments, **elsewhere).stdout
     assert time.monotonic() - began < 60
@@ -154,6 +156,10 @@ def test_two_rounds_go_through_the_cluster_though_the_shell_that_submitted_them_
     assert (run.report_dir / "table.md").exists()
     assert {line["stage"] for line in files.read_jsonl(run.metrics_path)} == {str(stage) for stage in run.stages()}
     assert not [path for path in (*home.rglob("*"), *temporary.rglob("*")) if path.is_file()]
+    # One W&B run, to which each job added its stages.
+    assert {path.stem.removeprefix("run-") for path in run.wandb_dir.glob("offline-run-*/*.wandb")} == {run_id(run)}
+    mirrored = [line["stage"] for line in files.read_jsonl(run.wandb_dir / "mirrored.jsonl")]
+    assert sorted(mirrored) == sorted(map(str, run.stages()))
     assert "nothing is owed" in tpt(*arguments).stdout
     table = tpt("status", str(run.root)).stdout
     assert re.search(r"round-02-think +│ \d+ +│ done +│ 4/4 shards", table)
@@ -290,6 +296,78 @@ def test_a_shard_that_fails_again_and_again_stops_the_chain_with_its_reason(tpt:
     obstacle.rmdir()
     tpt("resubmit", str(run.root))
     finish(run)
+
+
+MULTI_NODE = (
+    # Virtual nodes have no names that resolve, and both are this machine.
+    f'cluster.setup=["{ONE_THREAD}","export MASTER_ADDR=127.0.0.1 GLOO_SOCKET_IFNAME=lo"]',
+    *("train.nodes=2", "train.devices=2", "train.batch_size=8"),
+)
+
+
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_two_nodes_with_two_tasks_each_train_what_one_process_trains(
+    lab: Slurm, tpt: Tpt, tmp_path: Path, strategy: str
+) -> None:
+    same = ("train.epochs=30", "train.checkpoint_every=100000", "rounds=1", "task.train_size=24")
+    tpt("run", *TINY, *MULTI_NODE, *same, f"train.strategy={strategy}", f"run_root={tmp_path / 'runs'}")
+    alone = tmp_path / "alone"
+    tpt("run", *TINY, "cluster=local", "train.batch_size=8", *same, f"run_root={alone}")
+    run = the_run(tmp_path)
+    until(lambda: len(curve(run.root)) > 5, "training")
+    lab.command("scancel", "--signal=USR2", ledger.latest(run)["round-01-train"].id)  # what a preemption sends
+    finish(run)
+    assert restarts(lab, ledger.latest(run)["round-01-train"].id) == 1
+    [one] = find(alone)
+    assert examples(run.root) == examples(one)
+    losses = [[line["loss"] for line in curve(root)] for root in (run.root, one)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+    assert [line["step"] for line in curve(run.root)] == list(range(30 * 3))
+    ranks = {path.name for path in (run.root / "logs").glob("round-01-train-*.log")}
+    assert ranks == {f"round-01-train-{rank}.log" for rank in range(4)}
+
+
+def test_the_real_model_goes_through_a_round_with_vllm(lab: Slurm, tpt: Tpt, tmp_path: Path) -> None:
+    pytest.importorskip("vllm")
+    small = ("task.train_size=12", "task.test_size=6", "think.samples_per_problem=4", "sampler.shard_size=6")
+    cluster_settings = ("cluster=slurm", "cluster.gpus=false", "cluster.train.cpus=2", "cluster.think.cpus=2")
+    tpt(
+        *("run", "model=smollm2-135m", *cluster_settings, "cluster.evaluate.cpus=2", "sampler.data_parallel=1"),
+        *(*small, "evaluate.samples_per_problem=2", "evaluate.ks=[1,2]", "prune.warn_below=1", "rounds=1"),
+        *("train.batch_size=4", "tracker=none", f"run_root={tmp_path / 'runs'}"),
+    )
+    run = the_run(tmp_path)
+    finish(run, 900)
+    engine = run.manifest(Stage(1, "think"))["engines"][0]
+    assert engine["engine"] == "vllm"
+    assert 0 < run.manifest(Stage(1, "prune"))["kept"] <= 12
+    assert (run.report_dir / "pass_at_k.png").exists()
+
+
+def test_a_full_disk_stops_the_chain_in_words_and_loses_nothing(tpt: Tpt, tmp_path: Path) -> None:
+    disk = tmp_path / "runs"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(disk)], check=False).returncode:
+        pytest.skip("mounting needs root")
+    try:
+        tpt("run", *TINY, "rounds=0", "sampler.data_parallel=1", f"run_root={disk}")
+        run = the_run(tmp_path)
+        until(lambda: run.done(Stage(0, "prepare")), "the end of prepare")
+        filler = disk / "filler"
+        with contextlib.suppress(OSError), filler.open("wb") as file:
+            while True:
+                file.write(b"\0" * 4096)
+                file.flush()
+        until(lambda: not at_work(run), "the end of all jobs")
+        log = run.log_path(Stage(0, "evaluate")).resolve()
+        assert not run.done(Stage(0, "evaluate"))
+        filler.unlink()
+        again = tpt("resubmit", str(run.root)).stdout
+        assert "submitted 3 jobs" in again
+        finish(run)
+        assert log.exists()
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
 def test_an_engine_killed_for_its_memory_goes_on_with_a_smaller_batch(lab: Slurm, tpt: Tpt, tmp_path: Path) -> None:

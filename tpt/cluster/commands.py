@@ -11,16 +11,18 @@ from rich.live import Live
 from rich.table import Table
 
 from tpt import compose, files
-from tpt.cluster import check, ledger, resources, slurm, snapshot, status
+from tpt.cluster import check, ledger, local, resources, slurm, snapshot, status
 from tpt.cluster.ledger import Submitted
 from tpt.cluster.planning import Plan, Planned, known_ids
 from tpt.cluster.submit import name_of, script, submit
 from tpt.config import Config, validate
 from tpt.errors import ConfigError, RunError
+from tpt.loop import Stage
 from tpt.run import Run, run_fingerprint
 from tpt.sweep import Sweep
 
 REFRESH_SECONDS = 3.0
+PREPARE = Stage(0, "prepare")
 
 
 def submit_runs(settings: Sequence[Config], points: Sequence[list[str]] | None, console: Console) -> int:
@@ -45,6 +47,10 @@ def submit_runs(settings: Sequence[Config], points: Sequence[list[str]] | None, 
     made = [Run.create(run.config) for run in chosen]
     if sweep and points:
         sweep.write(points)
+    for run in made:
+        if run.config.cluster.prepare_here and not run.done(PREPARE):
+            with run.lock(), console.status(f"preparing {run.name}"):
+                local.execute(run, PREPARE, lambda _: None)
     _submit(made, sweep.folder if sweep else None, console)
     return 0
 

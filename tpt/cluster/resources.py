@@ -44,8 +44,9 @@ def parameters(config: Config, job: Job, name: str, exports: list[str]) -> dict[
         "signal_delay_s": cluster.signal_seconds,
         "stderr_to_stdout": True,
         "setup": [*exports, *cluster.setup, *own.setup],
-        # One rank that fails must not leave the others waiting for it.
-        "srun_args": ["--kill-on-bad-exit=1"] if nodes * per_node > 1 else [],
+        # Since 22.05 srun no longer takes over sbatch's CPUs. One rank that fails must not leave the others waiting.
+        "srun_args": [f"--cpus-per-task={own.cpus}", *(["--kill-on-bad-exit=1"] if nodes * per_node > 1 else [])],
+        "wckey": None,  # submitit's own would be refused where keys are enforced
     }
     for key in ("partition", "account", "qos", "constraint"):
         found[key] = getattr(own, key) or getattr(cluster, key)
@@ -55,4 +56,4 @@ def parameters(config: Config, job: Job, name: str, exports: list[str]) -> dict[
         found["gpus_per_node"] = f"{cluster.gpu_type}:{gpus}" if cluster.gpu_type else gpus
     # A job whose needs can never be met must not wait for ever; one whose node dies must start again.
     found["additional_parameters"] = {"kill-on-invalid-dep": "yes", "requeue": True, **own.extra}
-    return {key: value for key, value in found.items() if value is not None}
+    return {key: value for key, value in found.items() if value is not None or key == "wckey"}
