@@ -4,9 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 TORCH ?= torch==2.13.0
 ARGS ?=
+# A real SLURM for its tests, on this machine
+SLURM := slurm-wlm munge slurmdbd mariadb-server-core
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-fast lint format clean
+.PHONY: help install slurm run test test-fast lint format clean
 
 help: ## What there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -31,10 +33,18 @@ $(VENV)/.installed: setup.cfg pyproject.toml Makefile
 	@$(BIN)/python -c 'import importlib.util as u; print("engine:", "vllm" if u.find_spec("vllm") else "transformers (vLLM is not installed)")'
 	@touch $@
 
+slurm: ## Install what the tests of the cluster need, where this is Debian and you are root
+	@PATH="$$PATH:/usr/sbin:/sbin"; \
+	missing=$$(for one in slurmctld slurmd slurmdbd mariadbd munged sbatch sacct; do command -v $$one >/dev/null || echo $$one; done); \
+	if [ -z "$$missing" ]; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $(SLURM); \
+	else echo "no SLURM: its tests are skipped; as root: apt-get install --no-install-recommends $(SLURM)"; fi
+
 run: install ## The main job: SmolLM2-135M improves on word problems in 2 rounds (ARGS= adds overrides)
 	$(BIN)/tpt run $(ARGS)
 
-test: install lint ## All tests: the fast ones, then those with the real model and vLLM
+test: install slurm lint ## All tests: the fast ones, and those with the real model, vLLM and SLURM
 	$(BIN)/pytest -m "" $(ARGS)
 
 test-fast: install ## The tests that take seconds
