@@ -221,13 +221,14 @@ def test_preemption_in_think_and_in_train_changes_no_bit(
 def test_a_training_longer_than_the_time_limit_ends_through_requeues(
     lab: Slurm, tpt: Tpt, tmp_path: Path, undisturbed: Path
 ) -> None:
-    longer = ("train.epochs=700", "train.checkpoint_every=100000")
-    limits = ("cluster.train.partition=short", "cluster.train.minutes=1", "cluster.signal_seconds=25")
+    longer = ("train.epochs=450", "train.checkpoint_every=100000")
+    limits = ("cluster.train.partition=short", "cluster.train.minutes=1", "cluster.signal_seconds=15")
     tpt("run", *TINY, *longer, *limits, "rounds=1", f"run_root={tmp_path / 'runs'}")
     run = the_run(tmp_path)
     finish(run, 600)
+    assert not (run.folder(Stage(1, "train")) / "checkpoints").exists()
     assert restarts(lab, ledger.latest(run)["round-01-train"].id) >= 1
-    assert [line["step"] for line in curve(run.root)] == list(range(700 * 6))
+    assert [line["step"] for line in curve(run.root)] == list(range(450 * 6))
     assert examples(run.root) == examples(undisturbed)
 
 

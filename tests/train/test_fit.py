@@ -272,6 +272,20 @@ def test_an_interrupted_training_goes_on_to_the_same_loss_curve_and_weights(
         assert torch.equal(tensor, weights(tmp_path / "stopped" / "model")[name])
 
 
+@pytest.mark.slow
+def test_only_the_newest_checkpoint_of_an_interrupted_training_stays(
+    tiny_model: Path, examples: Path, tmp_path: Path
+) -> None:
+    config = replace(SETTINGS, epochs=200, checkpoint_every=100_000)
+    for _ in range(3):
+        out = tmp_path / "stopped"
+        (out / "metrics.jsonl").unlink(missing_ok=True)  # the signal comes when there are three lines
+        assert in_a_process(tiny_model, examples, out, config, signal.SIGUSR2) == interrupt.EXIT_INTERRUPTED
+    kept = sorted(path.name for path in (tmp_path / "stopped" / "checkpoints").iterdir())
+    assert len(kept) == 2  # the one it went on from, and the one it left
+    assert (tmp_path / "stopped" / "metrics.jsonl").exists()
+
+
 def test_a_torn_checkpoint_is_not_used(train: Train, tmp_path: Path) -> None:
     torn = tmp_path / "run" / "checkpoints" / "step=3.ckpt"
     torn.parent.mkdir(parents=True)

@@ -53,7 +53,7 @@ def fit(
     """
     # The loader is set to where the checkpoint was taken by `_resume`, which Lightning cannot know.
     warnings.filterwarnings(
-        "ignore", message=".*(num_workers|LeafSpec|dataloader is not resumable|exists and is not empty).*"
+        "ignore", message=".*(num_workers|LeafSpec|dataloader is not resumable|exists and is not empty|srun).*"
     )
     models.check_folder(model_dir)
     settings = replace(settings, precision=resolve_precision(settings.precision))
@@ -66,6 +66,8 @@ def fit(
     unread = model_dir if settings.strategy == "fsdp" else None
     module = FineTuning(model, settings, data.steps(), out / "metrics.jsonl", unread)
     checkpoint = newest_checkpoint(out)
+    if checkpoint:
+        _remove_all_but(checkpoint)
     _resume(out / "metrics.jsonl", checkpoint, data)
     started = time.monotonic()
     try:
@@ -149,6 +151,15 @@ def newest_checkpoint(out: Path) -> Path | None:
             continue
         return path
     return None
+
+
+def _remove_all_but(checkpoint: Path) -> None:
+    """Free the disk of checkpoints that earlier interruptions left: one is three times the model."""
+    if ranks.rank():
+        return
+    for path in checkpoint.parent.glob("*.ckpt"):
+        if path != checkpoint:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _state(checkpoint: Path) -> dict[str, Any]:
