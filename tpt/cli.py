@@ -73,13 +73,23 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Read a command line; options and overrides may come in any order."""
+    options, rest = parser().parse_known_args(arguments)
+    if any(one.startswith("-") for one in rest) or (rest and "overrides" not in options):
+        parser().parse_args(arguments)  # says what is wrong, and exits
+    if rest:
+        options.overrides = [*options.overrides, *rest]
+    return options
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The entry point.
 
     Returns:
         0; 1 where something the user can mend went wrong; 2 for a wrong command line; 130 after Ctrl-C.
     """
-    options = parser().parse_args(arguments)
+    options = parse(arguments)
     console = Console(soft_wrap=True)
     signal.signal(signal.SIGTERM, _as_interrupt)
     try:

@@ -124,7 +124,8 @@ def status(path: Path, console: Console) -> int:
         raise RunError(
             f"no run folder at {path}, nor under it", "name a run folder, or the run_root= that runs were given"
         )
-    plan.show_runs([Run.open(folder) for folder in folders], console)
+    runs = [Run.open(folder) for folder in folders]
+    plan.show_runs(runs, cluster.summaries(runs), console)
     return 0
 
 

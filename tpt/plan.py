@@ -37,8 +37,12 @@ def show_stages(run: Run, console: Console) -> None:
     console.print(f"owed: {len(run.owed())} of {len(run.stages())} stages", highlight=False)
 
 
-def show_runs(runs: list[Run], console: Console) -> None:
-    """Print a line for each run."""
+def show_runs(runs: list[Run], jobs: dict[str, str], console: Console) -> None:
+    """Print a line for each run.
+
+    Args:
+        jobs: what to say of a run's jobs on a cluster, by the run's name.
+    """
     table = Table()
     for column in ("run", "rounds", "done", "next", "state"):
         table.add_column(column, overflow="fold")  # a name that is cut short cannot be copied
@@ -46,7 +50,8 @@ def show_runs(runs: list[Run], console: Console) -> None:
         owed = run.owed()
         done = f"{len(run.stages()) - len(owed)}/{len(run.stages())}"
         following = str(owed[0]) if owed else "-"
-        table.add_row(run.name, str(run.config.rounds), done, following, state(run, owed[0]) if owed else "complete")
+        at = jobs.get(run.name) or state(run, owed[0]) if owed else "complete"
+        table.add_row(run.name, str(run.config.rounds), done, following, at)
     console.print(table)
 
 

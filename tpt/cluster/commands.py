@@ -131,6 +131,13 @@ def tables(runs: Sequence[Run]) -> tuple[Group, bool]:
     return Group(*drawn), live
 
 
+def summaries(runs: Sequence[Run]) -> dict[str, str]:
+    """What to say of the jobs of those runs that have some at work, by the run's name."""
+    on_slurm = [run for run in runs if ledger.latest(run)] if slurm.installed() else []
+    states = slurm.states(known_ids(on_slurm)) if on_slurm else {}
+    return {run.name: status.summary(run, states) for run in on_slurm}
+
+
 def attach(runs: Sequence[Run], console: Console) -> bool:
     """Show some runs' jobs until none is at work any more.
 

@@ -139,11 +139,11 @@ class StageJob:
                 _until(lambda: signals.requeue, RECAP_SECONDS)
                 signals.requeue_if_asked()
                 continue  # nobody ended the job: the signal was for the stage alone
-            error = process.failure(run, self.stage, child)
+            error = self._why(run, child)
             failures += 1
             if failures > config.retries or not self._worth_another_try(error, code):
                 raise error
-            if self._is_sampling() and (out_of_memory(error) or -code == signal.SIGKILL):
+            if self.sampling and (out_of_memory(error) or -code == signal.SIGKILL):
                 sequences = fewer_sequences(run.config.sampler, sequences)
             logger.warning(
                 "attempt %d of %s failed: %s; trying again%s",
@@ -179,15 +179,21 @@ class StageJob:
                 return
             time.sleep(POLL_SECONDS)
 
+    def _why(self, run: Run, child: Process) -> StageFailed:
+        error = process.failure(run, self.stage, child)
+        if -child.popen.returncode == signal.SIGKILL:
+            kind = self._kind()
+            smaller = {"train": ", or train.micro_batch=1 train.gradient_checkpointing=true", "cpu": ""}
+            other = smaller.get(kind, ", or a smaller sampler.max_num_seqs=")
+            error.hint = f"if it ran out of memory: tpt resubmit {self.root} cluster.{kind}.memory_gb=...{other}"
+        return error
+
     def _worth_another_try(self, error: StageFailed, code: int) -> bool:
         if self.ranks > 1:  # the other ranks have failed with it; only the whole job can start again
             return False
         if -code == signal.SIGKILL:
-            return self._is_sampling()  # out of memory: fewer sequences may fit, the same training never will
+            return self.sampling  # out of memory: fewer sequences may fit, the same training never will
         return not error.known or error.kind in WORTH_A_RETRY
-
-    def _is_sampling(self) -> bool:
-        return self.sampling
 
 
 class ReportJob:

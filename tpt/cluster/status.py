@@ -17,6 +17,12 @@ from tpt.display import outcome
 from tpt.loop import SAMPLED, Stage
 from tpt.run import Run
 
+# What to do about ends that SLURM reports and no stage could.
+ADVICE = {
+    "out of memory": "SLURM ended it for its memory: tpt resubmit RUN cluster.{kind}.memory_gb=...",
+    "timeout": "it did not stop in time: tpt resubmit RUN cluster.signal_seconds=... cluster.{kind}.minutes=...",
+    "node fail": "its node died: tpt resubmit RUN",
+}
 COLOURS = {"done": "green", "running": "yellow", "waiting": "cyan", "owed": "dim"}
 
 
@@ -62,6 +68,15 @@ def table(run: Run, found: list[Row]) -> Table:
     return drawn
 
 
+def summary(run: Run, states: dict[str, State]) -> str:
+    """How many of a run's jobs are in which state, in a few words; "" where it has none at work."""
+    tasks = [task for entry in ledger.latest(run).values() for task in task_states(entry, states)]
+    if not any(task.live for task in tasks):
+        return ""
+    words = Counter(_word(task) for task in tasks)
+    return ", ".join(f"{count} {word}" for word, count in words.items() if word != "ended")
+
+
 def task_states(entry: Submitted, states: dict[str, State]) -> list[State]:
     """SLURM's word on each task of a submission."""
     return [states.get(one, State(GONE)) for one in entry.task_ids()]
@@ -80,6 +95,8 @@ def _row(run: Run, job: Job, entry: Submitted | None, states: dict[str, State]) 
         word = ", ".join(sorted({task.reason for task in tasks if task.reason}))
     elif stage and state != "owed" and run.errors(stage):
         word = run.errors(stage)[0].splitlines()[0]
+    else:
+        word = next((advice.format(kind=job.kind) for end, advice in ADVICE.items() if end in state), "")
     running = state.startswith("running")
     return Row(
         job.name,

@@ -1,0 +1,133 @@
+"""What a job does with its stage's process: how often it tries, what it changes, when it gives up."""
+
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tpt.cli import main
+from tpt.cluster import process, snapshot
+from tpt.cluster.job import STALLS, StageJob, fewer_sequences, out_of_memory, progress_mark
+from tpt.cluster.process import StageFailed
+from tpt.config import Config, SamplerConfig
+from tpt.errors import RunError
+from tpt.loop import Stage
+from tpt.run import Run
+
+Make = Callable[..., Config]
+PREPARE, EVALUATE, PRUNE = Stage(0, "prepare"), Stage(0, "evaluate"), Stage(1, "prune")
+
+
+@pytest.fixture
+def run(tiny_config: Make) -> Run:
+    return Run.create(tiny_config("cluster=slurm", "cluster.retries=1", "rounds=1", "prune=ground_truth"))
+
+
+@pytest.mark.slow
+def test_a_failure_by_chance_is_tried_again_and_one_in_the_users_words_is_not(run: Run) -> None:
+    StageJob(run.root, PREPARE)()
+    assert run.done(PREPARE)
+    think = Stage(1, "think")
+    obstacle = run.folder(think) / "samples-00001.parquet"
+    (obstacle / "in the way").mkdir(parents=True)
+    with pytest.raises(StageFailed, match=r"Directory not empty|Is a directory"):
+        StageJob(run.root, think, sampling=True)()
+    assert process.attempts(run, think) == 2
+    (obstacle / "in the way").rmdir()
+    obstacle.rmdir()
+    StageJob(run.root, think, sampling=True)()
+    with pytest.raises(StageFailed, match="kept none of") as caught:  # random weights solve nothing
+        StageJob(run.root, PRUNE)()
+    assert caught.value.kind == "EmptyPrune"
+    assert process.attempts(run, PRUNE) == 1
+    assert run.log_path(PRUNE).resolve().name == "attempt-001.log"
+
+
+def test_a_stage_that_gets_nowhere_within_its_time_limit_is_not_requeued_for_ever(run: Run) -> None:
+    job = StageJob(run.root, EVALUATE, sampling=True, minutes=10)
+    for _ in range(STALLS):
+        job.started = time.monotonic() - 600
+        assert job.checkpoint() is not None
+    job.started = time.monotonic() - 600
+    assert job.checkpoint() is None
+    assert "made no progress in 3 attempts of 10 minutes" in run.errors(EVALUATE)[0]
+
+
+def test_preemptions_and_progress_are_no_standstill(run: Run) -> None:
+    job = StageJob(run.root, EVALUATE, sampling=True, minutes=10)
+    for number in range(3 * STALLS):
+        job.started = time.monotonic() - (600 if number % 2 else 20)  # every other one a preemption
+        if number % 2:
+            shard = run.folder(EVALUATE) / f"samples-{number:05d}.parquet"
+            shard.parent.mkdir(parents=True, exist_ok=True)
+            shard.touch()
+        before = progress_mark(run, EVALUATE)
+        assert job.checkpoint() is not None
+        assert job.mark == before
+
+
+def test_each_attempt_after_a_lack_of_memory_has_half_as_many_sequences() -> None:
+    settings = SamplerConfig()
+    assert fewer_sequences(settings, None) == 128
+    assert fewer_sequences(settings, 128) == 64
+    settings.max_num_seqs = 10
+    assert fewer_sequences(settings, None) == 5
+    assert fewer_sequences(settings, 1) == 1
+    assert out_of_memory(StageFailed("CUDA out of memory", kind="EngineError", known=True))
+    assert not out_of_memory(StageFailed("no such architecture", kind="ModelError", known=True))
+
+
+def test_a_snapshot_is_the_package_and_a_changed_one_is_noticed_and_replaced(run: Run) -> None:
+    folder = snapshot.take(run)
+    assert snapshot.digest(folder / "tpt") == snapshot.digest()
+    assert (folder / "conf" / "config.yaml").exists() or (folder / "tpt" / "conf" / "config.yaml").exists()
+    changed = folder / "tpt" / "loop.py"
+    changed.write_text(changed.read_text() + "\n")
+    assert snapshot.digest(folder / "tpt") != snapshot.digest()
+    with pytest.raises(RunError, match="was submitted"):
+        snapshot.verify(snapshot.digest(folder / "tpt"))
+    assert snapshot.digest(snapshot.take(run) / "tpt") == snapshot.digest()
+
+
+def test_every_attempt_has_a_log_and_the_link_shows_the_latest(run: Run) -> None:
+    for number in (1, 2):
+        process.new_log(run, EVALUATE, 3).write_text(f"attempt {number}")
+    assert run.log_path(EVALUATE, 3).read_text() == "attempt 2"
+    assert process.attempts(run, EVALUATE, 3) == 2
+    assert process.attempts(run, EVALUATE, 0) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("executor", ["submitit_local", "submitit_debug"])
+def test_submitits_executors_for_one_machine_carry_out_the_same_jobs(
+    executor: str, tiny_command: Callable[..., list[str]], tiny_config: Make
+) -> None:
+    arguments = ["rounds=1", f"cluster={executor}", "sampler.data_parallel=2"]
+    assert main(tiny_command(*arguments)) == 0
+    run = Run.of(tiny_config(*arguments))
+    assert not run.owed()
+    assert list((run.root / "slurm").glob("*/*_submitted.pkl")) or executor == "submitit_debug"
+
+
+README = Path(__file__).parents[2] / "README.md"
+COMMANDS = re.findall(
+    r"tpt (run (?:[^`\n#\\]|\\\n)*cluster=slurm(?:[^`\n#\\]|\\\n)*)", README.read_text(encoding="utf-8")
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_readmes_commands_for_a_cluster_compose_and_plan(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))  # without SLURM, as on a laptop
+    arguments = command.replace("\\\n", " ").split()
+    assert main([*arguments, "--dry-run", f"run_root={tmp_path}"]) == 0
+    assert "nothing was submitted" in capsys.readouterr().out
+
+
+def test_the_readme_shows_a_first_run_a_sweep_and_the_70b_recipe() -> None:
+    assert len(COMMANDS) >= 4
+    assert any("-m " in command for command in COMMANDS)
+    assert any("llama3.3-70b" in command for command in COMMANDS)
