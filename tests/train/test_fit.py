@@ -286,6 +286,28 @@ def test_only_the_newest_checkpoint_of_an_interrupted_training_stays(
     assert (tmp_path / "stopped" / "metrics.jsonl").exists()
 
 
+@pytest.mark.parametrize(("before", "after"), [(None, 1), (1, None), (1, 2)])
+def test_a_training_that_ran_out_of_memory_goes_on_with_smaller_micro_batches(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: int | None, after: int | None
+) -> None:
+    config = replace(SETTINGS, batch_size=5, epochs=4, checkpoint_every=1)
+    train("calm", config)
+    made = fit_module._trainer
+
+    def stopping(*arguments: Any) -> pl.Trainer:
+        trainer = made(*arguments)
+        trainer.callbacks.append(Stop(5))  # type: ignore[attr-defined]  # a list at run time
+        return trainer
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fit_module, "_trainer", stopping)
+        with pytest.raises((KeyboardInterrupt, SystemExit)):
+            train("stopped", replace(config, micro_batch=before))
+    assert len(losses(tmp_path / "stopped")) == 5
+    train("stopped", replace(config, micro_batch=after))
+    assert losses(tmp_path / "stopped") == pytest.approx(losses(tmp_path / "calm"), rel=1e-4)
+
+
 def test_a_torn_checkpoint_is_not_used(train: Train, tmp_path: Path) -> None:
     torn = tmp_path / "run" / "checkpoints" / "step=3.ckpt"
     torn.parent.mkdir(parents=True)

@@ -5,6 +5,9 @@ from typing import Any
 from tpt.cluster.graph import Job
 from tpt.config import Config, Resources
 
+# A rank that fails must not leave the others waiting; ranks that are done wait for rank 0, which writes the model.
+TOGETHER = ("--kill-on-bad-exit=1", "--wait=0")
+
 
 def of_job(config: Config, job: Job) -> Resources:
     """The part of `cluster.*` that a job falls under."""
@@ -44,8 +47,8 @@ def parameters(config: Config, job: Job, name: str, exports: list[str]) -> dict[
         "signal_delay_s": cluster.signal_seconds,
         "stderr_to_stdout": True,
         "setup": [*exports, *cluster.setup, *own.setup],
-        # Since 22.05 srun no longer takes over sbatch's CPUs. One rank that fails must not leave the others waiting.
-        "srun_args": [f"--cpus-per-task={own.cpus}", *(["--kill-on-bad-exit=1"] if nodes * per_node > 1 else [])],
+        # Since 22.05 srun no longer takes over sbatch's CPUs.
+        "srun_args": [f"--cpus-per-task={own.cpus}", *(TOGETHER if nodes * per_node > 1 else [])],
         "wckey": None,  # submitit's own would be refused where keys are enforced
     }
     for key in ("partition", "account", "qos", "constraint"):

@@ -147,7 +147,7 @@ class ExampleModule(pl.LightningDataModule):
     def __init__(self, examples: Examples, settings: TrainConfig, seed: int, pad_id: int) -> None:
         super().__init__()
         self.examples, self.settings, self.pad_id, self.seed = examples, settings, pad_id, seed
-        self.resume_at: tuple[int, int] = (0, 0)  # epoch, micro-batches of it that are done
+        self.resume_at: tuple[int, int] = (0, 0)  # epoch, optimizer steps of it that are done
 
     def epoch(self, number: int) -> list[MicroBatch]:
         """The plan of an epoch over all ranks."""
@@ -156,14 +156,16 @@ class ExampleModule(pl.LightningDataModule):
         sizes = self.settings.batch_size, self.settings.micro, self.settings.ranks
         return plan(lengths, labels, *sizes, self.seed + number)
 
-    def steps(self) -> int:
-        """Optimizer steps of the whole training."""
-        return self.settings.epochs * -(-len(self.examples) // self.settings.batch_size)
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimizer steps of an epoch."""
+        return -(-len(self.examples) // self.settings.batch_size)
 
     def train_dataloader(self) -> DataLoader[Any]:
         """This rank's batches of the current epoch."""
         assert self.trainer is not None
         rank, number = self.trainer.global_rank, self.trainer.current_epoch
         epoch, done = self.resume_at
-        sampler = _Planned(self.epoch(number)[rank :: self.settings.ranks], done if number == epoch else 0)
+        skip = done * self.settings.accumulate if number == epoch else 0
+        sampler = _Planned(self.epoch(number)[rank :: self.settings.ranks], skip)
         return DataLoader(_Fetch(self.examples, self.pad_id), sampler=sampler, batch_size=None)

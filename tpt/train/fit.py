@@ -1,5 +1,6 @@
 """Fine-tuning from a checkpoint folder to a checkpoint folder."""
 
+import json
 import logging
 import shutil
 import time
@@ -64,14 +65,12 @@ def fit(
     data = ExampleModule(rows, settings, seed, pad_id)
     model, merge = load(model_dir, settings)
     unread = model_dir if settings.strategy == "fsdp" else None
-    module = FineTuning(model, settings, data.steps(), out / "metrics.jsonl", unread)
-    checkpoint = newest_checkpoint(out)
-    if checkpoint:
-        _remove_all_but(checkpoint)
-    _resume(out / "metrics.jsonl", checkpoint, data)
+    module = FineTuning(model, settings, settings.epochs * data.steps_per_epoch, out / "metrics.jsonl", unread)
+    checkpoint = newest_checkpoint(out, sharded=settings.strategy == "fsdp")
+    _resume(out, checkpoint, data)
     started = time.monotonic()
     try:
-        trainer = _trainer(settings, out, _Steps(progress))
+        trainer = _trainer(settings, out, _Steps(progress, checkpoint))
         trainer.fit(module, data, ckpt_path=str(checkpoint) if checkpoint else None, weights_only=False)
     except torch.cuda.OutOfMemoryError as error:
         raise TptError(
@@ -81,9 +80,10 @@ def fit(
         ) from error
     if trainer.interrupted or trainer.global_step < module.total_steps:
         raise KeyboardInterrupt  # Lightning ends an interrupted training as if it were done
-    _export(trainer, module, merge, model_dir, out)
+    state = sharded.gather(module.model, keep=trainer.is_global_zero) if settings.strategy == "fsdp" else None
     if not trainer.is_global_zero:
-        return {}
+        return {}  # not held up until the model is written: that may take longer than ranks wait for each other
+    _export(merge, state, model_dir, out)
     shutil.rmtree(out / "checkpoints", ignore_errors=True)
     return _results(out, rows, settings, time.monotonic() - started, str(trainer.strategy.root_device))
 
@@ -138,44 +138,50 @@ def _with_adapters(model: Any, lora: LoraConfig) -> Any:
     return peft.get_peft_model(model, adapters)
 
 
-def newest_checkpoint(out: Path) -> Path | None:
-    """The last checkpoint of an unfinished training that can be read; one that a crash tore is removed."""
+def newest_checkpoint(out: Path, sharded: bool = False) -> Path | None:
+    """The last checkpoint of an unfinished training that can be read.
+
+    Args:
+        sharded: whether a checkpoint is a folder, to which each rank has added its part, or else a file. Those of the
+            other kind are from before `train.strategy` was changed, and are of no use.
+    """
     found = sorted((out / "checkpoints").glob("*.ckpt"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
     for path in found:
-        try:
-            _state(path)
-        except Exception:  # whatever a torn file makes the unpickler raise
+        if path.is_dir() is not sharded:
+            logger.warning("the checkpoint %s is of another train.strategy and is not used", path)
+        elif _state(path) is None:
             logger.warning("the checkpoint %s cannot be read; going back to the one before", path)
-            if not ranks.rank():
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
-            continue
-        return path
+        else:
+            return path
     return None
 
 
-def _remove_all_but(checkpoint: Path) -> None:
-    """Free the disk of checkpoints that earlier interruptions left: one is three times the model."""
-    if ranks.rank():
-        return
-    for path in checkpoint.parent.glob("*.ckpt"):
-        if path != checkpoint:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
-def _state(checkpoint: Path) -> dict[str, Any]:
-    """What a checkpoint says beside its tensors. Of a sharded one, a folder, that is the file written last."""
+def _state(checkpoint: Path) -> dict[str, Any] | None:
+    """What a checkpoint says beside its tensors; None if a crash tore it. A folder's last file says it."""
     path = checkpoint / "meta.pt" if checkpoint.is_dir() else checkpoint
-    state: dict[str, Any] = torch.load(path, map_location="meta", weights_only=False)
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="meta", weights_only=False)
+    except Exception:  # whatever a torn file makes the unpickler raise
+        return None
     return state
 
 
 class _Steps(Callback):
     """Says how far the training is, and stops it at the end of a step where that is asked for."""
 
-    def __init__(self, progress: Progress) -> None:
-        self.progress = progress
+    def __init__(self, progress: Progress, checkpoint: Path | None) -> None:
+        self.progress, self.checkpoint = progress, checkpoint
         self.started = time.monotonic()
         self.seen = -1
+
+    def setup(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
+        # Each rank has looked for itself, and a file system that nodes share may show them different files for a while.
+        agreed = trainer.strategy.broadcast(self.checkpoint)
+        if agreed != self.checkpoint:
+            raise TptError(
+                f"rank 0 goes on from {agreed}, and rank {trainer.global_rank} would from {self.checkpoint}",
+                "the nodes' file systems are not in step: give the same command again in a minute",
+            )
 
     def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         if interrupt.caught():
@@ -241,34 +247,29 @@ def _strategy(settings: TrainConfig) -> Strategy | str:
     return "auto"
 
 
-def _resume(metrics: Path, checkpoint: Path | None, data: ExampleModule) -> None:
-    """Set the data, and the metrics, back to where the checkpoint was taken: later steps are done again."""
-    step = 0
-    if checkpoint:
-        state = _state(checkpoint)
-        step = state["global_step"]
-        batches = state["loops"]["fit_loop"]["epoch_loop.batch_progress"]["current"]["processed"]
-        data.resume_at = (state["epoch"], batches)
+def _resume(out: Path, checkpoint: Path | None, data: ExampleModule) -> None:
+    """Set the data, and the metrics, back to where the checkpoint was taken: later steps are done again.
+
+    Checkpoints that earlier interruptions left are removed: one is three times the model.
+    """
+    state = (_state(checkpoint) if checkpoint else None) or {"global_step": 0, "epoch": 0}
+    data.resume_at = (state["epoch"], state["global_step"] - state["epoch"] * data.steps_per_epoch)
     if ranks.rank():
         return
-    lines = [line for line in files.read_jsonl(metrics) if line["step"] < step]
-    metrics.unlink(missing_ok=True)
-    for line in lines:
-        files.append_jsonl(metrics, line)
+    for path in (out / "checkpoints").glob("*.ckpt"):
+        if path != checkpoint:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    lines = [line for line in files.read_jsonl(out / "metrics.jsonl") if line["step"] < state["global_step"]]
+    files.write_text(out / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
 
 
 def _export(
-    trainer: pl.Trainer, module: FineTuning, merge: Callable[[], PreTrainedModel], model_dir: Path, out: Path
+    merge: Callable[[], PreTrainedModel], state: dict[str, torch.Tensor] | None, model_dir: Path, out: Path
 ) -> None:
-    if module.settings.strategy == "fsdp":
-        state = sharded.gather(module.model, keep=trainer.is_global_zero)
-        if trainer.is_global_zero:
-            export(sharded.skeleton(model_dir, next(iter(state.values())).dtype), model_dir, out / "model", state)
-    elif trainer.is_global_zero:
-        model = merge()
-        model.config.use_cache = True
-        export(model, model_dir, out / "model")
-    trainer.strategy.barrier()
+    """Write the model that was trained; `state`: its weights, where they were gathered from several ranks."""
+    model = sharded.skeleton(model_dir, next(iter(state.values())).dtype) if state else merge()
+    model.config.use_cache = True
+    export(model, model_dir, out / "model", *([state] if state else []))
 
 
 def _results(out: Path, rows: Examples, settings: TrainConfig, seconds: float, device: str) -> dict[str, Any]:

@@ -92,6 +92,16 @@ class FineTuning(pl.LightningModule):
             sharded.shard(self.objective, self.model, self._unread, mesh, self.settings)
             self._unread = None
 
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Translate Lightning's count of micro-batches, where a step is split up otherwise than when it was taken."""
+        per_epoch = self.total_steps // self.settings.epochs
+        done = (checkpoint["global_step"] - checkpoint["epoch"] * per_epoch) * self.settings.accumulate
+        counts = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
+        difference = done - counts["current"]["processed"]
+        for kind in ("current", "total"):
+            for name in ("ready", "started", "processed", "completed"):
+                counts[kind][name] += difference
+
     def completion_nll(self, batch: dict[str, Tensor]) -> Tensor:
         """See `CompletionLoss.forward`."""
         nll: Tensor = self.objective(batch["input_ids"], batch["attention_mask"], batch["labels"])
