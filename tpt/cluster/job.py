@@ -79,6 +79,7 @@ class StageJob:
             StageFailed, TptError: it cannot be done.
         """
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+        os.environ.update(process.caches())
         self.started = time.monotonic()
         rank = submitit.JobEnvironment().global_rank if self.ranks > 1 else 0
         run = Run.open(self.root)

@@ -23,6 +23,8 @@ CACHES = {  # what libraries otherwise write under the home folder, which jobs o
     "TRITON_CACHE_DIR": "triton",
     "TORCHINDUCTOR_CACHE_DIR": "inductor",
     "MPLCONFIGDIR": "matplotlib",
+    "WANDB_CACHE_DIR": "wandb",
+    "WANDB_DATA_DIR": "wandb",
 }
 
 
