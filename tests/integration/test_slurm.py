@@ -120,18 +120,21 @@ def preempt(lab: Slurm) -> None:
     lab.command("sbatch", "-p", "gpu", "--exclusive", "-N", "2", "-o", "/dev/null", "--wrap", "sleep 3")
 
 
-@pytest.fixture(scope="module")
-def undisturbed(lab: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of the same settings on this machine, which nothing happens to."""
-    root = tmp_path_factory.mktemp("undisturbed")
-    arguments = [*TINY, *LONG_TRAINING, "cluster=local", "rounds=1", f"run_root={root}"]
+def run_here(root: Path, *settings: str) -> Path:
+    """A run of the tests' settings on this machine, without SLURM."""
     subprocess.run(
-        [sys.executable, "-m", "tpt.cli", "run", *arguments],
+        [sys.executable, "-m", "tpt.cli", "run", *TINY, "cluster=local", *settings, f"run_root={root}"],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         check=True,
         capture_output=True,
     )
     return find(root)[0]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(lab: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run which nothing happens to."""
+    return run_here(tmp_path_factory.mktemp("undisturbed"), *LONG_TRAINING, "rounds=1")
 
 
 def test_two_rounds_go_through_the_cluster_though_the_shell_that_submitted_them_is_gone(
@@ -307,22 +310,27 @@ MULTI_NODE = (
 )
 
 
+SHORT_TRAINING = ("train.epochs=30", "train.checkpoint_every=100000", "rounds=1", "task.train_size=24")
+
+
+@pytest.fixture(scope="module")
+def one_process(lab: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run whose training is one process with the batch that two nodes with two tasks each share."""
+    return run_here(tmp_path_factory.mktemp("alone"), "train.batch_size=8", *SHORT_TRAINING)
+
+
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
 def test_two_nodes_with_two_tasks_each_train_what_one_process_trains(
-    lab: Slurm, tpt: Tpt, tmp_path: Path, strategy: str
+    lab: Slurm, tpt: Tpt, tmp_path: Path, one_process: Path, strategy: str
 ) -> None:
-    same = ("train.epochs=30", "train.checkpoint_every=100000", "rounds=1", "task.train_size=24")
-    alone = tmp_path / "alone"
-    tpt("run", *TINY, "cluster=local", "train.batch_size=8", *same, f"run_root={alone}")
-    tpt("run", *TINY, *MULTI_NODE, *same, f"train.strategy={strategy}", f"run_root={tmp_path / 'runs'}")
+    tpt("run", *TINY, *MULTI_NODE, *SHORT_TRAINING, f"train.strategy={strategy}", f"run_root={tmp_path / 'runs'}")
     run = the_run(tmp_path)
     until(lambda: len(curve(run.root)) > 5, "training")
     lab.command("scancel", "--signal=USR2", ledger.latest(run)["round-01-train"].id)  # what a preemption sends
     finish(run)
     assert restarts(lab, ledger.latest(run)["round-01-train"].id) == 1
-    [one] = find(alone)
-    assert examples(run.root) == examples(one)
-    losses = [[line["loss"] for line in curve(root)] for root in (run.root, one)]
+    assert examples(run.root) == examples(one_process)
+    losses = [[line["loss"] for line in curve(root)] for root in (run.root, one_process)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)
     assert [line["step"] for line in curve(run.root)] == list(range(30 * 3))
     ranks = {path.name for path in (run.root / "logs").glob("round-01-train-*.log")}
