@@ -6,9 +6,11 @@ TORCH ?= torch==2.13.0
 ARGS ?=
 # A real SLURM for its tests, on this machine
 SLURM := slurm-wlm munge slurmdbd mariadb-server-core
+# What solutions of code are judged with
+SANDBOX := bubblewrap python3 python3-numpy g++
 
 .DEFAULT_GOAL := help
-.PHONY: help install slurm run test test-fast lint format clean
+.PHONY: help install slurm sandbox run test test-fast lint format clean
 
 help: ## What there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -41,23 +43,29 @@ slurm: ## Install what the tests of the cluster need, where this is Debian and y
 		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $(SLURM); \
 	else echo "no SLURM: its tests are skipped; as root: apt-get install --no-install-recommends $(SLURM)"; fi
 
+sandbox: ## Install what tasks of code are judged with, where this is Debian and you are root
+	@if command -v bwrap >/dev/null && command -v g++ >/dev/null && /usr/bin/python3 -c 'import numpy' 2>/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $(SANDBOX); \
+	else echo "no sandbox: tasks of code cannot be judged; as root: apt-get install --no-install-recommends $(SANDBOX)"; fi
+
 run: install ## The main job: SmolLM2-135M improves on word problems in 2 rounds (ARGS= adds overrides)
 	$(BIN)/tpt run $(ARGS)
 
-test: install slurm lint ## All tests: the fast ones, and those with the real model, vLLM and SLURM
+test: install slurm sandbox lint ## All tests: the fast ones, and those with the real model, vLLM, SLURM and sandboxes
 	$(BIN)/pytest -m "" $(ARGS)
 
 test-fast: install ## The tests that take seconds
 	$(BIN)/pytest $(ARGS)
 
 lint: install ## ruff and mypy
-	$(BIN)/ruff check tpt tests
-	$(BIN)/ruff format --check tpt tests
+	$(BIN)/ruff check tpt tests benchmarks
+	$(BIN)/ruff format --check tpt tests benchmarks
 	$(BIN)/mypy
 
 format: install ## Let ruff rewrite the code
-	$(BIN)/ruff check --fix tpt tests
-	$(BIN)/ruff format tpt tests
+	$(BIN)/ruff check --fix tpt tests benchmarks
+	$(BIN)/ruff format tpt tests benchmarks
 
 clean: ## Remove .venv and build leftovers; run folders stay
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -40,6 +40,10 @@ class EngineError(TptError):
     """A sampling engine that ran out of memory or died."""
 
 
+class SandboxError(TptError):
+    """Solutions cannot be run safely on this machine: bubblewrap is missing or may not do its work."""
+
+
 class EmptyPrune(TptError):
     """Pruning kept no sample, so there is nothing to train on. The samples stay on disk."""
 

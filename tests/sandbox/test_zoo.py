@@ -1,0 +1,91 @@
+"""What hostile solutions come to, in real sandboxes."""
+
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+from zoo import ZOO
+
+from tpt.judge.code.judge import Judge
+from tpt.judge.code.spec import Result, Spec
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap is not installed: make sandbox"),
+]
+
+SPEC = Spec(tests=[("3 4\n", "7\n")], seconds=0.3, memory_mb=256)
+RIGHT = "print(sum(map(int, input().split())))"
+BOUND = 12.0  # seconds; a run may take 0.45 s of CPU and 2.9 s of wall time, twice, and the machine may be busy
+
+
+@dataclass
+class Visit:
+    result: Result
+    after: Result  # of a right solution, judged next
+    seconds: float
+    left: list[str]  # processes that outlived it
+    grown: int  # bytes of our own memory
+
+
+def alive() -> list[str]:
+    """Processes that a sandbox could have left: none of nobody's, and no bwrap, but the spare ones."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "uids"]):
+        uids = process.info["uids"]
+        words = process.info["cmdline"] or []
+        if uids and uids.real == 65534 and "jailed" not in words:
+            found.append(" ".join(words))
+    return found
+
+
+@pytest.fixture(scope="module")
+def visits() -> dict[str, Visit]:
+    found: dict[str, Visit] = {}
+    own = psutil.Process()
+    with Judge(workers=1) as judge:
+        for name, (source, _) in ZOO.items():
+            before, started = own.memory_info().rss, time.monotonic()
+            [result] = judge.results([(SPEC, "python", source)], partial=False)
+            seconds = time.monotonic() - started
+            left, deadline = alive(), time.monotonic() + 2
+            while left and time.monotonic() < deadline:  # the kernel takes a moment to bury them
+                time.sleep(0.02)
+                left = alive()
+            [after] = judge.results([(SPEC, "python", RIGHT)], partial=False)
+            found[name] = Visit(result, after, seconds, left, own.memory_info().rss - before)
+    return found
+
+
+def test_the_zoo_is_large() -> None:
+    assert len(ZOO) >= 30
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_a_hostile_solution_is_contained(name: str, visits: dict[str, Visit]) -> None:
+    visit, (_, expected) = visits[name], ZOO[name]
+    assert visit.result.passed == 0
+    assert visit.result.kind in expected, visit.result
+    assert visit.seconds < BOUND
+    assert visit.left == []
+    assert visit.grown < 100 * 2**20
+    assert (visit.after.passed, visit.after.total) == (1, 1), "the judge does not go on"
+
+
+def test_the_zoo_left_no_file(visits: dict[str, Visit]) -> None:
+    mine = [path for folder in ("/tmp", "/dev/shm", "/var/tmp") for path in Path(folder).iterdir() if owned(path)]
+    assert visits
+    assert mine == []
+
+
+def owned(path: Path) -> bool:
+    """Whether a file is of the user that solutions run as, or of a judge that did not clean up."""
+    try:
+        status = path.lstat()
+    except OSError:
+        return False
+    return status.st_uid == 65534 or (path.name.startswith("tpt-judge-") and status.st_uid == os.getuid())

@@ -1,0 +1,127 @@
+# ruff: noqa: E501
+"""Hostile and cheating solutions of a problem whose input is `3 4` and whose right answer is 7.
+
+Each with what may come of it; nobody may ever pass. Every one must end by itself or be ended, leave no process and no
+file, and let the judge go on.
+"""
+
+from tpt.judge.code.spec import Kind
+
+WRONG, CRASH, TIME = Kind.WRONG_ANSWER, Kind.CRASH, Kind.TIME
+MEMORY, OUTPUT = Kind.MEMORY, Kind.OUTPUT
+
+LIBC = "import ctypes, os\nlibc = ctypes.CDLL(None, use_errno=True)\n"
+
+ZOO: dict[str, tuple[str, set[Kind]]] = {
+    "fork bomb": ("import os\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        pass", {TIME, MEMORY}),
+    "fork bomb in a shell": ("import os\nos.system('f(){ f|f& };f')\nprint(8)", {WRONG, TIME, CRASH}),
+    "memory in one piece": ("x = bytearray(10**11)", {MEMORY}),
+    "memory bit by bit": ("x = []\nwhile True:\n    x.append(bytearray(10**6))", {MEMORY}),
+    "memory in many processes": (
+        "import os, time\nfor _ in range(30):\n    if not os.fork():\n        x = bytearray(200 * 2**20)\n"
+        "        time.sleep(60)\ntime.sleep(60)",
+        {MEMORY},
+    ),
+    "memory in anonymous files": (
+        "import os\nfds = [os.memfd_create(str(i)) for i in range(50)]\n"
+        "while True:\n    for fd in fds:\n        os.write(fd, b'x' * 10**6)",
+        {CRASH},
+    ),
+    "memory in shared segments": (LIBC + "print(libc.shmget(0, 1 << 30, 0o1600))", {WRONG}),
+    "a string of 10**12": ("print('x' * 10**12)", {MEMORY}),
+    "a zip bomb": (
+        "import zlib\nx = zlib.compress(bytes(10**7))\ny = b''\nfor _ in range(10**4):\n    y += zlib.decompress(x)",
+        {MEMORY, TIME},
+    ),
+    "a number without end": ("x = 9\nwhile True:\n    x = x * x\nprint(x)", {TIME, MEMORY}),
+    "a deeply nested source": ("x = " + "(" * 100_000 + "1" + ")" * 100_000, {CRASH, MEMORY}),
+    "a constant that explodes": ("x = ((((((((9**99)**99)**99)**99)**99)**99)**99)**99)", {TIME, MEMORY}),
+    "a disk filler": (
+        "i = 0\nwhile True:\n    open(f'/tmp/{i}', 'wb').write(bytes(10**6))\n    i += 1", {CRASH, OUTPUT, MEMORY}
+    ),
+    "one huge file": ("f = open('/tmp/x', 'wb')\nwhile True:\n    f.write(bytes(10**6))", {OUTPUT, CRASH}),
+    "a filler of shared memory": (
+        "i = 0\nwhile True:\n    open(f'/dev/shm/{i}', 'wb').write(bytes(10**6))\n    i += 1", {CRASH, OUTPUT, MEMORY}
+    ),
+    "many small files": ("for i in range(20_000):\n    open(f'/tmp/{i}', 'w')\nprint(8)", {WRONG, TIME}),
+    "a tree of folders": (
+        "import os\nfor _ in range(500):\n    os.mkdir('d' * 100)\n    os.chdir('d' * 100)\n"
+        "os.chmod('/tmp', 0)\nprint(8)",
+        {WRONG},
+    ),
+    "endless output": ("while True:\n    print('x' * 10**5)", {OUTPUT, CRASH}),
+    "endless errors": ("import sys\nwhile True:\n    sys.stderr.write('x' * 10**5)", {CRASH, OUTPUT}),
+    "a hole in the output": ("import os\nos.lseek(1, 2**40, 0)\nos.write(1, b'7')", {CRASH, OUTPUT}),
+    "sleep": ("import time\ntime.sleep(10**6)", {TIME}),
+    "a busy loop": ("while True:\n    pass", {TIME}),
+    "a regular expression": ("import re\nre.match('(a+)+$', 'a' * 60 + 'b')", {TIME}),
+    "threads that never end": (
+        "import threading, time\nfor _ in range(20):\n    threading.Thread(target=time.sleep, args=(10**6,)).start()\n"
+        "print(7)",
+        {TIME},
+    ),
+    "threads without number": (
+        "import threading, time\nwhile True:\n    threading.Thread(target=time.sleep, args=(10**6,)).start()", {CRASH, TIME}
+    ),
+    "an exit that never comes": ("import atexit, time\natexit.register(time.sleep, 10**6)\nprint(7)", {TIME}),
+    "it stops itself": ("import os, signal\nprint(7, flush=True)\nos.kill(os.getpid(), signal.SIGSTOP)", {TIME}),
+    "it ignores signals": (
+        "import signal\nfor n in range(1, 65):\n    try:\n        signal.signal(n, signal.SIG_IGN)\n"
+        "    except (OSError, ValueError):\n        pass\nwhile True:\n    pass",
+        {TIME},
+    ),
+    "it becomes another program": ("import os\nos.execv('/bin/sleep', ['sleep', '100000'])", {TIME}),
+    "a daemon": (
+        "import os, time\nif not os.fork():\n    os.setsid()\n    if not os.fork():\n"
+        "        for n in range(1, 65):\n            pass\n        time.sleep(100000)\nprint(8)",
+        {WRONG},
+    ),
+    "deep recursion": (
+        "import sys\nsys.setrecursionlimit(10**9)\ndef f(n):\n    return f(n + 1) + 1\nf(0)", {CRASH, MEMORY, TIME}
+    ),
+    "it overflows the stack": (LIBC + "class A:\n    pass\nx = []\nfor _ in range(10**7):\n    x = [x]\nprint(repr(x))", {CRASH, MEMORY, TIME}),
+    "a call to nowhere": ("import ctypes\nctypes.string_at(1)", {CRASH}),
+    "abort": ("import os\nos.abort()", {CRASH}),
+    "it ends at once": ("import os\nos._exit(0)", {WRONG}),
+    "it ends politely": ("raise SystemExit(0)", {WRONG}),
+    "PASSED": ("print('PASSED')\nprint('ok 1 of 1 tests passed')", {WRONG}),
+    "terminal tricks": ("print('8\\r7\\x1b[2K7\\x00')", {WRONG}),
+    "it prints all answers": ("print(*range(1000))", {WRONG}),
+    "it takes its output back": ("import os\nprint(7, flush=True)\nos.ftruncate(1, 0)", {WRONG}),
+    "it closes its output": ("import os\nos.close(1)\nos._exit(0)", {WRONG}),
+    "it patches builtins": (
+        "import builtins\nbuiltins.str.__eq__ = lambda *_: True", {CRASH}
+    ),
+    "it patches comparison": (
+        "import builtins\nclass Yes(str):\n    __eq__ = lambda *_: True\n    __hash__ = str.__hash__\n"
+        "builtins.print(Yes('8'))",
+        {WRONG},
+    ),
+    "it kills its parent": ("import os\nos.kill(os.getppid(), 9)\nprint(8)", {WRONG}),
+    "it kills everybody": ("import os\nos.kill(-1, 9)\nprint(8)", {WRONG, CRASH}),
+    "it starves its parent": (
+        "import resource\nfor n in range(16):\n    try:\n        resource.prlimit(1, n, (0, 0))\n"
+        "    except (OSError, ValueError):\n        pass\nprint(8)",
+        {WRONG, CRASH},
+    ),
+    "it reads its parent's memory": ("print(open('/proc/1/mem', 'rb').read(1))", {CRASH}),
+    "it takes its parent's files": ("import os\nprint(os.listdir('/proc/1/fd'))", {CRASH}),
+    "it traces its parent": (LIBC + "print(libc.ptrace(16, 1, 0, 0))", {WRONG}),
+    "it reads a secret": ("print(open('/etc/passwd').read())", {CRASH}),
+    "it looks for the tests": (
+        "import os\nfor root, _, names in os.walk('/judge'):\n    for name in names:\n"
+        "        text = open(os.path.join(root, name), 'rb').read()\n        if b'3 4' in text:\n            print(7)\n"
+        "print(open('/proc/1/cmdline').read(), dict(os.environ))",
+        {WRONG},
+    ),
+    "it writes to the system": ("open('/usr/lib/python3/dist-packages/evil.py', 'w')", {CRASH}),
+    "it changes the judge": ("open('/judge/inside.pyc', 'wb').write(b'')", {CRASH}),
+    "it changes its input": ("import os\nos.write(0, b'x')", {CRASH}),
+    "it calls home": ("import socket\nsocket.create_connection(('1.1.1.1', 80), timeout=1)", {CRASH}),
+    "it resolves a name": ("import socket\nsocket.getaddrinfo('example.org', 80)", {CRASH}),
+    "it talks to this machine": ("import socket\nsocket.create_connection(('127.0.0.1', 22), timeout=1)", {CRASH}),
+    "it becomes root": ("import os\nos.setuid(0)", {CRASH}),
+    "it makes a namespace": (LIBC + "print(libc.unshare(0x10000000))", {WRONG}),
+    "it mounts": (LIBC + "print(libc.mount(b'none', b'/tmp', b'tmpfs', 0, None))", {WRONG}),
+    "it slows the next one down": ("import os\nos.setpriority(os.PRIO_PROCESS, 1, 19)", {CRASH}),
+}  # fmt: skip

@@ -1,0 +1,1 @@
+"""Running programs that nobody has read, where they can do no harm."""

@@ -1,0 +1,134 @@
+"""The sandbox's command line, what lies in it, and whether it holds on this machine."""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+
+from tpt.errors import SandboxError
+from tpt.sandbox import filter as seccomp
+
+INSTALL = (
+    "install bubblewrap 0.8 or newer (Debian, Ubuntu: apt-get install bubblewrap; Fedora: dnf install bubblewrap); "
+    "or, for solutions that you trust and only for them: task.sandbox=none"
+)
+NOBODY = 65534  # a user without rights, which root becomes before the sandbox starts
+HOLDS = "/judge"  # where our files lie inside
+PACKAGES = ("sortedcontainers",)  # that contests' solutions may import, besides the interpreter's own
+PRIVATE_BYTES = 256 * 2**20  # of /tmp and of /dev/shm, each
+ENVIRONMENT = {
+    "PATH": "/usr/bin:/bin",
+    "HOME": "/tmp",
+    "LANG": "C.UTF-8",
+    "PYTHONHASHSEED": "0",  # the order of a set of strings is the same each time
+    "OPENBLAS_NUM_THREADS": "1",
+}
+
+
+@dataclass
+class Sandbox:
+    """How programs are started on this machine; a folder with what the sandbox holds, to be closed at the end.
+
+    Args:
+        kind: `bwrap`, or `none`: no sandbox, for trusted programs alone.
+        python: the interpreter that solutions run in; it lies under /usr, which is all of the system they see.
+
+    Raises:
+        SandboxError: bubblewrap or the interpreter is missing.
+    """
+
+    kind: str = "bwrap"
+    python: str = "/usr/bin/python3"
+    bwrap: str = field(init=False)
+    folder: Path = field(init=False)
+    site_packages: list[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.bwrap = shutil.which("bwrap") or ""
+        if self.kind == "bwrap" and not self.bwrap:
+            raise SandboxError("solutions are run in a sandbox, and bubblewrap (bwrap) is not installed", INSTALL)
+        if not Path(self.python).exists():
+            raise SandboxError(f"there is no Python {self.python} to run solutions with", "name one: task.python=PATH")
+        if self.kind == "bwrap" and not Path(self.python).resolve().is_relative_to("/usr"):
+            raise SandboxError(
+                f"task.python={self.python} lies outside /usr, which is all that a sandbox sees",
+                "install the system's python3, or one under /usr/local",
+            )
+        self.folder = Path(tempfile.mkdtemp(prefix="tpt-judge-"))
+        self.folder.chmod(0o755)  # another user reads it, from inside
+        self._fill()
+
+    def close(self) -> None:
+        """Remove the folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def command(self, filter_fd: int) -> list[str]:
+        """The command line that starts a sandbox with `inside.py` as its first process."""
+        inside = [self.python, "-sS", f"{self._at}/inside.pyc"]
+        if self.kind == "none":
+            return inside
+        limit = ["/usr/bin/prlimit", "--stack=unlimited", "--"]
+        return [self.bwrap, *_walls(self.folder, filter_fd), *limit, *inside, "jailed"]
+
+    def filter(self) -> int:
+        """A file descriptor of the seccomp filter, to be closed by the caller."""
+        return os.open(self.folder / "filter", os.O_RDONLY | os.O_CLOEXEC)
+
+    def environment(self) -> dict[str, str]:
+        """The variables of every process in there: none of ours, and the same everywhere."""
+        return ENVIRONMENT | {"PYTHONPATH": ":".join([f"{self._at}/packages", *self.site_packages])}
+
+    @property
+    def user(self) -> int | None:
+        """Whom root becomes before the start: limits on processes bind only others. None: nobody else."""
+        return NOBODY if self.kind == "bwrap" and not os.geteuid() else None
+
+    @property
+    def _at(self) -> str:
+        return str(self.folder) if self.kind == "none" else HOLDS
+
+    def _fill(self) -> None:
+        """Compile `inside.py` with the sandbox's Python (that is not done anew each time), and copy the packages."""
+        source = Path(__file__).with_name("inside.py")
+        code = (
+            "import json, py_compile, site, sys; py_compile.compile(sys.argv[1], sys.argv[2], doraise=True); "
+            "print(json.dumps(site.getsitepackages()))"
+        )
+        command = [self.python, "-I", "-c", code, str(source), str(self.folder / "inside.pyc")]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise SandboxError(f"{self.python} cannot run the judge: {done.stderr[-300:]}", "give Python 3.9 or newer")
+        self.site_packages = json.loads(done.stdout)
+        for name in PACKAGES:
+            found = find_spec(name)
+            if found and found.submodule_search_locations:
+                shutil.copytree(found.submodule_search_locations[0], self.folder / "packages" / name)
+        (self.folder / "filter").write_bytes(seccomp.program())
+
+
+def _walls(folder: Path, filter_fd: int) -> list[str]:
+    size = ["--size", str(PRIVATE_BYTES), "--perms", "0700", "--tmpfs"]
+    # fmt: off
+    return [
+        "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session",
+        "--as-pid-1", "--cap-drop", "ALL", "--hostname", "judge", "--seccomp", str(filter_fd),
+        "--ro-bind", "/usr", "/usr", *_links(), "--ro-bind-try", "/etc/alternatives", "/etc/alternatives",
+        "--ro-bind", str(folder), HOLDS, "--proc", "/proc", "--dev", "/dev",
+        *size, "/dev/shm", *size, "/tmp", "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp",
+    ]
+    # fmt: on
+
+
+def _links() -> list[str]:
+    """/bin, /lib and their like, as this machine has them."""
+    found: list[str] = []
+    for path in map(Path, ("/bin", "/sbin", "/lib", "/lib32", "/lib64")):
+        if path.is_symlink():
+            found += ["--symlink", os.readlink(path), str(path)]
+        elif path.is_dir():
+            found += ["--ro-bind", str(path), str(path)]
+    return found

@@ -1,0 +1,300 @@
+"""Running programs one after the other, each sample's in a sandbox of its own that is started ahead of time."""
+
+import array
+import fcntl
+import os
+import re
+import select
+import socket
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from types import TracebackType
+
+from tpt.errors import SandboxError
+from tpt.sandbox import inside
+from tpt.sandbox.command import INSTALL, Sandbox
+
+START_SECONDS = 30.0  # a sandbox that is not up by then never will be
+GRACE_SECONDS = 5.0  # beyond a run's wall limit until its sandbox is given up
+STDERR_BYTES = 2_000  # of a program's last words that are looked at
+
+# Imported once a sample where its text names them, instead of once a test.
+# fmt: off
+PRELOADED = frozenset((
+    "bisect", "collections", "copy", "datetime", "decimal", "fractions", "functools", "heapq", "io", "itertools",
+    "math", "numpy", "operator", "random", "re", "sortedcontainers", "statistics", "string", "threading", "time",
+    "typing",
+))
+# fmt: on
+_WORD = re.compile(rb"[a-z]+")
+
+
+class Stop(Enum):
+    """Why a run was stopped from outside."""
+
+    ENDED = inside.ENDED
+    WALL = inside.WALL
+    MEMORY = inside.MEMORY
+    CPU = inside.CPU
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a run may use, all its processes together where it says nothing else.
+
+    Attributes:
+        cpu: seconds.
+        wall: seconds.
+        memory: bytes; also of address space of each process.
+        output: bytes of stdout, and of any file it writes.
+        processes: processes and threads.
+    """
+
+    cpu: float
+    wall: float
+    memory: int
+    output: int
+    processes: int = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What to run: Python source, an executable file's bytes, or, with `command`, a command whose stdin is `text`."""
+
+    text: bytes
+    is_python: bool = True
+    command: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Ran:
+    """How a run ended.
+
+    Attributes:
+        exit_code: of the program; minus the signal's number where one ended it.
+        stop: why it was stopped, if it was.
+        cpu, wall: seconds it took.
+        waited: of the wall seconds, those in which it was ready but got no core (looked at every 50 ms).
+        peak: bytes of memory of its largest process.
+        stdout: what it wrote; None where that is more than it may.
+        stderr: the end of it.
+    """
+
+    exit_code: int
+    stop: Stop
+    cpu: float
+    wall: float
+    waited: float
+    peak: int
+    stdout: bytes | None
+    stderr: str
+
+
+class Died(Exception):
+    """The sandbox ended in the middle of a run."""
+
+
+class Worker:
+    """Runs programs, each sample's in a fresh sandbox; the next one starts while this one works.
+
+    To be used by one thread that lives as long: a sandbox dies with the thread that started it.
+    """
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        self._stopped = False
+        self._current: _Jail | None = None
+        self._spare: _Jail | None = None
+
+    def __enter__(self) -> "Worker":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def stop(self) -> None:
+        """End the run in hand, from another thread; whoever waits for it gets `Died`."""
+        self._stopped = True
+        if self._current:
+            self._current.kill()
+
+    def close(self) -> None:
+        """Kill what there is; the worker may not be used again."""
+        for jail in (self._current, self._spare):
+            if jail:
+                jail.close()
+        self._current = self._spare = None
+
+    def renew(self) -> None:
+        """Give the sandbox up: what runs next, the next sample, must not meet anything of what ran before."""
+        if self._current:
+            self._current.close()
+        self._current = None
+
+    def run(self, program: Program, stdin: bytes, limits: Limits) -> Ran:
+        """Run a program to its end or its limits.
+
+        Raises:
+            Died: twice, the sandbox did not outlive the program.
+            SandboxError: sandboxes do not start on this machine.
+        """
+        for attempt in (1, 2):
+            if self._current is None:
+                self._current = self._spare or _Jail(self.sandbox)
+                self._spare = _Jail(self.sandbox)
+            try:
+                ran, dirty = self._current.run(program, stdin, limits)
+            except Died:
+                self.renew()
+                if attempt == 2 or self._stopped:
+                    raise
+                continue
+            if dirty:
+                self.renew()  # the next test must not find this one's files
+            return ran
+        raise AssertionError("unreachable")
+
+
+class _Jail:
+    """One sandbox, from its start to its end."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        filter_fd = sandbox.filter()
+        self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.said = os.memfd_create("stderr")
+        try:
+            self.process = subprocess.Popen(
+                sandbox.command(filter_fd),
+                stdin=theirs.fileno(),
+                stdout=self.said,
+                stderr=self.said,
+                pass_fds=[filter_fd],
+                env=sandbox.environment(),
+                cwd=sandbox.folder,  # inside a sandbox it is /tmp
+                start_new_session=True,
+                user=sandbox.user,
+                group=sandbox.user,
+                extra_groups=None if sandbox.user is None else [],
+            )
+        except OSError as error:  # e.g. bwrap lies where nobody's user may not look
+            self.channel.close()
+            os.close(self.said)
+            raise SandboxError(f"the sandbox does not start on this machine: {error}", _remedy(str(error))) from error
+        finally:
+            os.close(filter_fd)
+            theirs.close()
+        self.ready = False
+
+    def run(self, program: Program, stdin: bytes, limits: Limits) -> tuple[Ran, bool]:
+        """Run once; also says whether files were left."""
+        self._wait_until_ready()
+        fds = [_memory_file(program.text), _memory_file(stdin), os.memfd_create("stdout"), os.memfd_create("stderr")]
+        try:
+            self._send(program, limits, fds)
+            reply = self._receive(limits.wall + GRACE_SECONDS)
+            if len(reply) != inside.REPLY.size:
+                raise Died(self._last_words())
+            status, cpu, wall, waited, peak, stop, dirty = inside.REPLY.unpack(reply)
+            ran = Ran(
+                exit_code=os.waitstatus_to_exitcode(status),
+                stop=Stop(stop),
+                cpu=cpu / 1e6,
+                wall=wall / 1e6,
+                waited=waited / 1e6,
+                peak=peak * 1024,
+                stdout=_content(fds[2], limits.output),
+                stderr=_tail(fds[3]),
+            )
+            return ran, bool(dirty)
+        finally:
+            for fd in fds:
+                os.close(fd)
+
+    def kill(self) -> None:
+        """Kill all that is in the sandbox: its first process dies with bwrap, and the others with that."""
+        self.process.kill()
+
+    def close(self) -> None:
+        """Kill all that is in the sandbox, and forget it."""
+        self.kill()
+        self.process.wait()
+        self.channel.close()
+        os.close(self.said)
+
+    def _wait_until_ready(self) -> None:
+        if self.ready:
+            return
+        if self._receive(START_SECONDS) != b"ready":
+            words = self._last_words()
+            raise SandboxError(f"the sandbox does not start on this machine: {words}", _remedy(words))
+        self.ready = True
+
+    def _send(self, program: Program, limits: Limits, fds: Sequence[int]) -> None:
+        head = inside.REQUEST.pack(
+            inside.PYTHON if program.is_python else inside.EXECUTE,
+            int(limits.cpu * 1000),
+            int(limits.wall * 1000),
+            limits.memory,
+            limits.output,
+            limits.processes,
+        )
+        words = program.command or (_named_modules(program.text) if program.is_python else ())
+        tail = b"".join(word.encode() + b"\0" for word in words)
+        try:
+            self.channel.sendmsg([head + tail], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))])
+        except OSError as error:
+            raise Died(self._last_words()) from error
+
+    def _receive(self, seconds: float) -> bytes:
+        """A packet; empty where the other end is gone or says nothing in time."""
+        deadline = time.monotonic() + seconds
+        poll = select.poll()
+        poll.register(self.channel, select.POLLIN)
+        if not poll.poll(1000 * max(0.0, deadline - time.monotonic())):
+            return b""
+        try:
+            return self.channel.recv(4096)
+        except OSError:
+            return b""
+
+    def _last_words(self) -> str:
+        return _tail(self.said).strip() or "it said nothing"
+
+
+def _remedy(words: str) -> str:
+    if "namespace" in words or "Operation not permitted" in words or "Permission denied" in words:
+        return (
+            "unprivileged user namespaces must be allowed (sysctl kernel.unprivileged_userns_clone=1, or "
+            "kernel.apparmor_restrict_unprivileged_userns=0; in a container: --security-opt seccomp=unconfined); "
+            "or, for solutions that you trust and only for them: task.sandbox=none"
+        )
+    return INSTALL
+
+
+def _named_modules(source: bytes) -> tuple[str, ...]:
+    return tuple(sorted(PRELOADED.intersection(word.decode() for word in set(_WORD.findall(source)))))
+
+
+def _memory_file(content: bytes) -> int:
+    """A regular file in memory, as solutions expect stdin to be, that nobody can change."""
+    fd = os.memfd_create("stdin", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    with open(fd, "wb", closefd=False) as handle:
+        handle.write(content)
+    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL)
+    os.lseek(fd, 0, os.SEEK_SET)
+    return fd
+
+
+def _content(fd: int, most: int) -> bytes | None:
+    size = os.fstat(fd).st_size
+    return None if size >= most else os.pread(fd, size, 0)
+
+
+def _tail(fd: int) -> str:
+    size = os.fstat(fd).st_size
+    return os.pread(fd, STDERR_BYTES, max(0, size - STDERR_BYTES)).decode("utf-8", "replace")
