@@ -83,6 +83,8 @@ class Verdict:
         passed: tests passed (1 or 0 where there is only an answer).
         total: tests run.
         reason: free text: why, where the status alone does not say.
+        kind: of the first failing test: what went wrong, see `judge.code.spec.Kind` ("" where there are no tests).
+        first_failed: number of the first failing test, from 1; 0 where none fails.
     """
 
     problem_id: str
@@ -96,6 +98,8 @@ class Verdict:
     passed: int = 0
     total: int = 1
     reason: str = ""
+    kind: str = ""
+    first_failed: int = 0
 
 
 @dataclass(slots=True)

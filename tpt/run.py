@@ -36,7 +36,7 @@ __all__ = ["Run", "Stage", "file_stamps", "find", "now", "run_fingerprint", "ver
 Stamps = dict[str, list[list[Any]]]
 
 # Raised when the meaning of a file in the run folder changes.
-FORMAT = 2
+FORMAT = 3
 
 
 class Run:

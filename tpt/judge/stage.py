@@ -13,8 +13,11 @@ from tpt.think import stage as think_stage
 TABLE = "verdicts"
 
 
-def judge(run: Run, sampled: Stage, folder: Path, progress: Progress) -> list[Path]:
+def judge(run: Run, sampled: Stage, folder: Path, progress: Progress, partial: bool = False) -> list[Path]:
     """Write a verdict shard to `folder` for each sample shard of the stage `sampled`.
+
+    Args:
+        partial: whether partial credit is asked for, see `Task.judge`.
 
     Returns:
         the verdict shards, in the order of the sample shards.
@@ -26,7 +29,7 @@ def judge(run: Run, sampled: Stage, folder: Path, progress: Progress) -> list[Pa
         paths.append(records.shard_path(folder, TABLE, number))
         if not records.is_whole(paths[-1]):
             by_id = {problem.id: problem for problem in of_shard}
-            records.write(paths[-1], Verdict, run.config.task.judge(_pairs(by_id, path)))
+            records.write(paths[-1], Verdict, run.config.task.judge(_pairs(by_id, path), partial))
         progress(number + 1, len(shards), "shards judged")
     return paths
 

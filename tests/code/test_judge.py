@@ -1,0 +1,283 @@
+# ruff: noqa: E501
+"""Judging programs, in real sandboxes."""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tpt.errors import SandboxError
+from tpt.judge.code import calls
+from tpt.judge.code.judge import Judge, verdicts
+from tpt.judge.code.program import Language
+from tpt.judge.code.spec import Kind, Result, Spec
+from tpt.records import Sample, Status
+from tpt.sandbox.command import Sandbox
+
+pytestmark = pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap is not installed: make sandbox")
+
+ADD = Spec(tests=[("1 2\n", "3\n"), ("0 0\n", "0\n"), ("5 -7\n", "-2\n"), ("2 2\n", "4\n")], seconds=2)
+RIGHT = "a, b = map(int, input().split())\nprint(a + b)"
+PRELUDE = """
+from typing import List, Optional
+class ListNode:
+    def __init__(self, val=0, next=None):
+        self.val, self.next = val, next
+def list_node(values):
+    head = None
+    for value in reversed(values):
+        head = ListNode(value, head)
+    return head
+def is_same_list(p, q):
+    while p and q and p.val == q.val:
+        p, q = p.next, q.next
+    return p is None and q is None
+"""
+
+
+@pytest.fixture(scope="module")
+def judge() -> Iterator[Judge]:
+    with Judge(workers=2) as made:
+        yield made
+
+
+def one(judge: Judge, source: str, spec: Spec = ADD, partial: bool = True, language: Language = "python") -> Result:
+    [result] = judge.results([(spec, language, source)], partial)
+    return result
+
+
+def called(test: str, seconds: float = 2.0) -> Spec:
+    found = calls.assertions(f"def check(candidate):\n{test}")
+    assert found
+    return Spec(calls=found, entry_point="Solution().f", prelude=PRELUDE, seconds=seconds)
+
+
+def test_a_right_solution_passes_every_test(judge: Judge) -> None:
+    assert one(judge, RIGHT) == Result(passed=4, total=4)
+
+
+def test_partial_credit_counts_the_tests_and_names_the_first_that_fails(judge: Judge) -> None:
+    result = one(judge, "a, b = map(int, input().split())\nprint(abs(a + b))")
+    assert (result.passed, result.total, result.first_failed, result.kind) == (3, 4, 3, Kind.WRONG_ANSWER)
+
+
+def test_without_partial_credit_judging_stops_at_the_first_failing_test(judge: Judge) -> None:
+    result = one(judge, "a, b = map(int, input().split())\nprint(a + b if a else 1)", partial=False)
+    assert (result.passed, result.total, result.first_failed) == (1, 4, 2)
+
+
+@pytest.mark.parametrize(
+    ("source", "kind", "reason"),
+    [
+        ("print(1 / 0)", Kind.CRASH, "ZeroDivisionError"),
+        ("def f(:", Kind.CRASH, "SyntaxError"),
+        ("import nothing_of_the_kind", Kind.CRASH, "ModuleNotFoundError"),
+        ("import sys\nsys.exit('no')", Kind.CRASH, "exit code 1: no"),
+        ("x = [0] * 10**10", Kind.MEMORY, "MemoryError"),
+        ("while True:\n    print('x' * 10**6)", Kind.OUTPUT, ""),
+        ("while True:\n    pass", Kind.TIME, "s of CPU"),
+        ("print('x')", Kind.WRONG_ANSWER, ""),
+    ],
+)
+def test_the_kind_says_what_went_wrong(judge: Judge, source: str, kind: Kind, reason: str) -> None:
+    result = one(judge, source, partial=False)
+    assert result.kind is kind
+    assert reason in result.reason
+    assert result.passed == 0
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import os\ndata = os.read(0, os.fstat(0).st_size)\na, b = map(int, data.split())\nprint(a + b)",
+        "print(sum(map(int, open(0).read().split())))",
+        "print(sum(map(int, open('/dev/stdin').read().split())))",
+        "import sys\nprint(sum(map(int, sys.stdin.buffer.readline().split())))",
+        "import sys\nfor line in sys.stdin:\n    sys.stdout.write(str(sum(map(int, line.split()))))\nexit()",
+        "import atexit, io, sys\nout = io.StringIO()\nsys.stdout = out\n"
+        "atexit.register(lambda: sys.__stdout__.write(out.getvalue()))\nprint(sum(map(int, input().split())))",
+        "import sys\nwith sys.stdin as given, sys.stdout as out:\n    print(sum(map(int, next(given).split())), file=out)",
+        "import sys, threading\nsys.setrecursionlimit(10**6)\nthreading.stack_size(2**26)\n"
+        "def main():\n    print(sum(map(int, input().split())))\nthreading.Thread(target=main).start()",
+        "import sys\nsys.setrecursionlimit(10**6)\ndef f(n):\n    return n and f(n - 1)\nf(10**5)\n"
+        "print(sum(map(int, input().split())))",
+        "from sortedcontainers import SortedList\nprint(sum(SortedList(map(int, input().split()))))",
+        "def main():\n    print(sum(map(int, input().split())))\nif __name__ == '__main__':\n    main()",
+        "import os\nprint(sum(map(int, input().split())))\nos.write(2, b'a warning')",
+    ],
+)
+def test_the_ways_in_which_people_write_programs_work(judge: Judge, source: str) -> None:
+    assert one(judge, source).passed == 4
+
+
+def test_a_program_meets_nothing_of_the_test_before(judge: Judge) -> None:
+    source = (
+        "import os\nassert os.listdir('/tmp') == []\nopen('/tmp/seen', 'w').close()\nif not os.fork():\n"
+        "    import time\n    time.sleep(60)\nprint(sum(map(int, input().split())))"
+    )
+    assert one(judge, source).passed == 4
+
+
+def test_cpp_is_compiled_and_run(judge: Judge) -> None:
+    if not shutil.which("g++"):
+        pytest.skip("g++ is not installed")
+    source = "#include <iostream>\nint main() { int a, b; std::cin >> a >> b; std::cout << a + b; }"
+    assert one(judge, source, language="cpp") == Result(passed=4, total=4)
+    broken = one(judge, "int main( {", language="cpp")
+    assert (broken.kind, broken.passed, broken.total) == (Kind.COMPILE_ERROR, 0, 4)
+    assert "error" in broken.reason
+    assert one(judge, "int main() { return *(int *)1; }", language="cpp").kind is Kind.CRASH
+    endless = "#include <vector>\nint main() { std::vector<int> v; for (;;) v.push_back(1); }"
+    assert one(judge, endless, language="cpp", partial=False).kind is Kind.MEMORY
+
+
+def test_a_task_may_have_its_own_checker(judge: Judge) -> None:
+    spec = Spec(tests=[("10\n", "")])
+
+    def divides(stdin: bytes, printed: bytes, expected: bytes, spec: Spec) -> bool:
+        return printed.strip().isdigit() and int(stdin) % int(printed) == 0
+
+    [right, wrong] = judge.results([(spec, "python", "print(5)"), (spec, "python", "print(3)")], False, divides)
+    assert (right.passed, wrong.passed) == (1, 0)
+
+
+def test_a_solution_that_is_called_is_judged_by_its_values(judge: Judge) -> None:
+    spec = called("    assert candidate(x=[1, 2]) == 3\n    assert candidate([]) == 0\n    assert candidate([5]) == 5")
+    assert one(judge, "class Solution:\n    def f(self, x: List[int]) -> int:\n        return sum(x)", spec).passed == 3
+    result = one(judge, "class Solution:\n    def f(self, x):\n        return x[0] if len(x) < 2 else 3", spec)
+    assert (result.passed, result.first_failed, result.kind) == (2, 2, Kind.CRASH)
+    assert "IndexError" in result.reason
+
+
+def test_linked_lists_of_any_length_and_nested_values_come_back(judge: Judge) -> None:
+    test = "    assert is_same_list(candidate(list_node(list(range(50_000)))), list_node(list(range(50_000))))"
+    assert one(judge, "class Solution:\n    def f(self, head): return head", called(test)).passed == 1
+    test = (
+        "    assert candidate(0) == {'a': [(1, 2.5), None, True], 'b': {1, 2}}\n    assert candidate(1) == [[], [[]]]"
+    )
+    source = "class Solution:\n    def f(self, n):\n        return [[], [[]]] if n else {'a': [(1, 2.5), None, True], 'b': {1, 2}}"
+    assert one(judge, source, called(test)).passed == 2
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "import os\nos._exit(0)",
+        "raise SystemExit(0)",
+        "class Always:\n    def __eq__(self, other): return True\nclass Solution:\n    def f(self, x): return Always()",
+        "class Always(int):\n    def __eq__(self, other): return True\nclass Solution:\n    def f(self, x): return Always(8)",
+        "import builtins\nbuiltins.AssertionError = None\nclass Solution:\n    def f(self, x): return 8",
+        "import os\nfor fd in range(1, 30):\n    try:\n        os.write(fd, b'1\\n' * 9)\n    except OSError: pass\nos._exit(0)",
+        "class Solution:\n    def f(self, x):\n        print('1')\n        return '7'",
+        "class Solution:\n    def f(self, x):\n        import sys\n        g = sys._getframe(1).f_globals\n        return 7 if 'CHECKS' in g else 8",
+        "class Solution:\n    def f(self, x): return (y for y in [7])",
+        "class Solution:\n    def f(self, x):\n        y = []\n        y.append(y)\n        return y",
+        "class Solution:\n    def f(self, x):\n        while True: pass",
+        'import json\njson.dumps = lambda *_: \'{"roots": [true], "table": []}\'\nclass Solution:\n    def f(self, x): return 8',
+        "def list_node(*_): return 7\nclass Solution:\n    def f(self, x): return 10**5000",
+    ],
+)
+def test_a_solution_that_is_called_cannot_talk_itself_right(judge: Judge, body: str) -> None:
+    spec = called("    assert candidate(3) == 7\n    assert candidate(4) == 7", seconds=0.5)
+    assert one(judge, body, spec, partial=False).passed == 0
+
+
+def test_a_call_that_ends_the_process_does_not_take_the_others_with_it(judge: Judge) -> None:
+    spec = called("    assert candidate(1) == 1\n    assert candidate(2) == 2\n    assert candidate(3) == 3")
+    source = "import os\nclass Solution:\n    def f(self, x):\n        if x == 2: os._exit(0)\n        return x"
+    result = one(judge, source, spec)
+    assert (result.passed, result.total, result.first_failed) == (2, 3, 2)
+
+
+def test_verdicts_are_the_same_in_any_number_of_threads_and_in_order() -> None:
+    sources = [
+        f"a, b = map(int, input().split())\nprint(a + b if a < {limit} else 'no')" for limit in (0, 1, 2, 3, 9) * 8
+    ]
+    found = []
+    for workers in (1, 4):
+        with Judge(workers=workers) as judge:
+            found.append(list(judge.results([(ADD, "python", source) for source in sources], True)))
+    assert found[0] == found[1]
+    assert [result.passed for result in found[0][:5]] == [0, 1, 2, 3, 4]
+
+
+def test_samples_without_a_program_get_a_verdict_in_their_place(judge: Judge) -> None:
+    texts = ["no program", f"```python\n{RIGHT}\n```", "", f"```\n{RIGHT}\n```", "```python\nprint(3)\n```", "nothing"]
+    jobs = [(ADD, "python", Sample("p", index, [], [], text, "stop")) for index, text in enumerate(texts)]
+    found = list(verdicts(judge, jobs, True))  # type: ignore[arg-type]  # a list literal's "python" is a str
+    assert [one.index for one in found] == list(range(6))
+    assert [one.status for one in found] == [
+        Status.NO_ANSWER, Status.CORRECT, Status.NO_ANSWER, Status.PARTIAL, Status.PARTIAL, Status.NO_ANSWER
+    ]  # fmt: skip
+    assert (found[3].strict, found[3].lenient, found[3].rule) == (Status.NO_ANSWER, Status.CORRECT, "unlabelled_fence")
+    assert (found[4].passed, found[4].total, found[4].kind, found[4].first_failed) == (1, 4, "wrong answer", 2)
+
+
+@pytest.mark.slow
+def test_a_busy_machine_does_not_make_a_right_solution_late() -> None:
+    work = "import time\nwhile time.process_time() < 0.3: pass\nprint(sum(map(int, input().split())))"
+    spec = Spec(tests=ADD.tests[:1], seconds=0.4)
+    noise = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(6)]
+    try:
+        with Judge(workers=4) as judge:
+            results = list(judge.results([(spec, "python", work)] * 8, True))
+    finally:
+        for process in noise:
+            process.kill()
+            process.wait()
+    assert [(one.passed, one.kind) for one in results] == [(1, Kind.NONE)] * 8
+
+
+def test_without_bubblewrap_nothing_is_run_and_the_message_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SandboxError, match="apt-get install bubblewrap"), Judge():
+        pass
+
+
+@pytest.fixture
+def fake_bwrap(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A bwrap that fails as on a machine without namespaces; in a folder that any user may look into."""
+    with tempfile.TemporaryDirectory() as name:
+        fake = Path(name) / "bwrap"
+        fake.write_text("#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1\n")
+        for path in (fake.parent, fake):
+            path.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{name}:/usr/bin:/bin")
+        yield fake
+
+
+def test_a_sandbox_that_cannot_start_is_said_to_and_nothing_is_run(fake_bwrap: Path) -> None:
+    started = time.monotonic()
+    with pytest.raises(SandboxError, match="No permissions") as caught, Judge():
+        pass
+    assert "unprivileged user namespaces" in caught.value.hint
+    assert time.monotonic() - started < 10
+
+
+def test_a_bubblewrap_that_may_not_be_executed_is_said(fake_bwrap: Path) -> None:
+    fake_bwrap.parent.chmod(0o700)
+    fake_bwrap.write_text("#!/nowhere\n")
+    with pytest.raises(SandboxError, match="does not start"), Judge():
+        pass
+
+
+def test_an_interpreter_that_the_sandbox_does_not_see_is_refused(tmp_path: Path) -> None:
+    python = tmp_path / "python3"
+    python.write_text("")
+    with pytest.raises(SandboxError, match="outside /usr"):
+        Sandbox(python=str(python))
+    with pytest.raises(SandboxError, match="there is no Python"):
+        Sandbox(python="/usr/bin/python9")
+
+
+def test_trusted_programs_run_without_a_sandbox_where_that_is_asked_for() -> None:
+    with Judge(kind="none", workers=1) as judge:
+        results = list(judge.results([(ADD, "python", RIGHT), (ADD, "python", "while True: pass")], False))
+    assert [one.kind for one in results] == [Kind.NONE, Kind.TIME]

@@ -1,0 +1,1 @@
+"""Judging programs by running them on tests."""

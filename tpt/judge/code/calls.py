@@ -1,0 +1,127 @@
+"""Solutions that are called (`class Solution`), judged by assertions.
+
+The process that runs the solution evaluates the calls, and nothing but plain data comes out of it. The assertions are
+evaluated on that data in another sandbox, which no solution ever runs in: whatever a solution patches, prints or
+ends, it can only return a value.
+"""
+
+import ast
+import json
+from importlib.resources import files
+
+from tpt.judge.code.spec import Kind, Result, Spec
+from tpt.judge.code.stdio import MIB, OUTPUT_BYTES, TIME_OUTS, failure, words
+from tpt.sandbox.runner import Runner
+from tpt.sandbox.worker import Program, Ran
+
+CALLER = files("tpt.judge.code").joinpath("caller.py").read_text(encoding="utf-8")
+REFEREE = files("tpt.judge.code").joinpath("referee.py").read_text(encoding="utf-8")
+REFEREE_SECONDS = 30.0
+
+
+def judge(runner: Runner, referee: Runner, source: str, spec: Spec, partial: bool) -> Result:
+    """Evaluate the calls with a solution, and the assertions on their values.
+
+    Args:
+        runner: runs the solution.
+        referee: runs the assertions; no solution may ever run there.
+        partial: whether to go on behind a call that ends the process.
+
+    Returns:
+        the result over all assertions: they cost nothing once the calls are made.
+    """
+    values: list[str | None] = []
+    broken: dict[int, Ran] = {}  # calls that ended the process
+    time_outs = 0
+    while len(values) < len(spec.calls):
+        first = len(values)
+        ran = runner.run(_caller(source, spec, first), b"", spec.seconds, spec.memory_mb * MIB, OUTPUT_BYTES)
+        lines = (ran.stdout or b"").decode("utf-8", "replace").splitlines()[: len(spec.calls) - first]
+        values += lines
+        if len(values) < len(spec.calls):
+            broken[len(values)] = ran
+            values.append(None)
+            time_outs += failure(ran, spec.memory_mb * MIB) is Kind.TIME
+            if time_outs == TIME_OUTS or not partial:
+                break
+    right = _referee(referee, spec, values)
+    result = Result()
+    for index, value in enumerate(values):
+        if value is None:
+            kind = failure(broken[index], spec.memory_mb * MIB)
+            result.add(kind if kind is not Kind.NONE else Kind.CRASH, words(broken[index]) or "it ended early")
+        elif right[index] is True:
+            result.add(Kind.NONE)
+        else:
+            result.add(*_why(value))
+    result.total = len(spec.calls)
+    return result
+
+
+def assertions(test: str) -> list[tuple[list[str], str]] | None:
+    """The calls and assertions of a test function `def check(candidate): assert ...`.
+
+    Returns:
+        for each assertion its calls of `candidate`, and itself with `_values[i]` in their place; None where the
+        function does anything but assert.
+    """
+    try:
+        module = ast.parse(test)
+    except SyntaxError:
+        return None
+    functions = [one for one in module.body if isinstance(one, ast.FunctionDef) and one.name == "check"]
+    if len(functions) != 1 or len(module.body) != 1:
+        return None
+    found = []
+    for statement in functions[0].body:
+        if not isinstance(statement, ast.Assert):
+            return None
+        taker = _Taker()
+        condition = taker.visit(statement.test)
+        if not taker.calls:
+            return None
+        found.append((taker.calls, ast.unparse(condition)))
+    return found or None
+
+
+class _Taker(ast.NodeTransformer):
+    """Takes the calls of `candidate` out of an expression."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        """Replace a call of `candidate` by its value's place."""
+        if not (isinstance(node.func, ast.Name) and node.func.id == "candidate"):
+            self.generic_visit(node)
+            return node
+        self.calls.append(ast.unparse(node))
+        place = ast.Subscript(ast.Name("_values", ast.Load()), ast.Constant(len(self.calls) - 1), ast.Load())
+        return ast.copy_location(place, node)
+
+
+def _caller(source: str, spec: Spec, first: int) -> Program:
+    calls = [calls for calls, _ in spec.calls[first:]]
+    given = f"PRELUDE, SOURCE, ENTRY, CALLS = {spec.prelude!r}, {source!r}, {spec.entry_point!r}, {calls!r}\n"
+    return Program((given + CALLER).encode("utf-8", "backslashreplace"))
+
+
+def _referee(runner: Runner, spec: Spec, values: list[str | None]) -> list[bool]:
+    """Which assertions hold."""
+    checks = [condition for _, condition in spec.calls[: len(values)]]
+    program = Program((f"PRELUDE, CHECKS = {spec.prelude!r}, {checks!r}\n" + REFEREE).encode())
+    stdin = "\n".join(value or "" for value in values).encode("utf-8", "replace")
+    ran = runner.run(program, stdin, REFEREE_SECONDS, max(2048, spec.memory_mb) * MIB, OUTPUT_BYTES)
+    said = (ran.stdout or b"").split()
+    return [index < len(said) and said[index] == b"1" for index in range(len(values))]
+
+
+def _why(value: str) -> tuple[Kind, str]:
+    """What a value that is not right says of the solution."""
+    try:
+        error = json.loads(value).get("error", "")
+    except (ValueError, AttributeError, RecursionError):
+        return Kind.WRONG_ANSWER, "it wrote what is no value"
+    if not error:
+        return Kind.WRONG_ANSWER, ""
+    return (Kind.MEMORY if str(error).startswith("MemoryError") else Kind.CRASH), str(error)[:300]

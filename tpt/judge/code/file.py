@@ -1,0 +1,151 @@
+"""Judging a file of programs, or the labelled solutions that problems come with: how a user checks the judge."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from tpt import tasks
+from tpt.errors import ConfigError, DataError, nearest
+from tpt.files import atomic
+from tpt.jsonl import read_rows
+from tpt.judge.code.judge import Judge, verdicts
+from tpt.judge.code.program import Language, fenced
+from tpt.judge.code.spec import Spec
+from tpt.records import Sample, Status, Verdict
+from tpt.tasks.code import CodeTask
+
+Counts = dict[str, Counter[str]]
+Row = dict[str, Any]
+
+
+@dataclass
+class Columns:
+    """The columns of a file of solutions: the problem's id or name, and the completion or program."""
+
+    id: str = "problem_id"
+    text: str = "solution"
+
+
+def task(name: str, problems: Path | None, overrides: Sequence[str]) -> CodeTask:
+    """A task of code with its problems in a file.
+
+    Raises:
+        ConfigError: no such task, or a wrong setting.
+    """
+    kinds = [one for one, kind in tasks.REGISTRY.items() if issubclass(kind, CodeTask)]
+    if name not in kinds:
+        raise ConfigError(f"--task {name} is not a task of code", nearest(name, kinds))
+    wrong = [one for one in overrides if not one.startswith("task.") or "=" not in one]
+    if wrong:
+        raise ConfigError(f"cannot read {wrong[0]!r}", "settings are given as task.seconds=10")
+    asked = OmegaConf.from_dotlist([one.removeprefix("task.") for one in overrides])
+    made = tasks.make(OmegaConf.merge({"name": name} | ({"path": str(problems)} if problems else {}), asked))
+    made.validate()
+    assert isinstance(made, CodeTask)
+    return made
+
+
+def judge_file(
+    task: CodeTask, solutions: Path | None, out: Path, columns: Columns, partial: bool, console: Console
+) -> Counts:
+    """Judge every solution and write its columns with the verdict's beside them.
+
+    The columns written are `status`, `passed`, `total`, `kind`, `first_failed`, `rule`, `reason` and `sandbox`.
+
+    Args:
+        solutions: JSONL, with a column `language` where it is not the task's; None: those that the problems come with.
+        partial: whether to run all tests.
+
+    Returns:
+        how many solutions have which verdict, by their label: `right`, `wrong`, or "" where they have none.
+    Raises:
+        DataError: a file cannot be read, or a solution is of a problem that is not there.
+        SandboxError: see `Judge`.
+    """
+    if solutions and out.exists() and solutions.exists() and out.samefile(solutions):
+        raise DataError(f"--out is the input file {solutions}", "name another file: the input is not written over")
+    rows = list(_given(task, solutions, columns)) if solutions else list(_labelled(task))
+    if not rows:
+        raise DataError("there is no solution to judge", "give --solutions FILE.jsonl")
+    counts: Counts = {}
+    with Judge(task.sandbox, task.python, task.workers) as judge, Progress(console=console, transient=True) as progress:
+        jobs = ((spec, language, sample) for spec, language, sample, _ in rows)
+        judged = progress.track(verdicts(judge, jobs, partial, task.checker()), len(rows), description="judging")
+        with atomic(out) as temporary, temporary.open("w", encoding="utf-8", errors="backslashreplace") as handle:
+            for (_, _, _, row), verdict in zip(rows, judged, strict=True):
+                handle.write(json.dumps(row | _columns(verdict, task), ensure_ascii=False) + "\n")
+                counts.setdefault(row.get("label", ""), Counter())[_said(verdict)] += 1
+    return counts
+
+
+def table(counts: Counts) -> Table:
+    """The verdicts for a terminal, those that contradict a label in red."""
+    total = sum(of_label.total() for of_label in counts.values())
+    shown = Table(title=f"{total:,} solutions", title_justify="left", title_style="bold")
+    shown.add_column("verdict")
+    for label in counts:
+        shown.add_column(f"labelled {label}" if label else "solutions", justify="right")
+    for said in sorted({one for of_label in counts.values() for one in of_label}):
+        cells = []
+        for label, of_label in counts.items():
+            contradicts = of_label[said] and label and (said == str(Status.CORRECT)) != (label == "right")
+            cells.append(f"[red]{of_label[said]:,}[/]" if contradicts else f"{of_label[said]:,}")
+        shown.add_row(said, *cells)
+    return shown
+
+
+def _given(task: CodeTask, path: Path, columns: Columns) -> Iterator[tuple[Spec, Language, Sample, Row]]:
+    """The solutions of a file, with their problems."""
+    specs = _specs(task, {str(row[columns.id]) for row in read_rows(path, columns.id, columns.text)})
+    for index, row in enumerate(read_rows(path, columns.id, columns.text)):
+        name = str(row[columns.id])
+        if name not in specs:
+            raise DataError(
+                f"{path}: line {index + 1} is a solution of {name!r}, which is not among the problems",
+                f"{columns.id} is a problem's id or name; name the right problems with --problems",
+            )
+        language: Language = "cpp" if row.get("language", task.language) == "cpp" else "python"
+        text = "" if row[columns.text] is None else str(row[columns.text])
+        # In a file of programs what has no fence is a program, whatever it looks like.
+        text = text if "```" in text or "~~~" in text or not text.strip() else fenced(text, language)
+        yield specs[name], language, Sample(name, index, [], [], text, "stop"), row
+
+
+def _specs(task: CodeTask, wanted: set[str]) -> dict[str, Spec]:
+    found: dict[str, Spec] = {}
+    for problem in (one for split in _splits(task) for one in task.load(split)):
+        for name in {problem.id, problem.id.split("/", 2)[2]} & wanted:
+            found[name] = Spec.of(problem)
+    return found
+
+
+def _labelled(task: CodeTask) -> Iterator[tuple[Spec, Language, Sample, Row]]:
+    """The solutions that the problems come with."""
+    for problem in (one for split in _splits(task) for one in task.load(split)):
+        spec = Spec.of(problem)
+        for label, sources in (("right", spec.references), ("wrong", spec.incorrect)):
+            for index, (language, source) in enumerate(sources):
+                row = {"problem_id": problem.id, "label": label, "language": language, "solution": source}
+                yield spec, language, Sample(problem.id, index, [], [], fenced(source, language), "stop"), row
+
+
+def _splits(task: CodeTask) -> list[tasks.Split]:
+    """A file holds one split, whatever it is called."""
+    return ["test"] if Path(getattr(task, "path", "")).is_file() else ["train", "test"]
+
+
+def _columns(verdict: Verdict, task: CodeTask) -> Row:
+    names = ("status", "passed", "total", "kind", "first_failed", "rule", "reason")
+    return {name: getattr(verdict, name) for name in names} | {"sandbox": task.sandbox}
+
+
+def _said(verdict: Verdict) -> str:
+    return verdict.kind or str(verdict.status)

@@ -1,0 +1,99 @@
+"""What a problem of code is judged by, as it lies in `Problem.meta`; and what comes out for one solution."""
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from tpt.judge.code.program import Language
+from tpt.records import Problem
+
+Source = tuple[Language, str]
+
+
+class Kind(StrEnum):
+    """What went wrong on the first test that a solution fails."""
+
+    NONE = ""
+    NO_PROGRAM = "no program"
+    COMPILE_ERROR = "compile error"
+    WRONG_ANSWER = "wrong answer"
+    TIME = "time limit"
+    MEMORY = "memory limit"
+    OUTPUT = "output limit"
+    CRASH = "crash"
+    JUDGE_ERROR = "judge error"
+
+
+@dataclass(slots=True)
+class Spec:
+    """Tests and limits of one problem. There are either `tests` or `calls`.
+
+    Attributes:
+        tests: (stdin, expected stdout).
+        calls: (calls of the solution as Python expressions, an expression that is true where their values, the list
+            `_values`, are right).
+        entry_point: what `candidate` in a call is, e.g. `Solution().twoSum`.
+        prelude: Python source that stands before a solution with calls: imports, helper classes.
+        seconds: CPU seconds, for each test, or for all calls together.
+        memory_mb: MiB.
+        tolerance: by how much numbers may differ; None: see `judge.code.output.same`.
+        case_sensitive: whether letters' case counts.
+        references: solutions known to be right.
+        incorrect: solutions known to be wrong.
+        broken: why the problem cannot be judged; "": it can.
+    """
+
+    tests: list[tuple[str, str]] = field(default_factory=list)
+    calls: list[tuple[list[str], str]] = field(default_factory=list)
+    entry_point: str = ""
+    prelude: str = ""
+    seconds: float = 6.0
+    memory_mb: int = 512
+    tolerance: float | None = None
+    case_sensitive: bool = False
+    references: list[Source] = field(default_factory=list)
+    incorrect: list[Source] = field(default_factory=list)
+    broken: str = ""
+
+    @property
+    def total(self) -> int:
+        """How many tests there are."""
+        return len(self.tests) or len(self.calls)
+
+    def to_json(self) -> str:
+        """As text for `Problem.meta`."""
+        return json.dumps(dataclasses.asdict(self))
+
+    @classmethod
+    def of(cls, problem: Problem) -> "Spec":
+        """The spec of a problem of code."""
+        return cls(**json.loads(problem.meta))
+
+
+@dataclass(slots=True)
+class Result:
+    """What the tests say of one solution.
+
+    Attributes:
+        passed: tests passed. Where judging stopped at the first failing test, those before it.
+        total: tests there are.
+        first_failed: number of the first failing test, from 1; 0: none fails.
+        kind: what went wrong there.
+        reason: more of it, e.g. the last line of stderr.
+    """
+
+    passed: int = 0
+    total: int = 0
+    first_failed: int = 0
+    kind: Kind = Kind.NONE
+    reason: str = ""
+
+    def add(self, kind: Kind, reason: str = "") -> None:
+        """Count the next test."""
+        number = self.total + 1
+        self.total = number
+        if kind is Kind.NONE:
+            self.passed += 1
+        elif not self.first_failed:
+            self.first_failed, self.kind, self.reason = number, kind, reason
