@@ -1,11 +1,11 @@
 """The prepare stage: find the model, write the problems, and check before hours are spent that they fit together."""
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tpt import models, prompt, records
+from tpt import files, models, prompt, records
 from tpt.config import ModelConfig, SampleConfig
 from tpt.errors import ConfigError, DataError, DiskFull
 from tpt.loop import Stage
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 GIB = 2**30
+REFERENCES = "raise task.seconds if its limit is too low here, or set task.references=0 to keep such problems"
 
 
 def prepare(run: Run, stage: Stage, progress: Progress) -> dict[str, Any]:
@@ -32,7 +33,8 @@ def prepare(run: Run, stage: Stage, progress: Progress) -> dict[str, Any]:
     from transformers import AutoTokenizer
 
     config = run.config
-    counts = {split: _write_problems(run, split) for split in ("train", "test")}
+    aside: list[dict[str, str]] = []
+    counts = {split: _write_problems(run, split, aside, progress) for split in ("train", "test")}
     shared = _shared_questions(run)
     if shared:
         raise DataError(
@@ -42,6 +44,14 @@ def prepare(run: Run, stage: Stage, progress: Progress) -> dict[str, Any]:
     progress(1, 3, "checks", note="model")
     model_dir = models.locate(config.model)
     results: dict[str, Any] = {"model_dir": str(model_dir.resolve()), "model": models.describe(model_dir), **counts}
+    if aside:
+        listed = run.folder(stage) / "set_aside.json"
+        files.write_json(listed, aside)
+        results |= {
+            "set_aside": len(aside),
+            "warnings": [f"{len(aside)} problems cannot be judged and are set aside: {listed}"],
+        }
+    results |= run.config.task.marks()
     progress(2, 3, "checks", note="prompts")
     tokenizer = AutoTokenizer.from_pretrained(model_dir)
     results["prompt_tokens"] = check_context(run, "test", config.evaluate, config.model, model_dir, tokenizer)
@@ -109,14 +119,31 @@ def check_disk(run: Run, model_dir: Path) -> None:
         )
 
 
-def _write_problems(run: Run, split: Split) -> int:
-    rows = records.write(run.problems_path(split), Problem, _checked(run.config.task.load(split), split))
+def _write_problems(run: Run, split: Split, aside: list[dict[str, str]], progress: Progress) -> int:
+    """Write the problems of a split that can be judged; `aside` takes the others."""
+    task, seen = run.config.task, 0
+
+    def reject(problem: Problem, reason: str) -> None:
+        aside.append({"id": problem.id, "reason": reason})
+
+    def loaded() -> Iterator[Problem]:
+        nonlocal seen
+        for problem in _checked(task.load(split), split):
+            seen += 1
+            progress(0, 3, "checks", note=f"{seen:,} {split} problems")
+            yield problem
+
+    rows = records.write(run.problems_path(split), Problem, task.screen(loaded(), reject))
+    if not rows and aside:
+        raise DataError(
+            f"no {split} problem can be judged; the first: {aside[0]['id']}: {aside[0]['reason']}", REFERENCES
+        )
     if not rows:
-        raise DataError(f"the task {run.config.task.name} has no {split} problems", "see task.* and the files it names")
+        raise DataError(f"the task {task.name} has no {split} problems", "see task.* and the files it names")
     return rows
 
 
-def _checked(problems: Iterable[Problem], split: Split) -> Iterable[Problem]:
+def _checked(problems: Iterable[Problem], split: Split) -> Iterator[Problem]:
     seen: set[str] = set()
     for problem in problems:
         if problem.id in seen:

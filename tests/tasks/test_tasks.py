@@ -17,8 +17,9 @@ from tpt.errors import ConfigError, DataError
 from tpt.records import Problem, Sample, Status
 from tpt.tasks import REGISTRY, make, register
 from tpt.tasks.base import Split, Task
+from tpt.tasks.generated import split_of
 from tpt.tasks.gsm8k import SHOTS as GSM8K_SHOTS
-from tpt.tasks.word_problems import SHOTS, split_of, tell
+from tpt.tasks.word_problems import SHOTS, tell
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "gsm8k"
 
@@ -126,7 +127,7 @@ def test_difficulty_is_a_setting() -> None:
 
 
 def test_settings_that_allow_too_few_problems_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tpt.tasks.word_problems.ATTEMPTS", 5)  # else it makes nearly all that there are first
+    monkeypatch.setattr("tpt.tasks.generated.ATTEMPTS", 5)  # else it makes nearly all that there are first
     task = make(OmegaConf.create({"name": "word_problems", "train_size": 10**6, "max_steps": 1, "largest": 8}))
     with pytest.raises(DataError, match="different train problems can be made"):
         list(task.load("train"))
@@ -188,8 +189,10 @@ def test_a_bad_file_is_refused_with_the_place(tmp_path: Path, content: str, mess
 
 
 def test_a_missing_file_and_too_many_problems_are_said(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="there is no file"):
+    with pytest.raises(DataError, match=r"neither train.jsonl nor train\*.parquet"):
         list(gsm8k(tmp_path).load("train"))
+    with pytest.raises(DataError, match="there is no file"):
+        list(gsm8k(tmp_path / "nowhere").load("train"))
     with pytest.raises(DataError, match="has 40 problems"):
         list(gsm8k(write(tmp_path, ROWS, ROWS), train_size=41).load("train"))
 

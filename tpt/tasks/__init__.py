@@ -3,9 +3,9 @@
 import pkgutil
 from importlib import import_module
 
-from tpt.tasks.base import REGISTRY, Task, make, register
+from tpt.tasks.base import REGISTRY, Split, Task, make, register
 
 for _module in pkgutil.iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
 
-__all__ = ["REGISTRY", "Task", "make", "register"]
+__all__ = ["REGISTRY", "Split", "Task", "make", "register"]

@@ -18,6 +18,9 @@ from tpt.records import Problem, Sample, Verdict
 
 Split = Literal["train", "test"]
 
+# A field with this metadata says how to compute, not what: it takes no part in fingerprints.
+RUNTIME = {"runtime": True}
+
 
 @dataclass
 class Task(ABC):
@@ -55,11 +58,24 @@ class Task(ABC):
         """(question, worked solution) of the few-shot examples; `few_shot` of them."""
         return []
 
-    def judge(self, pairs: Iterable[tuple[Problem, Sample]]) -> Iterator[Verdict]:
-        """One verdict for each pair, in order."""
+    def screen(self, problems: Iterable[Problem], reject: Callable[[Problem, str], None]) -> Iterator[Problem]:
+        """The problems that can be judged, in order; `reject(problem, reason)` is called for each other one."""
+        yield from problems
+
+    def judge(self, pairs: Iterable[tuple[Problem, Sample]], partial: bool = False) -> Iterator[Verdict]:
+        """One verdict for each pair, in order.
+
+        Args:
+            partial: whether partial credit is asked for: where there are tests, all are run, not only up to the first
+                that fails.
+        """
         from tpt.judge.answer import judge_pairs  # imports multiprocessing helpers only where judging happens
 
         return judge_pairs(pairs)
+
+    def marks(self) -> dict[str, Any]:
+        """What every manifest whose figures this task's judge made must say of it; for a code task its sandbox."""
+        return {}
 
     def files(self) -> list[Path]:
         """Local files the problems come from: when they change, so does the run's fingerprint."""

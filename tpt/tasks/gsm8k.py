@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from tpt.errors import DataError
-from tpt.jsonl import read_rows
 from tpt.judge.answer import gold_answer, readable_gold
 from tpt.records import Problem
 from tpt.tasks.base import Split, Task, register
+from tpt.tasks.rows import rows
 
 COLUMNS = ("question", "answer")
 CALCULATION = re.compile(r"<<[^<>]*>>")  # the data set's calculator annotations
@@ -61,16 +61,16 @@ class Gsm8k(Task):
         Raises:
             DataError: see `Task.load`.
         """
-        rows = list(self._rows(split))
+        all_rows = list(self._rows(split))
         size = self.train_size if split == "train" else self.test_size
-        if size is not None and size > len(rows):
+        if size is not None and size > len(all_rows):
             raise DataError(
-                f"task.{split}_size={size}, but the {split} split has {len(rows)} problems", "ask for fewer"
+                f"task.{split}_size={size}, but the {split} split has {len(all_rows)} problems", "ask for fewer"
             )
-        kept = range(len(rows))
+        kept = range(len(all_rows))
         chosen = list(kept) if size is None else sorted(random.Random(self.seed).sample(kept, size))
         for index in chosen:
-            question, answer = rows[index]
+            question, answer = all_rows[index]
             if not readable_gold(answer):
                 raise DataError(
                     f"{self._source(split)}: problem {index + 1} ({question[:60]!r}) has no readable gold answer: "
@@ -110,29 +110,8 @@ class Gsm8k(Task):
         return str(Path(self.path) / f"{split}.jsonl") if self.files() else f"{self.path} ({split})"
 
     def _rows(self, split: Split) -> Iterator[tuple[str, str]]:
-        if self.files() or self.path.startswith(("/", ".", "~")):
-            file = Path(self.path).expanduser() / f"{split}.jsonl"
-            return (_texts(row, f"{file}: problem {n}") for n, row in enumerate(read_rows(file, *COLUMNS), 1))
-        return self._from_hub(split)
-
-    def _from_hub(self, split: Split) -> Iterator[tuple[str, str]]:
-        import datasets
-
-        try:
-            rows = datasets.load_dataset(self.path, self.subset, split=split)
-        except Exception as error:  # the hub's client raises many kinds, for one reason: it cannot be had
-            raise DataError(
-                f"the data set {self.path} cannot be loaded ({type(error).__name__})",
-                "connect to the hub, or give a folder with train.jsonl and test.jsonl: task.path=FOLDER",
-            ) from error
-        missing = set(COLUMNS) - set(rows.column_names)
-        if missing:
-            raise DataError(
-                f"the data set {self.path} has no column {', '.join(sorted(missing))}; "
-                f"it has {', '.join(rows.column_names)}",
-                "give a data set with the columns question and answer",
-            )
-        return (_texts(row, f"{self.path} ({split}): problem {n}") for n, row in enumerate(rows, 1))
+        numbered = enumerate(rows(self.path, split, COLUMNS, self.subset), 1)
+        return (_texts(row, f"{self._source(split)}: problem {number}") for number, row in numbered)
 
 
 def _texts(row: dict[str, Any], where: str) -> tuple[str, str]:

@@ -62,7 +62,7 @@ class ReasoningGym(Task):
         """The item's question and the form of the answer."""
         return f"{question}\nThink step by step. End with a last line `#### ` and the answer alone."
 
-    def judge(self, pairs: Iterable[tuple[Problem, Sample]]) -> Iterator[Verdict]:
+    def judge(self, pairs: Iterable[tuple[Problem, Sample]], partial: bool = False) -> Iterator[Verdict]:
         """The generator's own score of the marked answer: 1 is correct, more than nothing is partial."""
         scorer = self._dataset("train", 1)
         for problem, sample in pairs:

@@ -1,13 +1,13 @@
 """Grade-school word problems of one to four steps, generated from a seed: as many as are wanted, no data set needed."""
 
-import hashlib
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from tpt.errors import ConfigError, DataError
+from tpt.errors import ConfigError
 from tpt.records import Problem
 from tpt.tasks.base import Split, Task, register
+from tpt.tasks.generated import different
 
 # fmt: off
 NAMES = (
@@ -19,8 +19,6 @@ THINGS = (
     "balloons", "eggs", "pencils", "toys", "candies", "flowers", "oranges", "beads", "stones", "tickets",
 )
 # fmt: on
-TEST_SHARE = 4  # one question in so many belongs to the test split
-ATTEMPTS = 200  # draws in a row without a new question before the settings are said to allow no more
 
 # Not made by the generator (its names and things are others), so they are in neither split.
 SHOTS = [
@@ -237,22 +235,15 @@ class WordProblems(Task):
             DataError: the settings do not allow so many different questions.
         """
         rng = random.Random(f"{self.seed} {split}")
-        size = (self.train_size if split == "train" else self.test_size) or 0
-        seen: set[str] = set()
-        missed = 0
-        while len(seen) < size:
+
+        def draw() -> tuple[str, tuple[str, int]]:
             question, solution, answer = tell(rng, rng.randint(self.min_steps, self.max_steps), self.largest)
-            if question in seen or split_of(question) != split:
-                missed += 1
-                if missed > ATTEMPTS:
-                    raise DataError(
-                        f"only {len(seen)} of {size} different {split} problems can be made with these settings",
-                        "raise task.largest or task.max_steps, or ask for fewer",
-                    )
-                continue
-            missed = 0
-            yield Problem(f"word_problems/{split}/{len(seen)}", question, str(answer), solution)
-            seen.add(question)
+            return question, (solution, answer)
+
+        size = (self.train_size if split == "train" else self.test_size) or 0
+        made = different(draw, split, size, "raise task.largest or task.max_steps, or ask for fewer")
+        for number, (question, (solution, answer)) in enumerate(made):
+            yield Problem(f"word_problems/{split}/{number}", question, str(answer), solution)
 
     def instruct(self, question: str) -> str:
         """The question and, without worked examples, how to answer it."""
@@ -277,8 +268,3 @@ class WordProblems(Task):
         self.check_few_shot(len(SHOTS))
         if self.train_size is None or self.test_size is None:
             raise ConfigError("word_problems is endless", "give task.train_size and task.test_size")
-
-
-def split_of(question: str) -> Split:
-    """The split that a question belongs to, whatever the seed: by a hash of its text."""
-    return "test" if hashlib.sha256(question.encode()).digest()[0] % TEST_SHARE == 0 else "train"

@@ -1,0 +1,129 @@
+"""What all tasks of code share: settings of the judge, the screening by reference solutions, the judging."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from tpt.errors import ConfigError, nearest
+from tpt.judge.code.program import Language, fenced
+from tpt.judge.code.spec import Spec
+from tpt.judge.code.stdio import Checker, by_tokens
+from tpt.records import Problem, Sample, Verdict
+from tpt.tasks.base import RUNTIME, Task
+
+LANGUAGES: tuple[Language, ...] = ("python", "cpp")
+
+
+@dataclass
+class CodeTask(Task):
+    """A task whose solutions are programs.
+
+    Attributes:
+        language: what solutions are written in: `python` or `cpp`.
+        sandbox: `bwrap`; or `none`: solutions run with your rights. For input that you trust, and only for that.
+        python: the interpreter of Python solutions, under /usr.
+        seconds: CPU seconds for a test where the problem names no limit.
+        time_factor: a problem's own time limit counts so many times: contests set it for compiled languages.
+        memory_mb: MiB for a solution; a problem's own limit counts where it is higher.
+        case_sensitive: whether the case of letters in an output counts.
+        references: how many of a problem's own reference solutions are run first; where one fails, the problem has
+            several right answers or broken tests, and is set aside. 0: none, and no problem is set aside.
+        workers: threads that judge; null: one for each core.
+    """
+
+    language: str = "python"
+    sandbox: str = "bwrap"
+    python: str = "/usr/bin/python3"
+    seconds: float = 6.0
+    time_factor: float = 5.0
+    memory_mb: int = 512
+    case_sensitive: bool = False
+    references: int = 2
+    workers: int | None = field(default=None, metadata=RUNTIME)
+
+    def screen(self, problems: Iterable[Problem], reject: Callable[[Problem, str], None]) -> Iterator[Problem]:
+        """The problems whose reference solutions pass; one without any in a language of ours passes too.
+
+        Raises:
+            SandboxError: see `Judge`.
+        """
+        from tpt.judge.code.judge import Judge
+
+        waiting: deque[tuple[Problem, int, str]] = deque()
+
+        def jobs() -> Iterator[tuple[Spec, Language, str]]:
+            for problem in problems:
+                spec = Spec.of(problem)
+                chosen = [] if spec.broken else self.chosen(spec)
+                waiting.append((problem, len(chosen), spec.broken))
+                for language, source in chosen:
+                    yield spec, language, source
+
+        with Judge(self.sandbox, self.python, self.workers) as judge:
+            results = judge.results(jobs(), partial=False, checker=self.checker())
+            settled = object()
+            result = next(results, settled)
+            while waiting or result is not settled:
+                problem, runs, broken = waiting.popleft()
+                failed = broken
+                for _ in range(runs):
+                    if result.passed != result.total:  # type: ignore[attr-defined]  # not `settled`: runs are owed
+                        failed = failed or f"a reference fails test {result.first_failed}: {result.kind}"  # type: ignore[attr-defined]
+                    result = next(results, settled)
+                if failed:
+                    reject(problem, failed)
+                else:
+                    yield problem
+
+    def judge(self, pairs: Iterable[tuple[Problem, Sample]], partial: bool = False) -> Iterator[Verdict]:
+        """Run each sample's program on the problem's tests."""
+        from tpt.judge.code.judge import Judge, verdicts
+
+        language = self.spoken
+        specs: dict[str, Spec] = {}
+
+        def jobs() -> Iterator[tuple[Spec, Language, Sample]]:
+            for problem, sample in pairs:
+                if problem.id not in specs:
+                    specs.clear()  # a problem's samples lie together
+                    specs[problem.id] = Spec.of(problem)
+                yield specs[problem.id], language, sample
+
+        with Judge(self.sandbox, self.python, self.workers) as judge:
+            yield from verdicts(judge, jobs(), partial, self.checker())
+
+    def marks(self) -> dict[str, Any]:
+        """The sandbox and the interpreter of every verdict."""
+        return {"sandbox": self.sandbox, "judge_python": self.python}
+
+    def checker(self) -> Checker:
+        """How outputs are compared; a task whose problems have several right answers gives its own."""
+        return by_tokens
+
+    @property
+    def spoken(self) -> Language:
+        """The language, typed."""
+        return "cpp" if self.language == "cpp" else "python"
+
+    def chosen(self, spec: Spec) -> list[tuple[Language, str]]:
+        """The reference solutions that screen a problem: those of the task's language first."""
+        return sorted(spec.references, key=lambda one: one[0] != self.spoken)[: self.references]
+
+    def human(self, spec: Spec) -> str:
+        """The first reference solution of the task's language as a completion; "" where there is none."""
+        return next(
+            (fenced(source, self.spoken) for language, source in spec.references if language == self.spoken), ""
+        )
+
+    def validate(self) -> None:
+        """See `Task.validate`."""
+        super().validate()
+        for key, value, known in (("language", self.language, LANGUAGES), ("sandbox", self.sandbox, ("bwrap", "none"))):
+            if value not in known:
+                raise ConfigError(f"task.{key}={value} is not known; one of: {', '.join(known)}", nearest(value, known))
+        for key in ("seconds", "time_factor", "memory_mb"):
+            if getattr(self, key) <= 0:
+                raise ConfigError(f"task.{key}={getattr(self, key)} is out of range; it must be more than 0")
+        if self.references < 0 or (self.workers is not None and self.workers < 1):
+            raise ConfigError("task.references or task.workers is out of range", "references from 0, workers from 1")

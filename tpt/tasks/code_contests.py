@@ -1,0 +1,139 @@
+"""CodeContests (Li et al. 2022): contest problems, solved by programs from stdin to stdout."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from tpt.errors import ConfigError, DataError
+from tpt.judge.code.program import Language
+from tpt.judge.code.spec import Source, Spec
+from tpt.records import Problem
+from tpt.tasks import rows
+from tpt.tasks.base import Split, register
+from tpt.tasks.code import CodeTask
+
+TEST_KINDS = ("public_tests", "private_tests", "generated_tests")
+COLUMNS = ("name", "description", *TEST_KINDS, "solutions")
+# The data set's numbers of languages that are judged here; 0 unknown, 1 Python 2, 4 Java.
+SPOKEN: dict[int, Language] = {2: "cpp", 3: "python"}
+IMAGE = "<image>"
+KEPT = 5  # solutions of each label and language that a problem keeps, of up to thousands
+NAMES = {"python": "Python 3", "cpp": "C++17"}
+
+
+@register("code_contests")
+@dataclass
+class CodeContests(CodeTask):
+    """CodeContests, or any data with its columns.
+
+    Attributes:
+        path: a hub id, a folder with `train` and `test` as JSONL or parquet, or one file.
+        tests: most tests of a problem: public ones, then private, then generated; null: all.
+        images: whether to keep problems whose statement has an image, which a model cannot see; arXiv 2504.18116
+            evaluates the 140 test problems without.
+    """
+
+    path: str = "deepmind/code_contests"
+    tests: int | None = 50
+    images: bool = False
+
+    def load(self, split: Split) -> Iterator[Problem]:
+        """The problems of a split; those with images are left out.
+
+        Raises:
+            DataError: see `Task.load`.
+        """
+        size = self.train_size if split == "train" else self.test_size
+        seen: Counter[str] = Counter()
+        for row in rows.drawn(lambda: self._rows(split), size, self.seed, f"the {split} split of {self.path}"):
+            spec, name = self.spec(row), row["name"]
+            seen[name] += 1
+            name += f"#{seen[name]}" if seen[name] > 1 else ""  # a few contests were held twice
+            question = row["description"].strip()
+            yield Problem(f"code_contests/{split}/{name}", question, "", self.human(spec), spec.to_json())
+
+    def instruct(self, question: str) -> str:
+        """A role, the task, the problem and three requirements, as the paper's prompts have them (section B.4)."""
+        return (
+            f"You are an expert programmer. Solve the following contest problem with a {NAMES[self.language]} program "
+            "that reads standard input and writes standard output.\n\n"
+            f"Problem: {question}\n\n"
+            "Requirements:\n"
+            "1. Reason step by step about how to solve it.\n"
+            "2. The program must be right and fast enough for every input within the limits.\n"
+            f"3. End with the whole program in one markdown block that starts with ```{self.language}.\n\n"
+            "Solution:"
+        )
+
+    def spec(self, row: dict[str, Any]) -> Spec:
+        """Tests, limits and labelled solutions of a row.
+
+        Raises:
+            DataError: a column holds something else than the data set's.
+        """
+        try:
+            tests = [pair for kind in TEST_KINDS for pair in _pairs(row[kind])]
+            limit, memory = _seconds(row.get("time_limit")), row.get("memory_limit_bytes") or 0
+            return Spec(
+                tests=tests[: self.tests],
+                seconds=limit * self.time_factor if limit else self.seconds,
+                memory_mb=max(self.memory_mb, int(memory) // 2**20),
+                tolerance=(row["float_tolerance"] or 0.0) if "float_tolerance" in row else None,
+                case_sensitive=self.case_sensitive,
+                references=_solutions(row["solutions"]),
+                incorrect=_solutions(row.get("incorrect_solutions")),
+                broken=_broken(row, tests),
+            )
+        except (TypeError, KeyError, AttributeError, ValueError) as error:
+            raise DataError(
+                f"{self.path}: problem {row['name']!r} is not as in CodeContests ({type(error).__name__}: {error})",
+                "tests are {input: [...], output: [...]}, solutions {language: [...], solution: [...]}",
+            ) from error
+
+    def files(self) -> list[Path]:
+        """See `Task.files`."""
+        return rows.files(self.path)
+
+    def validate(self) -> None:
+        """See `Task.validate`."""
+        super().validate()
+        self.check_few_shot(0)
+        if self.tests is not None and self.tests < 1:
+            raise ConfigError(f"task.tests={self.tests} is out of range; it must be at least 1")
+
+    def _rows(self, split: Split) -> Iterator[dict[str, Any]]:
+        for row in rows.rows(self.path, split, COLUMNS):
+            if not isinstance(row["description"], str) or not isinstance(row["name"], str):
+                raise DataError(f"{self.path}: a problem has no text as its name and description", "mend or remove it")
+            if self.images or IMAGE not in row["description"]:
+                yield row
+
+
+def _broken(row: dict[str, Any], tests: list[tuple[str, str]]) -> str:
+    """Why a problem cannot be judged; "" where it can."""
+    if row.get("input_file"):
+        return f"it reads the file {row['input_file']}, not stdin"
+    return "" if tests else "it has no tests"
+
+
+def _pairs(tests: dict[str, list[str]] | None) -> list[tuple[str, str]]:
+    return list(zip(tests["input"], tests["output"], strict=True)) if tests else []
+
+
+def _seconds(limit: dict[str, int] | None) -> float:
+    return (limit.get("seconds") or 0) + (limit.get("nanos") or 0) / 1e9 if limit else 0.0
+
+
+def _solutions(solutions: dict[str, list[Any]] | None) -> list[Source]:
+    """Solutions in languages that are judged here, at most `KEPT` of each."""
+    if not solutions:
+        return []
+    pairs = list(zip(solutions["language"], solutions["solution"], strict=True))
+    return [
+        (language, source)
+        for number, language in SPOKEN.items()
+        for source in islice((source for one, source in pairs if one == number), KEPT)
+    ]

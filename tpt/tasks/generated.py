@@ -1,0 +1,42 @@
+"""What tasks that make their problems share: a split for each question, and no question twice."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from tpt.errors import DataError
+from tpt.tasks.base import Split
+
+TEST_SHARE = 4  # one question in so many belongs to the test split
+ATTEMPTS = 300  # draws in a row without a new question before the settings are said to allow no more
+
+Made = TypeVar("Made")
+
+
+def split_of(question: str) -> Split:
+    """The split that a question belongs to, whatever the seed: by a hash of its text."""
+    return "test" if hashlib.sha256(question.encode()).digest()[0] % TEST_SHARE == 0 else "train"
+
+
+def different(draw: Callable[[], tuple[str, Made]], split: Split, size: int, remedy: str) -> Iterator[tuple[str, Made]]:
+    """`size` different questions of a split, with what was made beside each.
+
+    Args:
+        draw: makes one.
+        remedy: what a user can do where there are not so many.
+
+    Raises:
+        DataError: there are not.
+    """
+    seen: set[str] = set()
+    missed = 0
+    while len(seen) < size:
+        question, made = draw()
+        if question in seen or split_of(question) != split:
+            missed += 1
+            if missed > ATTEMPTS:
+                raise DataError(f"only {len(seen)} of {size} different {split} problems can be made", remedy)
+            continue
+        missed = 0
+        yield question, made
+        seen.add(question)

@@ -1,0 +1,115 @@
+"""Rows of a data set: from the hub, or from local JSONL or parquet files with the same columns."""
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from tpt.errors import DataError
+from tpt.jsonl import read_rows
+from tpt.tasks.base import Split
+
+FORMS = "give a file, a folder with train.jsonl and test.jsonl, or a hub id"
+PARQUET_ROWS = 64  # at once: a problem with its tests can be large
+
+
+def local(path: str, split: Split) -> list[Path]:
+    """The local files of a split; none where `path` is a hub id.
+
+    Args:
+        path: a hub id, a file, or a folder with `train.jsonl` and `test.jsonl`, or `train*.parquet` and
+            `test*.parquet`, the latter also under `data/`.
+    Raises:
+        DataError: `path` is a folder without such files, or looks like a path and is not there.
+    """
+    place = Path(path).expanduser()
+    if place.is_file():
+        return [place]
+    if place.is_dir():
+        lines = place / f"{split}.jsonl"
+        found = [lines] if lines.is_file() else _parquets(place, split)
+        if not found:
+            raise DataError(f"{place} has neither {split}.jsonl nor {split}*.parquet", "put the split's problems there")
+        return found
+    if path.startswith(("/", ".", "~")) or path.endswith((".jsonl", ".parquet")):
+        raise DataError(f"there is no file {path}", FORMS)
+    return []
+
+
+def rows(path: str, split: Split, columns: Sequence[str], subset: str | None = None) -> Iterator[dict[str, Any]]:
+    """The rows of a split, in order, each with these columns (and whatever else there is).
+
+    Raises:
+        DataError: the data cannot be had, is torn, or lacks a column.
+    """
+    found = local(path, split)
+    if not found:
+        yield from _from_hub(path, split, columns, subset)
+    for file in found:
+        yield from _parquet(file, columns) if file.suffix == ".parquet" else read_rows(file, *columns)
+
+
+def drawn(
+    read: Callable[[], Iterator[dict[str, Any]]], size: int | None, seed: int, where: str
+) -> Iterator[dict[str, Any]]:
+    """`size` of the rows, drawn by `seed`, in their order; all where `size` is None. Reads them twice, keeps none.
+
+    Raises:
+        DataError: there are fewer.
+    """
+    if size is None:
+        yield from read()
+        return
+    count = sum(1 for _ in read())
+    if size > count:
+        raise DataError(f"{where} has {count} problems, and {size} are asked for", "ask for fewer")
+    chosen = set(random.Random(seed).sample(range(count), size))
+    yield from (row for index, row in enumerate(read()) if index in chosen)
+
+
+def files(path: str) -> list[Path]:
+    """The local files under a data set's path, whatever their split: when they change, so does the run."""
+    place = Path(path).expanduser()
+    if place.is_file():
+        return [place]
+    return [*sorted(place.glob("*.jsonl")), *_parquets(place, "")]
+
+
+def _parquets(folder: Path, prefix: str) -> list[Path]:
+    return sorted([*folder.glob(f"{prefix}*.parquet"), *folder.glob(f"data/{prefix}*.parquet")])
+
+
+def _parquet(path: Path, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            _require(path, columns, file.schema_arrow.names)
+            for batch in file.iter_batches(batch_size=PARQUET_ROWS):
+                yield from batch.to_pylist()
+    except (OSError, pa.ArrowInvalid) as error:
+        raise DataError(f"{path} cannot be read as parquet ({error})", "give a whole parquet file") from error
+
+
+def _from_hub(path: str, split: Split, columns: Sequence[str], subset: str | None) -> Iterator[dict[str, Any]]:
+    import datasets
+
+    try:
+        found = datasets.load_dataset(path, subset, split=split)
+    except Exception as error:  # the hub's client raises many kinds, for one reason: it cannot be had
+        raise DataError(
+            f"the data set {path} cannot be loaded ({type(error).__name__})",
+            "connect to the hub, or give a folder with train.jsonl and test.jsonl: task.path=FOLDER",
+        ) from error
+    _require(path, columns, found.column_names)
+    yield from found
+
+
+def _require(where: object, columns: Sequence[str], there: Sequence[str]) -> None:
+    missing = sorted(set(columns) - set(there))
+    if missing:
+        raise DataError(
+            f"{where} has no column {', '.join(missing)}; it has {', '.join(there)}",
+            f"give a data set with the columns {' and '.join(columns)}",
+        )
