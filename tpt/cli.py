@@ -19,6 +19,11 @@ With -m, comma-separated values make a sweep: tpt run -m prune=none,ground_truth
 The same command again continues after any interruption, and prints the table where nothing is owed.
 `tpt config` prints every setting there is."""
 
+JUDGE_HELP = """\
+tpt judge FILE.jsonl --gold-column gold --text-column completion --out OUT.jsonl
+tpt judge --task code_contests --problems PROBLEMS.jsonl --solutions SOLUTIONS.jsonl --out OUT.jsonl [task.KEY=VALUE]
+Programs are run in a sandbox. Without --solutions, the problems' own labelled solutions show whether it judges well."""
+
 
 def parser() -> argparse.ArgumentParser:
     """The command line's grammar."""
@@ -65,11 +70,21 @@ def parser() -> argparse.ArgumentParser:
     report.add_argument("runs", type=Path, nargs="+", metavar="RUN")
     report.add_argument("--out", type=Path, help="the folder to write to (default: RUN/report)")
 
-    judge = command("judge", "Judge solutions in a JSONL file against their gold answers.")
-    judge.add_argument("file", type=Path, metavar="FILE.jsonl")
+    judge = command(
+        "judge", "Judge solutions in a JSONL file by their gold answers, or by the tests of a task.", JUDGE_HELP
+    )
+    judge.add_argument("file", type=Path, nargs="?", metavar="FILE.jsonl", help="completions with gold answers")
     judge.add_argument("--gold-column", default="gold")
-    judge.add_argument("--text-column", default="completion")
+    judge.add_argument("--text-column", help="of the completion (default: completion; with --task: solution)")
+    judge.add_argument("--task", help="a task of code: code_contests, leetcode, code_puzzles")
+    judge.add_argument("--problems", type=Path, metavar="FILE", help="the task's problems, as JSONL or parquet")
+    judge.add_argument(
+        "--solutions", type=Path, metavar="FILE.jsonl", help="default: the solutions that the problems come with"
+    )
+    judge.add_argument("--id-column", default="problem_id", help="of the problem's id or name in the solutions")
+    judge.add_argument("--partial", action="store_true", help="run all tests, not only up to the first that fails")
     judge.add_argument("--out", type=Path, required=True, help="JSONL to write: the input's columns and the verdict's")
+    judge.add_argument("overrides", nargs="*", metavar="task.KEY=VALUE")
     return top
 
 
@@ -124,7 +139,7 @@ def _dispatch(options: argparse.Namespace, console: Console) -> int:
         case "report":
             code = commands.report(options.runs, options.out, console)
         case _:
-            code = commands.judge(options.file, options.out, options.gold_column, options.text_column, console)
+            code = commands.judge(options, console)
     return code
 
 

@@ -1,5 +1,6 @@
 """What each `tpt` command does."""
 
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -185,13 +186,17 @@ def report(paths: Sequence[Path], out: Path | None, console: Console) -> int:
     return 0
 
 
-def judge(path: Path, out: Path, gold_column: str, text_column: str, console: Console) -> int:
+def judge(options: argparse.Namespace, console: Console) -> int:
     """Judge a JSONL file of solutions and print how many are what."""
+    if options.task:
+        return _judge_programs(options, console)
+    if options.file is None or options.overrides or options.solutions or options.problems:
+        raise ConfigError("tpt judge needs FILE.jsonl, or --task with --problems", "see `tpt judge --help`")
     from tpt.judge.file import judge_file
 
-    counts = judge_file(path, out, gold_column, text_column)
+    counts = judge_file(options.file, options.out, options.gold_column, options.text_column or "completion")
     total = counts["strict"].total()
-    table = Table(title=f"{total:,} solutions in {path.name}", title_justify="left", title_style="bold")
+    table = Table(title=f"{total:,} solutions in {options.file.name}", title_justify="left", title_style="bold")
     table.add_column("verdict")
     for reader in counts:
         table.add_column(reader, justify="right")
@@ -200,7 +205,21 @@ def judge(path: Path, out: Path, gold_column: str, text_column: str, console: Co
         if any(of_reader[status] for of_reader in counts.values()):
             table.add_row(status.replace("_", " "), *shares)
     console.print(table)
-    console.print(f"verdicts: {out}")
+    console.print(f"verdicts: {options.out}")
+    return 0
+
+
+def _judge_programs(options: argparse.Namespace, console: Console) -> int:
+    from tpt.judge.code import file as programs
+
+    overrides = [*([str(options.file)] if options.file else []), *options.overrides]  # it takes the first word
+    task = programs.task(options.task, options.problems, overrides)
+    columns = programs.Columns(options.id_column, options.text_column or "solution")
+    counts = programs.judge_file(task, options.solutions, options.out, columns, options.partial, console)
+    console.print(programs.table(counts))
+    if task.sandbox == "none":
+        console.print("[bold red]NOT SANDBOXED[/] the solutions ran with your rights")
+    console.print(f"verdicts: {options.out}", highlight=False)
     return 0
 
 

@@ -11,10 +11,7 @@ from typing import Any
 from omegaconf import MISSING
 
 from tpt.errors import ConfigError, nearest
-from tpt.tasks.base import Task
-
-# A field with this metadata says how to compute, not what: it takes no part in fingerprints.
-RUNTIME = {"runtime": True}
+from tpt.tasks.base import RUNTIME, Task
 
 
 @dataclass
@@ -79,6 +76,7 @@ class PruneConfig:
 
     mode: str = "ground_truth"  # none | ground_truth | soft_positive
     reader: str = "strict"  # which reader decides what is correct: strict | lenient
+    threshold: str = "one"  # of soft_positive: tests that must pass: one (as the paper) | all_but_one | a share, as 0.5
     examples: int | None = None  # examples drawn a round (the paper's f); null: all that are kept
     per_problem: int = 1  # solutions a problem; 0: all of them
     accumulate: bool = False  # add to the earlier rounds' examples instead of replacing them
@@ -361,6 +359,10 @@ def _validate_evaluate(evaluate: EvaluateConfig) -> None:
 
 def _validate_prune(config: Config) -> None:
     prune = config.prune
+    if prune.threshold not in ("one", "all_but_one") and not _is_share(prune.threshold):
+        raise ConfigError(
+            f"prune.threshold={prune.threshold} is not known", "one, all_but_one, or a share of the tests, as 0.5"
+        )
     mixed = dataclasses.asdict(prune.mix)
     if prune.source == "mix" and not any(mixed.values()):
         raise ConfigError(
@@ -380,6 +382,13 @@ def _validate_prune(config: Config) -> None:
             "think.temperature=0 draws the same completion every time",
             "set think.samples_per_problem=1, or a temperature above 0",
         )
+
+
+def _is_share(text: str) -> bool:
+    try:
+        return 0 < float(text) <= 1
+    except ValueError:
+        return False
 
 
 def _validate_model(config: Config) -> None:

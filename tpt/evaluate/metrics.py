@@ -76,7 +76,7 @@ def summarise(
         total += 1
         tokens += len(sample.completion_ids)
         cut_off += sample.finish_reason == "length"
-        well_formed += bool(verdict.strict_answer)
+        well_formed += verdict.strict is not Status.NO_ANSWER
         statuses[verdict.status] += 1
     if not total:
         raise DataError("there are no samples to evaluate", "see the log of the evaluate stage")
@@ -107,8 +107,10 @@ def _figures(problems: list[_Problem], reader: Reader, config: EvaluateConfig, s
         values = pass_at_k(n, c, k)
         figures["pass@k"][str(k)] = _interval(values, config, seed).to_dict()
         figures["correct@k"][str(k)] = round(float(values.sum()), 2)
-    majority = np.array([float(one.majority_is_right(reader)) for one in problems])
-    figures["maj@k"] = {str(int(n.max())): _interval(majority, config, seed).to_dict()}
+    figures["maj@k"] = {}
+    if any(one.votes[reader] for one in problems):  # programs are not voted on
+        majority = np.array([float(one.majority_is_right(reader)) for one in problems])
+        figures["maj@k"] = {str(int(n.max())): _interval(majority, config, seed).to_dict()}
     return figures
 
 

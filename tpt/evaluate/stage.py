@@ -24,4 +24,4 @@ def evaluate(run: Run, stage: Stage, progress: Progress) -> dict[str, Any]:
     )
     files.write_json(folder / "metrics.json", metrics)
     headline = {name: value for name, value in metrics.items() if name != "per_problem"}
-    return think_stage.summary(folder) | {"metrics": headline}
+    return think_stage.summary(folder) | {"metrics": headline} | run.config.task.marks()

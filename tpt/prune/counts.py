@@ -1,11 +1,11 @@
 """What pruning found and kept, and what to say where that is little or nothing."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tpt.config import PruneConfig
 from tpt.errors import EmptyPrune
-from tpt.prune.modes import UNJUDGED, finished
+from tpt.prune.modes import THRESHOLDS, UNJUDGED, finished, soft_positive
 from tpt.prune.sources import Inputs, judged
 from tpt.records import Status
 
@@ -30,6 +30,8 @@ class PruneCounts:
         kept: examples of this round.
         earlier: examples of earlier rounds in the set (`prune.accumulate`).
         examples: `kept` and `earlier` together: what is trained on.
+        by_threshold: usable samples that each `prune.threshold` would keep; where partial credit was asked for of a
+            task with tests, else empty.
         warnings: what the user should know.
     """
 
@@ -47,12 +49,15 @@ class PruneCounts:
     kept: int = 0
     earlier: int = 0
     examples: int = 0
+    by_threshold: dict[str, int] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
 
 def count_samples(inputs: Inputs, config: PruneConfig) -> PruneCounts:
     """Count the round's samples by verdict; the examples are still to be drawn."""
     counts = PruneCounts()
+    reached = dict.fromkeys(THRESHOLDS, 0)
+    with_tests = False
     for sample, verdict in judged(inputs):
         counts.available += 1
         counts.correct += verdict.strict is Status.CORRECT
@@ -61,6 +66,12 @@ def count_samples(inputs: Inputs, config: PruneConfig) -> PruneCounts:
         counts.unjudged += verdict.status in UNJUDGED
         counts.cut_off += sample.finish_reason != "stop"
         counts.unusable += not finished(sample, config.keep_cut_off)
+        with_tests = with_tests or verdict.total > 1
+        if finished(sample, config.keep_cut_off):
+            for threshold in THRESHOLDS:
+                reached[threshold] += soft_positive(verdict, replace(config, threshold=threshold))
+    if with_tests and config.mode == "soft_positive":
+        counts.by_threshold = reached
     return counts
 
 

@@ -2,30 +2,50 @@
 
 from collections.abc import Callable
 
+from tpt.config import PruneConfig
 from tpt.records import Sample, Status, Verdict
 
-Mode = Callable[[Verdict, str], bool]
+Mode = Callable[[Verdict, PruneConfig], bool]
 
 # Verdicts that say nothing of the solution: the data or the judge is at fault.
 UNJUDGED = (Status.GOLD_UNREADABLE, Status.JUDGE_ERROR)
 
+# Thresholds that the report compares, the lowest first; `prune.threshold` may be any share.
+THRESHOLDS = ("one", "0.5", "all_but_one", "1.0")
 
-def none(verdict: Verdict, reader: str) -> bool:
+
+def none(verdict: Verdict, config: PruneConfig) -> bool:
     """Any sampled solution."""
     return True
 
 
-def ground_truth(verdict: Verdict, reader: str) -> bool:
+def ground_truth(verdict: Verdict, config: PruneConfig) -> bool:
     """Solutions whose answer is right under the reader, `strict` or `lenient`, or that pass every test."""
-    return verdict.status not in UNJUDGED and _read(verdict, reader) is Status.CORRECT
+    return verdict.status not in UNJUDGED and _read(verdict, config.reader) is Status.CORRECT
 
 
-def soft_positive(verdict: Verdict, reader: str) -> bool:
-    """Solutions with partial credit too: some tests passed, or right by the lenient reader only."""
-    return ground_truth(verdict, reader) or verdict.status is Status.PARTIAL
+def soft_positive(verdict: Verdict, config: PruneConfig) -> bool:
+    """Solutions with partial credit too: enough tests passed, or right by the lenient reader only."""
+    return ground_truth(verdict, config) or (verdict.status is Status.PARTIAL and passes(verdict, config.threshold))
 
 
 MODES: dict[str, Mode] = {"none": none, "ground_truth": ground_truth, "soft_positive": soft_positive}
+
+
+def passes(verdict: Verdict, threshold: str) -> bool:
+    """Whether a solution passes enough of its tests; where there are none, only an answer, it does.
+
+    Args:
+        threshold: `one` test (arXiv 2504.18116, section 3), `all_but_one`, or a share of them such as `0.5`; never
+            fewer than one.
+    """
+    if not verdict.kind and verdict.passed < verdict.total:
+        return True  # an answer that only the lenient reader finds right
+    if threshold == "one":
+        needed = 1.0
+    else:
+        needed = verdict.total - 1 if threshold == "all_but_one" else float(threshold) * verdict.total
+    return verdict.passed >= max(1.0, needed)
 
 
 def finished(sample: Sample, keep_cut_off: bool) -> bool:

@@ -16,6 +16,7 @@ from tpt.records import Example, Problem, Sample, Verdict
 Encode = Callable[[Problem, str], tuple[list[int], list[int]]]
 
 LIGHT = ("problem_id", "index", "text", "finish_reason")  # all of a sample but its tokens
+VERDICT = ("problem_id", "index", "status", "strict", "lenient", "passed", "total", "kind")
 REMOVE = "remove the verdict shards and give the same command again: the samples are judged anew"
 
 
@@ -54,7 +55,7 @@ def judged(inputs: Inputs, columns: Sequence[str] = LIGHT) -> Iterator[tuple[Sam
         raise RunError(f"{len(inputs.samples)} sample shards but {len(inputs.verdicts)} verdict shards", REMOVE)
     for shard, judgement in zip(inputs.samples, inputs.verdicts, strict=True):
         samples = records.read(shard, Sample, columns)
-        verdicts = records.read(judgement, Verdict, ("problem_id", "index", "status", "strict", "lenient"))
+        verdicts = records.read(judgement, Verdict, VERDICT)
         for sample, verdict in zip_longest(samples, verdicts):
             if not (sample and verdict) or (sample.problem_id, sample.index) != (verdict.problem_id, verdict.index):
                 raise RunError(f"{judgement} does not hold the verdicts of {shard}", REMOVE)
@@ -66,7 +67,7 @@ def own(inputs: Inputs, config: PruneConfig, round: int) -> Iterator[Candidate]:
     mode = MODES[config.mode]
     problems = _by_id(inputs.problems) if inputs.foreign else {}
     for sample, verdict in judged(inputs, records.schema(Sample).names if not inputs.foreign else LIGHT):
-        if finished(sample, config.keep_cut_off) and mode(verdict, config.reader):
+        if finished(sample, config.keep_cut_off) and mode(verdict, config):
             if inputs.foreign:
                 yield _encoded(problems[sample.problem_id], sample, round, inputs.encode)
             else:

@@ -22,7 +22,7 @@ def prune_round(run: Run, stage: Stage, progress: Progress) -> dict[str, Any]:
         EmptyPrune: nothing was kept; samples and verdicts stay.
     """
     thought, folder = Stage(stage.round, "think"), run.folder(stage)
-    verdicts = judge(run, thought, folder, progress)
+    verdicts = judge(run, thought, folder, progress, partial=run.config.prune.mode == "soft_positive")
     inputs = Inputs(
         samples=records.shards(run.folder(thought), think_stage.TABLE),
         verdicts=verdicts,
@@ -38,7 +38,7 @@ def prune_round(run: Run, stage: Stage, progress: Progress) -> dict[str, Any]:
         inputs.other_examples = [other.folder(one) / "examples.parquet" for one in pruned]
         inputs.other_problems = other.problems_path("train")
     counts = prune(inputs, run.config.prune, stage.round, run.seed(stage), folder / "examples.parquet")
-    return dataclasses.asdict(counts) | {"kept_by_source": dict(counts.kept_by_source)}
+    return dataclasses.asdict(counts) | {"kept_by_source": dict(counts.kept_by_source)} | run.config.task.marks()
 
 
 def _encoder(run: Run) -> Encode:

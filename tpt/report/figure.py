@@ -60,6 +60,7 @@ def draw(rows: list[Row], folder: Path) -> list[Path]:
             panel.set_ylabel("solved, %")
         title = runs[0][0].run if len(runs) == 1 else f"{len(runs)} runs by {', '.join(runs[0][0].labels)}"
         key = "solid: strict reader, dashed: lenient reader; bars: " + ("strict, " if len(runs) > 1 else "")
+        title += "\nNOT SANDBOXED" if any(row.unsafe for row in rows) else ""
         figure.suptitle(f"{title}\n{key}{interval_words(rows)}", x=0.01, ha="left", fontsize=9.5, color=GREY)
         png, svg = folder / "pass_at_k.png", folder / "pass_at_k.svg"
         figure.savefig(png, dpi=160)

@@ -39,6 +39,8 @@ def report(runs: list[Run], out: Path) -> Report:
     """
     runs = list({run.root.resolve(): run for run in runs}.values())
     rows, notes = collect(runs), unevaluated(runs)
+    if any(row.unsafe for row in rows):
+        notes.insert(0, table.UNSAFE)
     if not rows:
         names = ", ".join(run.name for run in runs)
         raise RunError(f"nothing is evaluated yet in {names}", "`tpt run` with the same settings goes on")

@@ -30,6 +30,8 @@ class Row:
         confidence: of every interval, e.g. 0.95.
         kept: examples trained on in this round; None for the base model.
         seconds: of each stage of the round.
+        by_threshold: usable samples of the round that each `prune.threshold` would keep, where that was counted.
+        unsafe: whether solutions of this round were judged without a sandbox.
         gains: paired difference in pass@k for the smallest k, over the "baseline" and over the "previous" round, by
             reader; what is not evaluated is not compared with.
     """
@@ -42,6 +44,8 @@ class Row:
     confidence: float
     kept: int | None = None
     seconds: dict[str, float] = field(default_factory=dict)
+    by_threshold: dict[str, int] = field(default_factory=dict)
+    unsafe: bool = False
     gains: dict[str, dict[Reader, Interval]] = field(default_factory=dict)
 
     @property
@@ -104,7 +108,10 @@ def _of_run(run: Run, labels: dict[str, str]) -> list[Row]:
         row.kept = _kept(run, round)
         for stage in run.stages():
             if stage.round == round and run.done(stage):
-                row.seconds[stage.name] = run.manifest(stage)["seconds"]
+                manifest = run.manifest(stage)
+                row.seconds[stage.name] = manifest["seconds"]
+                row.unsafe = row.unsafe or manifest.get("sandbox") == "none"
+                row.by_threshold |= manifest.get("by_threshold", {})
         for name, earlier in (("baseline", 0), ("previous", round - 1)):
             if earlier in rows:
                 row.gains[name] = _gain(run, row, rows[earlier])

@@ -11,6 +11,8 @@ from tpt.evaluate.bootstrap import Interval
 from tpt.evaluate.metrics import READERS, Reader
 from tpt.report.rows import Row
 
+UNSAFE = "NOT SANDBOXED: solutions were judged with task.sandbox=none, with this user's rights"
+THRESHOLD_TITLE = "samples that each threshold of soft-positive pruning keeps"
 STAGES = ("think", "prune", "train", "evaluate")
 
 
@@ -60,6 +62,12 @@ def cost_cells(row: Row) -> dict[str, str]:
     return kept | {f"{name} seconds": f"{row.seconds[name]:.0f}" if name in row.seconds else "" for name in STAGES}
 
 
+def threshold_cells(row: Row) -> dict[str, str]:
+    """How many of a round's samples each threshold of soft-positive pruning keeps, by column."""
+    words = {"one": "at least 1 test", "all_but_one": "all but 1 test", "1.0": "all tests"}
+    return {words.get(name, f"{name} of tests"): f"{count:,}" for name, count in row.by_threshold.items()}
+
+
 def gain_cells(row: Row, rows: list[Row]) -> dict[str, str]:
     """A row's paired gains in points, by column; the k is named where the runs differ in it."""
     several = len({one.ks[0] for one in rows}) > 1
@@ -80,6 +88,9 @@ def rich_tables(rows: list[Row]) -> list[Table]:
     tables = [_rich(f"%, with {interval_words(rows)}", rows, [figure_cells(row, rows) for row in rows])]
     if gained:
         tables.append(_rich(_gain_title(rows), gained, [gain_cells(row, rows) for row in gained]))
+    counted = [row for row in rows if row.by_threshold]
+    if counted:
+        tables.append(_rich(THRESHOLD_TITLE, counted, [threshold_cells(row) for row in counted]))
     return [*tables, _rich("what each round took", rows, [cost_cells(row) for row in rows])]
 
 
@@ -124,6 +135,10 @@ def markdown(rows: list[Row], notes: list[str]) -> str:
         title = _gain_title(rows)
         parts.append(f"{title[0].upper()}{title[1:]}, with {interval_words(rows)}.\n")
         parts.append(_markdown(gained, [gain_cells(row, rows) for row in gained]))
+    counted = [row for row in rows if row.by_threshold]
+    if counted:
+        parts.append(f"{THRESHOLD_TITLE[0].upper()}{THRESHOLD_TITLE[1:]}.\n")
+        parts.append(_markdown(counted, [threshold_cells(row) for row in counted]))
     parts += [f"{note}.\n" for note in notes]
     return "\n".join(parts)
 
@@ -156,6 +171,8 @@ def _numbers(row: Row) -> dict[str, str | float]:
     for name in ("well_formed", "cut_off", "mean_tokens", "distinct", "problems", "samples"):
         record[name] = row.metrics[name]
     record["kept"] = "" if row.kept is None else row.kept
+    record |= {f"kept_at_{name}": count for name, count in row.by_threshold.items()}
+    record |= {"sandbox": "none"} if row.unsafe else {}
     for name, gains in row.gains.items():
         for reader, gain in gains.items():
             record |= _ends(f"{reader}_pass@{row.ks[0]}_gain_over_{name}", gain)
