@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from tpt.errors import ConfigError, nearest
 from tpt.judge.code.program import Language, fenced
@@ -41,6 +41,8 @@ class CodeTask(Task):
     case_sensitive: bool = False
     references: int = 2
     workers: int | None = field(default=None, metadata=RUNTIME)
+
+    EVERYTHING: ClassVar[dict[str, Any]] = {}  # settings with which nothing that can be judged is left out
 
     def screen(self, problems: Iterable[Problem], reject: Callable[[Problem, str], None]) -> Iterator[Problem]:
         """The problems whose reference solutions pass; one without any in a language of ours passes too.

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from tpt.errors import ConfigError, DataError
 from tpt.judge.code.program import Language
@@ -20,7 +20,6 @@ COLUMNS = ("name", "description", *TEST_KINDS, "solutions")
 # The data set's numbers of languages that are judged here; 0 unknown, 1 Python 2, 4 Java.
 SPOKEN: dict[int, Language] = {2: "cpp", 3: "python"}
 IMAGE = "<image>"
-KEPT = 5  # solutions of each label and language that a problem keeps, of up to thousands
 NAMES = {"python": "Python 3", "cpp": "C++17"}
 
 
@@ -32,13 +31,17 @@ class CodeContests(CodeTask):
     Attributes:
         path: a hub id, a folder with `train` and `test` as JSONL or parquet, or one file.
         tests: most tests of a problem: public ones, then private, then generated; null: all.
+        labelled: most solutions of each label and language that a problem keeps, of up to thousands; null: all.
         images: whether to keep problems whose statement has an image, which a model cannot see; arXiv 2504.18116
             evaluates the 140 test problems without.
     """
 
     path: str = "deepmind/code_contests"
     tests: int | None = 50
+    labelled: int | None = 5
     images: bool = False
+
+    EVERYTHING: ClassVar[dict[str, Any]] = {"labelled": None, "images": True}
 
     def load(self, split: Split) -> Iterator[Problem]:
         """The problems of a split; those with images are left out.
@@ -83,8 +86,8 @@ class CodeContests(CodeTask):
                 memory_mb=max(self.memory_mb, int(memory) // 2**20),
                 tolerance=(row["float_tolerance"] or 0.0) if "float_tolerance" in row else None,
                 case_sensitive=self.case_sensitive,
-                references=_solutions(row["solutions"]),
-                incorrect=_solutions(row.get("incorrect_solutions")),
+                references=self._solutions(row["solutions"]),
+                incorrect=self._solutions(row.get("incorrect_solutions")),
                 broken=_broken(row, tests),
             )
         except (TypeError, KeyError, AttributeError, ValueError) as error:
@@ -103,6 +106,8 @@ class CodeContests(CodeTask):
         self.check_few_shot(0)
         if self.tests is not None and self.tests < 1:
             raise ConfigError(f"task.tests={self.tests} is out of range; it must be at least 1")
+        if self.labelled is not None and self.labelled < 0:
+            raise ConfigError(f"task.labelled={self.labelled} is out of range; it must be at least 0")
 
     def _rows(self, split: Split) -> Iterator[dict[str, Any]]:
         for row in rows.rows(self.path, split, COLUMNS):
@@ -110,6 +115,17 @@ class CodeContests(CodeTask):
                 raise DataError(f"{self.path}: a problem has no text as its name and description", "mend or remove it")
             if self.images or IMAGE not in row["description"]:
                 yield row
+
+    def _solutions(self, solutions: dict[str, list[Any]] | None) -> list[Source]:
+        """Solutions in languages that are judged here."""
+        if not solutions:
+            return []
+        pairs = list(zip(solutions["language"], solutions["solution"], strict=True))
+        return [
+            (language, source)
+            for number, language in SPOKEN.items()
+            for source in islice((source for one, source in pairs if one == number), self.labelled)
+        ]
 
 
 def _broken(row: dict[str, Any], tests: list[tuple[str, str]]) -> str:
@@ -125,15 +141,3 @@ def _pairs(tests: dict[str, list[str]] | None) -> list[tuple[str, str]]:
 
 def _seconds(limit: dict[str, int] | None) -> float:
     return (limit.get("seconds") or 0) + (limit.get("nanos") or 0) / 1e9 if limit else 0.0
-
-
-def _solutions(solutions: dict[str, list[Any]] | None) -> list[Source]:
-    """Solutions in languages that are judged here, at most `KEPT` of each."""
-    if not solutions:
-        return []
-    pairs = list(zip(solutions["language"], solutions["solution"], strict=True))
-    return [
-        (language, source)
-        for number, language in SPOKEN.items()
-        for source in islice((source for one, source in pairs if one == number), KEPT)
-    ]

@@ -47,7 +47,10 @@ def task(name: str, problems: Path | None, overrides: Sequence[str]) -> CodeTask
     if wrong:
         raise ConfigError(f"cannot read {wrong[0]!r}", "settings are given as task.seconds=10")
     asked = OmegaConf.from_dotlist([one.removeprefix("task.") for one in overrides])
-    made = tasks.make(OmegaConf.merge({"name": name} | ({"path": str(problems)} if problems else {}), asked))
+    kind = tasks.REGISTRY[name]
+    assert issubclass(kind, CodeTask)
+    given = {"name": name} | kind.EVERYTHING | ({"path": str(problems)} if problems else {})
+    made = tasks.make(OmegaConf.merge(given, asked))
     made.validate()
     assert isinstance(made, CodeTask)
     return made
