@@ -200,10 +200,11 @@ def examples(rng: random.Random, reading: Reading, expression: str) -> list[tupl
     found: dict[str, str] = {}
     for _ in range(20 * TESTS):
         values, stdin = reading.draw(rng)
-        answer = str(eval(expression, {"__builtins__": __builtins__}, values))  # an expression of the tables above
-        full = len(found) >= TESTS - 1 and len(set(found.values()) | {answer}) < 2
+        value = eval(expression, {"__builtins__": __builtins__}, values)  # an expression of the tables above
+        answer = f"{value}\n"
+        full = len(found) >= TESTS - 1 and len({*found.values(), answer}) < 2
         if stdin not in found and not full:
-            found[stdin] = f"{answer}\n"
+            found[stdin] = answer
         if len(found) == TESTS:
             break
     return list(found.items())

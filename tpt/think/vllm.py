@@ -12,13 +12,21 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from tpt.errors import EngineError, ModelError, TptError
+from tpt.hardware import cpu_has_bfloat16
 from tpt.think.base import Completion, Draw, Prompt
 
 if TYPE_CHECKING:
     from tpt.config import ModelConfig, SamplerConfig
 
 # In this process vLLM starts in a third of the time, its errors reach us, and its scheduling can be repeated.
-ENVIRONMENT = {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "VLLM_LOGGING_LEVEL": "ERROR", "VLLM_NO_USAGE_STATS": "1"}
+ENVIRONMENT = {
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+    "VLLM_LOGGING_LEVEL": "ERROR",
+    "VLLM_NO_USAGE_STATS": "1",
+    # Left alone, vLLM keeps a core of the CPU for itself; and threads that are bound to cores wait there for any other
+    # program, and all the others for them.
+    "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+}
 CPU_SEQUENCES, CPU_TOKENS_A_STEP = 256, 4096
 WINDOW = 2  # requests waiting or running, in batches: enough that the batch stays full
 
@@ -50,7 +58,7 @@ class VllmSampler:
             settings = self._cpu_settings(config, context) if self._on_cpu else self._gpu_settings(config)
             arguments = EngineArgs(
                 model=str(model_dir),
-                dtype=model.dtype,
+                dtype="float32" if self._on_cpu and not cpu_has_bfloat16() else model.dtype,
                 max_model_len=context,
                 tensor_parallel_size=config.tensor_parallel,
                 enable_prefix_caching=True,

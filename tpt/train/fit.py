@@ -22,6 +22,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 from tpt import files, interrupt, models, ranks
 from tpt.config import LoraConfig, TrainConfig
 from tpt.errors import ModelError, TptError
+from tpt.hardware import cpu_has_bfloat16
 from tpt.progress import Progress
 from tpt.train import sharded
 from tpt.train.data import ExampleModule, Examples
@@ -94,7 +95,7 @@ def resolve_precision(name: str) -> str:
         return name
     if torch.cuda.is_available():
         return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
-    return "bf16-mixed" if torch.cpu._is_avx512_bf16_supported() else "32-true"
+    return "bf16-mixed" if cpu_has_bfloat16() else "32-true"
 
 
 def load(model_dir: Path, settings: TrainConfig) -> tuple[PreTrainedModel, Callable[[], PreTrainedModel]]:

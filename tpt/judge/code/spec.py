@@ -68,7 +68,10 @@ class Spec:
     @classmethod
     def of(cls, problem: Problem) -> "Spec":
         """The spec of a problem of code."""
-        return cls(**json.loads(problem.meta))
+        found = json.loads(problem.meta)
+        for name in ("tests", "calls", "references", "incorrect"):  # JSON has no tuples
+            found[name] = [tuple(one) for one in found[name]]
+        return cls(**found)
 
 
 @dataclass(slots=True)

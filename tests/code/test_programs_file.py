@@ -1,0 +1,144 @@
+"""`tpt judge --task`: programs in a user's JSONL file, or the problems' own labelled ones."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from tpt.cli import main
+from tpt.errors import ConfigError, DataError
+from tpt.judge.code import file
+
+pytestmark = pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap is not installed: make sandbox")
+
+RIGHT, HALF = "print(abs(int(input())))", "print(int(input()))"
+CPP = "#include <iostream>\nint main() { int n; std::cin >> n; std::cout << (n < 0 ? -n : n); }"
+PROBLEM = {
+    "name": "abs",
+    "description": "Print the absolute value, see <image>.",
+    "public_tests": {"input": ["3\n", "-4\n"], "output": ["3\n", "4\n"]},
+    "private_tests": {"input": ["-5\n"], "output": ["5\n"]},
+    "generated_tests": None,
+    "solutions": {"language": [3, 2], "solution": [RIGHT, CPP]},
+    "incorrect_solutions": {"language": [3] * 7, "solution": [HALF] * 7},
+}
+
+
+def lines(path: Path, *rows: dict[str, Any]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+@pytest.fixture
+def problems(tmp_path: Path) -> Path:
+    return lines(tmp_path / "problems.jsonl", PROBLEM)
+
+
+def judged(problems: Path, solutions: Path | None, *more: str) -> list[dict[str, Any]]:
+    out = problems.parent / "out.jsonl"
+    named = ["--solutions", str(solutions)] if solutions else []
+    command = ["judge", "--task", "code_contests", "--problems", str(problems), *named, "--out", str(out), *more]
+    assert main(command) == 0
+    return [json.loads(line) for line in out.open()]
+
+
+def test_the_verdicts_are_written_beside_the_columns(problems: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    solutions = lines(
+        problems.parent / "solutions.jsonl",
+        {"problem_id": "abs", "solution": RIGHT, "mine": 1},
+        {"problem_id": "code_contests/test/abs", "solution": f"I take it so:\n```python\n{HALF}\n```", "mine": 2},
+        {"problem_id": "abs", "solution": CPP, "language": "cpp", "mine": 3},
+        {"problem_id": "abs", "solution": None, "mine": 4},
+        {"problem_id": "abs", "solution": "print(1 / 0)", "mine": 5},
+    )
+    rows = judged(problems, solutions)
+    assert [row["mine"] for row in rows] == [1, 2, 3, 4, 5]
+    assert [row["status"] for row in rows] == ["correct", "partial", "correct", "no_answer", "wrong"]
+    assert [(row["passed"], row["total"], row["first_failed"]) for row in rows[:3]] == [(3, 3, 0), (1, 3, 2), (3, 3, 0)]
+    assert [row["kind"] for row in rows] == ["", "wrong answer", "", "no program", "crash"]
+    assert "ZeroDivisionError" in rows[4]["reason"]
+    assert {row["sandbox"] for row in rows} == {"bwrap"}
+    said = capsys.readouterr().out
+    assert "5 solutions" in said
+    assert "NOT SANDBOXED" not in said
+    assert said.rstrip().endswith("out.jsonl")
+
+
+def test_all_tests_are_run_where_partial_credit_is_asked_for(problems: Path) -> None:
+    source = "n = int(input())\nprint(n if n != -4 else 0)"
+    solutions = lines(
+        problems.parent / "solutions.jsonl", {"problem_id": "abs", "solution": source.replace("n if", "abs(n) if")}
+    )
+    assert judged(problems, solutions)[0]["passed"] == 1
+    assert judged(problems, solutions, "--partial")[0]["passed"] == 2
+
+
+def test_without_solutions_all_that_the_problems_come_with_are_judged(
+    problems: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = judged(problems, None)
+    assert [(row["label"], row["language"]) for row in rows[:2]] == [("right", "cpp"), ("right", "python")]
+    assert [row["status"] for row in rows] == ["correct"] * 2 + ["partial"] * 7
+    said = capsys.readouterr().out
+    assert "labelled right" in said
+    assert "labelled wrong" in said
+
+
+def test_columns_and_settings_can_be_named(problems: Path) -> None:
+    solutions = lines(problems.parent / "solutions.jsonl", {"id": "abs", "code": "while True: pass"})
+    [row] = judged(problems, solutions, "--id-column", "id", "--text-column", "code", "task.seconds=0.2")
+    assert row["kind"] == "time limit"
+
+
+def test_what_ran_without_a_sandbox_is_marked_loudly(problems: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    [first, *_] = judged(problems, None, "task.sandbox=none")
+    assert first["sandbox"] == "none"
+    assert "NOT SANDBOXED" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (
+            {"problem_id": "nobody", "solution": RIGHT},
+            "line 1 is a solution of 'nobody', which is not among the problems",
+        ),
+        ({"problem_id": "abs"}, "no column 'solution'"),
+    ],
+)
+def test_a_solution_that_cannot_be_judged_is_said_and_nothing_is_written(
+    problems: Path, row: dict[str, str], message: str
+) -> None:
+    solutions, out = lines(problems.parent / "solutions.jsonl", row), problems.parent / "out.jsonl"
+    with pytest.raises(DataError) as caught:
+        file.judge_file(file.task("code_contests", problems, []), solutions, out, file.Columns(), False, Console())
+    assert message in caught.value.message
+    assert not out.exists()
+
+
+def test_the_solutions_are_not_written_over(problems: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    solutions = lines(problems.parent / "solutions.jsonl", {"problem_id": "abs", "solution": RIGHT})
+    command = ["judge", "--task", "code_contests", "--problems", str(problems), "--solutions", str(solutions)]
+    assert main([*command, "--out", str(solutions)]) == 1
+    assert "the input is not written over" in capsys.readouterr().out
+    assert json.loads(solutions.read_text())["solution"] == RIGHT
+
+
+def test_wrong_words_are_said() -> None:
+    with pytest.raises(ConfigError, match="--task code_contest is not a task of code") as caught:
+        file.task("code_contest", None, [])
+    assert "code_contests" in caught.value.hint
+    with pytest.raises(ConfigError, match="cannot read 'seconds=3'"):
+        file.task("code_contests", None, ["seconds=3"])
+    with pytest.raises(ConfigError, match=r"no setting 'task\.secnods'"):
+        file.task("code_contests", None, ["task.secnods=3"])
+    with pytest.raises(DataError, match="there is no file"):
+        list(file.task("code_contests", Path("/nowhere/problems.jsonl"), []).load("test"))
+
+
+def test_a_command_with_neither_a_file_nor_a_task_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["judge", "--out", str(tmp_path / "out.jsonl")]) == 1
+    assert "FILE.jsonl, or --task with --problems" in capsys.readouterr().out
