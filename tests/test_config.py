@@ -49,6 +49,8 @@ def test_the_command_line_has_the_last_word_over_the_task() -> None:
         ("rouns=2", "rouns", "rounds"),
         ("prune.mode=groundtruth", "prune.mode=groundtruth", "ground_truth"),
         ("task.fewshot=2", "fewshot", "few_shot"),
+        ("prune.threshold=two", "prune.threshold=two", "all_but_one"),
+        ("prune.threshold=0", "prune.threshold=0", "a share of the tests"),
         ("think.temperature=3", "think.temperature=3", ""),
         ("think.temperature=-0.1", "out of range", ""),
         ("think.temperature=hot", "think.temperature", ""),

@@ -1,6 +1,7 @@
 """What is checked before hours are spent."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -67,3 +68,27 @@ def test_a_disk_too_small_for_the_checkpoints_is_said_before_the_run(tiny_config
 def test_a_model_that_is_gone_is_said(tiny_config: Make, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="there is no model folder"):
         prepared(tiny_config("model.source=hub", f"model.path={tmp_path / 'none'}"))
+
+
+@pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap is not installed: make sandbox")
+def test_problems_that_cannot_be_judged_are_set_aside_counted_and_listed(tiny_config: Make, tmp_path: Path) -> None:
+    def contest(name: str, printed: str) -> str:
+        tests = {"input": ["1\n"], "output": ["2\n"]}
+        row = {"name": name, "description": f"{name}: print 2.", "public_tests": tests, "private_tests": None}
+        solutions = {"language": [3], "solution": [f"print({printed})"]}
+        return json.dumps(row | {"generated_tests": None, "solutions": solutions}) + "\n"
+
+    (tmp_path / "train.jsonl").write_text(contest("good", "2") + contest("bad", "3"))
+    (tmp_path / "test.jsonl").write_text(contest("other", "2"))
+    sizes = ["task.train_size=null", "task.test_size=null", "prune.examples=2"]
+    run = prepared(tiny_config("task=code_contests", f"task.path={tmp_path}", *sizes, "evaluate.samples_per_problem=2"))
+    assert [one.id for one in read(run.problems_path("train"), Problem)] == ["code_contests/train/good"]
+    manifest = run.manifest(PREPARE)
+    assert (manifest["train"], manifest["test"], manifest["set_aside"], manifest["sandbox"]) == (1, 1, 1, "bwrap")
+    [warning] = manifest["warnings"]
+    listed = json.loads(Path(warning.rpartition(": ")[2]).read_text())
+    assert listed == [{"id": "code_contests/train/bad", "reason": "a reference fails test 1: wrong answer"}]
+
+    (tmp_path / "train.jsonl").write_text(contest("bad", "3"))
+    with pytest.raises(DataError, match="no train problem can be judged; the first: code_contests/train/bad"):
+        prepared(tiny_config("task=code_contests", f"task.path={tmp_path}", *sizes, "evaluate.samples_per_problem=2"))

@@ -112,3 +112,11 @@ def test_a_majority_is_right_only_if_its_answer_is_and_a_tie_goes_to_the_first(a
     found = summarise([s for s, _ in pairs], [v for _, v in pairs], CONFIG, 0)
     for reader in ("strict", "lenient"):
         assert found[reader]["maj@k"][str(len(answers))]["value"] == right
+
+
+def test_programs_are_not_voted_on_and_well_formed_where_one_was_found() -> None:
+    pairs = [judged("a", 0, C, C, ""), judged("a", 1, W, W, ""), judged("b", 0, N, C, ""), judged("b", 1, N, N, "")]
+    metrics = summarise((one for one, _ in pairs), (one for _, one in pairs), CONFIG, 0)
+    assert metrics["strict"]["maj@k"] == {}
+    assert metrics["well_formed"] == 0.5
+    assert metrics["strict"]["pass@k"]["1"]["value"] == 0.25

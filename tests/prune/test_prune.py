@@ -15,6 +15,7 @@ from tpt import records
 from tpt.config import MixConfig, PruneConfig
 from tpt.errors import EmptyPrune, RunError
 from tpt.prune.counts import PruneCounts
+from tpt.prune.modes import ground_truth, soft_positive
 from tpt.prune.prune import prune
 from tpt.prune.sources import Inputs
 from tpt.records import Example, Problem, Sample, Status, Verdict
@@ -84,6 +85,74 @@ def test_the_lenient_reader_keeps_what_it_finds_right(kept: Callable[..., list[E
 def test_soft_positive_keeps_partial_credit_too(kept: Callable[..., list[Example]]) -> None:
     pairs = [pair(1, 0, "right"), pair(2, 0, "almost", PARTIAL), pair(3, 0, "wrong", WRONG)]
     assert [one.text for one in kept(pairs, mode="soft_positive")] == ["right", "almost"]
+
+
+def with_tests(problem: int, passed: int, total: int = 10) -> Pair:
+    """A sample of a problem with tests, some of which it passes."""
+    status = CORRECT if passed == total else PARTIAL if passed else WRONG
+    sample, _ = pair(problem, 0, f"passes {passed}")
+    reader = status if status is not PARTIAL else WRONG
+    kind = "" if passed == total else "wrong answer"
+    return sample, Verdict(
+        sample.problem_id,
+        0,
+        status,
+        reader,
+        reader,
+        passed=passed,
+        total=total,
+        kind=kind,
+        first_failed=int(bool(kind)),
+    )
+
+
+TESTED = [with_tests(number, passed) for number, passed in enumerate((0, 1, 4, 5, 8, 9, 10))]
+
+
+@pytest.mark.parametrize(
+    ("threshold", "kept_at"),
+    [
+        ("one", [1, 4, 5, 8, 9, 10]),
+        ("0.01", [1, 4, 5, 8, 9, 10]),
+        ("0.5", [5, 8, 9, 10]),
+        ("0.85", [9, 10]),
+        ("all_but_one", [9, 10]),
+        ("1.0", [10]),
+    ],
+)
+def test_the_threshold_of_soft_positive_is_a_number_of_tests(
+    kept: Callable[..., list[Example]], threshold: str, kept_at: list[int]
+) -> None:
+    found = kept(TESTED, mode="soft_positive", threshold=threshold)
+    assert [one.text for one in found] == [f"passes {passed}" for passed in kept_at]
+
+
+def test_all_but_one_of_two_tests_is_at_least_one(kept: Callable[..., list[Example]]) -> None:
+    pairs = [with_tests(1, 0, 2), with_tests(2, 1, 2), with_tests(3, 0, 1), with_tests(4, 1, 1)]
+    found = kept(pairs, mode="soft_positive", threshold="all_but_one")
+    assert [(one.problem_id, one.text) for one in found] == [("p/2", "passes 1"), ("p/4", "passes 1")]
+
+
+def test_it_is_counted_what_each_threshold_would_keep(tmp_path: Path) -> None:
+    inputs = inputs_of(tmp_path, [*TESTED, pair(50, 0, "cut", finish="length")])
+    counted = {}
+    for mode in ("soft_positive", "ground_truth"):
+        counts = prune(inputs, PruneConfig(mode=mode), 1, 0, tmp_path / "out.parquet")
+        counted[mode] = counts.by_threshold
+    assert counted["soft_positive"] == {"one": 6, "0.5": 4, "all_but_one": 2, "1.0": 1}
+    assert counted["ground_truth"] == {}  # judging stopped at the first failing test: nobody counted the others
+
+
+@given(passed=st.integers(0, 12), total=st.integers(1, 12), low=st.floats(0.01, 1), high=st.floats(0.01, 1))
+def test_a_higher_threshold_keeps_nothing_that_a_lower_one_drops(
+    passed: int, total: int, low: float, high: float
+) -> None:
+    low, high = min(low, high), max(low, high)
+    _, verdict = with_tests(1, min(passed, total), total)
+    keeps = [soft_positive(verdict, PruneConfig(threshold=str(one))) for one in (low, high)]
+    assert keeps[0] >= keeps[1]
+    assert ground_truth(verdict, PruneConfig()) <= keeps[1]
+    assert soft_positive(verdict, PruneConfig(threshold="one")) >= keeps[0]
 
 
 def test_mode_none_keeps_any_finished_solution(kept: Callable[..., list[Example]]) -> None:

@@ -236,3 +236,29 @@ def test_the_same_run_folder_gives_the_same_report(run: Run, tmp_path: Path) -> 
     first, second = (report([run], tmp_path / name).paths for name in ("one", "two"))
     for one, two in zip(first, second, strict=True):
         assert one.read_bytes() == two.read_bytes(), one.name
+
+
+def test_what_each_threshold_of_soft_positive_keeps_is_told(tiny_config: Make, tmp_path: Path) -> None:
+    run = Run.create(tiny_config("rounds=1"))
+    finish_evaluation(run, 0, 10)
+    by_threshold = {"one": 60, "0.5": 40, "all_but_one": 20, "1.0": 1500}
+    run.finish(Stage(1, "prune"), {"examples": 9, "kept": 9, "available": 80, "by_threshold": by_threshold}, 2.0)
+    finish_evaluation(run, 1, 20)
+    said = printed([run], tmp_path, 120)
+    assert "samples that each threshold of soft-positive pruning keeps" in " ".join(said.split())
+    table = (tmp_path / "table.md").read_text()
+    assert "| round | at least 1 test | 0.5 of tests | all but 1 test | all tests |" in table
+    assert "| round 1 | 60 | 40 | 20 | 1,500 |" in table
+    assert list(csv.DictReader((tmp_path / "table.csv").open()))[1]["kept_at_all_but_one"] == "20"
+
+
+def test_what_was_judged_without_a_sandbox_is_marked_in_every_artefact(tiny_config: Make, tmp_path: Path) -> None:
+    run = Run.create(tiny_config("rounds=1"))
+    finish_evaluation(run, 0, 10)
+    assert "NOT SANDBOXED" not in printed([run], tmp_path)
+    run.finish(Stage(1, "prune"), {"examples": 9, "kept": 9, "available": 80, "sandbox": "none"}, 2.0)
+    finish_evaluation(run, 1, 20)
+    assert "NOT SANDBOXED" in printed([run], tmp_path)
+    assert "NOT SANDBOXED" in (tmp_path / "table.md").read_text()
+    assert "NOT SANDBOXED" in (tmp_path / "pass_at_k.svg").read_text()
+    assert [row["sandbox"] for row in csv.DictReader((tmp_path / "table.csv").open())] == ["", "none"]
