@@ -3,7 +3,7 @@
     python benchmarks/judge.py                                   # generated puzzles
     python benchmarks/judge.py --task code_contests --problems FILE     # the problems' own labelled solutions
 
-The plain runner has no sandbox at all: `subprocess.run([python, file], input=..., timeout=...)`, as most evaluation
+The plain runner has no sandbox at all: `subprocess.run([python, file], stdin=..., timeout=...)`, as most evaluation
 scripts do, with as many threads. Both judge the same solutions with the same Python and must agree. What is timed is
 the whole of each, the judge's probe and start among it. Rounds alternate; the ratio is of their medians.
 """
@@ -43,14 +43,17 @@ def plain(jobs: list[Job], workers: int, partial: bool) -> list[int]:
             path.write_text(source, encoding="utf-8")
             count = 0
             for stdin, expected in spec.tests:
+                given = path.with_suffix(".in")
+                given.write_text(stdin, encoding="utf-8")  # some solutions read it by its size: no pipe
                 try:
-                    done = subprocess.run(
-                        ["/usr/bin/python3", str(path)],
-                        input=stdin.encode(),
-                        capture_output=True,
-                        timeout=spec.seconds,
-                        check=False,
-                    )
+                    with given.open("rb") as handle:
+                        done = subprocess.run(
+                            ["/usr/bin/python3", str(path)],
+                            stdin=handle,
+                            capture_output=True,
+                            timeout=spec.seconds,
+                            check=False,
+                        )
                     right = not done.returncode and same(done.stdout, expected.encode(), spec.tolerance)
                 except subprocess.TimeoutExpired:
                     right = False
@@ -95,7 +98,7 @@ def main() -> None:
 def _jobs(name: str, problems: Path | None) -> list[Job]:
     """Python solutions, with labels where the problems have them; puzzles get a wrong one beside each right one."""
     task = file.task(name, problems, [])
-    specs = [Spec.of(problem) for problem in task.load("test")]
+    specs = [Spec.of(problem) for split in file.splits(task) for problem in task.load(split)]
     known = [
         (spec, source)
         for spec in specs

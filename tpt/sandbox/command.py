@@ -72,7 +72,7 @@ class Sandbox:
         if self.kind == "none":
             return inside
         limit = ["/usr/bin/prlimit", "--stack=unlimited", "--"]
-        return [self.bwrap, *_walls(self.folder, filter_fd), *limit, *inside, "jailed"]
+        return [*_nobody(), self.bwrap, *_walls(self.folder, filter_fd), *limit, *inside, "jailed"]
 
     def filter(self) -> int:
         """A file descriptor of the seccomp filter, to be closed by the caller."""
@@ -81,11 +81,6 @@ class Sandbox:
     def environment(self) -> dict[str, str]:
         """The variables of every process in there: none of ours, and the same everywhere."""
         return ENVIRONMENT | {"PYTHONPATH": ":".join([f"{self._at}/packages", *self.site_packages])}
-
-    @property
-    def user(self) -> int | None:
-        """Whom root becomes before the start: limits on processes bind only others. None: nobody else."""
-        return NOBODY if self.kind == "bwrap" and not os.geteuid() else None
 
     @property
     def _at(self) -> str:
@@ -108,6 +103,16 @@ class Sandbox:
             if found and found.submodule_search_locations:
                 shutil.copytree(found.submodule_search_locations[0], self.folder / "packages" / name)
         (self.folder / "filter").write_bytes(seccomp.program())
+
+
+def _nobody() -> list[str]:
+    """What makes root another user before the sandbox starts: limits on processes bind only others.
+
+    By a command, and not by `subprocess`: that would then copy this process's page tables for every sandbox.
+    """
+    if os.geteuid():
+        return []
+    return ["/usr/bin/setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--"]
 
 
 def _walls(folder: Path, filter_fd: int) -> list[str]:

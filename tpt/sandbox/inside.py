@@ -9,8 +9,11 @@ stderr) in, REPLY out. This file imports nothing of tpt: it lies alone in the sa
 """
 
 import _signal  # type: ignore[import-not-found]  # the stub is of `signal`, which is slow to import
+import _sitebuiltins
 import _socket
 import _struct
+import builtins
+import io
 import os
 import resource
 import select
@@ -40,6 +43,7 @@ def main(jailed: bool) -> None:
     channel = _socket.socket(fileno=os.dup2(0, CHANNEL))
     _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
     _undumpable()
+    compile("pass", "", "exec")  # what the compiler sets up at its first use, no run has to set up again
     channel.send(b"ready")
     while True:
         packet, ancillary, _, _ = channel.recvmsg(65536, _socket.CMSG_SPACE(16))
@@ -108,10 +112,6 @@ def _become(fds: tuple[int, ...], cpu: int, memory: int, size: int, processes: i
 
 def _run_python() -> None:
     """Run Python source as the main module, as the interpreter would, and end."""
-    import _sitebuiltins
-    import builtins
-    import io
-
     with open(PROGRAM, "rb") as file:
         source = file.read()
     main = type(sys)("__main__")

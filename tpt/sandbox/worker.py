@@ -177,9 +177,6 @@ class _Jail:
                 env=sandbox.environment(),
                 cwd=sandbox.folder,  # inside a sandbox it is /tmp
                 start_new_session=True,
-                user=sandbox.user,
-                group=sandbox.user,
-                extra_groups=None if sandbox.user is None else [],
             )
         except OSError as error:  # e.g. bwrap lies where nobody's user may not look
             self.channel.close()

@@ -124,7 +124,7 @@ def _given(task: CodeTask, path: Path, columns: Columns) -> Iterator[tuple[Spec,
 
 def _specs(task: CodeTask, wanted: set[str]) -> dict[str, Spec]:
     found: dict[str, Spec] = {}
-    for problem in (one for split in _splits(task) for one in task.load(split)):
+    for problem in (one for split in splits(task) for one in task.load(split)):
         for name in {problem.id, problem.id.split("/", 2)[2]} & wanted:
             found[name] = Spec.of(problem)
     return found
@@ -132,7 +132,7 @@ def _specs(task: CodeTask, wanted: set[str]) -> dict[str, Spec]:
 
 def _labelled(task: CodeTask) -> Iterator[tuple[Spec, Language, Sample, Row]]:
     """The solutions that the problems come with."""
-    for problem in (one for split in _splits(task) for one in task.load(split)):
+    for problem in (one for split in splits(task) for one in task.load(split)):
         spec = Spec.of(problem)
         for label, sources in (("right", spec.references), ("wrong", spec.incorrect)):
             for index, (language, source) in enumerate(sources):
@@ -140,8 +140,8 @@ def _labelled(task: CodeTask) -> Iterator[tuple[Spec, Language, Sample, Row]]:
                 yield spec, language, Sample(problem.id, index, [], [], fenced(source, language), "stop"), row
 
 
-def _splits(task: CodeTask) -> list[tasks.Split]:
-    """A file holds one split, whatever it is called."""
+def splits(task: CodeTask) -> list[tasks.Split]:
+    """The splits that a task's problems are in: a file holds one, whatever it is called."""
     return ["test"] if Path(getattr(task, "path", "")).is_file() else ["train", "test"]
 
 
