@@ -8,6 +8,7 @@ from pathlib import Path
 from tpt import records
 from tpt.config import PruneConfig
 from tpt.errors import RunError
+from tpt.prune.flip import flip
 from tpt.prune.modes import MODES, finished
 from tpt.prune.select import Candidate
 from tpt.records import Example, Problem, Sample, Verdict
@@ -62,12 +63,16 @@ def judged(inputs: Inputs, columns: Sequence[str] = LIGHT) -> Iterator[tuple[Sam
             yield sample, verdict
 
 
-def own(inputs: Inputs, config: PruneConfig, round: int) -> Iterator[Candidate]:
-    """The samples that the mode keeps, with the very tokens that were sampled."""
+def own(inputs: Inputs, config: PruneConfig, round: int, seed: int) -> Iterator[Candidate]:
+    """The samples that the mode keeps, with the very tokens that were sampled.
+
+    Args:
+        seed: of `prune.flip`.
+    """
     mode = MODES[config.mode]
     problems = _by_id(inputs.problems) if inputs.foreign else {}
     for sample, verdict in judged(inputs, records.schema(Sample).names if not inputs.foreign else LIGHT):
-        if finished(sample, config.keep_cut_off) and mode(verdict, config):
+        if finished(sample, config.keep_cut_off) and mode(flip(verdict, config, seed), config):
             if inputs.foreign:
                 yield _encoded(problems[sample.problem_id], sample, round, inputs.encode)
             else:
