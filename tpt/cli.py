@@ -19,6 +19,12 @@ With -m, comma-separated values make a sweep: tpt run -m prune=none,ground_truth
 The same command again continues after any interruption, and prints the table where nothing is owed.
 `tpt config` prints every setting there is."""
 
+REPRODUCE_HELP = """\
+tpt reproduce                      the experiments there are
+tpt reproduce table3               at laptop scale, with the model and tasks that come along
+tpt reproduce table3 scale=paper cluster=slurm cluster.partition=gpu
+The same command again continues after any interruption, and prints the table where nothing is owed."""
+
 JUDGE_HELP = """\
 tpt judge FILE.jsonl --gold-column gold --text-column completion --out OUT.jsonl
 tpt judge --task code_contests --problems PROBLEMS.jsonl --solutions SOLUTIONS.jsonl --out OUT.jsonl [task.KEY=VALUE]
@@ -43,6 +49,11 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--dry-run", action="store_true", help="print the plan (on SLURM: and the sbatch scripts) and stop"
     )
+    reproduce = command(
+        "reproduce", "Run, or continue, an experiment: a table of the paper, or a question.", REPRODUCE_HELP
+    )
+    reproduce.add_argument("--dry-run", action="store_true", help="print the plan of every arm and stop")
+    reproduce.add_argument("overrides", nargs="*", metavar="NAME | scale=paper|laptop|smoke | KEY=VALUE")
     config = command("config", "Print the resolved config as YAML.")
     for one in (run, config):
         one.add_argument(
@@ -128,6 +139,8 @@ def _dispatch(options: argparse.Namespace, console: Console) -> int:
             code = commands.run(options.overrides, options.config_dir, options.multirun, options.dry_run, console)
         case "config":
             code = commands.show_config(options.overrides, options.config_dir, console)
+        case "reproduce":
+            code = commands.reproduce(options.overrides, options.dry_run, console)
         case "status":
             code = commands.status(options.path, console)
         case "attach":

@@ -103,6 +103,18 @@ def _sweep(points: list[list[str]], settings: list[Config], console: Console) ->
     return 1 if failed else 0
 
 
+def reproduce(words: Sequence[str], dry_run: bool, console: Console) -> int:
+    """Run or continue an experiment, or list those there are.
+
+    Returns:
+        0, or 1 where an arm failed.
+    """
+    from tpt.reproduce import command  # it carries runs out with what is here
+
+    name, rest = command.split_words(words)
+    return command.reproduce(name, rest, dry_run, console) if name else command.show_all(console)
+
+
 def show_config(overrides: Sequence[str], config_dir: Path | None, console: Console) -> int:
     """Print the resolved config."""
     settings = compose.compose(overrides, config_dir)
