@@ -18,7 +18,7 @@ WRONG = [Example("p", "self", 1, [5, 6, 7], [8, 11, 12, 2], "")]
 
 @pytest.fixture
 def model(tiny_model: Path) -> PreTrainedModel:
-    found: PreTrainedModel = AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32).eval()
+    found: PreTrainedModel = AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32)  # in eval mode
     return found
 
 
@@ -26,9 +26,8 @@ def log_likelihood(model: PreTrainedModel, one: Example) -> torch.Tensor:
     """By the book: the sum over completion tokens of log p(token | what is before it)."""
     ids = torch.tensor([one.prompt_ids + one.completion_ids])
     logits = model(input_ids=ids).logits[0].log_softmax(-1)
-    return sum(  # type: ignore[return-value]  # there are tokens
-        logits[at - 1, ids[0, at]] for at in range(len(one.prompt_ids), ids.shape[1])
-    )
+    of_tokens = [logits[at - 1, ids[0, at]] for at in range(len(one.prompt_ids), ids.shape[1])]
+    return torch.stack(of_tokens).sum()
 
 
 def flat(gradient: Gradient) -> torch.Tensor:

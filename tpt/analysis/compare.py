@@ -75,8 +75,8 @@ def in_words(name: str, compared: Compared, base: Compared, digits: int) -> str:
         return f"{name}: {of_both}; no problem has both, so the two cannot be compared"
     change = shown(compared.change, digits, sign=True)
     said = {
-        1: f"{name} rose by {change}",
-        -1: f"{name} fell by {change}",
+        1: f"{name} rose: {change}",
+        -1: f"{name} fell: {change}",
         0: f"no change in {name} that can be told from noise: {change}",
     }[direction(compared.change)]
     return f"{said} ({of_both})"

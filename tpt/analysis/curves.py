@@ -117,7 +117,7 @@ def draw(panel: Axes, found: Curves) -> None:
         low, high = (
             [100 * end for end in ends] for ends in zip(*((one.low, one.high) for one in band.values()), strict=True)
         )
-        panel.fill_between(ks, low, high, color=colour, alpha=0.15, linewidth=0)
+        panel.fill_between(ks, low, high, color=colour, alpha=0.1, linewidth=0)
     if found.crossing:
         panel.axvline(
             found.crossing, color="black", linewidth=1, linestyle=(0, (4, 2)), label=f"crossing: k={found.crossing}"

@@ -22,7 +22,7 @@ from tpt.tasks.code import CodeTask
 
 Measure = Callable[[list[Judged]], float | None]  # of one problem's samples
 
-DIGITS = {"self-BLEU": 1}  # shown behind the point; 2 of the others
+DIGITS = {"self-BLEU": 1, "distinct-1": 3, "distinct-2": 3, "distinct-3": 3}  # behind the point; 2 of the others
 COLUMNS = 3
 
 

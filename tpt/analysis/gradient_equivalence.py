@@ -8,20 +8,22 @@ and both sides weighing the same, the policy gradient is g+ - g-. The claim: it 
 
 import random
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from tpt import files
 from tpt.analysis import picture
 from tpt.analysis.compare import direction, shown
+from tpt.analysis.error_locality import nearest_right
 from tpt.analysis.outcome import Outcome, Sheet
 from tpt.analysis.samples import Judged, is_right, is_wrong, thought
 from tpt.errors import DataError
 from tpt.evaluate.bootstrap import Interval, interval
-from tpt.evaluate.spans import is_between, nearest, span
+from tpt.evaluate.spans import is_between
 from tpt.prune.modes import finished
 from tpt.records import Example, Sample
 from tpt.report.figure import COLOURS, GREY
@@ -32,24 +34,22 @@ if TYPE_CHECKING:
 
 PROBLEMS = 20
 SAMPLES = 2  # of each side of a problem
-EDGES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the bins of the differing span's share
+# How local a problem's errors are: the mean over its wrong samples, each beside the nearest right one, of ...
+LOCALITY = {"span": "differing span, share of the tokens", "edits": "edits, share of the tokens"}
+EDGES = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)  # of the bins of either
 NEAR = 0.1  # the claim says "about": a mean so far from its figure, as a share of that, still agrees with it
-CLAIM = {"cosine": 1.0, "ratio": 2.0}
+CLAIM = {"cosine": 1.0, "ratio": 2.0, "sides": -1.0}
 WORDS = {"cosine": "cosine of g+ - g- and g+", "ratio": "norm ratio |g+ - g-| / |g+|", "sides": "cosine of g+ and g-"}
 
 
 @dataclass
 class Sides:
-    """The samples of one problem that are gone through.
-
-    Attributes:
-        locality: mean over the wrong ones of the differing span's share, each beside the nearest right one.
-    """
+    """The samples of one problem that are gone through, and how local its errors are (see `LOCALITY`)."""
 
     problem: str
     right: list[Sample]
     wrong: list[Sample]
-    locality: float
+    locality: dict[str, float]
 
 
 @dataclass
@@ -57,7 +57,7 @@ class Measured:
     """One problem's gradients."""
 
     problem: str
-    locality: float
+    locality: dict[str, float]
     products: "Products"
 
     def value(self, name: str) -> float:
@@ -128,17 +128,22 @@ def _split(judged: list[Judged], run: Run) -> tuple[list[Sample], list[Sample]]:
 
 
 def _sides(problem: str, right: list[Sample], wrong: list[Sample]) -> Sides:
-    others = [sample.completion_ids for sample in right]
-    shares = [span(one.completion_ids, others[nearest(one.completion_ids, others)[0]]).share for one in wrong]
-    return Sides(problem, right, wrong, float(np.mean(shares)))
+    pairs = [nearest_right(one, right) for one in wrong]
+    locality = {
+        "span": float(np.mean([pair.span.share for pair in pairs])),
+        "edits": float(np.mean([pair.edited for pair in pairs])),
+    }
+    return Sides(problem, right, wrong, locality)
 
 
 def _measure(run: Run, chosen: list[Sides]) -> "tuple[list[Measured], Products]":
     import torch
     from transformers import AutoModelForCausalLM
+    from transformers.utils.logging import disable_progress_bar
 
     from tpt.train.gradients import Running, log_likelihood_gradient, products
 
+    disable_progress_bar()  # type: ignore[no-untyped-call]  # of loading the weights: it would stand among the tables
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model: Any = AutoModelForCausalLM.from_pretrained(run.base_model(), dtype=torch.float32)
     model = model.to(device).eval()
@@ -167,7 +172,8 @@ def _interval(run: Run, values: list[float], seed: int) -> Interval | None:
 
 def _sentences(run: Run, measured: list[Measured], total: "Products", seed: int) -> list[str]:
     found = []
-    for name, claim in CLAIM.items():
+    for name in ("cosine", "ratio"):
+        claim = CLAIM[name]
         mean = _interval(run, [one.value(name) for one in measured], seed)
         of_all = f"{getattr(total, name):.2f} for the sums over problems, which have no interval"
         if mean is None:
@@ -203,7 +209,7 @@ def _overall_sheet(run: Run, measured: list[Measured], total: "Products", seed: 
                 "figure": words,
                 "mean over problems": shown(mean, 2) if mean else "",
                 "of the sums": f"{getattr(total, name):.2f}",
-                "claimed": f"{CLAIM.get(name, -1):g}",
+                "claimed": f"{CLAIM[name]:g}",
             }
         )
     title = f"gradients of the base model on {len(measured)} problems, with {_confidence(run)}"
@@ -212,21 +218,20 @@ def _overall_sheet(run: Run, measured: list[Measured], total: "Products", seed: 
 
 def _locality_sheet(run: Run, measured: list[Measured], seed: int) -> Sheet:
     rows = []
-    for low, high, some in binned(measured):
-        means = {name: _interval(run, [one.value(name) for one in some], seed) for name in WORDS}
-        cells = {WORDS[name]: shown(mean, 2) if mean else "" for name, mean in means.items()}
-        rows.append({"differing span": f"{low:.0%} to {high:.0%}", "problems": str(len(some))} | cells)
-    return Sheet(
-        f"the same by how local the errors are (differing span's share of the tokens), {_confidence(run)}", rows
-    )
+    for kind, local in LOCALITY.items():
+        for low, high, some in binned(measured, kind):
+            means = {name: _interval(run, [one.value(name) for one in some], seed) for name in WORDS}
+            cells = {WORDS[name]: shown(mean, 2) if mean else "" for name, mean in means.items()}
+            rows.append({"errors": f"{local}: {low:.0%} to {high:.0%}", "problems": str(len(some))} | cells)
+    return Sheet(f"the same by how local the errors are, with {_confidence(run)}", rows)
 
 
-def binned(measured: list[Measured]) -> list[tuple[float, float, list[Measured]]]:
-    """Problems by the share of the tokens that the differing span takes: the bins' ends, and what is in them."""
+def binned(measured: list[Measured], kind: str) -> list[tuple[float, float, list[Measured]]]:
+    """Problems by how local their errors are: the ends of each bin that is not empty, and what is in it."""
     bins: list[list[Measured]] = [[] for _ in pairwise(EDGES)]
     for one in measured:
-        bins[is_between(one.locality, EDGES)].append(one)
-    return [(low, high, some) for (low, high), some in zip(pairwise(EDGES), bins, strict=True)]
+        bins[is_between(one.locality[kind], EDGES)].append(one)
+    return [(low, high, some) for (low, high), some in zip(pairwise(EDGES), bins, strict=True) if some]
 
 
 def _confidence(run: Run) -> str:
@@ -235,24 +240,33 @@ def _confidence(run: Run) -> str:
 
 def _draw(path: Path, run: Run, measured: list[Measured], seed: int) -> Path:
     title = f"{run.name}, base model, {len(measured)} problems\nblue: means of bins with {_confidence(run)}"
-    with picture.panels(path, len(WORDS), len(WORDS), title) as axes:
-        for panel, (name, words) in zip(axes, WORDS.items(), strict=True):
-            claim = CLAIM.get(name, -1.0)
-            panel.axhline(claim, color=COLOURS[1], linewidth=1.2, linestyle=(0, (4, 2)), label=f"claimed: {claim:g}")
-            panel.scatter(
-                [one.locality for one in measured], [one.value(name) for one in measured], s=16, color=GREY, alpha=0.6
-            )
-            for low, high, some in binned(measured):
-                mean = _interval(run, [one.value(name) for one in some], seed)
-                if mean:
-                    middle = (low + high) / 2
-                    panel.hlines(mean.value, low, high, color=COLOURS[0], linewidth=2)
-                    panel.vlines(middle, mean.low, mean.high, color=COLOURS[0], linewidth=1.2)
-            panel.set_xlim(0, 1)
-            panel.set_xlabel("differing span, share of the tokens")
-            panel.legend(frameon=False, fontsize=9)
-            picture.name(panel, words)
+    with picture.panels(path, len(LOCALITY) * len(WORDS), len(WORDS), title) as axes:
+        for panel, (kind, name) in zip(axes, product(LOCALITY, WORDS), strict=True):
+            _panel(panel, run, measured, kind, name, seed)
     return path
+
+
+def _panel(panel: Axes, run: Run, measured: list[Measured], kind: str, name: str, seed: int) -> None:
+    claim = CLAIM[name]
+    panel.axhline(claim, color=COLOURS[1], linewidth=1.2, linestyle=(0, (4, 2)), label=f"claimed: {claim:g}")
+    panel.scatter(
+        [one.locality[kind] for one in measured],
+        [one.value(name) for one in measured],
+        s=16,
+        color=GREY,
+        alpha=0.6,
+        label="a problem",
+    )
+    for low, high, some in binned(measured, kind):
+        mean = _interval(run, [one.value(name) for one in some], seed)
+        if mean:
+            panel.hlines(mean.value, low, high, color=COLOURS[0], linewidth=2)
+            panel.vlines((low + high) / 2, mean.low, mean.high, color=COLOURS[0], linewidth=1.2)
+    panel.set_xlim(0, 1)
+    panel.set_ylim(min(0.0, 1.1 * claim, *panel.get_ylim()), max(1.1 * claim, panel.get_ylim()[1]))
+    panel.set_xlabel(LOCALITY[kind])
+    panel.legend(frameon=False, fontsize=8.5)
+    picture.name(panel, WORDS[name])
 
 
 def _write(path: Path, run: Run, seed: int, samples: int, measured: list[Measured], total: "Products") -> None:
@@ -269,6 +283,6 @@ def _write(path: Path, run: Run, seed: int, samples: int, measured: list[Measure
             name: mean.to_dict() if (mean := _interval(run, [one.value(name) for one in measured], seed)) else None
             for name in WORDS
         },
-        "per_problem": [{"problem": one.problem, "locality": one.locality} | numbers(one.products) for one in measured],
+        "per_problem": [{"problem": one.problem} | one.locality | numbers(one.products) for one in measured],
     }
     files.write_json(path, found)

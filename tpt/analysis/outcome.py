@@ -1,10 +1,13 @@
 """What an analysis found, in words, tables and pictures, for a terminal and for a page."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.markup import escape
 from rich.table import Table
+
+_SIGNS = re.compile(r"([\\`*_<>|$~])")  # that mean something in Markdown; a model's text may hold any of them
 
 
 @dataclass
@@ -33,7 +36,7 @@ class Sheet:
         if not self.rows:
             return f"{self.title}: nothing.\n"
         lines = [list(self.rows[0]), ["---"] * len(self.rows[0]), *(list(row.values()) for row in self.rows)]
-        cells = ("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
+        cells = ("| " + " | ".join(_SIGNS.sub(r"\\\1", cell) for cell in line) + " |\n" for line in lines)
         return f"{self.title}.\n\n{''.join(cells)}"
 
 
