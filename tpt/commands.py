@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tpt import compose, config, plan
+from tpt import compose, config, files, plan
+from tpt.analysis import ANALYSES
 from tpt.cluster import commands as cluster
 from tpt.cluster import executor, ledger, local
 from tpt.config import Config
@@ -195,6 +196,20 @@ def report(paths: Sequence[Path], out: Path | None, console: Console) -> int:
     if out is None:
         out = runs[0].report_dir if len(runs) == 1 else runs[0].root.parent / "report"
     _print_report(runs, out, console)
+    return 0
+
+
+def analyse(name: str, path: Path, out: Path | None, console: Console) -> int:
+    """Analyse one run; prints tables and sentences, and writes them as a page beside the figures."""
+    run = Run.open(path)
+    folder = out or run.analysis_dir
+    outcome = ANALYSES[name](run, folder, run.config.seed)
+    page = folder / f"{name}.md"
+    files.write_text(page, outcome.markdown(f"{name.replace('_', ' ').capitalize()} of {run.name}"))
+    for sheet in outcome.sheets:
+        console.print(sheet.rich())
+    for line in (*outcome.sentences, f"page: {page}", *(f"figure: {figure}" for figure in outcome.figures)):
+        console.print(line, highlight=False, markup=False)
     return 0
 
 

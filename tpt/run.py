@@ -129,6 +129,11 @@ class Run:
         return self.root / "report"
 
     @property
+    def analysis_dir(self) -> Path:
+        """What `tpt analyse` finds."""
+        return self.root / "analysis"
+
+    @property
     def wandb_dir(self) -> Path:
         """Where Weights & Biases keeps its files."""
         return self.root / "wandb"

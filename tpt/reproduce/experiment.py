@@ -15,12 +15,12 @@ import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
+from tpt.analysis import ANALYSES
 from tpt.errors import ConfigError, nearest
 
 SCALES = ("paper", "laptop", "smoke")
 ROUNDS = ("last", "all")
 COLUMNS = ("pass@k", "correct@k", "well formed")
-ANALYSES = ("diversity", "error_locality", "gradient_equivalence")
 DEFAULT_SCALE = "laptop"
 
 
@@ -70,7 +70,7 @@ class Experiment:
         base: overrides of every arm.
         arms: by name, in the order of the table.
         scales: what is particular to this experiment at a scale.
-        analysis: what is made of the runs besides the table: one of `ANALYSES`.
+        analysis: what is made of the runs besides the table: one of `tpt.analysis.ANALYSES`.
     """
 
     title: str = ""

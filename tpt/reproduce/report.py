@@ -4,12 +4,12 @@ import os
 import platform
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
 from rich.text import Text
 
 from tpt import files
+from tpt.analysis import ANALYSES, Outcome
 from tpt.errors import DataError
 from tpt.loop import Stage
 from tpt.report.table import UNSAFE, interval_words
@@ -20,9 +20,6 @@ from tpt.reproduce.lines import Line, lines
 from tpt.reproduce.paper import Paper, load_paper
 from tpt.reproduce.words import sentences
 from tpt.run import Run
-
-if TYPE_CHECKING:
-    from tpt.analysis.outcome import Outcome
 
 MANY = "Each interval stands for itself: where there are many, some lie beside 0 by chance alone."
 
@@ -65,57 +62,42 @@ def report(
         *[f"- {one}" for one in said],
         "",
         *[f"{one}\n" for one in notes],
-        *[_section(arm, outcome, folder) for arm, outcome in analysed.items()],
+        *[f"- {one}" for one in _found(analysed)],
     ]
     files.write_text(folder / "table.md", "\n".join(parts))
     files.write_text(folder / "table.csv", table.to_csv(found))
     told: list[RenderableType] = [*table.rich_tables(found, experiment.columns, confidence)]
     told += [Text(one) for one in said]
-    told += [Text(f"{arm}: {one}") for arm, outcome in analysed.items() for one in outcome.sentences]
+    told += [sheet.rich() for outcome in analysed.values() for sheet in outcome.sheets]
+    told += [Text(one) for one in _found(analysed)]
     told += [Text(one) for one in notes]
     return [*told, Text(f"table: {folder / 'table.md'}\nfigure: {drawn[0]}", no_wrap=True, overflow="ignore")]
 
 
 def _analyse(
     experiment: Experiment, arms: Sequence[PlannedArm], runs: dict[str, Run], folder: Path
-) -> "dict[str, Outcome]":
-    """The analysis of each finished arm, by label, where the experiment has one."""
+) -> dict[str, Outcome]:
+    """The analysis of each finished arm, by label, where the experiment has one; each is a page in a folder of its own."""
     if not experiment.analysis:
         return {}
-    from tpt.analysis import ANALYSES
-    from tpt.analysis.outcome import Outcome
-
     found: dict[str, Outcome] = {}
     for arm in arms:
         run = runs.get(arm.name)
         if not arm.label or run is None or run.owed():
             continue
         out = folder / arm.name
-        out.mkdir(parents=True, exist_ok=True)
         try:
-            found[arm.label] = ANALYSES[experiment.analysis](run, out, run.config.seed)
-        except DataError as error:
-            found[arm.label] = Outcome([f"{experiment.analysis} has nothing to say: {error.message}"], [], [])
-            continue
-        for sheet in found[arm.label].sheets:
-            files.write_text(out / f"{_file_name(sheet.title)}.csv", table.csv_of(map(dict, sheet.rows)))
+            outcome = ANALYSES[experiment.analysis](run, out, run.config.seed)
+        except DataError as error:  # nothing to compare, as where no sample is right; the table stands without it
+            outcome = Outcome([f"{experiment.analysis} has nothing to say: {error.message}"], [], [])
+        title = f"{experiment.analysis.replace('_', ' ').capitalize()}: {arm.label}"
+        files.write_text(out / f"{experiment.analysis}.md", outcome.markdown(title))
+        found[arm.label] = outcome
     return found
 
 
-def _section(label: str, outcome: "Outcome", folder: Path) -> str:
-    parts = [f"## {label}\n", *[f"- {one}" for one in outcome.sentences], ""]
-    for sheet in outcome.sheets:
-        parts += [f"### {sheet.title}\n", table.markdown(sheet.rows) if sheet.rows else "Nothing.\n"]
-    parts += [
-        f"![{path.stem}]({path.resolve().relative_to(folder.resolve())})\n"
-        for path in outcome.figures
-        if path.suffix == ".png"
-    ]
-    return "\n".join(parts)
-
-
-def _file_name(title: str) -> str:
-    return "".join(one if one.isalnum() else "_" for one in title.lower())[:60]
+def _found(analysed: dict[str, Outcome]) -> list[str]:
+    return [f"{label}: {one}" for label, outcome in analysed.items() for one in outcome.sentences]
 
 
 def _made_by(runs: Sequence[Run]) -> str:
