@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from typing import Any
 
 from tpt.errors import ConfigError
 from tpt.reproduce.experiment import Experiment, experiments_dir, read
@@ -19,7 +20,7 @@ class Paper:
 
     source: str = ""
     setting: str = ""
-    arms: dict[str, dict[int, dict[str, float]]] = field(default_factory=dict)
+    arms: dict[str, dict[int, dict[str, Any]]] = field(default_factory=dict)
 
     def figures(self, arm: str, round: int) -> dict[str, float]:
         """What the paper has of a round of an arm; nothing where it has nothing."""
@@ -45,6 +46,7 @@ def load_paper(name: str, experiment: Experiment) -> Paper | None:
         if arm not in experiment.arms:
             raise ConfigError(f"{name}/paper.yaml has figures of {arm}, which is no arm of {name}")
         for figures in rounds.values():
-            if "pass@1" not in figures or not all(re.fullmatch(r"(pass|correct)@\d+", one) for one in figures):
+            known = all(re.fullmatch(r"(pass|correct)@\d+", one) for one in figures)
+            if "pass@1" not in figures or not known or not all(isinstance(one, int | float) for one in figures.values()):
                 raise ConfigError(f"{name}/paper.yaml: the figures of {arm} must be pass@1, pass@K, correct@K")
     return paper

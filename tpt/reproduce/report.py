@@ -77,7 +77,7 @@ def report(
 def _analyse(
     experiment: Experiment, arms: Sequence[PlannedArm], runs: dict[str, Run], folder: Path
 ) -> dict[str, Outcome]:
-    """The analysis of each finished arm, by label, where the experiment has one; each is a page in a folder of its own."""
+    """The analysis of each finished arm, by label, where there is one; each is a page in a folder of its own."""
     if not experiment.analysis:
         return {}
     found: dict[str, Outcome] = {}
