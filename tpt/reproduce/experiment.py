@@ -177,7 +177,8 @@ def read(path: Path, kind: type[Typed]) -> Typed:
         hint = nearest(key, _fields(kind, parents.split(".") if parents else []))
         raise ConfigError(f"{where}: unknown key '{error.full_key}'", hint) from error
     except OmegaConfBaseException as error:
-        raise ConfigError(f"{where}: {error.full_key}: {str(error).splitlines()[0]}") from error
+        key = f"{error.full_key}: " if error.full_key else ""
+        raise ConfigError(f"{where}: {key}{str(error).splitlines()[0]}", "compare the others' files") from error
 
 
 def _fields(kind: Any, parents: list[str]) -> list[str]:
