@@ -87,7 +87,7 @@ def test_a_value_takes_the_place_of_its_name_and_a_list_that_of_several_override
         "seed=5",
         "model.path={model:one}",
     ]
-    with pytest.raises(ConfigError, match="names {size}, which has no value"):
+    with pytest.raises(ConfigError, match=r"names \{size\}, which has no value"):
         expand(["prune.examples={size}"], values)
 
 

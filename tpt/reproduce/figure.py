@@ -35,7 +35,15 @@ def draw(lines: Sequence[Line], title: str, confidence: str, folder: Path) -> li
         ]
         if any(line.paper for line in lines):
             marks.append(
-                Line2D([], [], color=PAPERS, marker="o", markerfacecolor="white", linestyle="", label="the paper")
+                Line2D(
+                    [],
+                    [],
+                    color=PAPERS,
+                    marker="o",
+                    markerfacecolor="white",
+                    linestyle="",
+                    label="the paper, its own k",
+                )
             )
         figure.legend(handles=marks, loc="outside lower left", ncols=3, frameon=False, fontsize=9, labelcolor=GREY)
         png, svg = folder / "figure.png", folder / "figure.svg"
@@ -85,4 +93,4 @@ def _names(panel: Axes, lines: Sequence[Line]) -> None:
     panel.set_yticks(range(len(lines)), names)
     panel.set_ylim(len(lines) - 0.4, -0.6)
     for tick, line in zip(panel.get_yticklabels(), lines, strict=True):
-        tick.set_color(GREY if line.arm else "black")
+        tick.set_color("black" if line.arm else GREY)

@@ -47,6 +47,10 @@ def load_paper(name: str, experiment: Experiment) -> Paper | None:
             raise ConfigError(f"{name}/paper.yaml has figures of {arm}, which is no arm of {name}")
         for figures in rounds.values():
             known = all(re.fullmatch(r"(pass|correct)@\d+", one) for one in figures)
-            if "pass@1" not in figures or not known or not all(isinstance(one, int | float) for one in figures.values()):
+            if (
+                "pass@1" not in figures
+                or not known
+                or not all(isinstance(one, int | float) for one in figures.values())
+            ):
                 raise ConfigError(f"{name}/paper.yaml: the figures of {arm} must be pass@1, pass@K, correct@K")
     return paper

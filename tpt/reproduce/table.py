@@ -2,8 +2,9 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
+from rich import box
 from rich.markup import escape
 from rich.table import Table
 
@@ -12,6 +13,7 @@ from tpt.report.table import all_ks, percent, points
 from tpt.reproduce.lines import Line
 
 Cells = dict[str, str]
+AGAINST = "against another"
 
 
 def figures(line: Line, lines: Sequence[Line], columns: Sequence[str]) -> Cells:
@@ -24,7 +26,7 @@ def figures(line: Line, lines: Sequence[Line], columns: Sequence[str]) -> Cells:
         if k == ks[0]:
             cells[f"pass@{k} lenient"] = percent(row.interval("lenient", "pass@k", k)) if k in row.ks else ""
     if "correct@k" in columns:
-        cells[f"correct@{ks[-1]}"] = f"{row.metrics['strict']['correct@k'].get(str(ks[-1]), '')}"
+        cells[f"correct@{ks[-1]}"] = _count(row.metrics["strict"]["correct@k"].get(str(ks[-1])))
     if "well formed" in columns:
         cells["well formed"] = f"{100 * row.metrics['well_formed']:.1f}"
     for figure in ("pass@1", *(one for one in columns if one.endswith("@k"))):
@@ -52,15 +54,28 @@ def all_cells(lines: Sequence[Line], columns: Sequence[str]) -> list[Cells]:
 
 
 def rich_tables(lines: Sequence[Line], columns: Sequence[str], confidence: str) -> list[Table]:
-    """For a terminal: the figures, then the comparisons."""
-    measured = _rich(
-        f"%, with {confidence}", lines, _filled([_named(one) | figures(one, lines, columns) for one in lines])
-    )
+    """For a terminal of 80 columns, 100 where problems are counted; the page and the CSV have more."""
+    tables = [_rich(f"%, with {confidence}", lines, [_short(one, lines, columns) for one in lines])]
     compared = [one for one in lines if one.gain or one.against]
-    if not compared:
-        return [measured]
-    title = "pass@1 in points, paired by problem: over the baseline, against another arm, and the paper's"
-    return [measured, _rich(title, compared, _filled([_named(one) | comparisons(one) for one in compared]))]
+    if compared:
+        title = f"pass@{all_ks([one.row for one in lines])[0]}, points, paired by problem"
+        tables.append(_rich(title, compared, [_short_gains(one) for one in compared]))
+    return tables
+
+
+def _short(line: Line, lines: Sequence[Line], columns: Sequence[str]) -> Cells:
+    cells = figures(line, lines, columns)
+    lenient = next(name for name in cells if name.endswith("lenient"))
+    cells[lenient] = cells[lenient].split(" [")[0]
+    papers = [cells.pop(name) for name in list(cells) if name.startswith("paper")]
+    return cells | {"paper": "\n".join(one.replace("(k=", "@").replace(")", "") for one in papers if one)}
+
+
+def _short_gains(line: Line) -> Cells:
+    cells = comparisons(line)
+    against = f"{cells['difference']}\n{line.against}" if line.against else ""
+    wanted = ("gain strict", "gain lenient", "paper gain")
+    return {name: cells[name] for name in wanted} | {AGAINST: against}
 
 
 def markdown(cells: Sequence[Cells]) -> str:
@@ -111,6 +126,10 @@ def _named(line: Line) -> Cells:
     return {"arm": line.label, "round": line.row.name}
 
 
+def _count(value: float | None) -> str:
+    return "" if value is None else f"{round(value, 1):g}"
+
+
 def _points(value: Interval | None) -> str:
     return "" if value is None else points(value)
 
@@ -120,28 +139,23 @@ def _filled(cells: list[Cells]) -> list[Cells]:
     return [{name: cell for name, cell in one.items() if name not in empty} for one in cells]
 
 
-def _rich(title: str, lines: Sequence[Line], cells: Sequence[Cells]) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold")
-    wrapped: Callable[[str], str] = lambda text: text.replace(" ", "\n").replace("\n-\n", " -\n")  # noqa: E731
-    for heading in cells[0]:
-        words = heading in ("arm", "against")
+def _rich(title: str, lines: Sequence[Line], cells: list[Cells]) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("arm", overflow="fold")
+    table.add_column("round", no_wrap=True)
+    shown = _filled(cells)
+    for heading in shown[0]:
+        named = heading == AGAINST  # holds another arm's label
         table.add_column(
-            heading if words else wrapped(heading),
-            justify="left" if words else "right",
-            no_wrap=not words,
-            max_width=26 if words else None,
+            heading.replace(" ", "\n"), justify="right", no_wrap=not named, max_width=20 if named else None
         )
-    before = ""
-    for line, one in zip(lines, cells, strict=True):
-        if before and line.arm != before:
+    several = len({line.arm for line in lines}) < len(lines)
+    before: str | None = None
+    for line, one in zip(lines, shown, strict=True):
+        if several and before not in (None, line.arm):
             table.add_section()
-        label = one["arm"] if line.arm != before or not line.arm else ""
-        shown = (one | {"arm": label}).items()
-        table.add_row(
-            *(
-                escape(cell if name in ("arm", "against") else cell.replace(" [", "\n[").replace(" (", "\n("))
-                for name, cell in shown
-            )
-        )
+        label = line.label if line.arm != before else ""
+        found = [cell.replace(" [", "\n[") for cell in one.values()]
+        table.add_row(*map(escape, (label, str(line.row.round or "base"), *found)))
         before = line.arm
     return table

@@ -15,14 +15,12 @@ def sentences(lines: Sequence[Line]) -> list[str]:
 
 
 def _of_line(line: Line) -> list[str]:
-    said = [f"{line.label}: {gain_in_words(line.row)}"] if line.gain else []
+    said = [f"{line.label}: {gain_in_words(line.row)}{_beside_paper(line)}"] if line.gain else []
     k = line.row.ks[0]
     if line.against:
         both = line.differences[k]
         name = f"{line.label} against {line.against}: pass@{k} strict"
         said.append(f"{name} {_compared(both['strict'])}; lenient {points(both['lenient'])}")
-    if line.gain and line.paper_gain is not None:
-        said.append(f"{line.label}: the paper's gain, {line.paper_gain:+.1f} points, {_placed(line)}")
     return said
 
 
@@ -35,7 +33,12 @@ def _compared(difference: Interval) -> str:
     }[direction(difference)]
 
 
-def _placed(line: Line) -> str:
-    assert line.gain and line.beyond_paper
-    where = {1: "is below", -1: "is above", 0: "lies within"}[direction(line.beyond_paper)]
-    return f"{where} the interval of this one, {points(line.gain)}"
+def _beside_paper(line: Line) -> str:
+    if line.beyond_paper is None:
+        return ""
+    where = {
+        1: "is below the strict interval",
+        -1: "is above the strict interval",
+        0: "lies within the strict interval",
+    }
+    return f"; the paper's gain, {line.paper_gain:+.1f}, {where[direction(line.beyond_paper)]}"

@@ -72,7 +72,9 @@ class ReasoningGym(Task):
     @cached_property
     def _worked(self) -> list[tuple[str, str]]:
         items = self._items(2 * FAR, 4 * self.few_shot)
-        answered = [(item["question"].strip(), f"#### {item['answer']}") for item in items if item["answer"] is not None]
+        answered = [
+            (item["question"].strip(), f"#### {item['answer']}") for item in items if item["answer"] is not None
+        ]
         return answered[: self.few_shot]
 
     def judge(self, pairs: Iterable[tuple[Problem, Sample]], partial: bool = False) -> Iterator[Verdict]:
