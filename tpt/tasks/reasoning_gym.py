@@ -15,7 +15,6 @@ from tpt.tasks.base import Split, Task, register
 
 TUPLE = "__tuple__"
 FAR = 10**7  # items are seeded by seed + index, so the splits' seeds lie far apart
-MOST_SHOTS = 16
 
 
 @register("reasoning_gym")
@@ -71,7 +70,7 @@ class ReasoningGym(Task):
 
     @cached_property
     def _worked(self) -> list[tuple[str, str]]:
-        items = self._items(2 * FAR, 4 * self.few_shot)
+        items = self._items(2 * FAR, 4 * self.few_shot) if self.few_shot else iter(())
         answered = [
             (item["question"].strip(), f"#### {item['answer']}") for item in items if item["answer"] is not None
         ]
@@ -105,7 +104,6 @@ class ReasoningGym(Task):
     def validate(self) -> None:
         """See `Task.validate`; the extra must be installed, and the data set must exist."""
         super().validate()
-        self.check_few_shot(MOST_SHOTS)
         if self.train_size is None or self.test_size is None:
             raise ConfigError("reasoning_gym is endless", "give task.train_size and task.test_size")
         if importlib.util.find_spec("reasoning_gym") is None:
@@ -116,6 +114,7 @@ class ReasoningGym(Task):
             hint = nearest(self.dataset, DATASETS)
             raise ConfigError(f"reasoning-gym has no data set '{self.dataset}'", hint)
         self._dataset(0, 1)  # which checks the settings
+        self.check_few_shot(len(self.shots()))
 
     def _dataset(self, offset: int, size: int) -> Any:
         import reasoning_gym
