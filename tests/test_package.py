@@ -18,12 +18,17 @@ def test_the_wheel_holds_the_configs_and_works_without_the_checkout(tmp_path: Pa
     with zipfile.ZipFile(wheel) as archive:
         shipped = {name for name in archive.namelist() if name.endswith(".yaml")}
         archive.extractall(tmp_path / "site")
-    expected = {f"tpt/conf/{path.relative_to(ROOT / 'conf')}" for path in (ROOT / "conf").rglob("*.yaml")}
+    folders = ("conf", "experiments")
+    expected = {f"tpt/{path.relative_to(ROOT)}" for folder in folders for path in (ROOT / folder).rglob("*.yaml")}
     assert shipped == expected
-    command = [sys.executable, "-m", "tpt.cli", "config", "model=gemma2-2b", "sampler=transformers"]
     environment = {"PYTHONPATH": str(tmp_path / "site"), "PATH": "/usr/bin:/bin"}
-    result = subprocess.run(command, capture_output=True, text=True, check=True, env=environment, cwd=tmp_path)
-    assert "google/gemma-2-2b-it" in result.stdout
+    for words, shown in (
+        (["config", "model=gemma2-2b", "sampler=transformers"], "google/gemma-2-2b-it"),
+        (["reproduce"], "judge_reliability"),
+    ):
+        command = [sys.executable, "-m", "tpt.cli", *words]
+        result = subprocess.run(command, capture_output=True, text=True, check=True, env=environment, cwd=tmp_path)
+        assert shown in result.stdout
 
 
 def test_help_starts_without_heavy_imports() -> None:

@@ -58,6 +58,18 @@ def test_runs_share_the_stages_whose_settings_and_inputs_are_the_same(tiny_confi
         assert (one.fingerprint(stage) == other.fingerprint(stage)) is shared
 
 
+def test_a_teacher_changes_what_is_thought_and_not_the_baseline(tiny_config: Make) -> None:
+    one, other = Run.of(tiny_config()), Run.of(tiny_config("+model@think.teacher=tiny-random"))
+    assert one.fingerprint(Stage(0, "evaluate")) == other.fingerprint(Stage(0, "evaluate"))
+    assert one.fingerprint(Stage(1, "think")) != other.fingerprint(Stage(1, "think"))
+
+
+def test_a_setting_that_came_later_leaves_fingerprints_while_it_has_its_default(tiny_config: Make) -> None:
+    assert "flip" not in config.to_dict(tiny_config().prune, runtime=False)
+    assert "flip" in config.to_dict(tiny_config("prune.flip.rate=0.1").prune, runtime=False)
+    assert "flip" in config.to_dict(tiny_config().prune)
+
+
 def test_an_evaluation_setting_does_not_touch_training(tiny_config: Make) -> None:
     one, other = Run.of(tiny_config()), Run.of(tiny_config("evaluate.temperature=0.9"))
     assert one.fingerprint(Stage(2, "train")) == other.fingerprint(Stage(2, "train"))

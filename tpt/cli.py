@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from tpt import __version__
+from tpt.analysis import ANALYSES
 from tpt.errors import TptError
 
 RUN_HELP = """\
@@ -18,6 +19,18 @@ Overrides are Hydra's: tpt run model=gemma2-2b task=gsm8k prune=ground_truth rou
 With -m, comma-separated values make a sweep: tpt run -m prune=none,ground_truth rounds=1,2
 The same command again continues after any interruption, and prints the table where nothing is owed.
 `tpt config` prints every setting there is."""
+
+REPRODUCE_HELP = """\
+tpt reproduce                      the experiments there are
+tpt reproduce table3               at laptop scale, with the model and tasks that come along
+tpt reproduce table3 scale=paper cluster=slurm cluster.partition=gpu
+The same command again continues after any interruption, and prints the table where nothing is owed."""
+
+ANALYSE_HELP = """\
+diversity: do a problem's samples become more alike, and from which k on does that cost in pass@k?
+error_locality: how long is the part in which a wrong solution differs from the nearest right one, and where is it?
+gradient_equivalence: is the policy gradient (+1 right, -1 wrong) twice the gradient on right samples (the paper's 2.1)?
+Each compares the base model with the rounds after it, and writes NAME.md, NAME.json and figures."""
 
 JUDGE_HELP = """\
 tpt judge FILE.jsonl --gold-column gold --text-column completion --out OUT.jsonl
@@ -43,6 +56,11 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--dry-run", action="store_true", help="print the plan (on SLURM: and the sbatch scripts) and stop"
     )
+    reproduce = command(
+        "reproduce", "Run, or continue, an experiment: a table of the paper, or a question.", REPRODUCE_HELP
+    )
+    reproduce.add_argument("--dry-run", action="store_true", help="print the plan of every arm and stop")
+    reproduce.add_argument("overrides", nargs="*", metavar="NAME | scale=paper|laptop|smoke | KEY=VALUE")
     config = command("config", "Print the resolved config as YAML.")
     for one in (run, config):
         one.add_argument(
@@ -69,6 +87,11 @@ def parser() -> argparse.ArgumentParser:
     report = command("report", "Write tables and figures from run folders.")
     report.add_argument("runs", type=Path, nargs="+", metavar="RUN")
     report.add_argument("--out", type=Path, help="the folder to write to (default: RUN/report)")
+
+    analyse = command("analyse", "Analyse one run: diversity, where errors lie, gradients.", ANALYSE_HELP)
+    analyse.add_argument("name", choices=ANALYSES, metavar="NAME", help=", ".join(ANALYSES))
+    analyse.add_argument("run", type=Path, metavar="RUN")
+    analyse.add_argument("--out", type=Path, help="the folder to write to (default: RUN/analysis)")
 
     judge = command(
         "judge", "Judge solutions in a JSONL file by their gold answers, or by the tests of a task.", JUDGE_HELP
@@ -128,6 +151,8 @@ def _dispatch(options: argparse.Namespace, console: Console) -> int:
             code = commands.run(options.overrides, options.config_dir, options.multirun, options.dry_run, console)
         case "config":
             code = commands.show_config(options.overrides, options.config_dir, console)
+        case "reproduce":
+            code = commands.reproduce(options.overrides, options.dry_run, console)
         case "status":
             code = commands.status(options.path, console)
         case "attach":
@@ -138,6 +163,8 @@ def _dispatch(options: argparse.Namespace, console: Console) -> int:
             code = commands.resubmit(options.path, options.overrides, console)
         case "report":
             code = commands.report(options.runs, options.out, console)
+        case "analyse":
+            code = commands.analyse(options.name, options.run, options.out, console)
         case _:
             code = commands.judge(options, console)
     return code

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tpt import compose, config, plan
+from tpt import compose, config, files, plan
+from tpt.analysis import ANALYSES
 from tpt.cluster import commands as cluster
 from tpt.cluster import executor, ledger, local
 from tpt.config import Config
@@ -103,6 +104,18 @@ def _sweep(points: list[list[str]], settings: list[Config], console: Console) ->
     return 1 if failed else 0
 
 
+def reproduce(words: Sequence[str], dry_run: bool, console: Console) -> int:
+    """Run or continue an experiment, or list those there are.
+
+    Returns:
+        0, or 1 where an arm failed.
+    """
+    from tpt.reproduce import command  # it carries runs out with what is here
+
+    name, rest = command.split_words(words)
+    return command.reproduce(name, rest, dry_run, console) if name else command.show_all(console)
+
+
 def show_config(overrides: Sequence[str], config_dir: Path | None, console: Console) -> int:
     """Print the resolved config."""
     settings = compose.compose(overrides, config_dir)
@@ -183,6 +196,20 @@ def report(paths: Sequence[Path], out: Path | None, console: Console) -> int:
     if out is None:
         out = runs[0].report_dir if len(runs) == 1 else runs[0].root.parent / "report"
     _print_report(runs, out, console)
+    return 0
+
+
+def analyse(name: str, path: Path, out: Path | None, console: Console) -> int:
+    """Analyse one run; prints tables and sentences, and writes them as a page beside the figures."""
+    run = Run.open(path)
+    folder = out or run.analysis_dir
+    outcome = ANALYSES[name](run, folder, run.config.seed)
+    page = folder / f"{name}.md"
+    files.write_text(page, outcome.markdown(f"{name.replace('_', ' ').capitalize()} of {run.name}"))
+    for sheet in outcome.sheets:
+        console.print(sheet.rich())
+    for line in (*outcome.sentences, f"page: {page}", *(f"figure: {figure}" for figure in outcome.figures)):
+        console.print(line, highlight=False, markup=False)
     return 0
 
 

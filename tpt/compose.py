@@ -33,12 +33,13 @@ def choices(group: str) -> list[str]:
     return sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))
 
 
-def compose(overrides: Sequence[str] = (), config_dir: Path | None = None) -> Config:
+def compose(overrides: Sequence[str] = (), config_dir: Path | None = None, pending: bool = False) -> Config:
     """Compose, type and validate one config.
 
     Args:
         overrides: Hydra overrides, e.g. `model=gemma2-2b`, `train.epochs=2`.
         config_dir: a folder of the user's own with further groups (`model/mine.yaml`, ...).
+        pending: whether the run that `prune.from_run` names may be still to come, as in a plan.
 
     Raises:
         ConfigError: an unknown group choice or key, a wrong type, a value out of range, a contradiction.
@@ -53,7 +54,7 @@ def compose(overrides: Sequence[str] = (), config_dir: Path | None = None) -> Co
     config = from_node(node)
     validate(config)
     from_run = config.prune.from_run
-    if from_run and not (Path(from_run) / "run.json").exists():
+    if from_run and not pending and not (Path(from_run) / "run.json").exists():
         raise ConfigError(f"prune.from_run={from_run} is not a run folder", "`tpt status` lists the run folders")
     # Engines draw different samples, so the fingerprint must hold the engine itself and not `auto`.
     config.sampler.engine = resolve_engine(config.sampler.engine)

@@ -13,6 +13,9 @@ from omegaconf import MISSING
 from tpt.errors import ConfigError, nearest
 from tpt.tasks.base import RUNTIME, Task
 
+# A setting that came after runs were made: while it has its default it takes no part in fingerprints, and those stay.
+ADDED = {"added": True}
+
 
 @dataclass
 class ModelConfig:
@@ -71,10 +74,18 @@ class MixConfig:
 
 
 @dataclass
+class FlipConfig:
+    """A judge that errs: verdicts are flipped before pruning heeds them. The evaluation's never are."""
+
+    rate: float = 0.0  # share of the verdicts; what is flipped at 0.05 is flipped at 0.1 too
+    which: str = "both"  # both | false_positives: only verdicts other than `correct` are flipped
+
+
+@dataclass
 class PruneConfig:
     """Which samples become training examples."""
 
-    mode: str = "ground_truth"  # none | ground_truth | soft_positive
+    mode: str = "ground_truth"  # none | ground_truth | soft_positive | well_formed_wrong
     reader: str = "strict"  # which reader decides what is correct: strict | lenient
     threshold: str = "one"  # of soft_positive: tests that must pass: one (as the paper) | all_but_one | a share, as 0.5
     examples: int | None = None  # examples drawn a round (the paper's f); null: all that are kept
@@ -85,6 +96,7 @@ class PruneConfig:
     source: str = "self"  # self | human | run | mix
     mix: MixConfig = field(default_factory=MixConfig)
     from_run: str | None = None  # the run folder whose examples `run` means
+    flip: FlipConfig = field(default_factory=FlipConfig, metadata=ADDED)
 
 
 @dataclass
@@ -239,8 +251,9 @@ SCALARS = {"rounds": int, "seed": int, "run_root": str}
 CHOICES = {
     "model.source": ("hub", "packaged", "random"),
     "model.dtype": ("bfloat16", "float16", "float32"),
-    "prune.mode": ("none", "ground_truth", "soft_positive"),
+    "prune.mode": ("none", "ground_truth", "soft_positive", "well_formed_wrong"),
     "prune.reader": ("strict", "lenient"),
+    "prune.flip.which": ("both", "false_positives"),
     "prune.source": ("self", "human", "run", "mix"),
     "train.start_from": ("previous", "base"),
     "train.schedule": ("cosine", "constant"),
@@ -269,6 +282,7 @@ RANGES: dict[str, tuple[float | None, float | None]] = {
     "evaluate.bootstrap": (100, None),
     "prune.examples": (1, None),
     "prune.per_problem": (0, None),
+    "prune.flip.rate": (0, 1),
     "prune.mix.self": (0, None),
     "prune.mix.human": (0, None),
     "prune.mix.run": (0, None),
@@ -309,11 +323,15 @@ def to_dict(config: Any, runtime: bool = True) -> dict[str, Any]:
     """
     plain: dict[str, Any] = {}
     for item in dataclasses.fields(config):
-        if not runtime and item.metadata.get("runtime"):
-            continue
         value = getattr(config, item.name)
+        if not runtime and (item.metadata.get("runtime") or (item.metadata.get("added") and value == _default(item))):
+            continue
         plain[item.name] = to_dict(value, runtime) if dataclasses.is_dataclass(value) else value
     return plain
+
+
+def _default(item: "dataclasses.Field[Any]") -> Any:
+    return item.default if item.default_factory is dataclasses.MISSING else item.default_factory()
 
 
 def validate(config: Config) -> None:

@@ -26,7 +26,7 @@ from filelock import FileLock, Timeout
 from omegaconf import OmegaConf
 
 from tpt import __version__, compose, config, files
-from tpt.config import Config
+from tpt.config import Config, ModelConfig
 from tpt.errors import RunError
 from tpt.loop import Stage, think_prune_train
 from tpt.tasks import base as tasks_base
@@ -129,6 +129,11 @@ class Run:
         return self.root / "report"
 
     @property
+    def analysis_dir(self) -> Path:
+        """What `tpt analyse` finds."""
+        return self.root / "analysis"
+
+    @property
     def wandb_dir(self) -> Path:
         """Where Weights & Biases keeps its files."""
         return self.root / "wandb"
@@ -226,16 +231,14 @@ class Run:
         }
         settings |= {"stage": stage.name, "format": FORMAT}
         if stage.name == "prepare":
-            teacher = self.config.think.teacher
-            settings |= {
-                "files": self.stamps["data"],
-                "teacher": config.to_dict(teacher, runtime=False) if teacher else None,
-            }
+            settings |= {"files": self.stamps["data"]}
         else:
             # The base model's evaluation and a round's work differ by seed; a round's number is part of the seed.
             settings |= {"seed": self.config.seed, "round": stage.round}
         if stage.name == "prune":
             settings["files"] = self.stamps["run"]
+        if stage.name == "think" and self.config.think.teacher:
+            settings["files"] = self.stamps.get("teacher", [])
         settings["inputs"] = [self.fingerprint(one) for one in self.inputs(stage)]
         return _digest(settings)
 
@@ -386,15 +389,24 @@ def versions() -> dict[str, str]:
 
 
 def file_stamps(settings: Config) -> Stamps:
-    """[name, size, time of change] of the local files a run reads: `data` (problems, model), `run` (another run)."""
-    paths = list(settings.task.files())
-    for model in (settings.model, settings.think.teacher):
-        folder = Path(model.path) if model and model.source == "hub" else None
-        if folder and folder.is_dir():
-            paths += [path for path in sorted(folder.iterdir()) if path.is_file()]
+    """[name, size, time of change] of the local files a run reads.
+
+    Returns:
+        `data`: problems and model; `run`: the examples of another run; `teacher`, where there is one: its checkpoint.
+    """
     other = settings.prune.from_run
     examples = sorted(Path(other).glob("round-*/prune/examples.parquet")) if other else []
-    return {"data": _stamps(paths), "run": _stamps(examples)}
+    stamps = {"data": _stamps([*settings.task.files(), *_checkpoint(settings.model)]), "run": _stamps(examples)}
+    teacher = settings.think.teacher
+    return stamps | ({"teacher": _stamps(_checkpoint(teacher))} if teacher else {})
+
+
+def _checkpoint(model: ModelConfig) -> list[Path]:
+    """The files of a model that is a local folder."""
+    folder = Path(model.path)
+    if model.source != "hub" or not folder.is_dir():
+        return []
+    return [path for path in sorted(folder.iterdir()) if path.is_file()]
 
 
 def _stamps(paths: list[Path]) -> list[list[Any]]:

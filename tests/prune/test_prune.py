@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tpt import records
-from tpt.config import MixConfig, PruneConfig
+from tpt.config import FlipConfig, MixConfig, PruneConfig
 from tpt.errors import EmptyPrune, RunError
 from tpt.prune.counts import PruneCounts
 from tpt.prune.modes import ground_truth, soft_positive
@@ -440,3 +440,12 @@ def test_memory_does_not_grow_with_the_number_of_samples(tmp_path: Path) -> None
             assert counts.kept == (wanted or samples // 10)
     for small, large in peaks.values():
         assert large < small + 1_000_000, peaks
+
+
+def test_flipped_verdicts_decide_what_is_kept_and_are_counted(tmp_path: Path) -> None:
+    pairs = [pair(problem, 0, f"{problem}", WRONG) for problem in range(60)]
+    config = PruneConfig(flip=FlipConfig(0.5))
+    counts = prune(inputs_of(tmp_path, pairs), config, 1, 0, tmp_path / "out.parquet")
+    assert (counts.correct, counts.flipped) == (0, counts.kept)
+    assert counts.flipped == counts.flipped_to_correct
+    assert 15 <= counts.kept <= 45

@@ -275,6 +275,24 @@ def test_a_generator_that_names_no_answer_gives_no_worked_solution() -> None:
     assert {one.solution for one in make(OmegaConf.create(settings)).load("train")} == {""}
 
 
+def test_worked_examples_of_a_generator_are_in_neither_split() -> None:
+    settings = {"min_terms": 2, "max_terms": 2, "min_digits": 1, "max_digits": 1}
+    few = {"name": "reasoning_gym", "dataset": "chain_sum", "train_size": 100, "test_size": 40, "few_shot": 3}
+    task = make(OmegaConf.create(few | {"settings": settings}))
+    task.validate()
+    shots = task.shots()
+    assert len(shots) == 3
+    assert all(solution.startswith("#### ") for _, solution in shots)
+    questions = {one.question for split in ("train", "test") for one in task.load(split)}  # type: ignore[arg-type]
+    assert not questions & {question for question, _ in shots}
+
+
+def test_a_generator_without_answers_has_no_worked_examples() -> None:
+    task = make(OmegaConf.create({"name": "reasoning_gym", "dataset": "graph_color", "few_shot": 2}))
+    with pytest.raises(ConfigError, match="graph_color|reasoning_gym has 0 worked examples"):
+        task.validate()
+
+
 # the registry
 
 

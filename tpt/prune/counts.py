@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from tpt.config import PruneConfig
 from tpt.errors import EmptyPrune
+from tpt.prune.flip import flip
 from tpt.prune.modes import THRESHOLDS, UNJUDGED, finished, soft_positive
 from tpt.prune.sources import Inputs, judged
 from tpt.records import Status
@@ -22,6 +23,8 @@ class PruneCounts:
         unjudged: without a verdict: the gold answer could not be read, or the judge failed.
         cut_off: that hit `max_tokens`.
         unusable: cut off or empty, and so not trained on.
+        flipped: whose verdict `prune.flip` turned round; the counts above are the judge's own.
+        flipped_to_correct: of them, those that pruning took for correct.
 
         candidates: solutions of all sources that the mode keeps.
         duplicates: of them, repetitions.
@@ -42,6 +45,8 @@ class PruneCounts:
     unjudged: int = 0
     cut_off: int = 0
     unusable: int = 0
+    flipped: int = 0
+    flipped_to_correct: int = 0
     candidates: int = 0
     duplicates: int = 0
     problems: int = 0
@@ -53,8 +58,12 @@ class PruneCounts:
     warnings: list[str] = field(default_factory=list)
 
 
-def count_samples(inputs: Inputs, config: PruneConfig) -> PruneCounts:
-    """Count the round's samples by verdict; the examples are still to be drawn."""
+def count_samples(inputs: Inputs, config: PruneConfig, seed: int) -> PruneCounts:
+    """Count the round's samples by verdict; the examples are still to be drawn.
+
+    Args:
+        seed: of `prune.flip`.
+    """
     counts = PruneCounts()
     reached = dict.fromkeys(THRESHOLDS, 0)
     with_tests = False
@@ -66,10 +75,13 @@ def count_samples(inputs: Inputs, config: PruneConfig) -> PruneCounts:
         counts.unjudged += verdict.status in UNJUDGED
         counts.cut_off += sample.finish_reason != "stop"
         counts.unusable += not finished(sample, config.keep_cut_off)
+        heeded = flip(verdict, config, seed)
+        counts.flipped += heeded is not verdict
+        counts.flipped_to_correct += heeded is not verdict and heeded.status is Status.CORRECT
         with_tests = with_tests or verdict.total > 1
         if finished(sample, config.keep_cut_off):
             for threshold in THRESHOLDS:
-                reached[threshold] += soft_positive(verdict, replace(config, threshold=threshold))
+                reached[threshold] += soft_positive(heeded, replace(config, threshold=threshold))
     if with_tests and config.mode == "soft_positive":
         counts.by_threshold = reached
     return counts

@@ -21,7 +21,7 @@ def none(verdict: Verdict, config: PruneConfig) -> bool:
 
 def ground_truth(verdict: Verdict, config: PruneConfig) -> bool:
     """Solutions whose answer is right under the reader, `strict` or `lenient`, or that pass every test."""
-    return verdict.status not in UNJUDGED and _read(verdict, config.reader) is Status.CORRECT
+    return verdict.status not in UNJUDGED and read(verdict, config.reader) is Status.CORRECT
 
 
 def soft_positive(verdict: Verdict, config: PruneConfig) -> bool:
@@ -29,7 +29,17 @@ def soft_positive(verdict: Verdict, config: PruneConfig) -> bool:
     return ground_truth(verdict, config) or (verdict.status is Status.PARTIAL and passes(verdict, config.threshold))
 
 
-MODES: dict[str, Mode] = {"none": none, "ground_truth": ground_truth, "soft_positive": soft_positive}
+def well_formed_wrong(verdict: Verdict, config: PruneConfig) -> bool:
+    """Solutions that end in a wrong answer of the right form: what is learnt from them is the form alone."""
+    return verdict.strict is Status.WRONG and verdict.status is Status.WRONG
+
+
+MODES: dict[str, Mode] = {
+    "none": none,
+    "ground_truth": ground_truth,
+    "soft_positive": soft_positive,
+    "well_formed_wrong": well_formed_wrong,
+}
 
 
 def passes(verdict: Verdict, threshold: str) -> bool:
@@ -56,5 +66,6 @@ def finished(sample: Sample, keep_cut_off: bool) -> bool:
     return bool(sample.text.strip()) and (sample.finish_reason == "stop" or keep_cut_off)
 
 
-def _read(verdict: Verdict, reader: str) -> Status:
+def read(verdict: Verdict, reader: str) -> Status:
+    """The verdict of one reader, `strict` or `lenient`."""
     return verdict.lenient if reader == "lenient" else verdict.strict

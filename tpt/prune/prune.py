@@ -23,7 +23,7 @@ def prune(inputs: Inputs, config: PruneConfig, round: int, seed: int, out: Path)
         RunError: the verdicts are of other samples.
         DiskFull: `out` is untouched.
     """
-    counts = count_samples(inputs, config)
+    counts = count_samples(inputs, config, seed)
     short: dict[str, tuple[int, int]] = {}
 
     def examples() -> Iterator[Example]:
@@ -35,7 +35,7 @@ def prune(inputs: Inputs, config: PruneConfig, round: int, seed: int, out: Path)
                 yield example
         asked = _wanted(config)
         for name, wanted in asked.items():
-            source, own_seed = _source(name, inputs, config, round), hashed(seed, name)
+            source, own_seed = _source(name, inputs, config, round, seed), hashed(seed, name)
             found = survey(source, wanted, config.per_problem, own_seed, taken)
             counts.candidates += found.candidates
             counts.duplicates += found.duplicates
@@ -64,11 +64,11 @@ def _wanted(config: PruneConfig) -> dict[str, int | None]:
     return {name: count for name, count in asked.items() if count}
 
 
-def _source(name: str, inputs: Inputs, config: PruneConfig, round: int) -> Source:
+def _source(name: str, inputs: Inputs, config: PruneConfig, round: int, seed: int) -> Source:
     match name:
         case "human":
             return partial(sources.human, inputs, round)
         case "run":
             return partial(sources.other_run, inputs, round)
         case _:
-            return partial(sources.own, inputs, config, round)
+            return partial(sources.own, inputs, config, round, seed)

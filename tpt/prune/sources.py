@@ -8,6 +8,7 @@ from pathlib import Path
 from tpt import records
 from tpt.config import PruneConfig
 from tpt.errors import RunError
+from tpt.prune.flip import flip
 from tpt.prune.modes import MODES, finished
 from tpt.prune.select import Candidate
 from tpt.records import Example, Problem, Sample, Verdict
@@ -51,23 +52,41 @@ def judged(inputs: Inputs, columns: Sequence[str] = LIGHT) -> Iterator[tuple[Sam
     Raises:
         RunError: the verdicts are of other samples.
     """
-    if len(inputs.samples) != len(inputs.verdicts):
-        raise RunError(f"{len(inputs.samples)} sample shards but {len(inputs.verdicts)} verdict shards", REMOVE)
-    for shard, judgement in zip(inputs.samples, inputs.verdicts, strict=True):
-        samples = records.read(shard, Sample, columns)
-        verdicts = records.read(judgement, Verdict, VERDICT)
+    return paired(inputs.samples, inputs.verdicts, columns, VERDICT)
+
+
+def paired(
+    sample_shards: Sequence[Path],
+    verdict_shards: Sequence[Path],
+    sample_columns: Sequence[str],
+    verdict_columns: Sequence[str],
+) -> Iterator[tuple[Sample, Verdict]]:
+    """Each sample of some shards with its verdict, of either only these columns.
+
+    Raises:
+        RunError: the verdicts are of other samples.
+    """
+    if len(sample_shards) != len(verdict_shards):
+        raise RunError(f"{len(sample_shards)} sample shards but {len(verdict_shards)} verdict shards", REMOVE)
+    for shard, judgement in zip(sample_shards, verdict_shards, strict=True):
+        samples = records.read(shard, Sample, sample_columns)
+        verdicts = records.read(judgement, Verdict, verdict_columns)
         for sample, verdict in zip_longest(samples, verdicts):
             if not (sample and verdict) or (sample.problem_id, sample.index) != (verdict.problem_id, verdict.index):
                 raise RunError(f"{judgement} does not hold the verdicts of {shard}", REMOVE)
             yield sample, verdict
 
 
-def own(inputs: Inputs, config: PruneConfig, round: int) -> Iterator[Candidate]:
-    """The samples that the mode keeps, with the very tokens that were sampled."""
+def own(inputs: Inputs, config: PruneConfig, round: int, seed: int) -> Iterator[Candidate]:
+    """The samples that the mode keeps, with the very tokens that were sampled.
+
+    Args:
+        seed: of `prune.flip`.
+    """
     mode = MODES[config.mode]
     problems = _by_id(inputs.problems) if inputs.foreign else {}
     for sample, verdict in judged(inputs, records.schema(Sample).names if not inputs.foreign else LIGHT):
-        if finished(sample, config.keep_cut_off) and mode(verdict, config):
+        if finished(sample, config.keep_cut_off) and mode(flip(verdict, config, seed), config):
             if inputs.foreign:
                 yield _encoded(problems[sample.problem_id], sample, round, inputs.encode)
             else:

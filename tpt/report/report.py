@@ -70,13 +70,13 @@ def gain_in_words(row: Row) -> str:
         1: f"{what} rose by {over}",
         -1: f"{what} FELL: {over}",
         0: f"no change in {what} that can be told from noise: {over}",
-    }[_direction(strict)]
+    }[direction(strict)]
     beside = f"lenient {table.points(lenient)}"
-    if _direction(strict) > 0 and _direction(lenient) <= 0:
+    if direction(strict) > 0 and direction(lenient) <= 0:
         beside += ", so the gain may be one of format alone"
     return f"{where}: {said}; {beside}"
 
 
-def _direction(gain: Interval) -> int:
+def direction(gain: Interval) -> int:
     """1 or -1 where the whole interval is on one side of 0, else 0."""
     return (gain.low > 0) - (gain.high < 0)

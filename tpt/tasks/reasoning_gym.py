@@ -4,6 +4,7 @@ import importlib.util
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from tpt.errors import ConfigError, DataError, nearest
@@ -32,15 +33,16 @@ class ReasoningGym(Task):
     settings: dict[str, Any] = field(default_factory=dict)
 
     def load(self, split: Split) -> Iterator[Problem]:
-        """Items of the split; a question that is in the test split, or was there before, is passed over.
+        """Items of the split; a question of a worked example or of the test split, or one seen before, is passed over.
 
         Raises:
             DataError: the generator makes too few different questions.
         """
-        taken = set() if split == "test" else {problem.question for problem in self.load("test")}
+        taken = {question for question, _ in self.shots()}
+        taken |= set() if split == "test" else {problem.question for problem in self.load("test")}
         size = (self.train_size if split == "train" else self.test_size) or 0
         made = 0
-        for index, item in enumerate(self._items(split, 4 * size)):
+        for index, item in enumerate(self._items(FAR if split == "test" else 0, 4 * size)):
             question = item["question"].strip()
             if question in taken:
                 continue
@@ -62,9 +64,21 @@ class ReasoningGym(Task):
         """The item's question and the form of the answer."""
         return f"{question}\nThink step by step. End with a last line `#### ` and the answer alone."
 
+    def shots(self) -> list[tuple[str, str]]:
+        """Items of neither split, those that have an answer; what is worked out is the form of the answer alone."""
+        return self._worked
+
+    @cached_property
+    def _worked(self) -> list[tuple[str, str]]:
+        items = self._items(2 * FAR, 4 * self.few_shot) if self.few_shot else iter(())
+        answered = [
+            (item["question"].strip(), f"#### {item['answer']}") for item in items if item["answer"] is not None
+        ]
+        return answered[: self.few_shot]
+
     def judge(self, pairs: Iterable[tuple[Problem, Sample]], partial: bool = False) -> Iterator[Verdict]:
         """The generator's own score of the marked answer: 1 is correct, more than nothing is partial."""
-        scorer = self._dataset("train", 1)
+        scorer = self._dataset(0, 1)
         for problem, sample in pairs:
             strict, lenient, rule = marked_answers(sample.text)
             item = json.loads(problem.meta, object_hook=lambda made: tuple(made[TUPLE]) if TUPLE in made else made)
@@ -90,7 +104,6 @@ class ReasoningGym(Task):
     def validate(self) -> None:
         """See `Task.validate`; the extra must be installed, and the data set must exist."""
         super().validate()
-        self.check_few_shot(0)
         if self.train_size is None or self.test_size is None:
             raise ConfigError("reasoning_gym is endless", "give task.train_size and task.test_size")
         if importlib.util.find_spec("reasoning_gym") is None:
@@ -100,19 +113,19 @@ class ReasoningGym(Task):
         if self.dataset not in DATASETS:
             hint = nearest(self.dataset, DATASETS)
             raise ConfigError(f"reasoning-gym has no data set '{self.dataset}'", hint)
-        self._dataset("train", 1)  # which checks the settings
+        self._dataset(0, 1)  # which checks the settings
+        self.check_few_shot(len(self.shots()))
 
-    def _dataset(self, split: Split, size: int) -> Any:
+    def _dataset(self, offset: int, size: int) -> Any:
         import reasoning_gym
 
-        seed = self.seed + (FAR if split == "test" else 0)
         try:
-            return reasoning_gym.create_dataset(self.dataset, size=size, seed=seed, **self.settings)
+            return reasoning_gym.create_dataset(self.dataset, size=size, seed=self.seed + offset, **self.settings)
         except (TypeError, AssertionError, ValueError) as error:
             raise ConfigError(f"task.settings of {self.dataset}: {error}", "see that data set's own config") from error
 
-    def _items(self, split: Split, size: int) -> Iterator[dict[str, Any]]:
-        dataset = self._dataset(split, size)
+    def _items(self, offset: int, size: int) -> Iterator[dict[str, Any]]:
+        dataset = self._dataset(offset, size)
         return (dataset[index] for index in range(size))
 
 

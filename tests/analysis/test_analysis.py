@@ -1,0 +1,275 @@
+"""Analyses are made from one run folder and say no more than its samples do."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from transformers import AutoTokenizer
+
+from tpt import files, records
+from tpt.analysis import ANALYSES, Outcome
+from tpt.analysis.curves import crossing_point, curves
+from tpt.analysis.gradient_equivalence import agrees, choose
+from tpt.cli import main
+from tpt.config import Config, EvaluateConfig
+from tpt.errors import DataError
+from tpt.evaluate.bootstrap import Interval
+from tpt.evaluate.passk import pass_at_k
+from tpt.loop import Stage
+from tpt.records import Problem, Sample, Status, Verdict
+from tpt.run import Run, find
+
+Make = Callable[..., Config]
+Text = Callable[[int, int], tuple[str, bool]]  # number of a problem, of a sample -> its text, whether it is right
+PROBLEMS, SAMPLES = 6, 4
+
+VARIED = ("Tom has {a} + {b} = {c} pens.", "First {a} + {b} = {c}.", "{b} and {a} more: {b} + {a} = {c}.", "So {c}.")
+
+
+def solution(problem: int, way: int, error: int = 0) -> str:
+    a, b = 3 + problem, 5
+    return VARIED[way].format(a=a, b=b, c=a + b + error) + f"\nThat is all.\n#### {a + b + error}"
+
+
+def varied(problem: int, index: int) -> tuple[str, bool]:
+    """Each sample in its own way, half of them wrong."""
+    return solution(problem, index, error=index % 2 * (index + 1)), index % 2 == 0
+
+
+def alike(problem: int, index: int) -> tuple[str, bool]:
+    """All samples in one way, one of four wrong."""
+    return solution(problem, 0, error=int(index == 3)), index != 3
+
+
+class Maker:
+    """Writes the stages of a run with given samples, in real tokens of the tiny model."""
+
+    def __init__(self, run: Run, model: Path) -> None:
+        self.run = run
+        self.tokenizer = AutoTokenizer.from_pretrained(model)
+        run.finish(Stage(0, "prepare"), {"model_dir": str(model)}, 1.0)
+
+    def evaluated(self, round: int, text: Text) -> None:
+        stage = Stage(round, "evaluate")
+        self._write(stage, stage, text)
+        self.run.finish(stage, {}, 1.0)
+
+    def thought(self, text: Text) -> None:
+        self._write(Stage(1, "think"), Stage(1, "prune"), text)
+        self.run.finish(Stage(1, "think"), {}, 1.0)
+        self.run.finish(Stage(1, "prune"), {}, 1.0)
+
+    def _write(self, sampled: Stage, judged: Stage, text: Text) -> None:
+        samples, verdicts = [], []
+        for problem in range(PROBLEMS):
+            prompt = self.tokenizer.encode(f"Tom has {3 + problem} pens and buys 5 more.")
+            for index in range(SAMPLES):
+                words, right = text(problem, index)
+                status = Status.CORRECT if right else Status.WRONG
+                answer = words.rpartition("#### ")[2]
+                ids = [*self.tokenizer.encode(words), self.tokenizer.eos_token_id]
+                samples.append(Sample(f"p{problem}", index, prompt, ids, words, "stop"))
+                verdicts.append(Verdict(f"p{problem}", index, status, status, status, "hash_marks", answer, answer))
+        records.write(records.shard_path(self.run.folder(sampled), "samples", 0), Sample, samples)
+        records.write(records.shard_path(self.run.folder(judged), "verdicts", 0), Verdict, verdicts)
+
+
+@pytest.fixture
+def maker(tiny_config: Make, tiny_model: Path) -> Maker:
+    return Maker(Run.create(tiny_config("rounds=2", "prune=ground_truth")), tiny_model)
+
+
+@pytest.fixture
+def narrowed(maker: Maker) -> Run:
+    """A run whose samples become alike; its second round is not evaluated yet."""
+    maker.evaluated(0, varied)
+    maker.evaluated(1, alike)
+    maker.thought(varied)
+    return maker.run
+
+
+def cells(outcome: Outcome, sheet: int, **wanted: str) -> dict[str, str]:
+    """The one row of a sheet that has these cells."""
+    [row] = [row for row in outcome.sheets[sheet].rows if wanted.items() <= row.items()]
+    return row
+
+
+def number(cell: str) -> float:
+    return float(cell.partition(" ")[0])
+
+
+@pytest.mark.parametrize("name", ANALYSES)
+def test_each_analysis_gives_sentences_tables_pictures_and_all_numbers(
+    name: str, narrowed: Run, tmp_path: Path
+) -> None:
+    outcome = ANALYSES[name](narrowed, tmp_path, 0)
+    assert outcome.sentences
+    assert all(sheet.rows for sheet in outcome.sheets)
+    for sheet in outcome.sheets:
+        assert all(row.keys() == sheet.rows[0].keys() for row in sheet.rows)
+    for figure in outcome.figures:
+        assert figure.read_bytes().startswith(b"\x89PNG")
+        assert ElementTree.parse(figure.with_suffix(".svg")).getroot().tag.endswith("svg")
+    assert files.read_json(tmp_path / f"{name}.json")["run"] == narrowed.name
+    assert "NaN" not in (tmp_path / f"{name}.json").read_text()
+
+
+@pytest.mark.parametrize("name", ANALYSES)
+def test_the_same_run_and_seed_give_the_same_outcome(name: str, narrowed: Run, tmp_path: Path) -> None:
+    one, other = (ANALYSES[name](narrowed, tmp_path / folder, 3) for folder in ("one", "other"))
+    assert (one.sentences, one.sheets) == (other.sentences, other.sheets)
+
+
+def test_the_command_writes_a_page_beside_its_figures(narrowed: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["analyse", "error_locality", str(narrowed.root)]) == 0
+    folder = narrowed.analysis_dir
+    page = (folder / "error_locality.md").read_text()
+    assert "](error_locality.png)" in page
+    assert "| measure |" in page
+    assert capsys.readouterr().out.replace("\n", "").endswith(str(folder / "error_locality.png"))
+
+
+def test_samples_that_become_alike_are_said_to(narrowed: Run, tmp_path: Path) -> None:
+    outcome = ANALYSES["diversity"](narrowed, tmp_path, 0)
+    for measure in ("distinct-1", "distinct-2", "distinct-3", "distinct answers"):
+        assert any(sentence.startswith(f"{measure} fell:") for sentence in outcome.sentences), measure
+    assert any(sentence.startswith("self-BLEU rose:") for sentence in outcome.sentences)
+    # By hand: `8`, `10`, `12` of sums right and wrong by 2 and by 4; then right, and wrong by 1.
+    assert number(cells(outcome, 0, measure="distinct answers", round="baseline")["mean"]) == 3
+    assert number(cells(outcome, 0, measure="distinct answers", round="round 1")["mean"]) == 2
+
+
+def test_an_unchanged_model_is_not_said_to_change(maker: Maker, tmp_path: Path) -> None:
+    maker.evaluated(0, varied)
+    maker.evaluated(1, varied)
+    for name in ("diversity", "error_locality"):
+        outcome = ANALYSES[name](maker.run, tmp_path, 0)
+        assert not [one for one in outcome.sentences if " rose: " in one or " fell: " in one]
+        assert any("no change" in one for one in outcome.sentences)
+
+
+def test_only_the_rounds_that_are_evaluated_are_compared(narrowed: Run, tmp_path: Path) -> None:
+    outcome = ANALYSES["diversity"](narrowed, tmp_path, 0)
+    assert {row["round"] for row in outcome.sheets[0].rows} == {"baseline", "round 1"}
+
+
+def test_the_crossing_is_the_smallest_k_from_which_on_the_last_round_is_behind() -> None:
+    assert crossing_point([False, True, False, True, True]) == 4
+    assert crossing_point([False, True, False]) is None
+    assert crossing_point([True, True]) == 1
+
+
+def test_a_model_that_solves_fewer_problems_more_often_is_overtaken() -> None:
+    base = {"a": (10, 2), "b": (10, 2), "c": (10, 2)}
+    last = {"a": (10, 9), "b": (10, 1), "c": (10, 0)}
+    found = curves({0: base, 1: last}, "strict", EvaluateConfig(bootstrap=200), 0)
+    means = [
+        [pass_at_k(np.array([10] * 3), np.array([c for _, c in counts.values()]), k).mean() for k in range(1, 11)]
+        for counts in (base, last)
+    ]
+    assert found.crossing is not None
+    assert means[1][found.crossing - 2] >= means[0][found.crossing - 2]
+    assert all(means[1][k - 1] < means[0][k - 1] for k in range(found.crossing, 11))
+    assert found.gains[found.crossing].value == pytest.approx(
+        means[1][found.crossing - 1] - means[0][found.crossing - 1]
+    )
+
+
+def test_where_nothing_crosses_it_is_said(narrowed: Run, tmp_path: Path) -> None:
+    sentences = ANALYSES["diversity"](narrowed, tmp_path, 0).sentences
+    assert any("pass@k strict: crossing point: none up to k=4" in one for one in sentences)
+
+
+def test_a_wrong_sample_lies_beside_the_nearest_right_one_of_its_round(narrowed: Run, tmp_path: Path) -> None:
+    outcome = ANALYSES["error_locality"](narrowed, tmp_path, 0)
+    pairs = files.read_json(tmp_path / "error_locality.json")["rounds"]
+    assert len(pairs["0"]["pairs"]) == 2 * PROBLEMS
+    assert len(pairs["1"]["pairs"]) == PROBLEMS
+    assert number(cells(outcome, 0, measure="steps shared", round="round 1")["mean"]) == pytest.approx(1 / 3, abs=0.01)
+    example = next(row for row in outcome.sheets[1].rows if row["round"] == "round 1")
+    assert "⟦" in example["wrong"]
+    assert "Tom has" in example["wrong"].partition("⟦")[0]
+
+
+def test_right_but_badly_formatted_samples_are_no_errors(maker: Maker, tmp_path: Path) -> None:
+    maker.evaluated(0, alike)
+    maker.evaluated(1, alike)
+    path = records.shard_path(maker.run.folder(Stage(1, "evaluate")), "verdicts", 0)
+    verdicts = list(records.read(path, Verdict))
+    leniently = [replace(one, status=Status.PARTIAL, lenient=Status.CORRECT) for one in verdicts if one.index == 3]
+    kept = {one.problem_id: one for one in leniently}
+    records.write(path, Verdict, [kept[one.problem_id] if one.index == 3 else one for one in verdicts])
+    with pytest.raises(DataError, match="0 wrong and 18 right"):
+        ANALYSES["error_locality"](maker.run, tmp_path, 0)
+
+
+def test_the_gradients_are_of_problems_with_both_kinds_of_samples(maker: Maker) -> None:
+    maker.thought(lambda problem, index: varied(problem, index) if problem < 3 else (solution(problem, 0), True))
+    chosen = choose(maker.run, problems=10, samples=1, seed=0)
+    assert {one.problem for one in chosen} == {"p0", "p1", "p2"}
+    assert all(
+        len(one.right) == len(one.wrong) == 1 and 0 < one.locality["edits"] <= one.locality["span"] <= 1
+        for one in chosen
+    )
+
+
+def test_a_mean_agrees_with_a_claim_that_it_is_near_or_that_its_interval_holds() -> None:
+    assert agrees(Interval(1.95, 1.93, 1.97), 2)
+    assert agrees(Interval(1.5, 0.9, 2.1), 2)
+    assert not agrees(Interval(1.2, 1.0, 1.4), 2)
+
+
+def test_without_a_baseline_or_a_round_there_is_nothing_to_compare(maker: Maker, tmp_path: Path) -> None:
+    for name in ("diversity", "error_locality"):
+        with pytest.raises(DataError, match=r"base model of .* is not evaluated"):
+            ANALYSES[name](maker.run, tmp_path, 0)
+    maker.evaluated(0, varied)
+    for name in ("diversity", "error_locality"):
+        with pytest.raises(DataError, match="only its base model"):
+            ANALYSES[name](maker.run, tmp_path, 0)
+    with pytest.raises(DataError, match="not judged yet"):
+        ANALYSES["gradient_equivalence"](maker.run, tmp_path, 0)
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_with_right_or_wrong_samples_alone_nothing_can_be_laid_side_by_side(
+    right: bool, maker: Maker, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def one_kind(problem: int, index: int) -> tuple[str, bool]:
+        return solution(problem, index), right
+
+    maker.evaluated(0, one_kind)
+    maker.evaluated(1, one_kind)
+    maker.thought(one_kind)
+    with pytest.raises(DataError, match="no problem has both in baseline"):
+        ANALYSES["error_locality"](maker.run, tmp_path, 0)
+    with pytest.raises(DataError, match="no problem has right and wrong samples"):
+        ANALYSES["gradient_equivalence"](maker.run, tmp_path, 0)
+    assert main(["analyse", "error_locality", str(maker.run.root)]) == 1
+    assert "raise evaluate.samples_per_problem" in capsys.readouterr().out
+    ANALYSES["diversity"](maker.run, tmp_path, 0)
+
+
+@pytest.mark.slow
+def test_a_real_run_of_every_stage_can_be_analysed(tiny_command: Callable[..., list[str]], tmp_path: Path) -> None:
+    assert main(tiny_command("rounds=1")) == 0
+    [root] = find(tmp_path / "runs")
+    run = Run.open(root)
+    assert ANALYSES["diversity"](run, tmp_path / "out", 0).sentences
+    # Random weights are never right, which the other two say; so a verdict of each problem is turned.
+    for name in ("error_locality", "gradient_equivalence"):
+        with pytest.raises(DataError, match="no problem has"):
+            ANALYSES[name](run, tmp_path / "out", 0)
+    for stage in (Stage(0, "evaluate"), Stage(1, "evaluate"), Stage(1, "prune")):
+        for path in records.shards(run.folder(stage), "verdicts"):
+            verdicts = list(records.read(path, Verdict))
+            right = {"status": Status.CORRECT, "strict": Status.CORRECT, "lenient": Status.CORRECT}
+            records.write(path, Verdict, [replace(one, **right) if one.index == 0 else one for one in verdicts])  # type: ignore[arg-type]
+    for name, analyse in ANALYSES.items():
+        outcome = analyse(run, tmp_path / "out", 0)
+        assert outcome.sentences, name
+        assert all(figure.exists() for figure in outcome.figures)
+    assert sum(1 for _ in records.read(run.problems_path("test"), Problem)) == 6

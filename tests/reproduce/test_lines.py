@@ -1,0 +1,124 @@
+"""The table of an experiment: what stands beside what, and that its sentences claim no more than the intervals."""
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tpt.config import EvaluateConfig
+from tpt.evaluate.bootstrap import Interval
+from tpt.evaluate.metrics import READERS, difference
+from tpt.evaluate.passk import pass_at_k
+from tpt.report.rows import Row
+from tpt.reproduce import figure, table
+from tpt.reproduce.lines import Line
+from tpt.reproduce.paper import Paper
+from tpt.reproduce.words import sentences
+
+SETTINGS = EvaluateConfig(samples_per_problem=4, ks=[1, 4], bootstrap=500)
+
+
+def metrics(*right: int) -> dict[str, Any]:
+    """Figures of problems with four samples each, so many of them right under either reader."""
+    n, c = np.full(len(right), 4), np.array(right)
+    figures = {
+        "pass@k": {str(k): {"value": v, "low": v - 0.1, "high": v + 0.1} for k in (1, 4) for v in [_mean(n, c, k)]},
+        "correct@k": {str(k): _mean(n, c, k) * len(right) for k in (1, 4)},
+        "maj@k": {},
+    }
+    per_problem = {"id": [f"p{one}" for one in range(len(right))], "n": n.tolist(), "strict": list(right)}
+    return {
+        "problems": len(right),
+        "samples": 4 * len(right),
+        "well_formed": 1.0,
+        "cut_off": 0.0,
+        "mean_tokens": 9.0,
+        "strict": figures,
+        "lenient": figures,
+        "per_problem": per_problem | {"lenient": list(right)},
+    }
+
+
+def _mean(n: Any, c: Any, k: int) -> float:
+    return float(pass_at_k(n, c, k).mean())
+
+
+BASE = metrics(*[1] * 20)
+BETTER = metrics(*[3] * 20)
+SAME = metrics(*[0, 2] * 10)
+
+
+def row(round: int, found: dict[str, Any], kept: int | None = None) -> Row:
+    gained = {reader: difference(found, BASE, reader, 1, SETTINGS, 0) for reader in READERS}
+    return Row("run", Path("run"), {}, round, found, 0.95, kept, gains={"baseline": gained} if round else {})
+
+
+def lines_of(paper: Paper | None = None) -> list[Line]:
+    better, same = Line("better", "much", row(1, BETTER, 40)), Line("same", "nothing", row(1, SAME, 20))
+    same.against = "much"
+    same.differences = {
+        k: {reader: difference(SAME, BETTER, reader, k, SETTINGS, 0) for reader in READERS} for k in (1, 4)
+    }
+    if paper:
+        better.paper, better.paper_gain = paper.figures("better", 1), paper.gain("better", 1)
+    return [Line("", "tiny", row(0, BASE), paper={"pass@1": 25.0} if paper else {}), better, same]
+
+
+PAPER = Paper("table 0", "a model", {"better": {0: {"pass@1": 25.0}, 1: {"pass@1": 35.0, "pass@20": 80.0}}})
+
+
+def test_a_line_shows_what_was_measured_beside_the_papers_figures_and_the_difference_of_the_gains() -> None:
+    [baseline, better, same] = table.all_cells(lines_of(PAPER), ["pass@k"])
+    assert better["arm"] == "much"
+    assert (better["kept"], baseline["kept"]) == ("40", "")
+    assert better["pass@1 strict"].startswith("75.0 [")
+    assert better["gain strict"] == "+50.0 [+50.0, +50.0]"
+    assert (better["paper pass@1"], better["paper pass@k"]) == ("35.0", "80 (k=20)")
+    assert (better["paper gain"], better["gain - paper"]) == ("+10.0", "+40.0 [+40.0, +40.0]")
+    assert same["against"] == "much"
+    assert same["difference"].startswith("-50.0 [")
+    assert baseline["gain strict"] == ""
+
+
+def test_columns_that_nothing_fills_are_left_out() -> None:
+    assert not [name for name in table.all_cells(lines_of(), ["pass@k"])[0] if name.startswith("paper")]
+
+
+def test_a_difference_within_its_interval_is_not_called_one() -> None:
+    [much, nothing, against] = sentences(lines_of(PAPER))
+    assert "pass@1 strict rose by +50.0" in much
+    assert much.endswith("; the paper's gain, +10.0, is below the strict interval")
+    assert "no change in pass@1 strict that can be told from noise" in nothing
+    assert "nothing against much: pass@1 strict is lower by -50.0" in against
+
+
+def test_only_the_last_round_of_an_arm_is_put_in_words() -> None:
+    rounds = [Line("a", "arm", row(round, BETTER)) for round in (1, 2, 3)]
+    assert [one.split(":")[1] for one in sentences(rounds)] == [" round 3"]
+
+
+@pytest.mark.parametrize(("value", "word"), [(0.2, "is above"), (0.05, "lies within"), (-0.2, "is below")])
+def test_the_papers_gain_is_placed_by_the_interval(value: float, word: str) -> None:
+    line = Line("a", "arm", row(1, BETTER), paper_gain=100 * (0.5 + value))
+    line.row.gains["baseline"]["strict"] = Interval(0.5, 0.4, 0.6)
+    assert word in sentences([line])[-1]
+
+
+def test_the_csv_holds_plain_numbers_for_every_line() -> None:
+    [baseline, better, same] = list(csv.DictReader(io.StringIO(table.to_csv(lines_of(PAPER)))))
+    assert (baseline["arm"], better["arm"]) == ("baseline", "better")
+    assert float(better["strict_gain"]) == pytest.approx(0.5)
+    assert float(better["paper_pass@20"]) == 80.0
+    assert float(same["strict_difference_pass@1"]) == pytest.approx(-0.5)
+
+
+def test_the_figure_is_the_same_file_for_the_same_lines(tmp_path: Path) -> None:
+    drawn = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        drawn.append(figure.draw(lines_of(PAPER), "A title", "95 % intervals", tmp_path / name)[1].read_bytes())
+    assert drawn[0] == drawn[1]
+    assert b"much" in drawn[0]

@@ -1,0 +1,33 @@
+"""Analyses of one run: what training does to diversity, where errors lie, what the gradients are.
+
+Each compares the base model (round 0) with the rounds after it, from the run folder alone.
+"""
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tpt.analysis.outcome import Outcome, Sheet
+
+if TYPE_CHECKING:
+    from tpt.run import Run
+
+__all__ = ["ANALYSES", "Analysis", "Outcome", "Sheet"]
+
+# (run, the folder to write to, seed) -> what was found; figures and NAME.json are written to the folder.
+Analysis = Callable[["Run", Path, int], Outcome]
+
+
+def _named(name: str) -> Analysis:
+    def analyse(run: "Run", out: Path, seed: int) -> Outcome:
+        out.mkdir(parents=True, exist_ok=True)
+        # Imported only now: torch, matplotlib and sacrebleu would slow down every command.
+        found = import_module(f"tpt.analysis.{name}").analyse(run, out, seed)
+        assert isinstance(found, Outcome)
+        return found
+
+    return analyse
+
+
+ANALYSES: dict[str, Analysis] = {name: _named(name) for name in ("diversity", "error_locality", "gradient_equivalence")}

@@ -1,0 +1,97 @@
+"""A measure of each problem, round by round: its mean with an interval, and the paired change over the base model."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tpt.config import EvaluateConfig
+from tpt.errors import DataError
+from tpt.evaluate.bootstrap import Interval, interval, paired
+from tpt.report.rows import round_name
+
+ByProblem = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One measure of one round.
+
+    Attributes:
+        round: 0 is the base model.
+        value: mean over the problems that have one.
+        problems: how many those are.
+        change: over the base model, paired by problem; None for the base model, and where no problem has both.
+        pairs: problems that have both.
+    """
+
+    round: int
+    value: Interval
+    problems: int
+    change: Interval | None
+    pairs: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON."""
+        change = self.change.to_dict() if self.change else None
+        return {"problems": self.problems, "value": self.value.to_dict(), "pairs": self.pairs, "change": change}
+
+
+def compare(by_round: dict[int, ByProblem], config: EvaluateConfig, seed: int) -> list[Compared]:
+    """A measure of some rounds, round 0 among them, against round 0.
+
+    Raises:
+        ValueError: a round has no problem with a value.
+    """
+    settings = config.confidence, config.bootstrap, seed
+    base = by_round[0]
+    found = []
+    for round, values in by_round.items():
+        both = [problem for problem in values if problem in base] if round else []
+        change = (
+            paired(_array(values[one] for one in both), _array(base[one] for one in both), *settings) if both else None
+        )
+        found.append(Compared(round, interval(_array(values.values()), *settings), len(values), change, len(both)))
+    return found
+
+
+def same_problems(by_round: dict[int, dict[str, Any]]) -> None:
+    """Check that all rounds are of the same problems.
+
+    Raises:
+        DataError: they are not.
+    """
+    if len({frozenset(problems) for problems in by_round.values()}) > 1:
+        raise DataError("the rounds are evaluated on different problems", "remove the evaluations and run them again")
+
+
+def in_words(name: str, compared: Compared, base: Compared, digits: int) -> str:
+    """The change of a measure as a sentence that claims no more than its interval does."""
+    of_both = (
+        f"{shown(compared.value, digits)} in {round_name(compared.round)}, {shown(base.value, digits)} at baseline"
+    )
+    if compared.change is None:
+        return f"{name}: {of_both}; no problem has both, so the two cannot be compared"
+    change = shown(compared.change, digits, sign=True)
+    said = {
+        1: f"{name} rose: {change}",
+        -1: f"{name} fell: {change}",
+        0: f"no change in {name} that can be told from noise: {change}",
+    }[direction(compared.change)]
+    return f"{said} ({of_both})"
+
+
+def shown(value: Interval, digits: int, sign: bool = False) -> str:
+    """A figure with its interval: `0.61 [0.55, 0.67]`."""
+    form = f"{'+' if sign else ''}.{digits}f"
+    return f"{value.value:{form}} [{value.low:{form}}, {value.high:{form}}]"
+
+
+def direction(change: Interval) -> int:
+    """1 or -1 where the whole interval is on one side of 0, else 0."""
+    return (change.low > 0) - (change.high < 0)
+
+
+def _array(values: Iterable[float]) -> "np.ndarray[Any, np.dtype[np.float64]]":
+    return np.fromiter(values, dtype=np.float64)

@@ -1,0 +1,125 @@
+"""From an experiment at a scale to the overrides of each arm, in an order in which each comes after those it names."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tpt.compose import compose
+from tpt.config import Config
+from tpt.errors import ConfigError, nearest
+from tpt.reproduce.experiment import Experiment, Scale
+from tpt.run import Run
+
+VALUE = re.compile(r"\{([a-z]\w*)\}")
+NAMED = re.compile(r"\{(run|model):([\w.-]+)\}")
+
+
+@dataclass
+class PlannedArm:
+    """An arm with its overrides in full, but for what other arms' runs are called.
+
+    Attributes:
+        label: "" for one that only others need.
+        against: the arm it is compared with.
+    """
+
+    name: str
+    label: str
+    overrides: list[str]
+    against: str | None = None
+
+    @property
+    def needs(self) -> list[str]:
+        """The arms whose runs it names."""
+        return list(dict.fromkeys(found[1] for one in self.overrides for found in NAMED.findall(one)))
+
+    def resolved(self, runs: Mapping[str, Run]) -> list[str]:
+        """The overrides with the folders of the runs that they name."""
+        return [NAMED.sub(lambda found: _folder(found[1], runs[found[2]]), one) for one in self.overrides]
+
+
+def plan(experiment: Experiment, scale_name: str, scale: Scale, extra: Sequence[str] = ()) -> list[PlannedArm]:
+    """The arms of an experiment at a scale.
+
+    Args:
+        extra: overrides of the user's, which have the last word.
+
+    Raises:
+        ConfigError: a `{name}` that the scale has no value for, an arm that is not there, or arms that wait for
+            each other.
+    """
+    head = [*scale.overrides, *experiment.base]
+    arms = {
+        name: PlannedArm(
+            name,
+            _filled(arm.label, scale.values),
+            [*expand([*head, *arm.overrides], scale.values), *extra],
+            arm.against,
+        )
+        for name, arm in experiment.arms.items()
+        if scale_name in arm.scales
+    }
+    for name, overrides in scale.arms.items():
+        arms.setdefault(name, PlannedArm(name, "", [*expand(overrides, scale.values), *extra]))
+    ordered: dict[str, PlannedArm] = {}
+
+    def add(name: str, waiting: tuple[str, ...]) -> None:
+        if name not in arms:
+            raise ConfigError(f"{waiting[-1]} names the run of {name}, which is no arm here", nearest(name, arms))
+        if name in waiting:
+            raise ConfigError(f"arms wait for each other: {' -> '.join([*waiting, name])}")
+        for need in arms[name].needs:
+            add(need, (*waiting, name))
+        ordered.setdefault(name, arms[name])
+
+    for name, arm in arms.items():
+        if arm.label:
+            add(name, ())
+    return list(ordered.values())
+
+
+def expand(overrides: Sequence[str], values: Mapping[str, Any]) -> list[str]:
+    """Overrides with the scale's values in the place of `{name}`; a list in the place of a whole override is several.
+
+    Raises:
+        ConfigError: there is no such value.
+    """
+    found: list[str] = []
+    for one in overrides:
+        whole = VALUE.fullmatch(one)
+        value = values.get(whole[1]) if whole else None
+        if isinstance(value, list):
+            found += expand(value, values)
+        else:
+            found.append(_filled(one, values))
+    return found
+
+
+def compose_all(arms: Sequence[PlannedArm], done: Callable[[Run], bool]) -> dict[str, Config]:
+    """The config of each arm as far as it can be told: an arm's run gets its name when those it needs are done.
+
+    Args:
+        done: whether a run has done all it was asked for.
+    """
+    runs: dict[str, Run] = {}
+    configs: dict[str, Config] = {}
+    for arm in arms:
+        configs[arm.name] = compose(arm.resolved(runs), pending=not all(done(runs[need]) for need in arm.needs))
+        runs[arm.name] = Run.of(configs[arm.name])
+    return configs
+
+
+def _filled(text: str, values: Mapping[str, Any]) -> str:
+    def value(found: "re.Match[str]") -> str:
+        if found[1] not in values:
+            raise ConfigError(f"'{text}' names {{{found[1]}}}, which has no value", nearest(found[1], values))
+        return str(values[found[1]])
+
+    return VALUE.sub(value, text)
+
+
+def _folder(what: str, run: Run) -> str:
+    path = run.root if what == "run" else run.trained_model(run.config.rounds)
+    quoted = str(path).replace("'", "\\'")
+    return f"'{quoted}'"  # a path may hold what Hydra's grammar does not take bare

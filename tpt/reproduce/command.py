@@ -1,0 +1,179 @@
+"""What `tpt reproduce` does: plan, run or resume the arms of an experiment, and report on those that got somewhere."""
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from tpt import plan as planned_run
+from tpt.cluster import commands as cluster
+from tpt.commands import carry_out_run
+from tpt.compose import compose
+from tpt.config import Config
+from tpt.errors import ConfigError, TptError
+from tpt.loop import Stage
+from tpt.reproduce import experiment as experiments
+from tpt.reproduce.arms import PlannedArm, compose_all, plan
+from tpt.reproduce.experiment import DEFAULT_SCALE, Experiment
+from tpt.run import Run
+
+ELSEWHERE = ("run_root=", "cluster", "tracker")  # overrides that do not change what is measured
+
+
+@dataclass
+class Outcome:
+    """What became of the arms.
+
+    Attributes:
+        runs: those with a run folder, by arm.
+        failed: why, by arm.
+        waiting: arms whose jobs are not done or not submitted yet, and what for.
+    """
+
+    runs: dict[str, Run] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    waiting: dict[str, str] = field(default_factory=dict)
+
+    def complete(self, arm: str) -> bool:
+        """Whether an arm has done all it was asked for."""
+        return arm in self.runs and arm not in self.failed and not self.runs[arm].owed()
+
+
+def show_all(console: Console) -> int:
+    """List the experiments."""
+    table = Table()
+    for column in ("experiment", "asks", "arms"):
+        table.add_column(column, overflow="fold")
+    for name in experiments.names():
+        one = experiments.load(name)
+        table.add_row(name, escape(one.question), str(len(one.arms)))
+    console.print(table)
+    console.print(f"tpt reproduce NAME scale={'|'.join(experiments.SCALES)}; folders: {experiments.experiments_dir()}")
+    return 0
+
+
+def reproduce(name: str, words: Sequence[str], dry_run: bool, console: Console) -> int:
+    """Carry out what an experiment still owes, then write and print its table; the same command again goes on.
+
+    Args:
+        words: `scale=...`, and overrides for all arms.
+
+    Returns:
+        0, or 1 where an arm failed.
+    Raises:
+        ConfigError: a wrong name or setting; nothing has been run then.
+    """
+    scale_name = next((one.partition("=")[2] for one in reversed(words) if one.startswith("scale=")), DEFAULT_SCALE)
+    extra = [one for one in words if not one.startswith("scale=")]
+    experiment = experiments.load(name)
+    scale = experiments.scale(experiment, scale_name)
+    arms = plan(experiment, scale_name, scale, extra)
+    # Every arm is composed before the first is run: a wrong setting costs no work.
+    configs = compose_all(arms, lambda run: run.root.exists() and not run.owed())
+    on_slurm = {one.cluster.name == "slurm" for one in configs.values()} == {True}
+    if dry_run:
+        return _dry_run(arms, configs, on_slurm, console)
+    outcome = _submit(arms, console) if on_slurm else _carry_out(arms, console)
+    folder = Path(next(iter(configs.values())).run_root) / "experiments" / _folder_name(name, scale_name, extra)
+    command = shlex.join(["tpt", "reproduce", name, f"scale={scale_name}", *extra])
+    _report(name, experiment, scale.note, arms, outcome, folder, command, console)
+    _print_undone(outcome, command, console)
+    return 1 if outcome.failed else 0
+
+
+def _dry_run(arms: Sequence[PlannedArm], configs: dict[str, Config], on_slurm: bool, console: Console) -> int:
+    for arm in arms:
+        console.rule(escape(arm.label or f"{arm.name}, which others need"))
+        console.print(escape(" ".join(arm.overrides)), highlight=False)
+        planned_run.show(configs[arm.name], console)
+        if arm.needs:
+            console.print(f"its folder's name is known when {', '.join(arm.needs)} is done", highlight=False)
+    ready = [configs[arm.name] for arm in arms if not arm.needs]
+    return cluster.dry_run(ready, console) if on_slurm else 0
+
+
+def _carry_out(arms: Sequence[PlannedArm], console: Console) -> Outcome:
+    outcome = Outcome()
+    for number, arm in enumerate(arms, 1):
+        console.rule(f"{number} of {len(arms)}: {escape(arm.label or arm.name)}")
+        missing = [need for need in arm.needs if not outcome.complete(need)]
+        if missing:
+            outcome.failed[arm.name] = f"it needs {', '.join(missing)}, which failed"
+            continue
+        try:
+            settings = compose(arm.resolved(outcome.runs))
+            outcome.runs[arm.name] = Run.of(settings)  # what it did before it failed can be reported
+            outcome.runs[arm.name] = carry_out_run(settings, console)
+        except TptError as reason:
+            console.print(f"[red]failed[/] {escape(str(reason))}", highlight=False)
+            outcome.failed[arm.name] = reason.message.splitlines()[0]
+    return outcome
+
+
+def _submit(arms: Sequence[PlannedArm], console: Console) -> Outcome:
+    """Give SLURM every arm whose needs are done; the others are submitted by the same command later."""
+    outcome = Outcome()
+    ready: list[tuple[PlannedArm, Config]] = []
+    for arm in arms:
+        missing = [need for need in arm.needs if not outcome.complete(need)]
+        if missing:
+            outcome.waiting[arm.name] = f"not submitted: it needs the finished run of {', '.join(missing)}"
+            continue
+        settings = compose(arm.resolved(outcome.runs))
+        outcome.runs[arm.name] = Run.of(settings)
+        if not outcome.complete(arm.name):
+            outcome.waiting[arm.name] = "submitted"
+            ready.append((arm, settings))
+    if ready:
+        cluster.submit_runs([one for _, one in ready], [arm.resolved(outcome.runs) for arm, _ in ready], console)
+    return outcome
+
+
+def _report(
+    name: str,
+    experiment: Experiment,
+    note: str,
+    arms: Sequence[PlannedArm],
+    outcome: Outcome,
+    folder: Path,
+    command: str,
+    console: Console,
+) -> None:
+    evaluated = {arm: run for arm, run in outcome.runs.items() if run.done(Stage(0, "evaluate"))}
+    if not any(arm.name in evaluated for arm in arms if arm.label):
+        console.print("nothing is evaluated yet")
+        return
+    from tpt.reproduce.report import report  # matplotlib is slow to import
+
+    for renderable in report(name, experiment, note, arms, evaluated, folder, command):
+        console.print(renderable)
+
+
+def _print_undone(outcome: Outcome, command: str, console: Console) -> None:
+    for arm, why in outcome.waiting.items():
+        console.print(f"[yellow]waiting[/] {arm}: {escape(why)}", highlight=False)
+    for arm, why in outcome.failed.items():
+        console.print(f"[red]failed[/] {arm}: {escape(why)}", highlight=False)
+    if outcome.waiting or outcome.failed:
+        console.print(f"to go on, the same command again: {escape(command)}", highlight=False)
+
+
+def _folder_name(name: str, scale: str, extra: Sequence[str]) -> str:
+    changed = [one.replace("/", "_") for one in extra if not one.startswith(ELSEWHERE)]
+    return "-".join([name, scale, *changed])
+
+
+def split_words(words: Sequence[str]) -> tuple[str | None, list[str]]:
+    """The experiment's name, where one is given, and the rest of the words of a command line.
+
+    Raises:
+        ConfigError: two names.
+    """
+    given = [one for one in words if "=" not in one]
+    if len(given) > 1:
+        raise ConfigError(f"one experiment at a time, not {', '.join(given)}", "tpt reproduce NAME [KEY=VALUE ...]")
+    return (given[0] if given else None), [one for one in words if "=" in one]

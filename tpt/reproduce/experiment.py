@@ -1,0 +1,196 @@
+"""What an experiment is: `experiments/NAME/experiment.yaml`, typed and checked.
+
+An experiment has arms, each a run given by its Hydra overrides. A scale says with which model, tasks and sizes the same
+design is carried out; what all experiments share of a scale is in `experiments/scales.yaml`. In overrides and labels
+`{name}` stands for one of the scale's values, `{run:ARM}` for another arm's run folder and `{model:ARM}` for the
+checkpoint of its last round, so that an arm which names another is carried out after it.
+"""
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar, get_args, get_origin
+
+import yaml
+from omegaconf import OmegaConf
+from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
+
+from tpt.analysis import ANALYSES
+from tpt.errors import ConfigError, nearest
+
+SCALES = ("paper", "laptop", "smoke")
+ROUNDS = ("last", "all")
+COLUMNS = ("pass@k", "correct@k", "well formed")
+DEFAULT_SCALE = "laptop"
+
+
+@dataclass
+class Arm:
+    """One run of an experiment.
+
+    Attributes:
+        label: what the tables call it.
+        overrides: Hydra's, after the experiment's `base`.
+        against: the arm that it is compared with, paired by problem; null: with the baseline alone.
+        scales: where it is part of the experiment.
+    """
+
+    label: str = ""
+    overrides: list[str] = field(default_factory=list)
+    against: str | None = None
+    scales: list[str] = field(default_factory=lambda: list(SCALES))
+
+
+@dataclass
+class Scale:
+    """With which model, tasks and sizes an experiment is carried out.
+
+    Attributes:
+        overrides: of every arm, before the experiment's own.
+        values: what `{name}` means; a list stands for several overrides.
+        arms: runs that others may name (`{model:ARM}`); carried out where one does, and not part of the table.
+        note: what the reader of a table must know of this scale.
+    """
+
+    overrides: list[str] = field(default_factory=list)
+    values: dict[str, Any] = field(default_factory=dict)
+    arms: dict[str, list[str]] = field(default_factory=dict)
+    note: str = ""
+
+
+@dataclass
+class Experiment:
+    """An experiment as its file has it.
+
+    Attributes:
+        title: of its tables.
+        question: what it asks, in a sentence.
+        rounds: which rounds of an arm the table shows: `last` or `all`.
+        columns: what the table shows beside pass@1 by both readers.
+        base: overrides of every arm.
+        arms: by name, in the order of the table.
+        scales: what is particular to this experiment at a scale.
+        analysis: what is made of the runs besides the table: one of `tpt.analysis.ANALYSES`.
+    """
+
+    title: str = ""
+    question: str = ""
+    rounds: str = "last"
+    columns: list[str] = field(default_factory=lambda: ["pass@k"])
+    base: list[str] = field(default_factory=list)
+    arms: dict[str, Arm] = field(default_factory=dict)
+    scales: dict[str, Scale] = field(default_factory=dict)
+    analysis: str | None = None
+
+    def validate(self, where: str) -> None:
+        """Check what types cannot.
+
+        Raises:
+            ConfigError: a name that is not known, or something left out.
+        """
+        for key in ("title", "question", "arms"):
+            if not getattr(self, key):
+                raise ConfigError(f"{where} lacks {key}")
+        _one_of(where, "rounds", self.rounds, ROUNDS)
+        for column in self.columns:
+            _one_of(where, "columns", column, COLUMNS)
+        if self.analysis:
+            _one_of(where, "analysis", self.analysis, ANALYSES)
+        for scale in self.scales:
+            _one_of(where, "scales", scale, SCALES)
+        for name, arm in self.arms.items():
+            if not arm.label:
+                raise ConfigError(f"{where}: the arm {name} lacks a label")
+            if arm.against:
+                _one_of(where, f"arms.{name}.against", arm.against, [one for one in self.arms if one != name])
+            for scale in arm.scales:
+                _one_of(where, f"arms.{name}.scales", scale, SCALES)
+
+
+@dataclass
+class Shared:
+    """`experiments/scales.yaml`: what the experiments share of each scale."""
+
+    scales: dict[str, Scale] = field(default_factory=dict)
+
+
+def experiments_dir() -> Path:
+    """The folder of the experiments: beside the package in a checkout, inside it in a wheel."""
+    package = Path(__file__).resolve().parent.parent
+    checkout = package.parent / "experiments"
+    return checkout if (checkout / "scales.yaml").exists() else package / "experiments"
+
+
+def names() -> list[str]:
+    """The experiments there are."""
+    return sorted(path.parent.name for path in experiments_dir().glob("*/experiment.yaml"))
+
+
+def load(name: str) -> Experiment:
+    """An experiment of `experiments/`.
+
+    Raises:
+        ConfigError: there is none of this name, or its file is wrong.
+    """
+    if name not in names():
+        raise ConfigError(f"unknown experiment '{name}'", nearest(name, names()))
+    path = experiments_dir() / name / "experiment.yaml"
+    experiment = read(path, Experiment)
+    experiment.validate(f"{name}/{path.name}")
+    return experiment
+
+
+def scale(experiment: Experiment, name: str) -> Scale:
+    """A scale as an experiment has it: what all share, and over that its own.
+
+    Raises:
+        ConfigError: there is no such scale.
+    """
+    _one_of("tpt reproduce", "scale", name, SCALES)
+    common = read(experiments_dir() / "scales.yaml", Shared).scales[name]
+    own = experiment.scales.get(name, Scale())
+    return Scale(
+        [*common.overrides, *own.overrides],
+        common.values | own.values,
+        common.arms | own.arms,
+        " ".join(one for one in (common.note.strip(), own.note.strip()) if one),
+    )
+
+
+Typed = TypeVar("Typed")
+
+
+def read(path: Path, kind: type[Typed]) -> Typed:
+    """A YAML file as a dataclass.
+
+    Raises:
+        ConfigError: an unknown key, or a value of the wrong type.
+    """
+    where = f"{path.parent.name}/{path.name}"
+    try:
+        merged = OmegaConf.merge(OmegaConf.structured(kind), OmegaConf.load(path))
+        return OmegaConf.to_object(merged)  # type: ignore[return-value]  # to_object of a structured node is its class
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{where} is not YAML: {error}") from error
+    except ConfigKeyError as error:
+        parents, _, key = str(error.full_key).rpartition(".")
+        hint = nearest(key, _fields(kind, parents.split(".") if parents else []))
+        raise ConfigError(f"{where}: unknown key '{error.full_key}'", hint) from error
+    except OmegaConfBaseException as error:
+        key = f"{error.full_key}: " if error.full_key else ""
+        raise ConfigError(f"{where}: {key}{str(error).splitlines()[0]}", "compare the others' files") from error
+
+
+def _fields(kind: Any, parents: list[str]) -> list[str]:
+    """The keys that the part of a dataclass under `parents` may have; a level of a dict takes any key."""
+    for parent in parents:
+        if get_origin(kind) is dict:
+            kind = get_args(kind)[1]
+        else:
+            kind = next(item.type for item in dataclasses.fields(kind) if item.name == parent)
+    return [item.name for item in dataclasses.fields(kind)]
+
+
+def _one_of(where: str, key: str, value: str, known: Any) -> None:
+    if value not in known:
+        raise ConfigError(f"{where}: {key}={value} is not known; one of: {', '.join(known)}", nearest(value, known))

@@ -1,0 +1,103 @@
+"""The lines of an experiment's table: what was measured, what it is compared with, and what the paper has."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tpt.errors import DataError
+from tpt.evaluate.bootstrap import Interval
+from tpt.evaluate.metrics import READERS, Reader, difference
+from tpt.loop import Stage
+from tpt.report.rows import Row, collect
+from tpt.reproduce.arms import PlannedArm
+from tpt.reproduce.paper import Paper
+from tpt.run import Run
+
+Differences = dict[Reader, Interval]
+
+
+@dataclass
+class Line:
+    """One evaluated round of an arm, or a baseline that the arms under it share.
+
+    Attributes:
+        arm: its name; "" of a baseline.
+        label: what it is called.
+        row: the figures.
+        against: label of the arm that it is compared with; "" where there is none, or it has no such round.
+        differences: from that arm's pass@k, by k, paired by problem.
+        paper: the paper's figures in percent, where it has any.
+        paper_gain: the paper's gain in pass@1 over its baseline, in points.
+    """
+
+    arm: str
+    label: str
+    row: Row
+    against: str = ""
+    differences: dict[int, Differences] = field(default_factory=dict)
+    paper: dict[str, float] = field(default_factory=dict)
+    paper_gain: float | None = None
+
+    @property
+    def gain(self) -> Interval | None:
+        """Of pass@k for the smallest k, strict, over the baseline."""
+        return self.row.gains["baseline"]["strict"] if self.arm and "baseline" in self.row.gains else None
+
+    @property
+    def beyond_paper(self) -> Interval | None:
+        """How much larger the gain is than the paper's, which counts as exact."""
+        if self.gain is None or self.paper_gain is None:
+            return None
+        paper = self.paper_gain / 100
+        return Interval(self.gain.value - paper, self.gain.low - paper, self.gain.high - paper)
+
+    def paper_cell(self, figure: str) -> str:
+        """The paper's figure of a kind as a person reads it, e.g. of `pass@k`; "" where it has none."""
+        large = [name for name in self.paper if name.startswith(figure[:-1]) and name != "pass@1"]
+        if figure == "pass@1":
+            return f"{self.paper['pass@1']:.1f}" if self.paper else ""
+        return ", ".join(f"{self.paper[name]:g} (k={name.split('@')[1]})" for name in large)
+
+
+def lines(arms: Sequence[PlannedArm], runs: dict[str, Run], rounds: str, paper: Paper | None) -> list[Line]:
+    """The lines of the arms that have a label and an evaluated round.
+
+    Args:
+        runs: of the arms that got as far as having a run folder, by name.
+        rounds: `all`, or `last`: of each arm only the last round that is evaluated.
+    """
+    shown = [arm for arm in arms if arm.label and arm.name in runs]
+    rows = {arm.name: {row.round: row for row in collect([runs[arm.name]])} for arm in shown}
+    labels = {arm.name: arm.label for arm in shown}
+    several_tasks = len({runs[arm.name].config.task.name for arm in shown}) > 1
+    found: list[Line] = []
+    baseline = ""
+    for arm in shown:
+        run, of_arm = runs[arm.name], rows[arm.name]
+        if 0 in of_arm and run.fingerprint(Stage(0, "evaluate")) != baseline:
+            baseline = run.fingerprint(Stage(0, "evaluate"))
+            name = run.config.model.name + (f", {run.config.task.name}" if several_tasks else "")
+            found.append(Line("", name, of_arm[0], paper=paper.figures(arm.name, 0) if paper else {}))
+        trained = [row for round, row in of_arm.items() if round]
+        for row in trained if rounds == "all" else trained[-1:]:
+            line = Line(arm.name, arm.label, row)
+            reference = rows.get(arm.against or "", {}).get(row.round)
+            if reference and arm.against:
+                line.differences = _differences(run, row, reference)
+                line.against = labels[arm.against] if line.differences else ""
+            if paper:
+                line.paper, line.paper_gain = paper.figures(arm.name, row.round), paper.gain(arm.name, row.round)
+            found.append(line)
+    return found
+
+
+def _differences(run: Run, row: Row, reference: Row) -> dict[int, Differences]:
+    """By k; nothing where the two were evaluated on different problems."""
+    settings, seed = run.config.evaluate, run.config.seed
+    try:
+        return {
+            k: {reader: difference(row.metrics, reference.metrics, reader, k, settings, seed) for reader in READERS}
+            for k in row.ks
+            if k in reference.ks
+        }
+    except DataError:
+        return {}

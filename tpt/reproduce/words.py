@@ -1,0 +1,44 @@
+"""What an experiment's table says, in sentences that claim no more than the intervals do."""
+
+from collections.abc import Sequence
+
+from tpt.evaluate.bootstrap import Interval
+from tpt.report.report import direction, gain_in_words
+from tpt.report.table import points
+from tpt.reproduce.lines import Line
+
+
+def sentences(lines: Sequence[Line]) -> list[str]:
+    """One or more for the last line of each arm; the table has the other rounds."""
+    last = {line.arm: line for line in lines if line.arm}
+    return [one for line in last.values() for one in _of_line(line)]
+
+
+def _of_line(line: Line) -> list[str]:
+    said = [f"{line.label}: {gain_in_words(line.row)}{_beside_paper(line)}"] if line.gain else []
+    k = line.row.ks[0]
+    if line.against:
+        both = line.differences[k]
+        name = f"{line.label} against {line.against}: pass@{k} strict"
+        said.append(f"{name} {_compared(both['strict'])}; lenient {points(both['lenient'])}")
+    return said
+
+
+def _compared(difference: Interval) -> str:
+    found = points(difference)
+    return {
+        1: f"is higher by {found} points",
+        -1: f"is lower by {found} points",
+        0: f"does not differ by more than the interval: {found} points",
+    }[direction(difference)]
+
+
+def _beside_paper(line: Line) -> str:
+    if line.beyond_paper is None:
+        return ""
+    where = {
+        1: "is below the strict interval",
+        -1: "is above the strict interval",
+        0: "lies within the strict interval",
+    }
+    return f"; the paper's gain, {line.paper_gain:+.1f}, {where[direction(line.beyond_paper)]}"
