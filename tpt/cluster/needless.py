@@ -19,14 +19,15 @@ logger = logging.getLogger("tpt.cluster.needless")
 def is_needed(run: Run, stage: Stage) -> bool:
     """Whether a stage that was submitted is still to be done, for its own run or for another one."""
     adopt_evaluations(run)
-    return stage in run.stages() or _is_awaited(run, stage)
+    return stage in run.stages() or _is_awaited(run, stage, _others(run))
 
 
 def cancel(run: Run) -> None:
     """Cancel the jobs of the rounds that a run turns out not to need; those that another run waits for stay."""
     adopt_evaluations(run)
-    submitted = [stage for stage in think_prune_train(run.config.rounds) if _jobs(run, stage)]
-    dropped = [stage for stage in submitted if stage not in run.stages() and not _is_awaited(run, stage)]
+    beyond = [stage for stage in think_prune_train(run.config.rounds) if stage not in run.stages()]
+    others = _others(run) if beyond else []
+    dropped = [stage for stage in beyond if not _is_awaited(run, stage, others)]
     entries = [entry for stage in dropped for entry in _jobs(run, stage)]
     try:
         states = slurm.states(one for entry in entries for one in entry.task_ids())
@@ -49,22 +50,23 @@ def adopt_evaluations(run: Run) -> None:
                 run.adopt(stage)
 
 
-def _is_awaited(run: Run, stage: Stage) -> bool:
-    """Whether a job of another run, which still needs this very stage, waits for this run's jobs."""
-    ids = {entry.id for entry in _jobs(run, stage)}
+def _others(run: Run) -> list[Run]:
+    """The other runs under the same root."""
+    found = []
     for folder in find(run.root.parent):
         try:
-            other = Run.open(folder)
+            found += [] if folder.resolve() == run.root.resolve() else [Run.open(folder)]
         except RunError:  # of another version
             continue
-        awaited = {need for entry in ledger.latest(other).values() for need in entry.needs}
-        if folder.resolve() != run.root.resolve() and awaited & ids and _owes(other, run.fingerprint(stage)):
-            return True
-    return False
+    return found
 
 
-def _owes(run: Run, fingerprint: str) -> bool:
-    return any(run.fingerprint(stage) == fingerprint for stage in run.owed())
+def _is_awaited(run: Run, stage: Stage, others: list[Run]) -> bool:
+    """Whether a job of another run, which still owes this very stage, waits for this run's jobs."""
+    ids = {entry.id for entry in _jobs(run, stage)}
+    waiting = [other for other in others if ids & {need for one in ledger.latest(other).values() for need in one.needs}]
+    same = run.fingerprint(stage)
+    return any(other.fingerprint(one) == same for other in waiting for one in other.owed())
 
 
 def _jobs(run: Run, stage: Stage) -> list[Submitted]:
