@@ -34,6 +34,14 @@ def test_the_papers_settings_are_the_configs_of_its_models_and_of_gsm8k() -> Non
     assert compose.compose(["model=llama3.3-70b", "sampler.engine=transformers"]).train.learning_rate == 1e-5
 
 
+def test_rounds_auto_is_as_many_as_there_can_be_and_survives_being_written(tmp_path: Path) -> None:
+    settings = compose.compose(["rounds=auto", "stop.most=5", "sampler.engine=transformers"])
+    assert (settings.rounds, settings.stop.auto) == (5, True)
+    path = tmp_path / "config.yaml"
+    path.write_text(OmegaConf.to_yaml(OmegaConf.create(config.to_dict(settings))))
+    assert compose.load(path) == settings
+
+
 def test_the_command_line_has_the_last_word_over_the_task() -> None:
     assert compose.compose(["task=gsm8k", "prune.examples=7", "sampler.engine=transformers"]).prune.examples == 7
 
@@ -58,6 +66,14 @@ def test_the_command_line_has_the_last_word_over_the_task() -> None:
         ("evaluate.ks=[1,400]", "pass@400", "evaluate.ks"),
         ("evaluate.ks=[]", "evaluate.ks is empty", "at least one k"),
         ("rounds=two", "rounds=two is not a whole number", ""),
+        ("rounds=often", "rounds=often is not a whole number", "rounds=auto"),
+        ("rounds=0.5", "rounds=0.5 is not a whole number", "rounds=auto"),
+        ("rounds=auto stop.patience=0", "stop.patience=0 is out of range; it must be at least 1", ""),
+        ("rounds=auto stop.minimum=-1", "stop.minimum=-1", ""),
+        ("rounds=auto stop.reader=strikt", "stop.reader=strikt is not known", "strict"),
+        ("rounds=auto stop.most=0", "stop.most=0", ""),
+        ("rounds=auto stop.patiense=2", "stop.patiense", "stop.patience"),
+        ("rounds=3 stop.auto=true", "rounds=3 is a number", "rounds=auto stop.most=N"),
         ("seed=1.5", "seed=1.5 is not a whole number", ""),
         ("rounds=-1", "rounds=-1 is out of range", ""),
         ("train.batch_size=0", "train.batch_size=0", ""),

@@ -16,6 +16,7 @@ from tpt.cluster import executor, ledger, local
 from tpt.config import Config
 from tpt.display import Display
 from tpt.errors import ConfigError, RunError, TptError
+from tpt.evaluate import stop
 from tpt.loop import Stage, carry_out
 from tpt.records import Status
 from tpt.run import Run, find
@@ -55,7 +56,8 @@ def carry_out_run(settings: Config, console: Console) -> Run:
         TptError: a stage failed, or another process holds the run folder.
     """
     run = Run.create(settings)
-    console.print(f"[bold]{run.name}[/]  {len(run.owed())} of {len(run.stages())} stages owed  {run.root}")
+    most = "up to " if settings.stop.auto and not run.stopped() else ""
+    console.print(f"[bold]{run.name}[/]  {most}{len(run.owed())} of {len(run.stages())} stages owed  {run.root}")
     execute_here = local.execute if settings.cluster.name == "local" else executor.execute
     with Tracker(settings.tracker, run) as tracker, Display(console) as display:
 
@@ -77,6 +79,8 @@ def carry_out_run(settings: Config, console: Console) -> Run:
                 record(stage)  # a run that was killed may have finished a stage without saying so
         if not carry_out(run, execute, adopted):
             console.print("nothing is owed: this run is complete")
+    if settings.stop.auto:
+        console.print(stop.in_words(run), highlight=False, markup=False)
     return run
 
 
@@ -94,9 +98,7 @@ def _sweep(points: list[list[str]], settings: list[Config], console: Console) ->
             console.print(f"[red]failed[/] {escape(str(reason))}", highlight=False)
             failed.append((point, reason))
             continue
-        longest = finished.get(run.root)
-        if longest is None or run.config.rounds > longest.config.rounds:
-            finished[run.root] = run
+        finished[run.root] = run.joined(finished[run.root]) if run.root in finished else run
     if finished:
         _print_report(list(finished.values()), sweep.folder, console)
     for point, error in failed:
@@ -153,8 +155,7 @@ def _show(runs: Sequence[Run], console: Console) -> None:
     console.print(cluster.tables(on_slurm)[0])
     if any(cluster.code_changed(run) for run in on_slurm):
         console.print("the code here was changed since; the jobs run the copy that was submitted", highlight=False)
-    owed = sum(len(run.owed()) for run in on_slurm)
-    console.print(f"owed: {owed} of {sum(len(run.stages()) for run in on_slurm)} stages", highlight=False)
+    plan.show_owed(on_slurm, console)
 
 
 def attach(path: Path, console: Console) -> int:

@@ -21,6 +21,8 @@ from tpt.think.engines import resolve_engine
 
 Section = TypeVar("Section")
 
+AUTO = "auto"  # as a number of rounds: see `StopConfig`
+
 
 def conf_dir() -> Path:
     """The folder of the shipped configs: beside the package in a checkout, inside it in a wheel."""
@@ -70,11 +72,17 @@ def from_node(node: DictConfig) -> Config:
     for key in map(str, node):
         if key not in (*SECTIONS, *SCALARS, "task"):
             raise ConfigError(f"unknown setting '{key}'", nearest(key, [*SECTIONS, *SCALARS, "task"]))
-    for name, kind in SCALARS.items():
-        if type(node[name]) is not kind:  # isinstance would take true for 1
-            raise ConfigError(f"{name}={node[name]} is not {'a whole number' if kind is int else 'a text'}")
     sections = {name: _typed(name, kind, node.get(name) or {}) for name, kind in SECTIONS.items()}
-    return Config(task=tasks.make(node.task), **sections, **{name: node[name] for name in SCALARS})
+    scalars = {name: node[name] for name in SCALARS}
+    if scalars["rounds"] == AUTO:
+        stop = sections["stop"]
+        stop.auto, scalars["rounds"] = True, max(stop.most, stop.least)
+    for name, kind in SCALARS.items():
+        if type(scalars[name]) is not kind:  # isinstance would take true for 1
+            what = "a whole number" if kind is int else "a text"
+            hint = "give a number, or rounds=auto: until a round no longer gains" if name == "rounds" else ""
+            raise ConfigError(f"{name}={scalars[name]} is not {what}", hint)
+    return Config(task=tasks.make(node.task), **sections, **scalars)
 
 
 def load(path: Path) -> Config:

@@ -208,6 +208,21 @@ class ClusterConfig:
 
 
 @dataclass
+class StopConfig:
+    """When `rounds=auto` stops: after `patience` rounds in a row without a clear gain in pass@k, for the smallest k.
+
+    A round gains clearly where the whole interval of its paired gain over the best round so far is above 0.
+    """
+
+    auto: bool = False  # what `rounds=auto` sets
+    patience: int = 1  # rounds in a row without a clear gain
+    minimum: float = 0.0  # points of gain below which even a clear one does not count
+    reader: str = "strict"  # whose verdicts count: strict | lenient
+    most: int = 8  # rounds that are done at most
+    least: int = 0  # rounds that are done whatever they gain; a number of rounds asked for earlier is kept here
+
+
+@dataclass
 class TrackerConfig:
     """Weights & Biases, a mirror of metrics.jsonl."""
 
@@ -231,7 +246,8 @@ class Config:
     sampler: SamplerConfig
     cluster: ClusterConfig = field(metadata=RUNTIME)
     tracker: TrackerConfig = field(metadata=RUNTIME)
-    rounds: int = field(default=2, metadata=RUNTIME)  # a longer run continues a shorter one
+    stop: StopConfig = field(metadata=RUNTIME)
+    rounds: int = field(default=2, metadata=RUNTIME)  # a longer run continues a shorter one; `auto`: see `stop`
     seed: int = 0
     run_root: str = field(default="runs", metadata=RUNTIME)
 
@@ -245,6 +261,7 @@ SECTIONS: dict[str, Any] = {
     "sampler": SamplerConfig,
     "cluster": ClusterConfig,
     "tracker": TrackerConfig,
+    "stop": StopConfig,
 }
 SCALARS = {"rounds": int, "seed": int, "run_root": str}
 
@@ -263,6 +280,7 @@ CHOICES = {
     "model.size": ("small", "medium", "large"),
     "cluster.name": ("local", "slurm", "submitit_local", "submitit_debug"),
     "tracker.mode": ("offline", "online", "disabled"),
+    "stop.reader": ("strict", "lenient"),
 }
 
 # key -> (lowest, highest); None: no bound
@@ -312,6 +330,10 @@ RANGES: dict[str, tuple[float | None, float | None]] = {
     "cluster.signal_seconds": (5, None),
     "cluster.max_jobs": (1, None),
     "tracker.traces": (0, None),
+    "stop.patience": (1, None),
+    "stop.minimum": (0, 100),
+    "stop.most": (1, None),
+    "stop.least": (0, None),
 }
 
 
@@ -334,6 +356,20 @@ def _default(item: "dataclasses.Field[Any]") -> Any:
     return item.default if item.default_factory is dataclasses.MISSING else item.default_factory()
 
 
+def with_rounds_of(config: Config, other: Config) -> Config:
+    """A config with the rounds that another one of the same run asks for besides.
+
+    Of two numbers that is the larger one. Of a number and `auto` it is whatever `auto` comes to, and the number at
+    least. Of two `auto` the first config's settings hold.
+    """
+    numbers = [one.rounds for one in (config, other) if not one.stop.auto]
+    autos = [one.stop for one in (config, other) if one.stop.auto]
+    if not autos:
+        return dataclasses.replace(config, rounds=max(numbers))
+    stop = dataclasses.replace(autos[0], least=max([*numbers, *(one.least for one in autos)]))
+    return dataclasses.replace(config, rounds=max(stop.most, stop.least), stop=stop)
+
+
 def validate(config: Config) -> None:
     """Check what types cannot: ranges, choices and contradictions.
 
@@ -350,6 +386,11 @@ def validate(config: Config) -> None:
             bounds = f"at least {low}" if high is None else f"between {low} and {high}"
             raise ConfigError(f"{key}={value} is out of range; it must be {bounds}")
     config.task.validate()
+    if config.stop.auto and config.rounds != max(config.stop.most, config.stop.least):
+        raise ConfigError(
+            f"rounds={config.rounds} is a number, and stop.auto=true leaves the number open",
+            "rounds=auto stop.most=N does N rounds at most",
+        )
     if config.train.nodes > 1 and config.cluster.name != "slurm":
         raise ConfigError(
             f"train.nodes={config.train.nodes} on one machine", "set cluster=slurm, or train.nodes=1 train.devices=N"

@@ -1,5 +1,7 @@
 """What a run will do, what it has done and what it owes, as tables for a person."""
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -7,6 +9,7 @@ from rich.table import Table
 from tpt import files
 from tpt.config import Config, SampleConfig
 from tpt.display import outcome
+from tpt.evaluate import stop
 from tpt.loop import Stage
 from tpt.run import Run
 
@@ -20,7 +23,8 @@ def show(settings: Config, console: Console) -> None:
     for stage in run.stages():
         table.add_row(str(stage), state(run, stage), size(settings, stage))
     console.print(table)
-    console.print(f"run folder: {run.root}\nowed: {len(run.owed())} of {len(run.stages())} stages", highlight=False)
+    console.print(f"run folder: {run.root}")
+    show_owed([run], console)
 
 
 def show_stages(run: Run, console: Console) -> None:
@@ -34,7 +38,17 @@ def show_stages(run: Run, console: Console) -> None:
         seconds = f"{manifest['seconds']:.1f}" if done else ""
         table.add_row(str(stage), state(run, stage), seconds, outcome(stage, manifest) if done else said(run, stage))
     console.print(table)
-    console.print(f"owed: {len(run.owed())} of {len(run.stages())} stages", highlight=False)
+    show_owed([run], console)
+
+
+def show_owed(runs: Sequence[Run], console: Console) -> None:
+    """Print how many stages some runs owe together, and of each with `rounds=auto` whether and why it stopped."""
+    owed = sum(len(run.owed()) for run in runs)
+    console.print(f"owed: {owed} of {sum(len(run.stages()) for run in runs)} stages", highlight=False)
+    for run in runs:
+        words = stop.in_words(run)
+        if words:
+            console.print(f"{run.name}: {words}" if len(runs) > 1 else words, highlight=False, markup=False)
 
 
 def show_runs(runs: list[Run], jobs: dict[str, str], console: Console) -> None:
@@ -51,8 +65,15 @@ def show_runs(runs: list[Run], jobs: dict[str, str], console: Console) -> None:
         done = f"{len(run.stages()) - len(owed)}/{len(run.stages())}"
         following = str(owed[0]) if owed else "-"
         at = jobs.get(run.name) or state(run, owed[0]) if owed else "complete"
-        table.add_row(run.name, str(run.config.rounds), done, following, at)
+        table.add_row(run.name, _rounds(run), done, following, at)
     console.print(table)
+
+
+def _rounds(run: Run) -> str:
+    """A run's number of rounds; where it is open, the most it can be."""
+    if not run.config.stop.auto:
+        return str(run.rounds)
+    return f"{run.rounds}, auto" if run.stopped() else f"up to {run.rounds}"
 
 
 def state(run: Run, stage: Stage) -> str:

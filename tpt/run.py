@@ -28,6 +28,7 @@ from omegaconf import OmegaConf
 from tpt import __version__, compose, config, files
 from tpt.config import Config, ModelConfig
 from tpt.errors import RunError
+from tpt.evaluate import stop
 from tpt.loop import Stage, think_prune_train
 from tpt.tasks import base as tasks_base
 
@@ -52,6 +53,7 @@ class Run:
         self.root = root
         self.config = settings
         self.stamps = stamps
+        self._fingerprints: dict[Stage, str] = {}
 
     @classmethod
     def of(cls, settings: Config) -> "Run":
@@ -69,14 +71,14 @@ class Run:
             RunError: the folder is from another format version.
         """
         run = cls.of(settings)
-        kept = settings.rounds
+        kept = settings
         if (run.root / "run.json").exists():
-            kept = max(kept, cls.open(run.root).config.rounds)
+            kept = config.with_rounds_of(settings, cls.open(run.root).config)
         else:
             head = {"format": FORMAT, "fingerprint": run_fingerprint(settings, run.stamps), "files": run.stamps}
             files.write_json(run.root / "run.json", head | {"tpt": __version__, "created": now()})
         # The file holds the most rounds ever asked for; this object, what was asked for now.
-        text = OmegaConf.to_yaml(OmegaConf.create(config.to_dict(settings) | {"rounds": kept}))
+        text = OmegaConf.to_yaml(OmegaConf.create(config.to_dict(kept)))
         if not run.config_path.exists() or run.config_path.read_text(encoding="utf-8") != text:
             files.write_text(run.config_path, text)
         return run
@@ -106,6 +108,10 @@ class Run:
             )
         return run
 
+    def joined(self, other: "Run") -> "Run":
+        """This run with the rounds that another point of a sweep, of the same run folder, asks for besides."""
+        return Run(self.root, config.with_rounds_of(self.config, other.config), self.stamps)
+
     # Paths
 
     @property
@@ -132,6 +138,11 @@ class Run:
     def analysis_dir(self) -> Path:
         """What `tpt analyse` finds."""
         return self.root / "analysis"
+
+    @property
+    def stopped_path(self) -> Path:
+        """Where and why `rounds=auto` stopped."""
+        return self.root / "stopped.json"
 
     @property
     def wandb_dir(self) -> Path:
@@ -192,9 +203,23 @@ class Run:
 
     # What is done and what is owed
 
+    def stopped(self) -> stop.Stop | None:
+        """Where and why `rounds=auto` stops; None: that is not known yet, or the number of rounds is fixed."""
+        return stop.stopped(self) if self.config.stop.auto else None
+
+    def record_stop(self) -> None:
+        """Write down where and why `rounds=auto` stopped, where it has; the caller holds the folder, or its books."""
+        stop.record(self)
+
+    @property
+    def rounds(self) -> int:
+        """How many rounds the run has, as far as its evaluations tell: at most `config.rounds`."""
+        end = self.stopped()
+        return max(end.after, self.config.stop.least) if end else self.config.rounds
+
     def stages(self) -> list[Stage]:
         """Every stage of the run, in the order of Algorithm 1."""
-        return list(think_prune_train(self.config.rounds))
+        return list(think_prune_train(self.rounds))
 
     def inputs(self, stage: Stage) -> list[Stage]:
         """The stages whose files a stage reads."""
@@ -219,6 +244,11 @@ class Run:
 
     def fingerprint(self, stage: Stage) -> str:
         """What the results of a stage depend on, as a hash: its settings, its round's seed, its inputs."""
+        if stage not in self._fingerprints:  # of each input once: they share theirs
+            self._fingerprints[stage] = self._fingerprint(stage)
+        return self._fingerprints[stage]
+
+    def _fingerprint(self, stage: Stage) -> str:
         sections = {
             "prepare": ("model", "task"),
             "think": ("think", "sampler"),
@@ -255,6 +285,20 @@ class Run:
         recorded = files.read_json(self.manifest_path(stage))
         assert isinstance(recorded, dict)
         return recorded
+
+    def evaluation(self, round: int) -> dict[str, Any]:
+        """All figures of a finished evaluation, as `evaluate.metrics.summarise` gave them.
+
+        Raises:
+            RunError: they are gone.
+        """
+        stage = Stage(round, "evaluate")
+        path = self.folder(stage) / "metrics.json"
+        if not path.exists():
+            raise RunError(f"{path} is gone", f"remove {self.manifest_path(stage)}, and `tpt run` makes it again")
+        metrics = files.read_json(path)
+        assert isinstance(metrics, dict)
+        return metrics
 
     def seed(self, stage: Stage) -> int:
         """A seed of the stage's own, below 2**31, drawn from the config's."""

@@ -28,8 +28,7 @@ class Sweep:
         """The sweep of some points, whether or not its folder is there; the same points are the same sweep."""
         longest: dict[Path, Run] = {}
         for run in runs:
-            if run.root not in longest or run.config.rounds > longest[run.root].config.rounds:
-                longest[run.root] = run
+            longest[run.root] = run.joined(longest[run.root]) if run.root in longest else run
         digest = hashlib.sha256(json.dumps(list(points)).encode()).hexdigest()[:8]
         return cls(runs[0].root.parent / "sweeps" / digest, list(longest.values()))
 

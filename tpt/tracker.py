@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tpt import config, files, records
 from tpt.config import TrackerConfig
-from tpt.loop import Stage
+from tpt.loop import Stage, think_prune_train
 from tpt.records import Problem, Sample, Verdict
 from tpt.run import Run
 
@@ -102,7 +102,7 @@ class Tracker:
         rows = list(traces(self.run, stage, self.settings.traces)) if stage.name == "evaluate" else []
         if rows:
             values["traces"] = wandb.Table(columns=TRACE_COLUMNS, data=rows)
-        self._mirror.log(values | {"round": stage.round, "order": self.run.stages().index(stage)})
+        self._mirror.log(values | {"round": stage.round, "order": list(think_prune_train(stage.round)).index(stage)})
         files.append_jsonl(self._done_path, {"stage": str(stage)})
 
     def _try(self, what: str, action: Callable[[], object]) -> None:

@@ -6,40 +6,19 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from evaluations import finish_evaluation
 from rich.console import Console
 
 from tpt import files
 from tpt.cli import main
 from tpt.config import Config
 from tpt.errors import RunError
-from tpt.evaluate.metrics import summarise
 from tpt.loop import Stage
-from tpt.records import Sample, Status, Verdict
 from tpt.report import report
 from tpt.report.rows import distinguishing
 from tpt.run import Run
 
 Make = Callable[..., Config]
-PROBLEMS = 40
-
-
-def finish_evaluation(run: Run, round: int, solved: int, leniently: int = 0) -> None:
-    """An evaluation in which both samples of the first `solved` problems are right.
-
-    Args:
-        leniently: problems of which the lenient reader finds both samples right, if that is more.
-    """
-    samples, verdicts = [], []
-    for number in range(PROBLEMS):
-        strict = Status.CORRECT if number < solved else Status.WRONG
-        lenient = Status.CORRECT if number < max(solved, leniently) else Status.WRONG
-        for index in range(2):
-            samples.append(Sample(f"p{number}", index, [], [1, 2], "text", "stop"))
-            verdicts.append(Verdict(f"p{number}", index, lenient, strict, lenient, "hash_marks", "1", "1"))
-    metrics = summarise(samples, verdicts, run.config.evaluate, 0)
-    stage = Stage(round, "evaluate")
-    files.write_json(run.folder(stage) / "metrics.json", metrics)
-    run.finish(stage, {"metrics": metrics}, 3.0)
 
 
 @pytest.fixture

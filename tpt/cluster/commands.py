@@ -94,7 +94,9 @@ def dry_run(settings: Sequence[Config], console: Console) -> int:
         files.write_text(path, text)
         console.rule(str(path))
         console.print(text, markup=False, highlight=False)
-        needs = [one if isinstance(one, str) else name_of(one.run, one.job) for one in planned.after]
+        needs = [
+            one if isinstance(one, str) else name_of(one.run, one.job) for one in (*planned.after, *planned.after_any)
+        ]
         _add_job(drawn, planned, "", ", ".join(needs))
     console.print(*drawn.values(), sep="\n")
     console.print(

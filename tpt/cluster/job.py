@@ -17,11 +17,12 @@ from typing import Any
 import submitit
 
 from tpt import ranks, records
-from tpt.cluster import process, snapshot
+from tpt.cluster import needless, process, snapshot
 from tpt.cluster.graph import SCORE
 from tpt.cluster.process import Process, StageFailed
 from tpt.config import SamplerConfig
 from tpt.errors import TptError
+from tpt.evaluate import stop
 from tpt.interrupt import EXIT_INTERRUPTED
 from tpt.loop import Stage
 from tpt.run import Run
@@ -88,13 +89,19 @@ class StageJob:
             try:
                 if self.code:
                     snapshot.verify(self.code)
+                if not needless.is_needed(run, self.stage):
+                    logger.info("%s has nothing to do: %s", self.stage, stop.in_words(run))
+                    return
                 self._attempts(run, index, signals)
             except TptError as error:
                 if not isinstance(error, StageFailed) or not run.error_path(self.stage, index).exists():
                     process.record_failure(run, self.stage, index, error)
                 raise
         if self.books and rank == 0:
-            keep_books(run)
+            now = Run.open(self.root)  # other rounds may have been asked for meanwhile
+            keep_books(now)
+            if self.finishing:
+                needless.cancel(now)
 
     def checkpoint(self, *_: Any) -> "submitit.helpers.DelayedSubmission | None":
         """What submitit puts in the place of this job when it is requeued.
@@ -224,6 +231,7 @@ class ReportJob:
         finished = []
         for root in self.roots:
             run = Run.open(root)
+            needless.adopt_evaluations(run)
             for stage in run.stages():
                 try:
                     settle(run, stage)
@@ -242,6 +250,7 @@ class ReportJob:
 def keep_books(run: Run) -> None:
     """Write down every finished stage in metrics.jsonl, and mirror it; jobs of one run take turns."""
     with run.hold(), Tracker(run.config.tracker, run) as tracker:
+        run.record_stop()
         for stage in run.stages():
             if run.done(stage):
                 tracker.log(stage, run.record(stage))

@@ -68,7 +68,10 @@ class Plan:
         entry = ledger.latest(run).get(report_job().name)
         reporting = entry is not None and self.live(entry)
         if len(self.jobs) > before or (producers and not reporting):
-            self.jobs.append(Planned(run, report_job(), list(producers.values())))
+            needs = list(producers.values())
+            # Where `rounds=auto` stops, it cancels the jobs of later rounds, and the report is not to go with them.
+            auto = run.config.stop.auto
+            self.jobs.append(Planned(run, report_job(), [] if auto else needs, needs if auto else []))
         elif entry and reporting:
             self.kept.append(entry)
 

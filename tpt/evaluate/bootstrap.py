@@ -22,6 +22,10 @@ class Interval:
         """As plain JSON."""
         return {"value": self.value, "low": self.low, "high": self.high}
 
+    def in_points(self) -> str:
+        """A difference of shares in percentage points: `+15.5 [+11.0, +20.2]`."""
+        return f"{100 * self.value:+.1f} [{100 * self.low:+.1f}, {100 * self.high:+.1f}]"
+
 
 def interval(values: Floats, confidence: float, resamples: int, seed: int) -> Interval:
     """The mean of one value a problem, with its interval (Efron's percentile method, clustered by problem).

@@ -10,7 +10,7 @@ from tpt import files
 from tpt.errors import RunError
 from tpt.evaluate.bootstrap import Interval
 from tpt.report import figure, table
-from tpt.report.rows import Row, collect, unevaluated
+from tpt.report.rows import Row, collect, ends, unevaluated
 from tpt.run import Run
 
 
@@ -20,8 +20,8 @@ class Report:
 
     Attributes:
         paths: `table.md`, `table.csv`, `pass_at_k.svg`, `pass_at_k.png`.
-        renderables: what a terminal shows: the tables, the gains in words, what is not evaluated yet, the figure's
-            path.
+        renderables: what a terminal shows: the tables, the gains in words, why `rounds=auto` stopped, what is not
+            evaluated yet, the figure's path.
     """
 
     paths: list[Path]
@@ -38,7 +38,7 @@ def report(runs: list[Run], out: Path) -> Report:
         RunError: no run has an evaluation yet.
     """
     runs = list({run.root.resolve(): run for run in runs}.values())
-    rows, notes = collect(runs), unevaluated(runs)
+    rows, notes = collect(runs), [*ends(runs), *unevaluated(runs)]
     if any(row.unsafe for row in rows):
         notes.insert(0, table.UNSAFE)
     if not rows:

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tpt import config, files
-from tpt.errors import RunError
+from tpt import config
+from tpt.evaluate import stop
 from tpt.evaluate.bootstrap import Interval
 from tpt.evaluate.metrics import READERS, Reader, difference
 from tpt.loop import Stage
@@ -81,11 +81,24 @@ def unevaluated(runs: list[Run]) -> list[str]:
     """A line for each run with rounds that have no row yet, which says how far those are."""
     lines = []
     for run, labels in zip(runs, distinguishing(runs), strict=True):
-        rounds = [_how_far(run, one) for one in range(run.config.rounds + 1) if not run.done(Stage(one, "evaluate"))]
+        rounds = [_how_far(run, one) for one in range(run.rounds + 1) if _is_awaited(run, one)]
         if rounds:
             name = f"{_label(labels)}: " if labels else ""
             lines.append(f"{name}not evaluated yet: {', '.join(rounds)}")
     return lines
+
+
+def ends(runs: list[Run]) -> list[str]:
+    """A line for each run of `rounds=auto`: where and why it stopped, and the round to take."""
+    found = [(stop.in_words(run), _label(labels)) for run, labels in zip(runs, distinguishing(runs), strict=True)]
+    return [f"{label}: {words}" if label else words for words, label in found if words]
+
+
+def _is_awaited(run: Run, round: int) -> bool:
+    """Whether a round's evaluation is missing; of `rounds=auto` only a round that has begun is sure to come."""
+    auto, least = run.config.stop.auto, run.config.stop.least
+    sure = not auto or round <= least or any(run.done(Stage(round, name)) for name in ("think", "prune", "train"))
+    return sure and not run.done(Stage(round, "evaluate"))
 
 
 def _how_far(run: Run, round: int) -> str:
@@ -101,10 +114,10 @@ def _label(labels: dict[str, str]) -> str:
 
 def _of_run(run: Run, labels: dict[str, str]) -> list[Row]:
     rows: dict[int, Row] = {}
-    for round in range(run.config.rounds + 1):
+    for round in range(run.rounds + 1):
         if not run.done(Stage(round, "evaluate")):
             continue
-        row = Row(run.name, run.root, labels, round, _metrics(run, round), run.config.evaluate.confidence)
+        row = Row(run.name, run.root, labels, round, run.evaluation(round), run.config.evaluate.confidence)
         row.kept = _kept(run, round)
         for stage in run.stages():
             if stage.round == round and run.done(stage):
@@ -122,16 +135,6 @@ def _of_run(run: Run, labels: dict[str, str]) -> list[Row]:
 def _gain(run: Run, row: Row, earlier: Row) -> dict[Reader, Interval]:
     settings, seed, k = run.config.evaluate, run.config.seed, row.ks[0]
     return {reader: difference(row.metrics, earlier.metrics, reader, k, settings, seed) for reader in READERS}
-
-
-def _metrics(run: Run, round: int) -> dict[str, Any]:
-    stage = Stage(round, "evaluate")
-    path = run.folder(stage) / "metrics.json"
-    if not path.exists():
-        raise RunError(f"{path} is gone", f"remove {run.manifest_path(stage)}, and `tpt run` makes it again")
-    metrics = files.read_json(path)
-    assert isinstance(metrics, dict)
-    return metrics
 
 
 def _kept(run: Run, round: int) -> int | None:

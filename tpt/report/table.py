@@ -23,7 +23,7 @@ def percent(value: Interval) -> str:
 
 def points(value: Interval) -> str:
     """A difference with its interval: `+15.5 [+11.0, +20.2]`, in percentage points."""
-    return f"{100 * value.value:+.1f} [{100 * value.low:+.1f}, {100 * value.high:+.1f}]"
+    return value.in_points()
 
 
 def interval_words(rows: list[Row]) -> str:

@@ -1,0 +1,75 @@
+"""Jobs that `rounds=auto` turns out not to need: they are cancelled, and one that starts all the same does no work.
+
+All rounds that there can be are submitted at once, and a round may have begun when the evaluation of the one before it
+shows that it is not needed. What another run waits for is done all the same.
+"""
+
+import logging
+
+from tpt.cluster import ledger, slurm
+from tpt.cluster.graph import jobs_of
+from tpt.cluster.ledger import Submitted
+from tpt.errors import ClusterError, RunError
+from tpt.loop import Stage, think_prune_train
+from tpt.run import Run, find
+
+logger = logging.getLogger("tpt.cluster.needless")
+
+
+def is_needed(run: Run, stage: Stage) -> bool:
+    """Whether a stage that was submitted is still to be done, for its own run or for another one."""
+    adopt_evaluations(run)
+    return stage in run.stages() or _is_awaited(run, stage, _others(run))
+
+
+def cancel(run: Run) -> None:
+    """Cancel the jobs of the rounds that a run turns out not to need; those that another run waits for stay."""
+    adopt_evaluations(run)
+    beyond = [stage for stage in think_prune_train(run.config.rounds) if stage not in run.stages()]
+    others = _others(run) if beyond else []
+    dropped = [stage for stage in beyond if not _is_awaited(run, stage, others)]
+    entries = [entry for stage in dropped for entry in _jobs(run, stage)]
+    try:
+        states = slurm.states(one for entry in entries for one in entry.task_ids())
+        live = {entry.id for entry in entries if any(states[one].live for one in entry.task_ids())}
+        slurm.cancel(live)
+    except ClusterError as error:
+        logger.warning("%s; jobs that are not needed any more end when their turn comes", error.message)
+        return
+    if live:
+        logger.info("%d jobs are not needed any more and were cancelled: %s", len(live), ", ".join(sorted(live)))
+
+
+def adopt_evaluations(run: Run) -> None:
+    """Take over what other runs have evaluated for this one: where `rounds=auto` stops depends on it."""
+    if not run.config.stop.auto:
+        return
+    for stage in run.stages():
+        if stage.name == "evaluate" and run.available(stage):
+            with run.hold(stage):
+                run.adopt(stage)
+
+
+def _others(run: Run) -> list[Run]:
+    """The other runs under the same root."""
+    found = []
+    for folder in find(run.root.parent):
+        try:
+            found += [] if folder.resolve() == run.root.resolve() else [Run.open(folder)]
+        except RunError:  # of another version
+            continue
+    return found
+
+
+def _is_awaited(run: Run, stage: Stage, others: list[Run]) -> bool:
+    """Whether a job of another run, which still owes this very stage, waits for this run's jobs."""
+    ids = {entry.id for entry in _jobs(run, stage)}
+    waiting = [other for other in others if ids & {need for one in ledger.latest(other).values() for need in one.needs}]
+    same = run.fingerprint(stage)
+    return any(other.fingerprint(one) == same for other in waiting for one in other.owed())
+
+
+def _jobs(run: Run, stage: Stage) -> list[Submitted]:
+    """The latest submissions of a stage's jobs."""
+    latest = ledger.latest(run)
+    return [latest[job.name] for job in jobs_of(run, stage) if job.name in latest]
