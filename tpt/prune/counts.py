@@ -1,6 +1,7 @@
 """What pruning found and kept, and what to say where that is little or nothing."""
 
 from collections import Counter
+from collections.abc import Set
 from dataclasses import dataclass, field, replace
 
 from tpt.config import PruneConfig
@@ -23,15 +24,17 @@ class PruneCounts:
         cut_off: that hit `max_tokens`.
         unusable: cut off or empty, and so not trained on.
 
-        candidates: solutions of all sources that the mode keeps.
+        decontaminated: training problems that overlap the test split and are dropped (`prune.decontaminate`).
+        decontaminated_samples: solutions of all sources that the mode keeps and that are dropped with their problems.
+        candidates: solutions of all sources that the mode keeps, the dropped ones left out.
         duplicates: of them, repetitions.
         problems: problems with at least one distinct candidate (counted for each source).
         kept_by_source: examples drawn from `self`, `human`, `run`.
         kept: examples of this round.
         earlier: examples of earlier rounds in the set (`prune.accumulate`).
         examples: `kept` and `earlier` together: what is trained on.
-        by_threshold: usable samples that each `prune.threshold` would keep; where partial credit was asked for of a
-            task with tests, else empty.
+        by_threshold: usable samples that each `prune.threshold` would keep, of the problems that are not dropped; where
+            partial credit was asked for of a task with tests, else empty.
         warnings: what the user should know.
     """
 
@@ -42,6 +45,8 @@ class PruneCounts:
     unjudged: int = 0
     cut_off: int = 0
     unusable: int = 0
+    decontaminated: int = 0
+    decontaminated_samples: int = 0
     candidates: int = 0
     duplicates: int = 0
     problems: int = 0
@@ -53,9 +58,13 @@ class PruneCounts:
     warnings: list[str] = field(default_factory=list)
 
 
-def count_samples(inputs: Inputs, config: PruneConfig) -> PruneCounts:
-    """Count the round's samples by verdict; the examples are still to be drawn."""
-    counts = PruneCounts()
+def count_samples(inputs: Inputs, config: PruneConfig, overlap: Set[str]) -> PruneCounts:
+    """Count the round's samples by verdict; the examples are still to be drawn.
+
+    Args:
+        overlap: the ids of the training problems that are dropped.
+    """
+    counts = PruneCounts(decontaminated=len(overlap))
     reached = dict.fromkeys(THRESHOLDS, 0)
     with_tests = False
     for sample, verdict in judged(inputs):
@@ -67,7 +76,7 @@ def count_samples(inputs: Inputs, config: PruneConfig) -> PruneCounts:
         counts.cut_off += sample.finish_reason != "stop"
         counts.unusable += not finished(sample, config.keep_cut_off)
         with_tests = with_tests or verdict.total > 1
-        if finished(sample, config.keep_cut_off):
+        if finished(sample, config.keep_cut_off) and sample.problem_id not in overlap:
             for threshold in THRESHOLDS:
                 reached[threshold] += soft_positive(verdict, replace(config, threshold=threshold))
     if with_tests and config.mode == "soft_positive":
@@ -77,6 +86,13 @@ def count_samples(inputs: Inputs, config: PruneConfig) -> PruneCounts:
 
 def nothing_kept(counts: PruneCounts, config: PruneConfig) -> EmptyPrune:
     """The error for a round without a single example, with what to change."""
+    if counts.decontaminated_samples:
+        return EmptyPrune(
+            f"all {counts.decontaminated_samples:,} solutions that could be trained on are of problems that "
+            f"overlap the evaluation set, and prune.decontaminate={config.decontaminate} drops those "
+            f"({counts.decontaminated:,} training problems); the samples are kept",
+            _fewer_overlaps(config),
+        )
     if config.source in ("human", "run"):
         return EmptyPrune(f"prune.source={config.source} gave no example", _other_source(config))
     message = (
@@ -99,6 +115,12 @@ def warn(counts: PruneCounts, config: PruneConfig, short: dict[str, tuple[int, i
         for source, (kept, wanted) in short.items()
         if kept < wanted
     ]
+    if counts.decontaminated:
+        said.append(
+            f"{counts.decontaminated:,} training problems overlap the evaluation set "
+            f"(prune.decontaminate={config.decontaminate}): they and {counts.decontaminated_samples:,} of their "
+            "solutions are dropped"
+        )
     if counts.unjudged:
         said.append(f"{counts.unjudged:,} samples could not be judged; the verdict shards say why")
     if not counts.kept:
@@ -112,6 +134,8 @@ def warn(counts: PruneCounts, config: PruneConfig, short: dict[str, tuple[int, i
 def _remedies(counts: PruneCounts, config: PruneConfig) -> list[str]:
     """What would keep more samples, the likeliest first."""
     found = []
+    if counts.decontaminated_samples > counts.candidates:
+        found.append(_fewer_overlaps(config))
     if counts.available and counts.unjudged > counts.available / 2:
         found.append("look at the reasons in the verdict shards: most samples could not be judged")
     if counts.available and counts.cut_off > counts.available / 2 and not config.keep_cut_off:
@@ -125,6 +149,17 @@ def _remedies(counts: PruneCounts, config: PruneConfig) -> list[str]:
         found.append(f"take prune=soft_positive: {counts.partial:,} samples have partial credit")
     found.append("raise think.samples_per_problem or task.few_shot, or take easier problems")
     return found
+
+
+def _fewer_overlaps(config: PruneConfig) -> str:
+    """What would drop fewer problems for their overlap with the test split."""
+    sharper = ""
+    if config.decontaminate == "ngram":
+        sharper = (
+            "raise prune.decontaminate_n or take prune.decontaminate=exact, if problems of one template only share "
+        )
+        sharper += "turns of phrase; or "
+    return sharper + "take a training split that shares no questions with the test split"
 
 
 def _other_source(config: PruneConfig) -> str:
