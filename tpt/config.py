@@ -92,6 +92,8 @@ class PruneConfig:
     per_problem: int = 1  # solutions a problem; 0: all of them
     accumulate: bool = False  # add to the earlier rounds' examples instead of replacing them
     keep_cut_off: bool = False  # keep samples that hit max_tokens; they teach the model not to stop
+    decontaminate: str = "none"  # drop training problems that overlap a test problem: none | exact | ngram
+    decontaminate_n: int = 13  # of ngram: so many words in a row that both have; shorter questions are compared whole
     warn_below: int = 32  # warn where fewer examples than this are kept
     source: str = "self"  # self | human | run | mix
     mix: MixConfig = field(default_factory=MixConfig)
@@ -271,6 +273,7 @@ CHOICES = {
     "prune.mode": ("none", "ground_truth", "soft_positive", "well_formed_wrong"),
     "prune.reader": ("strict", "lenient"),
     "prune.flip.which": ("both", "false_positives"),
+    "prune.decontaminate": ("none", "exact", "ngram"),
     "prune.source": ("self", "human", "run", "mix"),
     "train.start_from": ("previous", "base"),
     "train.schedule": ("cosine", "constant"),
@@ -301,6 +304,7 @@ RANGES: dict[str, tuple[float | None, float | None]] = {
     "prune.examples": (1, None),
     "prune.per_problem": (0, None),
     "prune.flip.rate": (0, 1),
+    "prune.decontaminate_n": (1, None),
     "prune.mix.self": (0, None),
     "prune.mix.human": (0, None),
     "prune.mix.run": (0, None),

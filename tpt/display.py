@@ -92,7 +92,9 @@ def outcome(stage: Stage, manifest: dict[str, Any]) -> str:
         case "think":
             return f"{manifest['samples']:,} samples, {manifest['tokens_per_second']:,.0f} tokens/s"
         case "prune":
-            return f"kept {manifest['kept']:,} of {manifest['available']:,} samples"
+            dropped = manifest.get("decontaminated")
+            overlap = f"; dropped {dropped:,} problems that overlap the test split" if dropped else ""
+            return f"kept {manifest['kept']:,} of {manifest['available']:,} samples{overlap}"
         case "train":
             return f"{manifest['steps']} steps, loss {manifest['first_loss']:.3f} -> {manifest['final_loss']:.3f}"
         case _:

@@ -108,7 +108,9 @@ def size(settings: Config, stage: Stage) -> str:
             return _samples(settings.think, settings.task.train_size)
         case "prune":
             drawn = settings.prune.examples or "all"
-            return f"{settings.prune.mode}, {settings.prune.reader} reader; draw {drawn} from {settings.prune.source}"
+            work = f"{settings.prune.mode}, {settings.prune.reader} reader; draw {drawn} from {settings.prune.source}"
+            overlap = settings.prune.decontaminate
+            return work if overlap == "none" else f"{work}; drop problems that overlap the test split ({overlap})"
         case "train":
             kind = f"LoRA rank {settings.train.lora.rank}" if settings.train.lora.rank else "all weights"
             train = settings.train

@@ -1,6 +1,7 @@
 """What pruning found and kept, and what to say where that is little or nothing."""
 
 from collections import Counter
+from collections.abc import Set
 from dataclasses import dataclass, field, replace
 
 from tpt.config import PruneConfig
@@ -26,15 +27,17 @@ class PruneCounts:
         flipped: whose verdict `prune.flip` turned round; the counts above are the judge's own.
         flipped_to_correct: of them, those that pruning took for correct.
 
-        candidates: solutions of all sources that the mode keeps.
+        decontaminated: training problems that overlap the test split and are dropped (`prune.decontaminate`).
+        decontaminated_samples: solutions of all sources that the mode keeps and that are dropped with their problems.
+        candidates: solutions of all sources that the mode keeps, the dropped ones left out.
         duplicates: of them, repetitions.
         problems: problems with at least one distinct candidate (counted for each source).
         kept_by_source: examples drawn from `self`, `human`, `run`.
         kept: examples of this round.
         earlier: examples of earlier rounds in the set (`prune.accumulate`).
         examples: `kept` and `earlier` together: what is trained on.
-        by_threshold: usable samples that each `prune.threshold` would keep; where partial credit was asked for of a
-            task with tests, else empty.
+        by_threshold: usable samples that each `prune.threshold` would keep, of the problems that are not dropped; where
+            partial credit was asked for of a task with tests, else empty.
         warnings: what the user should know.
     """
 
@@ -47,6 +50,8 @@ class PruneCounts:
     unusable: int = 0
     flipped: int = 0
     flipped_to_correct: int = 0
+    decontaminated: int = 0
+    decontaminated_samples: int = 0
     candidates: int = 0
     duplicates: int = 0
     problems: int = 0
@@ -58,13 +63,14 @@ class PruneCounts:
     warnings: list[str] = field(default_factory=list)
 
 
-def count_samples(inputs: Inputs, config: PruneConfig, seed: int) -> PruneCounts:
+def count_samples(inputs: Inputs, config: PruneConfig, seed: int, overlap: Set[str]) -> PruneCounts:
     """Count the round's samples by verdict; the examples are still to be drawn.
 
     Args:
         seed: of `prune.flip`.
+        overlap: the ids of the training problems that are dropped.
     """
-    counts = PruneCounts()
+    counts = PruneCounts(decontaminated=len(overlap))
     reached = dict.fromkeys(THRESHOLDS, 0)
     with_tests = False
     for sample, verdict in judged(inputs):
@@ -79,7 +85,7 @@ def count_samples(inputs: Inputs, config: PruneConfig, seed: int) -> PruneCounts
         counts.flipped += heeded is not verdict
         counts.flipped_to_correct += heeded is not verdict and heeded.status is Status.CORRECT
         with_tests = with_tests or verdict.total > 1
-        if finished(sample, config.keep_cut_off):
+        if finished(sample, config.keep_cut_off) and sample.problem_id not in overlap:
             for threshold in THRESHOLDS:
                 reached[threshold] += soft_positive(heeded, replace(config, threshold=threshold))
     if with_tests and config.mode == "soft_positive":
@@ -89,6 +95,13 @@ def count_samples(inputs: Inputs, config: PruneConfig, seed: int) -> PruneCounts
 
 def nothing_kept(counts: PruneCounts, config: PruneConfig) -> EmptyPrune:
     """The error for a round without a single example, with what to change."""
+    if counts.decontaminated_samples:
+        return EmptyPrune(
+            f"all {counts.decontaminated_samples:,} solutions that could be trained on are of problems that "
+            f"overlap the evaluation set, and prune.decontaminate={config.decontaminate} drops those "
+            f"({counts.decontaminated:,} training problems); the samples are kept",
+            _fewer_overlaps(config),
+        )
     if config.source in ("human", "run"):
         return EmptyPrune(f"prune.source={config.source} gave no example", _other_source(config))
     message = (
@@ -111,6 +124,12 @@ def warn(counts: PruneCounts, config: PruneConfig, short: dict[str, tuple[int, i
         for source, (kept, wanted) in short.items()
         if kept < wanted
     ]
+    if counts.decontaminated:
+        said.append(
+            f"{counts.decontaminated:,} training problems overlap the evaluation set "
+            f"(prune.decontaminate={config.decontaminate}): they and {counts.decontaminated_samples:,} of their "
+            "solutions are dropped"
+        )
     if counts.unjudged:
         said.append(f"{counts.unjudged:,} samples could not be judged; the verdict shards say why")
     if not counts.kept:
@@ -124,6 +143,8 @@ def warn(counts: PruneCounts, config: PruneConfig, short: dict[str, tuple[int, i
 def _remedies(counts: PruneCounts, config: PruneConfig) -> list[str]:
     """What would keep more samples, the likeliest first."""
     found = []
+    if counts.decontaminated_samples > counts.candidates:
+        found.append(_fewer_overlaps(config))
     if counts.available and counts.unjudged > counts.available / 2:
         found.append("look at the reasons in the verdict shards: most samples could not be judged")
     if counts.available and counts.cut_off > counts.available / 2 and not config.keep_cut_off:
@@ -137,6 +158,17 @@ def _remedies(counts: PruneCounts, config: PruneConfig) -> list[str]:
         found.append(f"take prune=soft_positive: {counts.partial:,} samples have partial credit")
     found.append("raise think.samples_per_problem or task.few_shot, or take easier problems")
     return found
+
+
+def _fewer_overlaps(config: PruneConfig) -> str:
+    """What would drop fewer problems for their overlap with the test split."""
+    sharper = ""
+    if config.decontaminate == "ngram":
+        sharper = (
+            "raise prune.decontaminate_n or take prune.decontaminate=exact, if problems of one template only share "
+        )
+        sharper += "turns of phrase; or "
+    return sharper + "take a training split that shares no questions with the test split"
 
 
 def _other_source(config: PruneConfig) -> str:

@@ -8,9 +8,10 @@ from tpt import records
 from tpt.config import PruneConfig
 from tpt.prune import sources
 from tpt.prune.counts import PruneCounts, count_samples, nothing_kept, warn
+from tpt.prune.decontaminate import overlapping
 from tpt.prune.select import Source, Taken, draw, hashed, survey
-from tpt.prune.sources import Inputs
-from tpt.records import Example
+from tpt.prune.sources import Inputs, Without
+from tpt.records import Example, Problem
 
 
 def prune(inputs: Inputs, config: PruneConfig, round: int, seed: int, out: Path) -> PruneCounts:
@@ -23,7 +24,8 @@ def prune(inputs: Inputs, config: PruneConfig, round: int, seed: int, out: Path)
         RunError: the verdicts are of other samples.
         DiskFull: `out` is untouched.
     """
-    counts = count_samples(inputs, config, seed)
+    overlap = _overlap(inputs, config)
+    counts = count_samples(inputs, config, seed, overlap)
     short: dict[str, tuple[int, int]] = {}
 
     def examples() -> Iterator[Example]:
@@ -35,11 +37,13 @@ def prune(inputs: Inputs, config: PruneConfig, round: int, seed: int, out: Path)
                 yield example
         asked = _wanted(config)
         for name, wanted in asked.items():
-            source, own_seed = _source(name, inputs, config, round, seed), hashed(seed, name)
+            own_seed = hashed(seed, name)
+            source = Without(_source(name, inputs, config, round, seed), overlap)
             found = survey(source, wanted, config.per_problem, own_seed, taken)
             counts.candidates += found.candidates
             counts.duplicates += found.duplicates
             counts.problems += found.problems
+            counts.decontaminated_samples += source.dropped
             for example in draw(source, found.highest, config.per_problem, own_seed, taken):
                 if len(asked) > 1:  # only another source could draw it again
                     taken.add(example, new=True)
@@ -54,6 +58,14 @@ def prune(inputs: Inputs, config: PruneConfig, round: int, seed: int, out: Path)
     counts.examples = records.write(out, Example, examples())
     counts.warnings = warn(counts, config, short)
     return counts
+
+
+def _overlap(inputs: Inputs, config: PruneConfig) -> set[str]:
+    """The training problems that are dropped because they overlap the test split."""
+    if inputs.test is None:
+        return set()
+    train, test = (records.read(path, Problem, ("id", "question")) for path in (inputs.problems, inputs.test))
+    return overlapping(train, test, config)
 
 
 def _wanted(config: PruneConfig) -> dict[str, int | None]:

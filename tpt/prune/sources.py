@@ -1,6 +1,6 @@
 """Where training examples may come from: the run's own samples, the data set's solutions, another run's examples."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
@@ -10,7 +10,7 @@ from tpt.config import PruneConfig
 from tpt.errors import RunError
 from tpt.prune.flip import flip
 from tpt.prune.modes import MODES, finished
-from tpt.prune.select import Candidate
+from tpt.prune.select import Candidate, Source
 from tpt.records import Example, Problem, Sample, Verdict
 
 # (problem, text of a solution) -> prompt ids, completion ids with the end token last
@@ -34,6 +34,7 @@ class Inputs:
         earlier: the examples of the round before, where rounds accumulate.
         other_examples: the examples of another run.
         other_problems: the training problems of that run.
+        test: the problems of the test split; needed where training problems that overlap them are dropped.
     """
 
     samples: Sequence[Path]
@@ -44,6 +45,7 @@ class Inputs:
     earlier: Path | None = None
     other_examples: Sequence[Path] = field(default_factory=tuple)
     other_problems: Path | None = None
+    test: Path | None = None
 
 
 def judged(inputs: Inputs, columns: Sequence[str] = LIGHT) -> Iterator[tuple[Sample, Verdict]]:
@@ -117,6 +119,30 @@ def other_run(inputs: Inputs, round: int) -> Iterator[Candidate]:
     for question, problem in mine.items():
         for text in texts.get(question, ()):
             yield _written(problem, text, "run", round, inputs.encode)
+
+
+@dataclass
+class Without:
+    """A source without the solutions of some problems.
+
+    Attributes:
+        source: gives the solutions.
+        problems: the ids of the problems that are left out.
+        dropped: how many solutions the latest reading left out.
+    """
+
+    source: Source
+    problems: Set[str]
+    dropped: int = 0
+
+    def __call__(self) -> Iterator[Candidate]:
+        """The other solutions, in order."""
+        self.dropped = 0
+        for one in self.source():
+            if one.problem_id in self.problems:
+                self.dropped += 1
+            else:
+                yield one
 
 
 def _by_id(problems: Path) -> dict[str, Problem]:

@@ -29,6 +29,7 @@ def prune_round(run: Run, stage: Stage, progress: Progress) -> dict[str, Any]:
         problems=run.problems_path("train"),
         encode=_encoder(run),
         foreign=run.config.think.teacher is not None,
+        test=run.problems_path("test"),
     )
     if run.config.prune.accumulate and stage.round > 1:
         inputs.earlier = run.folder(Stage(stage.round - 1, "prune")) / "examples.parquet"
