@@ -10,8 +10,9 @@ import pytest
 from transformers import AutoTokenizer
 
 from tpt import files, records
-from tpt.analysis import ANALYSES, Outcome
+from tpt.analysis import ANALYSES, Outcome, Sheet
 from tpt.analysis.curves import crossing_point, curves
+from tpt.analysis.diversity import measures
 from tpt.analysis.gradient_equivalence import agrees, choose
 from tpt.cli import main
 from tpt.config import Config, EvaluateConfig
@@ -140,6 +141,22 @@ def test_samples_that_become_alike_are_said_to(narrowed: Run, tmp_path: Path) ->
     # By hand: `8`, `10`, `12` of sums right and wrong by 2 and by 4; then right, and wrong by 1.
     assert number(cells(outcome, 0, measure="distinct answers", round="baseline")["mean"]) == 3
     assert number(cells(outcome, 0, measure="distinct answers", round="round 1")["mean"]) == 2
+
+
+def test_of_code_the_shapes_of_programs_are_counted_and_not_answers(tiny_config: Make) -> None:
+    run = Run.create(tiny_config("task=code_puzzles"))
+    kinds = measures(run, 0)
+    assert "distinct answers" not in kinds
+    programs = ["def f(a):\n    return a + 1", "def g(b):\n  return b + 2  # more", "def f(a):\n    return a * 2"]
+    texts = [f"```python\n{program}\n```" for program in programs] + ["no program"]
+    wrong = Verdict("p", 0, Status.WRONG, Status.WRONG, Status.WRONG)
+    judged = [(Sample("p", at, [], [], text, "stop"), wrong) for at, text in enumerate(texts)]
+    assert kinds["distinct program shapes"](judged) == 2
+
+
+def test_what_a_model_wrote_has_no_meaning_in_the_page() -> None:
+    page = Outcome([], [Sheet("examples", [{"text": "<b>2 | 3</b> *x* `y` $1$"}])], []).markdown("title")
+    assert r"\<b\>2 \| 3\</b\> \*x\* \`y\` \$1\$" in page
 
 
 def test_an_unchanged_model_is_not_said_to_change(maker: Maker, tmp_path: Path) -> None:
