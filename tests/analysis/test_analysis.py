@@ -239,6 +239,20 @@ def test_a_mean_agrees_with_a_claim_that_it_is_near_or_that_its_interval_holds()
     assert not agrees(Interval(1.2, 1.0, 1.4), 2)
 
 
+def test_of_a_few_problems_no_claim_is_made(maker: Maker, tmp_path: Path) -> None:
+    def mixed_in_two(problem: int, index: int) -> tuple[str, bool]:
+        return varied(problem, index) if problem < 2 else (solution(problem, 0), True)
+
+    maker.evaluated(0, mixed_in_two)
+    maker.evaluated(1, lambda problem, index: alike(problem, index) if problem < 2 else (solution(problem, 0), True))
+    maker.thought(mixed_in_two)
+    told = " ".join(ANALYSES["error_locality"](maker.run, tmp_path, 0).sentences)
+    assert "2 problems have both, too few to tell a change" in told
+    told = " ".join(ANALYSES["gradient_equivalence"](maker.run, tmp_path, 0).sentences)
+    assert "too few problems" in told
+    assert "agree" not in told
+
+
 def test_without_a_baseline_or_a_round_there_is_nothing_to_compare(maker: Maker, tmp_path: Path) -> None:
     for name in ("diversity", "error_locality"):
         with pytest.raises(DataError, match=r"base model of .* is not evaluated"):
