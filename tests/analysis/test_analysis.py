@@ -10,8 +10,9 @@ import pytest
 from transformers import AutoTokenizer
 
 from tpt import files, records
-from tpt.analysis import ANALYSES, Outcome
+from tpt.analysis import ANALYSES, Outcome, Sheet
 from tpt.analysis.curves import crossing_point, curves
+from tpt.analysis.diversity import measures
 from tpt.analysis.gradient_equivalence import agrees, choose
 from tpt.cli import main
 from tpt.config import Config, EvaluateConfig
@@ -142,6 +143,22 @@ def test_samples_that_become_alike_are_said_to(narrowed: Run, tmp_path: Path) ->
     assert number(cells(outcome, 0, measure="distinct answers", round="round 1")["mean"]) == 2
 
 
+def test_of_code_the_shapes_of_programs_are_counted_and_not_answers(tiny_config: Make) -> None:
+    run = Run.create(tiny_config("task=code_puzzles"))
+    kinds = measures(run, 0)
+    assert "distinct answers" not in kinds
+    programs = ["def f(a):\n    return a + 1", "def g(b):\n  return b + 2  # more", "def f(a):\n    return a * 2"]
+    texts = [f"```python\n{program}\n```" for program in programs] + ["no program"]
+    wrong = Verdict("p", 0, Status.WRONG, Status.WRONG, Status.WRONG)
+    judged = [(Sample("p", at, [], [], text, "stop"), wrong) for at, text in enumerate(texts)]
+    assert kinds["distinct program shapes"](judged) == 2
+
+
+def test_what_a_model_wrote_has_no_meaning_in_the_page() -> None:
+    page = Outcome([], [Sheet("examples", [{"text": "<b>2 | 3</b> *x* `y` $1$"}])], []).markdown("title")
+    assert r"\<b\>2 \| 3\</b\> \*x\* \`y\` \$1\$" in page
+
+
 def test_an_unchanged_model_is_not_said_to_change(maker: Maker, tmp_path: Path) -> None:
     maker.evaluated(0, varied)
     maker.evaluated(1, varied)
@@ -220,6 +237,20 @@ def test_a_mean_agrees_with_a_claim_that_it_is_near_or_that_its_interval_holds()
     assert agrees(Interval(1.95, 1.93, 1.97), 2)
     assert agrees(Interval(1.5, 0.9, 2.1), 2)
     assert not agrees(Interval(1.2, 1.0, 1.4), 2)
+
+
+def test_of_a_few_problems_no_claim_is_made(maker: Maker, tmp_path: Path) -> None:
+    def mixed_in_two(problem: int, index: int) -> tuple[str, bool]:
+        return varied(problem, index) if problem < 2 else (solution(problem, 0), True)
+
+    maker.evaluated(0, mixed_in_two)
+    maker.evaluated(1, lambda problem, index: alike(problem, index) if problem < 2 else (solution(problem, 0), True))
+    maker.thought(mixed_in_two)
+    told = " ".join(ANALYSES["error_locality"](maker.run, tmp_path, 0).sentences)
+    assert "2 problems have both, too few to tell a change" in told
+    told = " ".join(ANALYSES["gradient_equivalence"](maker.run, tmp_path, 0).sentences)
+    assert "too few problems" in told
+    assert "agree" not in told
 
 
 def test_without_a_baseline_or_a_round_there_is_nothing_to_compare(maker: Maker, tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from tpt.report.rows import round_name
 
 ByProblem = dict[str, float]
 
+FEWEST = 5  # problems of which a claim is made: the bootstrap of fewer gives intervals that are far too narrow
+
 
 @dataclass(frozen=True)
 class Compared:
@@ -71,8 +73,8 @@ def in_words(name: str, compared: Compared, base: Compared, digits: int) -> str:
     of_both = (
         f"{shown(compared.value, digits)} in {round_name(compared.round)}, {shown(base.value, digits)} at baseline"
     )
-    if compared.change is None:
-        return f"{name}: {of_both}; no problem has both, so the two cannot be compared"
+    if compared.change is None or compared.pairs < FEWEST:
+        return f"{name}: {of_both}; {compared.pairs} problems have both, too few to tell a change"
     change = shown(compared.change, digits, sign=True)
     said = {
         1: f"{name} rose: {change}",

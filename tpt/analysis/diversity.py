@@ -148,7 +148,7 @@ def _draw(panel: Axes, name: str, of_rounds: list[Compared]) -> None:
         panel.annotate(
             f"{mean:.{DIGITS.get(name, 2)}f}", (round, mean), xytext=(6, 4), textcoords="offset points", fontsize=9
         )
-    panel.set_ylim(0, 1.1 * max(one.value.high for one in of_rounds))
+    panel.set_ylim(0, 1.1 * max(one.value.high for one in of_rounds) or 1.0)
     picture.round_ticks(panel, at)
     picture.name(panel, name + (" (higher: more alike)" if name == "self-BLEU" else ""))
 

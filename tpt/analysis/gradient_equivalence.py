@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 
 from tpt import files
 from tpt.analysis import picture
-from tpt.analysis.compare import direction, shown
+from tpt.analysis.compare import FEWEST, direction, shown
 from tpt.analysis.error_locality import nearest_right
 from tpt.analysis.outcome import Outcome, Sheet
 from tpt.analysis.samples import Judged, is_right, is_wrong, thought
@@ -164,10 +164,10 @@ def _example(sample: Sample) -> Example:
 
 
 def _interval(run: Run, values: list[float], seed: int) -> Interval | None:
-    """The mean over problems with its interval; None where fewer than two have a value."""
+    """The mean over problems with its interval; None where too few have a value."""
     array = np.array([value for value in values if not np.isnan(value)])
     config = run.config.evaluate
-    return interval(array, config.confidence, config.bootstrap, seed) if array.size > 1 else None
+    return interval(array, config.confidence, config.bootstrap, seed) if array.size >= FEWEST else None
 
 
 def _sentences(run: Run, measured: list[Measured], total: "Products", seed: int) -> list[str]:
