@@ -283,7 +283,7 @@ def test_worked_examples_of_a_generator_are_in_neither_split() -> None:
     shots = task.shots()
     assert len(shots) == 3
     assert all(solution.startswith("#### ") for _, solution in shots)
-    questions = {one.question for split in ("train", "test") for one in task.load(split)}  # type: ignore[arg-type]
+    questions = {one.question for split in ("train", "test") for one in task.load(split)}
     assert not questions & {question for question, _ in shots}
 
 
