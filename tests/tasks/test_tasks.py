@@ -283,13 +283,13 @@ def test_worked_examples_of_a_generator_are_in_neither_split() -> None:
     shots = task.shots()
     assert len(shots) == 3
     assert all(solution.startswith("#### ") for _, solution in shots)
-    questions = {one.question for split in ("train", "test") for one in task.load(split)}  # type: ignore[arg-type]
+    questions = {one.question for split in ("train", "test") for one in task.load(split)}
     assert not questions & {question for question, _ in shots}
 
 
 def test_a_generator_without_answers_has_no_worked_examples() -> None:
     task = make(OmegaConf.create({"name": "reasoning_gym", "dataset": "graph_color", "few_shot": 2}))
-    with pytest.raises(ConfigError, match="graph_color|reasoning_gym has 0 worked examples"):
+    with pytest.raises(ConfigError, match="has 0 worked examples"):
         task.validate()
 
 
