@@ -248,7 +248,7 @@ class Config:
     sampler: SamplerConfig
     cluster: ClusterConfig = field(metadata=RUNTIME)
     tracker: TrackerConfig = field(metadata=RUNTIME)
-    stop: StopConfig = field(metadata=RUNTIME)
+    stop: StopConfig = field(default_factory=StopConfig, metadata=RUNTIME)
     rounds: int = field(default=2, metadata=RUNTIME)  # a longer run continues a shorter one; `auto`: see `stop`
     seed: int = 0
     run_root: str = field(default="runs", metadata=RUNTIME)

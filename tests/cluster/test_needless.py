@@ -8,6 +8,7 @@ import pytest
 from evaluations import finish_evaluation, finish_round
 
 from tpt.cluster import ledger, needless, process
+from tpt.cluster.commands import _with
 from tpt.cluster.graph import jobs_of
 from tpt.cluster.job import ReportJob, StageJob
 from tpt.cluster.ledger import Submitted
@@ -95,6 +96,15 @@ def test_a_job_works_again_when_more_rounds_are_asked_for_by_number(run: Run, ti
     now = Run.open(run.root)
     assert needless.is_needed(now, TRAIN)
     assert not needless.is_needed(now, Stage(3, "think"))
+
+
+def test_resubmit_takes_a_number_of_rounds_for_one_and_auto_for_auto(run: Run) -> None:
+    longer = _with(run, ["rounds=2"])
+    assert (longer.rounds, longer.stop.auto) == (2, False)
+    assert Run.create(longer).rounds == 2
+    assert Run.open(run.root).rounds == 2
+    further = _with(run, ["rounds=auto", "stop.most=5", "stop.patience=2"])
+    assert (further.rounds, further.stop.auto, Run.create(further).rounds) == (5, True, 5)
 
 
 def test_a_run_that_stopped_is_given_no_job_and_one_that_goes_on_by_number_the_rest(

@@ -188,7 +188,9 @@ def resubmit(runs: Sequence[Run], sweep: Path | None, overrides: Sequence[str], 
 
 
 def _with(run: Run, overrides: Sequence[str]) -> Config:
-    node = OmegaConf.merge(OmegaConf.load(run.config_path), OmegaConf.from_dotlist(list(overrides)))
+    # A number of rounds that is given now is meant as one; `rounds=auto` sets this again.
+    number = {"stop": {"auto": False}} if any(one.startswith("rounds=") for one in overrides) else {}
+    node = OmegaConf.merge(OmegaConf.load(run.config_path), number, OmegaConf.from_dotlist(list(overrides)))
     config = compose.from_node(node)  # type: ignore[arg-type]  # a run's config is always a mapping
     validate(config)
     if run_fingerprint(config, run.stamps) != run_fingerprint(run.config, run.stamps):
