@@ -66,9 +66,10 @@ def parser() -> argparse.ArgumentParser:
         if name == "resubmit":
             one.add_argument("overrides", nargs="*", metavar="KEY=VALUE")
 
-    report = command("report", "Write tables and figures from run folders.")
-    report.add_argument("runs", type=Path, nargs="+", metavar="RUN")
-    report.add_argument("--out", type=Path, help="the folder to write to (default: RUN/report)")
+    report = command("report", "Write tables, figures and one HTML page from the folders of runs or of a sweep.")
+    report.add_argument("runs", type=Path, nargs="+", metavar="RUN|SWEEP")
+    report.add_argument("--out", type=Path, help="the folder to write to (default: RUN/report, or the sweep's folder)")
+    report.add_argument("--html", type=Path, nargs="?", metavar="FILE", help="where the page goes (default: OUT/report.html)")
 
     judge = command(
         "judge", "Judge solutions in a JSONL file by their gold answers, or by the tests of a task.", JUDGE_HELP
@@ -137,7 +138,7 @@ def _dispatch(options: argparse.Namespace, console: Console) -> int:
         case "resubmit":
             code = commands.resubmit(options.path, options.overrides, console)
         case "report":
-            code = commands.report(options.runs, options.out, console)
+            code = commands.report(options.runs, options.out, options.html, console)
         case _:
             code = commands.judge(options, console)
     return code
