@@ -69,7 +69,9 @@ def parser() -> argparse.ArgumentParser:
     report = command("report", "Write tables, figures and one HTML page from the folders of runs or of a sweep.")
     report.add_argument("runs", type=Path, nargs="+", metavar="RUN|SWEEP")
     report.add_argument("--out", type=Path, help="the folder to write to (default: RUN/report, or the sweep's folder)")
-    report.add_argument("--html", type=Path, nargs="?", metavar="FILE", help="where the page goes (default: OUT/report.html)")
+    report.add_argument(
+        "--html", type=Path, nargs="?", metavar="FILE", help="where the page goes (default: OUT/report.html)"
+    )
 
     judge = command(
         "judge", "Judge solutions in a JSONL file by their gold answers, or by the tests of a task.", JUDGE_HELP

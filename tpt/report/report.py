@@ -62,9 +62,10 @@ def report(runs: list[Run], out: Path, html: Path | None = None) -> Report:
     told: list[RenderableType] = [*table.rich_tables(rows)]
     # Where runs are compared, a sentence for the last round of each; the table has the others.
     said = rows if len(runs) == 1 else list({row.root: row for row in rows}.values())
-    gained = [(gain_in_words(row), direction(row.gains["baseline"]["strict"])) for row in said if "baseline" in row.gains]
-    page.write(html, runs, rows, gained, notes)
-    told += [Text(words) for words, _ in gained]
+    gained = [row for row in said if "baseline" in row.gains]
+    words = [(gain_in_words(row), direction(row.gains["baseline"]["strict"])) for row in gained]
+    page.write(html, runs, rows, words, notes)
+    told += [Text(one) for one, _ in words]
     told += [Text(note) for note in notes]
     told.append(Text(f"table: {out / 'table.md'}\npage: {html}\nfigure: {png}", no_wrap=True, overflow="ignore"))
     tables = [out / f"table.{kind}" for kind in ("md", "csv", "tex")]

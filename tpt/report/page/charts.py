@@ -40,13 +40,16 @@ def pass_at_k(series: list[tuple[str, list[tuple[Row, Interval]]]], top: float, 
     step = (RIGHT - LEFT) / max(len(rounds) - 1, 1)
     places = {round: LEFT + step * at if len(rounds) > 1 else 50.0 for at, round in enumerate(rounds)}
     drawn = [_grid(top), *(_tick(places[round], "base" if not round else f"round {round}") for round in rounds)]
+    values = []
     apart = min(2.0, step / (2 * len(series)))
     for number, (style, found) in enumerate(series):
         aside = apart * (number - (len(series) - 1) / 2)
         points = [(places[row.round] + aside, row, figure) for row, figure in found]
-        drawn.append(_line(points, top, style, named=number == 0 and len(series) <= len(READERS)))
+        drawn.append(_line(points, top, style))
+        if number == 0 and len(series) <= len(READERS):
+            values.append(_values(points, top, style))
     return Markup('<svg class="plot" width="100%" height="{}" role="img" aria-label="{}">{}</svg>').format(
-        HEIGHT, label, Markup("").join(drawn)
+        HEIGHT, label, Markup("").join([*drawn, *values])
     )
 
 
@@ -58,7 +61,7 @@ def _grid(top: float) -> Markup:
     step = next((one for one in STEPS if top <= one * LINES), STEPS[-1])
     ticks = range(0, int(top) + 1, step)
     lines = Markup('<line x1="0" x2="100%" y1="{0}" y2="{0}"/><text x="0" y="{1}">{2}</text>')
-    drawn = [lines.format(_height(one, top), _height(one, top) - 4, f"{one} %" if one else "") for one in ticks]
+    drawn = [lines.format(_height(one, top), _height(one, top) - 4, f"{one} %") for one in ticks]
     return Markup('<g class="grid">{}</g>').format(Markup("").join(drawn))
 
 
@@ -68,7 +71,7 @@ def _tick(place: float, name: str) -> Markup:
     )
 
 
-def _line(points: list[tuple[float, Row, Interval]], top: float, style: str, named: bool) -> Markup:
+def _line(points: list[tuple[float, Row, Interval]], top: float, style: str) -> Markup:
     at = [(round(place, 2), row, figure, _height(100 * figure.value, top)) for place, row, figure in points]
     drawn = [
         Markup('<line class="run" x1="{}%" y1="{}" x2="{}%" y2="{}"/>').format(one[0], one[3], two[0], two[3])
@@ -79,9 +82,13 @@ def _line(points: list[tuple[float, Row, Interval]], top: float, style: str, nam
         drawn.append(Markup('<line class="interval" x1="{0}%" x2="{0}%" y1="{1}" y2="{2}"/>').format(place, *ends))
         title = f"{row.label + ': ' if row.label else ''}{row.name}: {percent(figure)} %"
         drawn.append(Markup('<circle cx="{}%" cy="{}" r="5"><title>{}</title></circle>').format(place, height, title))
-        if named:
-            words = Markup('<text class="value" x="{}%" y="{}" dx="-8" dy="-6" text-anchor="end">{:.1f}</text>')
-            drawn.append(words.format(place, height, 100 * figure.value))
+    return Markup('<g class="{}">{}</g>').format(style, Markup("").join(drawn))
+
+
+def _values(points: list[tuple[float, Row, Interval]], top: float, style: str) -> Markup:
+    """The figures in words, drawn last so that no line lies on them."""
+    words = Markup('<text class="value" x="{:.2f}%" y="{}" dx="8" dy="16">{:.1f}</text>')
+    drawn = [words.format(place, _height(100 * one.value, top), 100 * one.value) for place, _, one in points]
     return Markup('<g class="{}">{}</g>').format(style, Markup("").join(drawn))
 
 

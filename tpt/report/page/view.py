@@ -6,7 +6,6 @@ from typing import Any
 
 from markupsafe import Markup
 
-from tpt.evaluate.bootstrap import Interval
 from tpt.evaluate.metrics import READERS
 from tpt.loop import Stage
 from tpt.report.page import charts
@@ -50,7 +49,9 @@ def tiles(rows: list[Row]) -> list[Tile]:
     if first.root != last.root:
         return []
     k = last.ks[0]
-    found = [Tile(f"pass@{k} strict, {row.name}", *_large(row.interval("strict", "pass@k", k))) for row in (first, last)]
+    found = [
+        Tile(f"pass@{k} strict, {row.name}", *_large(row.interval("strict", "pass@k", k))) for row in (first, last)
+    ]
     if "baseline" not in last.gains:
         return found[1:]
     gain = points(last.gains["baseline"]["strict"]).split(" ", 1)
@@ -98,16 +99,17 @@ def style_of(number: int) -> str:
 
 
 def gaps(rows: list[Row]) -> list[Line]:
-    """Strict against lenient, at each row's smallest k."""
+    """Strict against lenient, at each row's smallest k, which is named."""
     top = charts.top_of(rows)
     found = []
     for row in rows:
         strict, lenient = (row.interval(reader, "pass@k", row.ks[0]) for reader in READERS)
         words = (
-            f"pass@{row.ks[0]}: {100 * strict.value:.1f} strict, {100 * lenient.value:.1f} lenient; "
+            f"{100 * strict.value:.1f} strict, {100 * lenient.value:.1f} lenient, "
             f"{100 * row.metrics['well_formed']:.1f} well formed"
         )
-        found.append(Line(row.label, row.name, charts.gap(strict, lenient, top, words), words))
+        name = f"{row.name}, pass@{row.ks[0]}"
+        found.append(Line(row.label, name, charts.gap(strict, lenient, top, words), words))
     return found
 
 
@@ -121,7 +123,7 @@ def prunings(rows: list[Row], runs: list[Run]) -> list[Line]:
         kept = counts.get("kept_by_source", {"self": counts["kept"]})
         own, available = kept.get("self", 0), counts["available"]
         words = f"{own:,} kept of {available:,} samples"
-        words += f", {counts['correct']:,} of them correct" if "correct" in counts else ""
+        words += f"; {counts['correct']:,} were correct" if "correct" in counts else ""
         others = {**kept, "earlier rounds": counts.get("earlier", 0)}
         words += "".join(f"; {count:,} from {name}" for name, count in others.items() if name != "self" and count)
         found.append(Line(row.label, row.name, charts.bar([("s2", own / available)], words), words))
@@ -171,11 +173,11 @@ def differences(rows: list[Row]) -> list[dict[str, str]]:
 
 
 def duration(seconds: float) -> str:
-    """Seconds in words, no finer than is of use: `4.2 s`, `12 min`, `3 h 20 min`."""
+    """Seconds in words, no finer than is of use: `4.2 s`, `12 min 3 s`, `3 h 20 min`."""
     if seconds < 100:
-        return f"{seconds:.1f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def _with_manifests(rows: list[Row], runs: list[Run]) -> list[tuple[Row, dict[str, dict[str, Any]]]]:
@@ -184,6 +186,6 @@ def _with_manifests(rows: list[Row], runs: list[Run]) -> list[tuple[Row, dict[st
     found = []
     for row in rows:
         run = by_root[row.root]
-        stages = [stage for stage in map(lambda name: Stage(row.round, name), STAGES) if run.done(stage)]
+        stages = [stage for stage in (Stage(row.round, name) for name in STAGES) if run.done(stage)]
         found.append((row, {stage.name: run.manifest(stage) for stage in stages}))
     return found

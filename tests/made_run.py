@@ -1,9 +1,7 @@
-"""Run folders as large as is asked for, written through the project's own records."""
+"""A finished run folder as large as is asked for, written through the project's own records, without a model."""
 
 import random
-from collections.abc import Callable, Iterator
-
-import pytest
+from collections.abc import Iterator
 
 from tpt import files, records
 from tpt.config import Config
@@ -15,33 +13,28 @@ from tpt.tasks.base import Split
 
 HOSTILE = "</script><img src=x onerror=\"window.hacked=1;document.title='hacked'\"><b>bold?</b> & ]]> <!-- \u2028"
 STEPS = "She has {a} boxes of {b} pencils, so {a} * {b} = {c} pencils.\nShe gives away {d}: {c} - {d} = {e}.\n"
+SPLITS: tuple[Split, ...] = ("train", "test")
 RIGHT_BY_ROUND = (0.2, 0.35, 0.5, 0.55)
 
-Make = Callable[..., Config]
-MakeRun = Callable[..., Run]
 
+def made_run(settings: Config, problems: int = 40, samples: int = 4, lift: float = 0.0) -> Run:
+    """A finished run of word problems in which a model gets better, and its form does too.
 
-@pytest.fixture
-def make_run(tiny_config: Make) -> MakeRun:
-    """Make a run of word problems, finished by `rounds`, in which a model gets better and its form does too.
-
-    Args of what it gives: settings of the run; `problems` of each split, `samples` of each problem a round, `lift` to
-    all shares of right samples.
+    Args:
+        problems: of each split.
+        samples: of each problem in each round.
+        lift: what is added to each round's share of right samples.
     """
-
-    def make(*overrides: str, rounds: int = 2, problems: int = 40, samples: int = 4, lift: float = 0.0) -> Run:
-        run = Run.create(tiny_config(f"rounds={rounds}", "think.temperature=0.8", *overrides))
-        rng = random.Random(run.name)
-        for split in ("train", "test"):
-            records.write(run.problems_path(split), Problem, list(_problems(split, problems)))
-        for round in range(rounds + 1):
-            right = RIGHT_BY_ROUND[round] + lift
-            if round:
-                _think_prune_train(run, round, samples, right, rng)
-            _evaluate(run, round, samples, right, rng)
-        return run
-
-    return make
+    run = Run.create(settings)
+    rng = random.Random(run.name)
+    for split in SPLITS:
+        records.write(run.problems_path(split), Problem, _problems(split, problems))
+    for round in range(settings.rounds + 1):
+        right = RIGHT_BY_ROUND[round] + lift
+        if round:
+            _think_prune_train(run, round, samples, right, rng)
+        _evaluate(run, round, samples, right, rng)
+    return run
 
 
 def _problems(split: Split, count: int) -> Iterator[Problem]:
