@@ -8,9 +8,11 @@ ARGS ?=
 SLURM := slurm-wlm munge slurmdbd mariadb-server-core
 # What solutions of code are judged with
 SANDBOX := bubblewrap python3 python3-numpy g++
+# What the report's page is tested in
+BROWSER := chromium chromium-driver
 
 .DEFAULT_GOAL := help
-.PHONY: help install slurm sandbox run test test-fast lint format clean
+.PHONY: help install slurm sandbox browser run test test-fast lint format clean
 
 help: ## What there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -49,10 +51,16 @@ sandbox: ## Install what tasks of code are judged with, where this is Debian and
 		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $(SANDBOX); \
 	else echo "no sandbox: tasks of code cannot be judged; as root: apt-get install --no-install-recommends $(SANDBOX)"; fi
 
+browser: ## Install what the report's page is tested in, where this is Debian and you are root
+	@if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $(BROWSER); \
+	else echo "no Chromium: the page's tests in a browser are skipped; as root: apt-get install --no-install-recommends $(BROWSER)"; fi
+
 run: install ## The main job: SmolLM2-135M improves on word problems in 2 rounds (ARGS= adds overrides)
 	$(BIN)/tpt run $(ARGS)
 
-test: install slurm sandbox lint ## All tests: the fast ones, and those with the real model, vLLM, SLURM and sandboxes
+test: install slurm sandbox browser lint ## All tests: the fast ones, and those with the real model, vLLM, SLURM, sandboxes and a browser
 	$(BIN)/pytest -m "" $(ARGS)
 
 test-fast: install ## The tests that take seconds

@@ -5,12 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from made_run import made_run
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # tests use the packaged and the local models only
 
 from tpt.compose import compose
 from tpt.config import Config, ModelConfig
 from tpt.models import locate
+from tpt.run import Run
 
 TINY = ("experiment=smoke", "sampler=transformers")
 
@@ -43,5 +45,15 @@ def tiny_command(tmp_path: Path) -> Callable[..., list[str]]:
 
     def make(*overrides: str) -> list[str]:
         return ["run", *TINY, f"run_root={tmp_path / 'runs'}", *overrides]
+
+    return make
+
+
+@pytest.fixture
+def make_run(tiny_config: Callable[..., Config]) -> Callable[..., Run]:
+    """Make a finished run without a model, of some overrides and of the sizes that `made_run` takes."""
+
+    def make(*overrides: str, rounds: int = 2, **sizes: float) -> Run:
+        return made_run(tiny_config(f"rounds={rounds}", "think.temperature=0.8", *overrides), **sizes)  # type: ignore[arg-type]
 
     return make

@@ -84,9 +84,12 @@ def parser() -> argparse.ArgumentParser:
         if name == "resubmit":
             one.add_argument("overrides", nargs="*", metavar="KEY=VALUE")
 
-    report = command("report", "Write tables and figures from run folders.")
-    report.add_argument("runs", type=Path, nargs="+", metavar="RUN")
-    report.add_argument("--out", type=Path, help="the folder to write to (default: RUN/report)")
+    report = command("report", "Write tables, figures and one HTML page from the folders of runs or of a sweep.")
+    report.add_argument("runs", type=Path, nargs="+", metavar="RUN|SWEEP")
+    report.add_argument("--out", type=Path, help="the folder to write to (default: RUN/report, or the sweep's folder)")
+    report.add_argument(
+        "--html", type=Path, nargs="?", metavar="FILE", help="where the page goes (default: OUT/report.html)"
+    )
 
     analyse = command("analyse", "Analyse one run: diversity, where errors lie, gradients.", ANALYSE_HELP)
     analyse.add_argument("name", choices=ANALYSES, metavar="NAME", help=", ".join(ANALYSES))
@@ -162,7 +165,7 @@ def _dispatch(options: argparse.Namespace, console: Console) -> int:
         case "resubmit":
             code = commands.resubmit(options.path, options.overrides, console)
         case "report":
-            code = commands.report(options.runs, options.out, console)
+            code = commands.report(options.runs, options.out, options.html, console)
         case "analyse":
             code = commands.analyse(options.name, options.run, options.out, console)
         case _:

@@ -79,6 +79,7 @@ def carry_out_run(settings: Config, console: Console) -> Run:
                 record(stage)  # a run that was killed may have finished a stage without saying so
         if not carry_out(run, execute, adopted):
             console.print("nothing is owed: this run is complete")
+        tracker.log_report()
     if settings.stop.auto:
         console.print(stop.in_words(run), highlight=False, markup=False)
     return run
@@ -191,12 +192,16 @@ def resubmit(path: Path, overrides: Sequence[str], console: Console) -> int:
     return cluster.resubmit(runs, folder, overrides, console)
 
 
-def report(paths: Sequence[Path], out: Path | None, console: Console) -> int:
-    """Write and print the tables and figures of some runs."""
-    runs = [Run.open(path) for path in paths]
+def report(paths: Sequence[Path], out: Path | None, html: Path | None, console: Console) -> int:
+    """Write and print the tables, figures and page of some runs or sweeps."""
+    found = [runs_at(path) for path in paths]
+    runs = [run for of_path, _ in found for run in of_path]
+    if not runs:
+        raise RunError(f"{paths[0]} names no run that is there", "`tpt run -m` with the same settings goes on")
     if out is None:
-        out = runs[0].report_dir if len(runs) == 1 else runs[0].root.parent / "report"
-    _print_report(runs, out, console)
+        sweep = found[0][1] if len(found) == 1 else None
+        out = sweep or (runs[0].report_dir if len(runs) == 1 else runs[0].root.parent / "report")
+    _print_report(runs, out, console, html)
     return 0
 
 
@@ -251,9 +256,9 @@ def _judge_programs(options: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def _print_report(runs: list[Run], out: Path, console: Console) -> None:
+def _print_report(runs: list[Run], out: Path, console: Console, html: Path | None = None) -> None:
     from tpt.report import report as write_report  # matplotlib is slow to import
 
-    written = write_report(runs, out)
+    written = write_report(runs, out, html)
     for renderable in written.renderables:
         console.print(renderable)

@@ -1,5 +1,6 @@
 """Weights & Biases as a mirror of `metrics.jsonl`. A run is complete without it, so its failures stop nothing."""
 
+import csv
 import hashlib
 import logging
 from collections.abc import Callable, Iterator
@@ -65,6 +66,11 @@ class Tracker:
         if not self._off and str(stage) not in self._mirrored():
             self._try(f"log {stage}", lambda: self._log(stage, record))
 
+    def log_report(self) -> None:
+        """Write the run's report, and mirror its table and figure; a report that was mirrored before is left out."""
+        if not self._off:
+            self._try("log the report", self._log_report)
+
     def _mirrored(self) -> set[str]:
         return {line["stage"] for line in files.read_jsonl(self._done_path)}
 
@@ -105,6 +111,22 @@ class Tracker:
         self._mirror.log(values | {"round": stage.round, "order": list(think_prune_train(stage.round)).index(stage)})
         files.append_jsonl(self._done_path, {"stage": str(stage)})
 
+    def _log_report(self) -> None:
+        import wandb
+
+        from tpt.report import report  # matplotlib is slow to import
+
+        written = report([self.run], self.run.report_dir)
+        text = written.table.read_text(encoding="utf-8")
+        mark = f"report {hashlib.sha256(text.encode()).hexdigest()[:16]}"
+        if mark in self._mirrored():
+            return
+        columns, *rows = csv.reader(text.splitlines())
+        self._mirror = self._mirror or self._start()
+        table = wandb.Table(columns=list(columns), data=[[_number(cell) for cell in row] for row in rows])
+        self._mirror.log({"report/table": table, "report/pass_at_k": wandb.Image(str(written.figure))})
+        files.append_jsonl(self._done_path, {"stage": mark})
+
     def _try(self, what: str, action: Callable[[], object]) -> None:
         """Do something with W&B; where it fails, say so once and do without it from then on."""
         try:
@@ -116,6 +138,14 @@ class Tracker:
                 str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__,
             )
             self._mirror, self._off = None, True
+
+
+def _number(cell: str) -> float | str | None:
+    """A cell of a CSV file: a number where it is one, None where it is empty."""
+    try:
+        return float(cell)
+    except ValueError:
+        return cell or None
 
 
 def run_id(run: Run) -> str:

@@ -241,6 +241,10 @@ class ReportJob:
             keep_books(run)
             finished += [run] if any(stage.name == "evaluate" and run.done(stage) for stage in run.stages()) else []
         report(finished, self.out)
+        if len(self.roots) == 1:  # a sweep's runs have jobs of their own that do so
+            run = finished[0]
+            with run.hold(), Tracker(run.config.tracker, run) as tracker:
+                tracker.log_report()
 
     def checkpoint(self) -> "submitit.helpers.DelayedSubmission":
         """What submitit puts in the place of this job when it is requeued."""

@@ -42,7 +42,7 @@ STYLE: dict[Any, Any] = {
 
 
 def draw(rows: list[Row], folder: Path) -> list[Path]:
-    """Write `pass_at_k.png` and `pass_at_k.svg`: a panel for each k, strict solid, lenient dashed, with intervals."""
+    """Write `pass_at_k` as PNG, SVG and PDF: a panel for each k, strict solid, lenient dashed, with intervals."""
     ks, top = all_ks(rows), _top(rows)
     runs = [list(group) for _, group in groupby(rows, key=lambda row: row.root)]
     columns = min(COLUMNS, len(ks))
@@ -62,10 +62,11 @@ def draw(rows: list[Row], folder: Path) -> list[Path]:
         key = "solid: strict reader, dashed: lenient reader; bars: " + ("strict, " if len(runs) > 1 else "")
         title += "\nNOT SANDBOXED" if any(row.unsafe for row in rows) else ""
         figure.suptitle(f"{title}\n{key}{interval_words(rows)}", x=0.01, ha="left", fontsize=9.5, color=GREY)
-        png, svg = folder / "pass_at_k.png", folder / "pass_at_k.svg"
+        png, svg, pdf = (folder / f"pass_at_k.{kind}" for kind in ("png", "svg", "pdf"))
         figure.savefig(png, dpi=160)
         figure.savefig(svg, metadata={"Date": None})
-    return [png, svg]
+        figure.savefig(pdf, metadata={"CreationDate": None})
+    return [png, svg, pdf]
 
 
 def _panel(panel: Axes, runs: list[list[Row]], k: int, top: float) -> None:

@@ -9,7 +9,8 @@ from rich.text import Text
 from tpt import files
 from tpt.errors import RunError
 from tpt.evaluate.bootstrap import Interval
-from tpt.report import figure, table
+from tpt.report import figure, page, table
+from tpt.report.latex import latex
 from tpt.report.rows import Row, collect, ends, unevaluated
 from tpt.run import Run
 
@@ -19,24 +20,34 @@ class Report:
     """What was written.
 
     Attributes:
-        paths: `table.md`, `table.csv`, `pass_at_k.svg`, `pass_at_k.png`.
-        renderables: what a terminal shows: the tables, the gains in words, why `rounds=auto` stopped, what is not
-            evaluated yet, the figure's path.
+        table: `table.csv`.
+        figure: `pass_at_k.png`.
+        page: `report.html`, or where it was asked for.
+        paths: all files: those, and the table as Markdown and LaTeX, the figure as SVG and PDF.
+        renderables: what a terminal shows: the tables, the gains in words, why `rounds=auto`
+            stopped, what is not evaluated yet, the paths.
     """
 
+    table: Path
+    figure: Path
+    page: Path
     paths: list[Path]
     renderables: list[RenderableType]
 
 
-def report(runs: list[Run], out: Path) -> Report:
-    """Write the tables and figures of some runs to `out`, from the run folders alone.
+def report(runs: list[Run], out: Path, html: Path | None = None) -> Report:
+    """Write the tables, figures and page of some runs to `out`, from the run folders alone.
 
     Args:
         runs: a run that is named twice counts once.
+        html: where the page goes instead of `out/report.html`.
 
     Raises:
-        RunError: no run has an evaluation yet.
+        RunError: no run has an evaluation yet, or `html` is a folder.
     """
+    html = html or out / "report.html"
+    if html.is_dir():
+        raise RunError(f"{html} is a folder", "name the page's file, e.g. report.html")
     runs = list({run.root.resolve(): run for run in runs}.values())
     rows, notes = collect(runs), [*ends(runs), *unevaluated(runs)]
     if any(row.unsafe for row in rows):
@@ -47,14 +58,19 @@ def report(runs: list[Run], out: Path) -> Report:
     out.mkdir(parents=True, exist_ok=True)
     files.write_text(out / "table.md", table.markdown(rows, notes))
     files.write_text(out / "table.csv", table.to_csv(rows))
-    png, svg = figure.draw(rows, out)
+    files.write_text(out / "table.tex", latex(rows, notes))
+    png, *drawings = figure.draw(rows, out)
     told: list[RenderableType] = [*table.rich_tables(rows)]
     # Where runs are compared, a sentence for the last round of each; the table has the others.
     said = rows if len(runs) == 1 else list({row.root: row for row in rows}.values())
-    told += [Text(gain_in_words(row)) for row in said if "baseline" in row.gains]
+    gained = [row for row in said if "baseline" in row.gains]
+    words = [(gain_in_words(row), direction(row.gains["baseline"]["strict"])) for row in gained]
+    page.write(html, runs, rows, words, notes)
+    told += [Text(one) for one, _ in words]
     told += [Text(note) for note in notes]
-    told.append(Text(f"table: {out / 'table.md'}\nfigure: {png}", no_wrap=True, overflow="ignore"))
-    return Report([out / "table.md", out / "table.csv", svg, png], told)
+    told.append(Text(f"table: {out / 'table.md'}\npage: {html}\nfigure: {png}", no_wrap=True, overflow="ignore"))
+    tables = [out / f"table.{kind}" for kind in ("md", "csv", "tex")]
+    return Report(out / "table.csv", png, html, [*tables, *drawings, png, html], told)
 
 
 def gain_in_words(row: Row) -> str:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.markup import escape
@@ -124,29 +125,45 @@ def _rich(title: str, rows: list[Row], cells: list[dict[str, str]]) -> Table:
     return table
 
 
+@dataclass(frozen=True)
+class Part:
+    """One table of a report.
+
+    Attributes:
+        title: what its figures are, without a full stop.
+        lines: for each row of the report that is in it, its cells by column.
+    """
+
+    title: str
+    lines: list[dict[str, str]]
+
+
+def parts(rows: list[Row]) -> list[Part]:
+    """The tables for a page or a paper: the figures with what they cost, the gains, the thresholds of pruning."""
+    figures = [figure_cells(row, rows) | majority_cells(row, rows) | cost_cells(row) for row in rows]
+    found = [_part(f"Shares in %, with {interval_words(rows)}", rows, figures)]
+    if gained := [row for row in rows if row.gains]:
+        title = f"{_gain_title(rows)}, with {interval_words(rows)}"
+        found.append(_part(title, gained, [gain_cells(row, rows) for row in gained]))
+    if counted := [row for row in rows if row.by_threshold]:
+        found.append(_part(THRESHOLD_TITLE, counted, [threshold_cells(row) for row in counted]))
+    return found
+
+
+def _part(title: str, rows: list[Row], cells: list[dict[str, str]]) -> Part:
+    lines = [row.labels | {"round": row.name} | found for row, found in zip(rows, cells, strict=True)]
+    return Part(f"{title[0].upper()}{title[1:]}", lines)
+
+
 def markdown(rows: list[Row], notes: list[str]) -> str:
-    """For a page: the figures with what they cost, then the gains, then the notes."""
-    gained = [row for row in rows if row.gains]
-    parts = [f"Shares in %, with {interval_words(rows)}.\n"]
-    parts.append(
-        _markdown(rows, [figure_cells(row, rows) | majority_cells(row, rows) | cost_cells(row) for row in rows])
-    )
-    if gained:
-        title = _gain_title(rows)
-        parts.append(f"{title[0].upper()}{title[1:]}, with {interval_words(rows)}.\n")
-        parts.append(_markdown(gained, [gain_cells(row, rows) for row in gained]))
-    counted = [row for row in rows if row.by_threshold]
-    if counted:
-        parts.append(f"{THRESHOLD_TITLE[0].upper()}{THRESHOLD_TITLE[1:]}.\n")
-        parts.append(_markdown(counted, [threshold_cells(row) for row in counted]))
-    parts += [f"{note}.\n" for note in notes]
-    return "\n".join(parts)
+    """The tables for a page, each under its title, then the notes."""
+    tables = [text for part in parts(rows) for text in (f"{part.title}.\n", _markdown(part.lines))]
+    return "\n".join([*tables, *(f"{note}.\n" for note in notes)])
 
 
-def _markdown(rows: list[Row], cells: list[dict[str, str]]) -> str:
-    table = [row.labels | {"round": row.name} | found for row, found in zip(rows, cells, strict=True)]
-    lines = [list(table[0]), ["---"] * len(table[0]), *(list(line.values()) for line in table)]
-    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
+def _markdown(lines: list[dict[str, str]]) -> str:
+    table = [list(lines[0]), ["---"] * len(lines[0]), *(list(line.values()) for line in lines)]
+    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in table)
 
 
 def to_csv(rows: list[Row]) -> str:

@@ -1,0 +1,71 @@
+"""Putting the page together: one file that asks the network for nothing."""
+
+import base64
+import hashlib
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from tpt import __version__, files
+from tpt.report import table
+from tpt.report.page import samples, view
+from tpt.report.rows import Row
+from tpt.run import Run
+
+HERE = Path(__file__).parent
+
+
+def write(path: Path, runs: list[Run], rows: list[Row], said: list[tuple[str, int]], notes: list[str]) -> None:
+    """Write the page of some runs, from their folders alone.
+
+    Args:
+        rows: of the report.
+        said: the gains in words; 1 where it is a rise, -1 where a fall, 0 where it cannot be told.
+        notes: what is not evaluated yet, and warnings.
+    """
+    style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    data = samples.collect(runs, runs[0].config.seed)
+    text = environment.get_template("page.html").render(
+        title=rows[0].run if len(view.by_run(rows)) == 1 else f"{len(view.by_run(rows))} runs",
+        version=__version__,
+        policy=policy(style, script),
+        style=Markup(style),  # files of ours: nothing of a run is in them
+        script=Markup(script),
+        data=Markup(samples.encode(data).decode()),
+        sets=data["sets"],
+        said=said,
+        notes=notes,
+        interval_words=table.interval_words(rows),
+        runs=[(view.style_of(number), run[0].label) for number, run in enumerate(view.by_run(rows).values())],
+        tiles=view.tiles(rows),
+        panels=view.panels(rows),
+        gaps=view.gaps(rows),
+        prunings=view.prunings(rows, runs),
+        diversity=view.diversity(rows),
+        times=view.times(rows),
+        costs=view.costs(rows, runs),
+        stages=table.STAGES,
+        differences=view.differences(rows),
+        parts=table.parts(rows),
+    )
+    files.write_text(path, text)
+
+
+def policy(style: str, script: str) -> str:
+    """A content security policy that lets this style and this script work and forbids all else: any request too."""
+    return (
+        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

@@ -1,0 +1,198 @@
+"""The samples that the page shows: a seeded draw that keeps the page small, however large the runs are.
+
+Problems are drawn, and the same ones are shown in every round of every run, so that they can be read side by side.
+"""
+
+import heapq
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from tpt import records
+from tpt.judge.stage import TABLE as VERDICTS
+from tpt.loop import Stage
+from tpt.prune.select import hashed
+from tpt.records import Example, Problem, Sample, Verdict
+from tpt.report.rows import distinguishing, round_name
+from tpt.run import Run
+from tpt.tasks.base import Split
+from tpt.think.stage import TABLE as SAMPLES
+
+BUDGET = 2_300_000  # bytes of all samples on the page
+CANDIDATES = 400  # problems of a split that are looked at
+SAMPLES_A_ROUND = (8, 4, 2, 1)  # of one problem: fewer where few problems would fit
+ENOUGH = 40  # problems
+LONGEST = 6_000  # characters of a text
+TITLES: dict[Split, str] = {"test": "test problems (evaluation)", "train": "training problems (thinking)"}
+
+# A sample on the page is a list of these.
+FIELDS = (
+    *("column", "index", "text", "finish_reason", "kept"),
+    *("status", "strict", "lenient", "rule", "strict_answer", "lenient_answer"),
+    *("passed", "total", "kind", "first_failed", "reason"),
+)
+FROM_VERDICT = FIELDS[FIELDS.index("status") :]
+
+Key = tuple[str, str]  # id and question: an id alone is unique only within a run's task settings
+
+
+@dataclass
+class Column:
+    """One round of one run: where its samples and verdicts are.
+
+    Attributes:
+        number: of the run, among those of the report.
+        sampled: the stage that sampled.
+        judged: the stage that judged.
+    """
+
+    number: int
+    run: Run
+    split: Split
+    sampled: Stage
+    judged: Stage
+
+    def problems(self) -> Iterator[Problem]:
+        """The problems that were sampled."""
+        settings = self.run.config.evaluate if self.split == "test" else self.run.config.think
+        return islice(records.read(self.run.problems_path(self.split), Problem), settings.problems)
+
+    def samples(self) -> int:
+        """How many there are."""
+        return sum(pq.read_metadata(path).num_rows for path in self._shards(self.sampled, SAMPLES))
+
+    def draw(self, ids: set[str], seed: int) -> dict[str, list[list[Any]]]:
+        """What the page may show of some problems: by problem its samples, each without its column, in drawn order."""
+        verdicts = {
+            (one.problem_id, one.index): one
+            for one in records.read(self._shards(self.judged, VERDICTS), Verdict)
+            if one.problem_id in ids
+        }
+        kept = self._kept(ids)
+        columns = ["problem_id", "index", "text", "finish_reason"]
+        drawn: dict[str, list[tuple[int, list[Any]]]] = {}
+        for one in records.read(self._shards(self.sampled, SAMPLES), Sample, columns):
+            verdict = verdicts.get((one.problem_id, one.index))
+            if verdict is not None:
+                shown = [one.index, _cut(one.text), one.finish_reason, (one.problem_id, one.text) in kept]
+                shown += [_cut(getattr(verdict, name)) for name in FROM_VERDICT]
+                drawn.setdefault(one.problem_id, []).append((hashed(seed, one.problem_id, one.index), shown))
+        most = SAMPLES_A_ROUND[0]
+        return {name: [one for _, one in heapq.nsmallest(most, found)] for name, found in drawn.items()}
+
+    def _shards(self, stage: Stage, table: str) -> list[Any]:
+        return records.shards(self.run.folder(stage), table)
+
+    def _kept(self, ids: set[str]) -> set[tuple[str, str]]:
+        """(problem, text) of the round's own samples that became training examples."""
+        path = self.run.folder(self.judged) / "examples.parquet"
+        if not path.exists():
+            return set()
+        examples = records.read(path, Example, ["problem_id", "source", "round", "text"])
+        new = (one for one in examples if one.source == "self" and one.round == self.judged.round)
+        return {(one.problem_id, one.text) for one in new if one.problem_id in ids}
+
+
+def collect(runs: list[Run], seed: int, budget: int = BUDGET) -> dict[str, Any]:
+    """What the page's browser for samples shows, ready for JSON.
+
+    Args:
+        runs: of the report; a round whose samples are not judged yet, or whose files are gone, is left out.
+        seed: of the draw of problems and of samples.
+        budget: bytes.
+
+    Returns:
+        `fields` of a sample, the names of the `runs`, and `sets`: for each split its `columns` (run, round), its
+        drawn `problems` with their samples, and a `note` on how much of how much that is.
+    """
+    columns = list(_columns(runs))
+    splits: list[Split] = [split for split in TITLES if any(one.split == split for one in columns)]
+    sets = [
+        _set(split, [one for one in columns if one.split == split], seed, budget // len(splits)) for split in splits
+    ]
+    names = [", ".join(f"{key}={value}" for key, value in labels.items()) for labels in distinguishing(runs)]
+    return {"fields": FIELDS, "runs": names, "sets": sets}
+
+
+def _columns(runs: list[Run]) -> Iterator[Column]:
+    for number, run in enumerate(runs):
+        for stage in run.stages():
+            if stage.name == "evaluate":
+                column = Column(number, run, "test", stage, stage)
+            elif stage.name == "prune":
+                column = Column(number, run, "train", Stage(stage.round, "think"), stage)
+            else:
+                continue
+            if run.done(stage) and run.problems_path(column.split).exists() and column.samples():
+                yield column
+
+
+def _set(split: Split, columns: list[Column], seed: int, budget: int) -> dict[str, Any]:
+    problems: dict[Key, Problem] = {}
+    for column in columns:
+        problems |= {(one.id, one.question): one for one in column.problems()}
+    drawn = heapq.nsmallest(CANDIDATES, problems, key=lambda key: hashed(seed, split, *key))
+    samples: dict[Key, list[list[list[Any]]]] = {key: [] for key in drawn}
+    for column in columns:
+        mine = {(one.id, one.question) for one in column.problems()}
+        found = column.draw({key[0] for key in drawn if key in mine}, seed)
+        for key in drawn:
+            samples[key].append(found.get(key[0], []) if key in mine else [])
+    shown = _that_fit([(problems[key], samples[key]) for key in drawn if any(samples[key])], budget)
+    return {
+        "title": TITLES[split],
+        "columns": [
+            {"run": column.number, "round": column.judged.round, "name": round_name(column.judged.round)}
+            for column in columns
+        ],
+        "problems": shown,
+        "note": _note(shown, len(problems), sum(column.samples() for column in columns), seed),
+    }
+
+
+def _that_fit(drawn: list[tuple[Problem, list[list[list[Any]]]]], budget: int) -> list[dict[str, Any]]:
+    """As many problems as the budget allows, in drawn order; fewer samples of each where that are too few problems."""
+    shown: list[dict[str, Any]] = []
+    for most in SAMPLES_A_ROUND:
+        shown, left = [], budget
+        for problem, by_column in drawn:
+            entry = _entry(problem, by_column, most)
+            left -= len(encode(entry))
+            if left < 0:
+                break
+            shown.append(entry)
+        if len(shown) >= min(ENOUGH, len(drawn)):
+            break
+    return shown
+
+
+def _entry(problem: Problem, by_column: list[list[list[Any]]], most: int) -> dict[str, Any]:
+    samples = [[column, *one] for column, found in enumerate(by_column) for one in sorted(found[:most])]
+    words = {name: _cut(getattr(problem, name)) for name in ("id", "question", "gold", "solution")}
+    return words | {"samples": samples}
+
+
+def _note(shown: list[dict[str, Any]], problems: int, samples: int, seed: int) -> str:
+    count = sum(len(one["samples"]) for one in shown)
+    if count == samples:
+        return f"All {samples:,} samples are shown."
+    return (
+        f"{count:,} of {samples:,} samples are shown: {len(shown):,} of {problems:,} problems, and of each a few samples "
+        f"a round, drawn with seed {seed}."
+    )
+
+
+def encode(value: Any) -> bytes:
+    """JSON that may stand in a `script` element: nothing in it can end the element."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").encode()
+
+
+def _cut(value: Any) -> Any:
+    if isinstance(value, str) and len(value) > LONGEST:
+        return f"{value[:LONGEST]} [... {len(value) - LONGEST:,} more characters]"
+    return value
