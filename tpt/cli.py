@@ -17,6 +17,7 @@ from tpt.errors import TptError
 RUN_HELP = """\
 Overrides are Hydra's: tpt run model=gemma2-2b task=gsm8k prune=ground_truth rounds=4
 With -m, comma-separated values make a sweep: tpt run -m prune=none,ground_truth rounds=1,2
+With rounds=auto it goes on until a round no longer gains (settings: stop.*).
 The same command again continues after any interruption, and prints the table where nothing is owed.
 `tpt config` prints every setting there is."""
 

@@ -1,7 +1,7 @@
 """The run folder: owns every path, the manifests, the lock, what is done and what is owed.
 
     <run_root>/<model>-<task>-<prune>-<fingerprint>/
-        run.json  config.yaml  metrics.jsonl  logs/  report/
+        run.json  config.yaml  metrics.jsonl  stopped.json  logs/  report/
         round-00/prepare/  round-00/evaluate/
         round-01/think/  round-01/prune/  round-01/train/  round-01/evaluate/
         round-02/...
