@@ -128,6 +128,10 @@ class Run:
         """Tables and figures."""
         return self.root / "report"
 
+    def export_dir(self, round: int) -> Path:
+        """Where `tpt export` writes a round unless it is told another place."""
+        return self.root / "export" / f"round-{round:02d}"
+
     @property
     def wandb_dir(self) -> Path:
         """Where Weights & Biases keeps its files."""
