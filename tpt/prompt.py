@@ -11,20 +11,33 @@ from tpt.tasks.base import Task
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+Message = dict[str, str]  # `role`: user or assistant; `content`
+
 DATE = "26 Jul 2024"  # what Llama 3's templates write where no date is given
 
 
 def render(problem: Problem, task: Task, tokenizer: "PreTrainedTokenizerBase") -> list[int]:
-    """Token ids of the prompt for one problem.
+    """Token ids of the prompt for one problem."""
+    return encode_prompt(messages(problem, task), tokenizer)
 
-    Worked examples are earlier turns of the chat. There is no system message: some models (gemma) have none. A
-    tokenizer without a chat template gets the turns as plain paragraphs.
+
+def messages(problem: Problem, task: Task) -> list[Message]:
+    """The prompt for one problem as a chat.
+
+    Worked examples are earlier turns. There is no system message: some models (gemma) have none.
     """
-    turns: list[dict[str, str]] = []
+    turns: list[Message] = []
     for question, solution in task.shots():
         turns.append({"role": "user", "content": task.instruct(question)})
         turns.append({"role": "assistant", "content": solution})
-    turns.append({"role": "user", "content": task.instruct(problem.question)})
+    return [*turns, {"role": "user", "content": task.instruct(problem.question)}]
+
+
+def encode_prompt(turns: list[Message], tokenizer: "PreTrainedTokenizerBase") -> list[int]:
+    """Token ids of a chat, up to where the assistant's answer begins.
+
+    A tokenizer without a chat template gets the turns as plain paragraphs.
+    """
     if tokenizer.chat_template:
         # The template writes the BOS token where the model wants one; encoding must not add a second.
         text = _in_template(turns, tokenizer, add_generation_prompt=True)
@@ -60,14 +73,14 @@ def _turn_end(tokenizer: "PreTrainedTokenizerBase", ids: list[int]) -> int:
     if not tokenizer.chat_template:
         return ids[0]
     answer = "Four."
-    turns = [{"role": "user", "content": "What is 2 + 2?"}, {"role": "assistant", "content": answer}]
+    turns: list[Message] = [{"role": "user", "content": "What is 2 + 2?"}, {"role": "assistant", "content": answer}]
     after = _in_template(turns, tokenizer, add_generation_prompt=False).rpartition(answer)[2]
     # Some models' configs name only the end of a document, which their chat turns never reach.
     ends = {*ids, *(one for one, token in tokenizer.added_tokens_decoder.items() if token.special)}
     return next((one for one in tokenizer.encode(after, add_special_tokens=False) if one in ends), ids[0])
 
 
-def _in_template(turns: list[dict[str, str]], tokenizer: "PreTrainedTokenizerBase", add_generation_prompt: bool) -> str:
+def _in_template(turns: list[Message], tokenizer: "PreTrainedTokenizerBase", add_generation_prompt: bool) -> str:
     # Some templates (Llama 3.2's) write today's date: the same problem must have the same prompt tomorrow.
     return str(
         tokenizer.apply_chat_template(

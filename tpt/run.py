@@ -134,6 +134,10 @@ class Run:
         """Tables and figures."""
         return self.root / "report"
 
+    def export_dir(self, round: int) -> Path:
+        """Where `tpt export` writes a round unless it is told another place."""
+        return self.root / "export" / f"round-{round:02d}"
+
     @property
     def analysis_dir(self) -> Path:
         """What `tpt analyse` finds."""

@@ -25,7 +25,7 @@ def evaluated_rounds(run: Run) -> list[int]:
     Raises:
         DataError: the base model, or every round after it, is not evaluated yet.
     """
-    rounds = [round for round in range(run.config.rounds + 1) if run.done(Stage(round, "evaluate"))]
+    rounds = [round for round in range(run.rounds + 1) if run.done(Stage(round, "evaluate"))]
     if rounds[:1] != [0]:
         raise DataError(
             f"the base model of {run.name} is not evaluated yet, so there is nothing to compare with", AGAIN

@@ -120,6 +120,6 @@ def _filled(text: str, values: Mapping[str, Any]) -> str:
 
 
 def _folder(what: str, run: Run) -> str:
-    path = run.root if what == "run" else run.trained_model(run.config.rounds)
+    path = run.root if what == "run" else run.trained_model(run.rounds)
     quoted = str(path).replace("'", "\\'")
     return f"'{quoted}'"  # a path may hold what Hydra's grammar does not take bare

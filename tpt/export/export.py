@@ -1,0 +1,182 @@
+"""Writing an export: all of it or nothing, from finished stages alone."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tpt import files, models, prompt, records
+from tpt.errors import DiskFull, ModelError, RunError
+from tpt.loop import Stage
+from tpt.run import Run, now, versions
+
+MARK = "export.json"  # which round of which run a folder holds; written last
+
+
+@dataclass(frozen=True)
+class Export:
+    """A folder with an exported round.
+
+    Attributes:
+        folder: holds `model`, `examples` and `export.json`.
+        new: whether it was written now.
+        warnings: what the user should see to before handing it on.
+    """
+
+    folder: Path
+    new: bool
+    warnings: list[str]
+
+    @property
+    def model(self) -> Path:
+        """The checkpoint, with its card."""
+        return self.folder / "model"
+
+    @property
+    def examples(self) -> Path:
+        """The data set, with its card."""
+        return self.folder / "examples"
+
+
+def export(run: Run, round: int | None = None, out: Path | None = None, force: bool = False) -> Export:
+    """Write a trained round's model and the examples kept up to it to a folder; one that has them is left as it is.
+
+    Args:
+        round: 1, 2, ...; None: the last that is trained.
+        out: the folder; None: the run's own place for it.
+        force: write an export anew that is there already, and lose what was changed in it.
+
+    Raises:
+        RunError: the round is not trained, files of the run are gone, or the folder holds something else.
+        DiskFull: the model does not fit on the disk.
+    """
+    round = _trained(run, round)
+    out = (out or run.export_dir(round)).resolve()
+    mark = {"run": run.name, "round": round, "model": run.manifest(Stage(round, "train"))["fingerprint"]}
+    mark["evaluated"] = [one for one in range(round + 1) if run.done(Stage(one, "evaluate"))]
+    if _holds(out, mark, force):
+        return Export(out, False, files.read_json(out / MARK)["warnings"])
+    _check_whole(run, round)
+    _check_disk(run.model(round), out)
+    partial = out.with_name(f".{out.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)  # of an export that was killed
+    try:
+        warnings = _fill(run, round, partial)
+        files.write_json(partial / MARK, mark | {"warnings": warnings, "exported": now(), "versions": versions()})
+        _replace(out, partial)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return Export(out, True, warnings)
+
+
+def _fill(run: Run, round: int, folder: Path) -> list[str]:
+    """Write everything but the mark.
+
+    Returns:
+        warnings.
+    """
+    from transformers import AutoTokenizer
+
+    from tpt.export import card, data_card, examples
+    from tpt.export.origin import base_of
+
+    made = Export(folder, True, [])
+    # Copied, not linked: whoever saves over a file of an export must not change the run.
+    shutil.copytree(run.model(round), made.model)
+    tokenizer = AutoTokenizer.from_pretrained(made.model)
+    template, base = tokenizer.chat_template, base_of(run)
+    written = examples.write(run, round, tokenizer, prompt.end_ids(tokenizer, made.model), made.examples)
+    files.write_text(made.model / "README.md", card.model_card(run, round, base, bool(template)))
+    files.write_text(made.examples / "README.md", data_card.data_card(run, round, base, written, template))
+    warnings = []
+    if base.license_is_unknown:
+        warnings.append(f"the licence of {base.name} is not known: look it up and put it into model/README.md")
+    if not run.done(Stage(round, "evaluate")):
+        warnings.append(f"round {round} is not evaluated: the card has no figures of it; `tpt run` goes on")
+    return warnings
+
+
+def _trained(run: Run, round: int | None) -> int:
+    """The round to export, which is trained."""
+    trained = [stage.round for stage in run.stages() if stage.name == "train" and run.done(stage)]
+    there = f"trained: {', '.join(map(str, trained))}" if trained else "none is trained yet"
+    go_on = "the same `tpt run` as before goes on; `tpt status` shows how far it is"
+    if round is None:
+        if not trained:
+            raise RunError(f"no round of {run.name} is trained yet", go_on)
+        return trained[-1]
+    if round == 0:
+        raise RunError("round 0 is the base model: nothing of it was trained here", f"give --round from 1 on; {there}")
+    if not 1 <= round <= run.rounds:
+        raise RunError(f"{run.name} has no round {round}; it has {run.rounds}", f"give another --round; {there}")
+    if round not in trained:
+        raise RunError(f"round {round} of {run.name} is not trained yet", f"{there}; {go_on}")
+    return round
+
+
+def _holds(out: Path, mark: dict[str, Any], force: bool) -> bool:
+    """Whether `out` has this very export, to be left as it is; else it may be written.
+
+    Raises:
+        RunError: it holds something else.
+    """
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return False
+    if not (out / MARK).is_file():
+        raise RunError(f"{out} is there already and is no export", "give another folder: --out DIR")
+    if force:
+        return False
+    found = files.read_json(out / MARK)
+    if {name: found.get(name) for name in mark} != mark:
+        raise RunError(
+            f"{out} holds round {found.get('round')} of {found.get('run')}, or was written when less was evaluated",
+            "give another folder (--out DIR), or --force to write it anew",
+        )
+    return True
+
+
+def _check_whole(run: Run, round: int) -> None:
+    """Check that the files which finished stages left are still there.
+
+    Raises:
+        RunError: naming what is gone, and how to have it again.
+    """
+
+    def gone(what: str, stage: Stage) -> RunError:
+        hint = f"remove {run.manifest_path(stage)}, and the same `tpt run` as before makes it again"
+        return RunError(f"{run.name} is incomplete: {what}", hint)
+
+    try:
+        models.check_folder(run.model(round))
+    except ModelError as error:
+        raise gone(error.message, Stage(round, "train")) from error
+    needed: list[tuple[Path, Stage]] = [(run.problems_path("train"), Stage(0, "prepare"))]
+    needed += [(run.folder(stage) / "examples.parquet", stage) for stage in map(_prune, range(1, round + 1))]
+    for path, stage in needed:
+        if not run.done(stage) or not records.is_whole(path):
+            raise gone(f"{path} is gone or torn", stage)
+
+
+def _prune(round: int) -> Stage:
+    return Stage(round, "prune")
+
+
+def _check_disk(model: Path, out: Path) -> None:
+    needed = sum(path.stat().st_size for path in model.iterdir())
+    there = next(folder for folder in out.parents if folder.exists())
+    free = shutil.disk_usage(there).free
+    if needed > free:
+        raise DiskFull(
+            f"the model needs {needed / 2**30:.1f} GiB under {there}; {free / 2**30:.1f} GiB are free",
+            "free some space, or give a folder on another disk: --out DIR",
+        )
+
+
+def _replace(out: Path, partial: Path) -> None:
+    """Put `partial` where `out` is; at no moment is there half of either."""
+    old = out.with_name(f".{out.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if out.exists():
+        out.rename(old)
+    partial.rename(out)
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,90 @@
+"""Uploading an export to the model hub: only where it is asked for."""
+
+from pathlib import Path
+
+from tpt.errors import ConfigError, TptError, UploadFailed
+from tpt.export.export import Export
+from tpt.export.origin import HUB_ID
+
+EXAMPLES = "-examples"  # what the data set's id adds to the model's
+
+
+def check(repo_id: str) -> None:
+    """Check before any work is done that the hub can be reached and lets this user in.
+
+    Raises:
+        ConfigError: `repo_id` cannot be the id of a repository.
+        UploadFailed: the hub does not answer, or does not know the user.
+    """
+    from huggingface_hub import HfApi, constants
+
+    if not HUB_ID.fullmatch(repo_id):
+        raise ConfigError(f"--push {repo_id} is not the id of a repository", "give OWNER/NAME: --push me/my-model")
+    if constants.HF_HUB_OFFLINE:
+        raise UploadFailed("HF_HUB_OFFLINE is set: the model hub is not to be asked", f"unset it, or {_later(repo_id)}")
+    try:
+        HfApi().whoami()
+    except Exception as error:  # the hub's client and what it is built on raise many kinds
+        raise _refused(error, repo_id) from error
+
+
+def push(export: Export, repo_id: str, private: bool) -> list[str]:
+    """Upload the model to `repo_id` and the examples to `repo_id`-examples; what is there already is updated.
+
+    Returns:
+        the addresses of both.
+    Raises:
+        UploadFailed: the hub refused or did not answer; the export on this machine is whole.
+    """
+    _name_examples(export.model / "README.md", repo_id + EXAMPLES)
+    try:
+        return [
+            _upload(export.examples, repo_id + EXAMPLES, "dataset", private),
+            _upload(export.model, repo_id, "model", private),
+        ]
+    except Exception as error:
+        raise _refused(error, repo_id) from error
+
+
+def _upload(folder: Path, repo_id: str, kind: str, private: bool) -> str:
+    from huggingface_hub import HfApi
+
+    api = HfApi()
+    address = api.create_repo(repo_id, repo_type=kind, private=private or None, exist_ok=True)
+    api.upload_folder(folder_path=folder, repo_id=repo_id, repo_type=kind, commit_message="Export by tpt")
+    return str(address)
+
+
+def _name_examples(card_path: Path, repo_id: str) -> None:
+    """Name the data set in the model's card, whose other words stay as they are."""
+    from huggingface_hub import ModelCard
+
+    card = ModelCard.load(card_path)
+    named = card.data.datasets or []
+    named = [named] if isinstance(named, str) else named
+    if repo_id not in named:
+        card.data.datasets = [*named, repo_id]
+        card.save(card_path)
+
+
+def _refused(error: Exception, repo_id: str) -> TptError:
+    from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
+
+    status = error.response.status_code if isinstance(error, HfHubHTTPError) else None
+    if isinstance(error, LocalTokenNotFoundError) or status == 401:
+        return UploadFailed("the model hub does not know you", "run `hf auth login`, or set HF_TOKEN; then push again")
+    if status == 403:
+        return UploadFailed(
+            f"your token may not write to {repo_id}", "take a token with write access (`hf auth login`), or another id"
+        )
+    first = (str(error).strip() or type(error).__name__).splitlines()[0]
+    if status is not None:
+        return UploadFailed(f"the model hub refused: {first}", "see what it says; nothing on this machine is lost")
+    return UploadFailed(f"the model hub cannot be reached: {first}", f"connect, or {_later(repo_id)}")
+
+
+def _later(repo_id: str) -> str:
+    return (
+        f"leave --push out now and give the same command with --push {repo_id} later, where there is a network: "
+        "what was exported is then only uploaded"
+    )
