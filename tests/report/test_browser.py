@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
@@ -47,10 +46,15 @@ def page(browser: Chrome, make_run: Callable[..., Run], tmp_path: Path) -> Chrom
 
 def opened(browser: Chrome, runs: list[Run], tmp_path: Path) -> Chrome:
     for kind in ("browser", "performance"):
-        browser.get_log(kind)  # forget what earlier pages said
+        said(browser, kind)  # forget what earlier pages said
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     browser.get(report(runs, tmp_path / "out").page.as_uri())
     return browser
+
+
+def said(page: Chrome, kind: str = "browser") -> list[str]:
+    """What Chromium logged since it was last asked."""
+    return [one["message"] for one in page.get_log(kind)]  # type: ignore[no-untyped-call]
 
 
 def at(page: Chrome, name: str) -> WebElement:
@@ -91,9 +95,9 @@ def title(page: Chrome) -> str:
 
 
 def test_it_opens_without_errors_and_asks_the_network_for_nothing(page: Chrome) -> None:
-    assert page.get_log("browser") == []  # type: ignore[no-untyped-call]
-    sent = [one["message"] for one in page.get_log("performance") if "Network.requestWillBeSent" in one["message"]]  # type: ignore[no-untyped-call]
-    assert [one for one in sent if '"url":"http' in one] == []
+    assert said(page) == []
+    sent = [one for one in said(page, "performance") if "Network.requestWillBeSent" in one]
+    assert sent and not [one for one in sent if '"url":"http' in one]
     assert len(problems(page)) == 40
     assert headings(page) == ["baseline", "round 1", "round 2"]
     assert len(cards(page)) == 12
@@ -153,7 +157,7 @@ def test_the_keyboard_alone_moves_between_problems(page: Chrome) -> None:
     assert page.switch_to.active_element == problems(page)[2]
     press(page, Keys.ENTER)
     assert problems(page)[2].get_attribute("aria-current") == "true"
-    outline = page.execute_script("return getComputedStyle(document.activeElement).outlineStyle")  # type: ignore[no-untyped-call]
+    outline = page.execute_script("return getComputedStyle(document.activeElement).outlineStyle")
     assert outline == "solid"
 
 
@@ -163,21 +167,20 @@ def test_what_a_model_wrote_is_shown_and_does_nothing(page: Chrome) -> None:
     assert "</script><img src=x onerror=" in shown
     assert "<b>bold?</b> & ]]> <!--" in shown
     assert page.find_elements(By.CSS_SELECTOR, "img, .sample b") == []
-    assert page.execute_script("return window.hacked") is None  # type: ignore[no-untyped-call]
+    assert page.execute_script("return window.hacked") is None
     assert "hacked" not in page.title
     search(page, "<img src=x onerror")
     assert {one.text for one in page.find_elements(By.TAG_NAME, "mark")} == {"<img src=x onerror"}
-    assert page.get_log("browser") == []  # type: ignore[no-untyped-call]
+    assert said(page) == []
 
 
 def test_the_policy_stops_a_script_that_is_not_the_pages_own(page: Chrome) -> None:
-    page.execute_script(  # type: ignore[no-untyped-call]
+    page.execute_script(
         "const one = document.createElement('div'); one.innerHTML = '<img src=x onerror=\"window.hacked=1\">';"
         "document.body.append(one)"
     )
-    said: list[dict[str, Any]] = page.get_log("browser")  # type: ignore[no-untyped-call]
-    assert any("Content Security Policy" in one["message"] for one in said)
-    assert page.execute_script("return window.hacked") is None  # type: ignore[no-untyped-call]
+    assert any("Content Security Policy" in one for one in said(page))
+    assert page.execute_script("return window.hacked") is None
 
 
 def test_it_can_be_read_on_a_phone(browser: Chrome, make_run: Callable[..., Run], tmp_path: Path) -> None:
@@ -185,8 +188,8 @@ def test_it_can_be_read_on_a_phone(browser: Chrome, make_run: Callable[..., Run]
     page = opened(browser, runs, tmp_path)
     size = {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True}
     page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    assert page.execute_script("return document.documentElement.scrollWidth") <= 360  # type: ignore[no-untyped-call]
-    wide = page.execute_script(  # type: ignore[no-untyped-call]
+    assert page.execute_script("return document.documentElement.scrollWidth") <= 360
+    wide = page.execute_script(
         "return [...document.querySelectorAll('main *')].filter((one) => !one.closest('.scroll, svg') && "
         "one.getBoundingClientRect().right > 361).map((one) => one.outerHTML.slice(0, 200))"
     )
@@ -198,7 +201,7 @@ def test_it_can_be_read_on_a_phone(browser: Chrome, make_run: Callable[..., Run]
 def test_text_stands_out_in_light_and_in_dark(page: Chrome, scheme: str) -> None:
     feature = {"name": "prefers-color-scheme", "value": scheme}
     page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
-    pairs = page.execute_script(  # type: ignore[no-untyped-call]
+    pairs = page.execute_script(
         "const of = (one) => getComputedStyle(one);"
         "return ['.said li', '.aside', '.why', '.badge.correct', '.badge.wrong', 'th', 'nav a', '.tally span']"
         ".map((name) => document.querySelector(name)).filter(Boolean).map((one) => {"

@@ -181,8 +181,8 @@ def _note(shown: list[dict[str, Any]], problems: int, samples: int, seed: int) -
     if count == samples:
         return f"All {samples:,} samples are shown."
     return (
-        f"{count:,} of {samples:,} samples are shown: {len(shown):,} of {problems:,} problems, and of each a few samples "
-        f"a round, drawn with seed {seed}."
+        f"{count:,} of {samples:,} samples are shown: {len(shown):,} of {problems:,} problems, and of each a few "
+        f"samples a round, drawn with seed {seed}."
     )
 
 

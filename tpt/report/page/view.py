@@ -49,18 +49,13 @@ def tiles(rows: list[Row]) -> list[Tile]:
     if first.root != last.root:
         return []
     k = last.ks[0]
-    found = [
-        Tile(f"pass@{k} strict, {row.name}", *_large(row.interval("strict", "pass@k", k))) for row in (first, last)
-    ]
-    if "baseline" not in last.gains:
-        return found[1:]
-    gain = points(last.gains["baseline"]["strict"]).split(" ", 1)
-    return [*found, Tile("gain, in points", gain[0], gain[1])]
-
-
-def _large(figure: Interval) -> tuple[str, str]:
-    value, interval = percent(figure).split(" ", 1)
-    return f"{value} %", interval
+    found = []
+    for row in (first, last) if first is not last else (last,):
+        value, interval = percent(row.interval("strict", "pass@k", k)).split(" ", 1)
+        found.append(Tile(f"pass@{k} strict, {row.name}", f"{value} %", interval))
+    if "baseline" in last.gains:
+        found.append(Tile("gain, in points", *points(last.gains["baseline"]["strict"]).split(" ", 1)))
+    return found
 
 
 def panels(rows: list[Row]) -> list[Panel]:
