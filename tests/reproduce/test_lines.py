@@ -76,7 +76,7 @@ def test_a_line_shows_what_was_measured_beside_the_papers_figures_and_the_differ
     assert (better["kept"], baseline["kept"]) == ("40", "")
     assert better["pass@1 strict"].startswith("75.0 [")
     assert better["gain strict"] == "+50.0 [+50.0, +50.0]"
-    assert (better["paper pass@1"], better["paper pass@k"]) == ("35.0", "80 (k=20)")
+    assert (better["paper pass@1"], better["paper pass@k"]) == ("35", "80 (k=20)")
     assert (better["paper gain"], better["gain - paper"]) == ("+10.0", "+40.0 [+40.0, +40.0]")
     assert same["against"] == "much"
     assert same["difference"].startswith("-50.0 [")

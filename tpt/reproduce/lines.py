@@ -54,7 +54,7 @@ class Line:
         """The paper's figure of a kind as a person reads it, e.g. of `pass@k`; "" where it has none."""
         large = [name for name in self.paper if name.startswith(figure[:-1]) and name != "pass@1"]
         if figure == "pass@1":
-            return f"{self.paper['pass@1']:.1f}" if self.paper else ""
+            return f"{self.paper['pass@1']:g}" if self.paper else ""
         return ", ".join(f"{self.paper[name]:g} (k={name.split('@')[1]})" for name in large)
 
 
