@@ -24,10 +24,15 @@ CITATION = """\
   year    = {2025}
 }"""
 SOURCES = {
-    "self": "their own solutions",
+    "self": "its own solutions",
     "human": "the data set's worked solutions",
     "run": "the examples that another run kept",
-    "mix": "a mix of sources",
+    "mix": "a mix of its own and other solutions",
+}
+KEEPS = {
+    "none": "any finished solution was kept",
+    "ground_truth": "solutions were kept that are right by the {reader} reader",
+    "soft_positive": "solutions were kept that are right by the {reader} reader or have partial credit ({threshold})",
 }
 
 
@@ -118,6 +123,7 @@ def _measured(run: Run, number: int, rows: list[Row]) -> str:
 
 def _method(run: Run, number: int) -> str:
     think, prune, train = run.config.think, run.config.prune, run.config.train
+    kept = KEEPS[prune.mode].format(reader=prune.reader, threshold=prune.threshold)
     thinker = think.teacher.name if think.teacher else "the model of the round before"
     drawn = "all of them" if prune.examples is None else f"{prune.examples:,} of them"
     each = f"at most {prune.per_problem} a problem" if prune.per_problem else "all of a problem's"
@@ -126,7 +132,7 @@ def _method(run: Run, number: int) -> str:
     steps = [
         f"**Think**: {thinker} wrote {think.samples_per_problem} solutions to each training problem, at temperature "
         f"{think.temperature:g}, up to {think.max_tokens} tokens.",
-        f"**Prune**: `{prune.mode}`, {prune.reader} reader, source `{prune.source}`; {each}; {drawn} were drawn"
+        f"**Prune**: {kept} (`{prune.mode}`); source of the examples: `{prune.source}`; {each}; {drawn} were drawn"
         f"{', and added to those of earlier rounds' if prune.accumulate else ', in place of those of earlier rounds'}.",
         f"**Train**: supervised fine-tuning from {start} on the completions alone{adapters}; AdamW, learning rate "
         f"{train.learning_rate:g}, {train.epochs} epoch{'' if train.epochs == 1 else 's'}, batch {train.batch_size}.",

@@ -31,7 +31,7 @@ def data_card(run: Run, round: int, base: Base, written: Written, template: str 
     rounds = "".join(f"| {one} | {written.by_round[one]:,} |\n" for one in range(1, round + 1))
     sections = [
         f"# {data.pretty_name}\n\n{total:,} worked solutions to training problems of `{task}`, kept by "
-        f"`{run.config.prune.mode}` pruning ({run.config.prune.reader} reader) in {round_count(round)} of "
+        f"`{run.config.prune.mode}` pruning in {round_count(round)} of "
         f"[Think, Prune, Train]({PAPER}). The model card beside says how, and what they did to the model.",
         f"## What a row is\n\n{_columns(written)}",
         f"| round | examples |\n| ---: | ---: |\n{rounds}\n{_trained_on(run)}",
@@ -100,5 +100,5 @@ def _questions(run: Run) -> str:
     return (
         f"[{found}](https://huggingface.co/datasets/{found}), under its licence"
         if found
-        else f"`{run.config.task.name}`"
+        else f"the task `{run.config.task.name}`"
     )

@@ -95,6 +95,7 @@ def _license(folder: Path) -> dict[str, str]:
 def _front_matter(folder: Path) -> dict[str, Any]:
     """What the card in a checkpoint's folder says of itself; nothing where it has none that can be read."""
     from huggingface_hub import ModelCard
+    from yaml import YAMLError
 
     path = folder / "README.md"
     if not path.is_file():
@@ -102,5 +103,5 @@ def _front_matter(folder: Path) -> dict[str, Any]:
     try:
         card = ModelCard(path.read_text(encoding="utf-8"), ignore_metadata_errors=True)
         return dict(card.data.to_dict())  # type: ignore[no-untyped-call]  # huggingface_hub gives no hints here
-    except ValueError:  # front matter that is not YAML
+    except (ValueError, YAMLError):  # front matter that is not YAML
         return {}

