@@ -92,8 +92,10 @@ class PruneConfig:
     per_problem: int = 1  # solutions a problem; 0: all of them
     accumulate: bool = False  # add to the earlier rounds' examples instead of replacing them
     keep_cut_off: bool = False  # keep samples that hit max_tokens; they teach the model not to stop
-    decontaminate: str = "none"  # drop training problems that overlap a test problem: none | exact | ngram
-    decontaminate_n: int = 13  # of ngram: so many words in a row that both have; shorter questions are compared whole
+    # drop training problems that overlap a test problem: none | exact | ngram
+    decontaminate: str = field(default="none", metadata=ADDED)
+    # of ngram: so many words in a row that both have; shorter questions are compared whole
+    decontaminate_n: int = field(default=13, metadata=ADDED)
     warn_below: int = 32  # warn where fewer examples than this are kept
     source: str = "self"  # self | human | run | mix
     mix: MixConfig = field(default_factory=MixConfig)

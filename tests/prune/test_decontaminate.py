@@ -162,7 +162,9 @@ def inputs_of(folder: Path, overlap: int, of: int = 6) -> Inputs:
     questions = [f"Problem number {number}: what is it?" for number in range(of)]
     samples = [Sample(f"p/{n}", i, [1], [2], f"text {i}", "stop") for n in range(of) for i in range(3)]
     right = [Status.WRONG, Status.CORRECT, Status.CORRECT]
-    verdicts = [Verdict(one.problem_id, one.index, *[right[one.index]] * 3) for one in samples]
+    verdicts = [
+        Verdict(one.problem_id, one.index, right[one.index], right[one.index], right[one.index]) for one in samples
+    ]
     records.write(folder / "samples.parquet", Sample, samples)
     records.write(folder / "verdicts.parquet", Verdict, verdicts)
     train, test = folder / "train.parquet", folder / "test.parquet"
