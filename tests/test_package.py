@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.mark.slow
-def test_the_wheel_holds_the_configs_and_works_without_the_checkout(tmp_path: Path) -> None:
+def test_the_wheel_holds_the_configs_and_the_page_and_works_without_the_checkout(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(tmp_path)]
     subprocess.run([*build, str(ROOT)], check=True, capture_output=True)
     [wheel] = tmp_path.glob("think_prune_train-*.whl")
@@ -20,6 +20,7 @@ def test_the_wheel_holds_the_configs_and_works_without_the_checkout(tmp_path: Pa
         archive.extractall(tmp_path / "site")
     expected = {f"tpt/conf/{path.relative_to(ROOT / 'conf')}" for path in (ROOT / "conf").rglob("*.yaml")}
     assert shipped == expected
+    assert {path.name for path in (tmp_path / "site/tpt/report/page").iterdir()} >= {"page.html", "page.css", "page.js"}
     command = [sys.executable, "-m", "tpt.cli", "config", "model=gemma2-2b", "sampler=transformers"]
     environment = {"PYTHONPATH": str(tmp_path / "site"), "PATH": "/usr/bin:/bin"}
     result = subprocess.run(command, capture_output=True, text=True, check=True, env=environment, cwd=tmp_path)
