@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.mark.slow
-def test_the_wheel_holds_the_configs_and_works_without_the_checkout(tmp_path: Path) -> None:
+def test_the_wheel_holds_the_configs_and_the_page_and_works_without_the_checkout(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(tmp_path)]
     subprocess.run([*build, str(ROOT)], check=True, capture_output=True)
     [wheel] = tmp_path.glob("think_prune_train-*.whl")
@@ -21,6 +21,7 @@ def test_the_wheel_holds_the_configs_and_works_without_the_checkout(tmp_path: Pa
     folders = ("conf", "experiments")
     expected = {f"tpt/{path.relative_to(ROOT)}" for folder in folders for path in (ROOT / folder).rglob("*.yaml")}
     assert shipped == expected
+    assert {path.name for path in (tmp_path / "site/tpt/report/page").iterdir()} >= {"page.html", "page.css", "page.js"}
     environment = {"PYTHONPATH": str(tmp_path / "site"), "PATH": "/usr/bin:/bin"}
     for words, shown in (
         (["config", "model=gemma2-2b", "sampler=transformers"], "google/gemma-2-2b-it"),

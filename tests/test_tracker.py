@@ -1,9 +1,12 @@
 """Weights & Biases mirrors a run and never stops it. The real client is used, offline."""
 
+import csv
+import json
 import logging
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -32,11 +35,16 @@ RECORD = {"stage": str(EVALUATE), "seconds": 1.5, "metrics": {"strict": {"pass@1
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """A run folder with one evaluation of three problems, two samples each."""
+def no_login(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """W&B as on a machine that never used it."""
     for name in ("WANDB_MODE", "WANDB_API_KEY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NETRC", str(tmp_path / "no-netrc"))
+
+
+@pytest.fixture
+def run(tmp_path: Path, no_login: None) -> Run:
+    """A run folder with one evaluation of three problems, two samples each."""
     settings = Config(
         model=ModelConfig(name="tiny-random", source="random"),
         task=WordProblems(name="word_problems"),
@@ -94,6 +102,28 @@ def test_a_continued_run_continues_its_wandb_run_and_repeats_nothing(run: Run) -
     assert {path.stem for path in found} == {f"run-{run_id(run)}"}
     assert [b"evaluate/seconds" in path.read_bytes() for path in found] == [True, False]
     assert [b"think/seconds" in path.read_bytes() for path in found] == [False, True]
+
+
+def test_the_report_is_mirrored_once_as_a_table_and_a_picture(
+    make_run: Callable[..., Run], no_login: None, capfd: pytest.CaptureFixture[str]
+) -> None:
+    made = make_run("tracker=wandb_offline", rounds=1, problems=4)
+    for _ in range(2):
+        with Tracker(made.config.tracker, made) as tracker:
+            tracker.log_report()
+        wandb.teardown()
+        time.sleep(1.1)  # the client names its folders by the second
+    [path] = offline_runs(made)
+    [table] = path.parent.rglob("*.table.json")
+    mirrored = json.loads(table.read_text())
+    rows = list(csv.reader((made.report_dir / "table.csv").open()))
+    assert mirrored["columns"] == rows[0]
+    at = rows[0].index("strict_pass@1_low")
+    assert [row[at] for row in mirrored["data"]] == [float(row[at]) for row in rows[1:]]
+    assert [row[rows[0].index("kept")] for row in mirrored["data"]] == [None, float(rows[2][rows[0].index("kept")])]
+    [picture] = path.parent.rglob("*.png")
+    assert picture.read_bytes() == (made.report_dir / "pass_at_k.png").read_bytes()
+    assert "going on without it" not in capfd.readouterr().err
 
 
 def test_two_run_folders_of_one_config_have_ids_of_their_own(run: Run, tmp_path: Path) -> None:

@@ -120,6 +120,18 @@ def test_samples_are_filtered_by_verdict_and_by_round(page: Chrome) -> None:
     assert "kept to train on" in at(page, "problem").text
 
 
+def test_runs_are_read_one_at_a_time_or_beside_each_other(
+    browser: Chrome, make_run: Callable[..., Run], tmp_path: Path
+) -> None:
+    page = opened(browser, [make_run(rounds=1), make_run("seed=3", rounds=2)], tmp_path)
+    assert headings(page) == ["baseline", "round 1"]
+    choose(page, "run", "seed=3")
+    assert headings(page) == ["baseline", "round 1", "round 2"]
+    choose(page, "run", "all runs")
+    choose(page, "round", "round 1")
+    assert headings(page) == ["seed=0, round 1", "seed=3, round 1"]
+
+
 def test_a_sample_can_be_found_by_a_word_of_its_question_or_of_its_text(page: Chrome) -> None:
     search(page, "(23)")
     [found] = problems(page)

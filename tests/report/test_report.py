@@ -15,8 +15,10 @@ from tpt.config import Config
 from tpt.errors import RunError
 from tpt.loop import Stage
 from tpt.report import report
+from tpt.report.latex import escape
 from tpt.report.rows import distinguishing
 from tpt.run import Run
+from tpt.sweep import Sweep
 
 Make = Callable[..., Config]
 
@@ -54,14 +56,15 @@ def test_a_report_has_a_row_for_each_evaluated_round(run: Run, tmp_path: Path) -
     assert "| round 1 | +50.0 [" in markdown
 
 
-def test_the_terminal_shows_whole_figures_in_80_columns_and_ends_with_the_figures_path(
+def test_the_terminal_shows_whole_figures_in_80_columns_and_ends_with_the_paths_of_page_and_figure(
     run: Run, tmp_path: Path
 ) -> None:
     text = printed([run], tmp_path)
     assert "75.0" in text
     assert "…" not in text
     assert "pass@1 strict rose by +50.0 [" in text
-    assert text.replace("\n", "").rstrip().endswith(f"figure: {tmp_path / 'pass_at_k.png'}")
+    last = f"page: {tmp_path / 'report.html'} figure: {tmp_path / 'pass_at_k.png'}"
+    assert "".join(text.split()).endswith("".join(last.split()))
 
 
 def test_a_change_within_the_noise_is_not_called_a_rise(tiny_config: Make, tmp_path: Path) -> None:
@@ -121,10 +124,45 @@ def test_a_fall_is_called_one(tiny_config: Make, tmp_path: Path) -> None:
     assert "FELL" in printed([run], tmp_path)
 
 
-def test_figures_are_a_picture_and_a_drawing(run: Run, tmp_path: Path) -> None:
+def test_figures_are_a_picture_and_drawings(run: Run, tmp_path: Path) -> None:
     report([run], tmp_path)
+    assert (tmp_path / "pass_at_k.pdf").read_bytes().startswith(b"%PDF")
     assert (tmp_path / "pass_at_k.png").read_bytes().startswith(b"\x89PNG")
     assert ElementTree.parse(tmp_path / "pass_at_k.svg").getroot().tag.endswith("svg")
+
+
+def test_tables_for_a_paper_hold_the_figures_of_the_others(run: Run, tmp_path: Path) -> None:
+    report([run], tmp_path)
+    text = (tmp_path / "table.tex").read_text()
+    assert r"\caption{Shares in \%, with 95 \% intervals over problems.}" in text
+    assert r"baseline & 25.0 {\scriptsize [" in text
+    assert r"round 1 & +50.0 {\scriptsize [" in text
+    assert "% not evaluated yet: round 2." in text.splitlines()
+    for rule in ("toprule", "midrule", "bottomrule", "end{table}"):
+        assert text.count(rf"\{rule}") == 3
+
+
+def test_a_setting_is_no_command_in_latex(run: Run, tiny_config: Make, tmp_path: Path) -> None:
+    other = Run.create(tiny_config("rounds=2", "evaluate.ks=[2]", f"run_root='{tmp_path / 'a_b%c&d#e'}'"))
+    finish_evaluation(other, 0, 12)
+    report([run, other], tmp_path)
+    lines = (tmp_path / "table.tex").read_text().splitlines()
+    assert r"evaluate.ks & round" in "".join(lines)
+    assert any(line.startswith("{}[2] & baseline") for line in lines), "a bracket after a row's end is its height"
+    assert escape(r"a_b%c&d#e{}\~^$") == (r"a\_b\%c\&d\#e\{\}\textbackslash{}\textasciitilde{}\textasciicircum{}\$")
+
+
+def test_a_sweeps_folder_gets_the_report_of_its_runs(run: Run, tiny_config: Make) -> None:
+    other = Run.create(tiny_config("rounds=2", "prune=ground_truth"))
+    finish_evaluation(other, 0, 12)
+    points = [["prune=none"], ["prune=ground_truth"]]
+    sweep = Sweep.of(points, [run, other])
+    sweep.write(points)
+    assert main(["report", str(sweep.folder), "--html"]) == 0
+    assert "2 runs" in (sweep.folder / "report.html").read_text()
+    page = sweep.folder / "other.html"
+    assert main(["report", str(sweep.folder), "--html", str(page)]) == 0
+    assert page.exists()
 
 
 def test_several_runs_are_told_apart_by_the_settings_in_which_they_differ(
@@ -166,7 +204,7 @@ def test_a_stage_that_is_missing_has_an_empty_cell_and_not_0_seconds(tiny_config
     finish_evaluation(run, 1, 20)  # no baseline, no other stage
     report([run], tmp_path)
     lines = (tmp_path / "table.md").read_text().splitlines()
-    assert next(line for line in lines if line.startswith("| round 1")).endswith("|  |  |  |  | 3 |")
+    assert [line for line in lines if line.startswith("| round 1")][-1] == "| round 1 |  |  |  |  | 3 |"
     assert "Gain" not in "".join(lines)
 
 

@@ -51,4 +51,6 @@ def escape(text: str) -> str:
 def _cell(text: str) -> str:
     """A cell; an interval is set smaller than the figure before it."""
     figure, *interval = INTERVAL.split(text)[:2]
-    return escape(figure) + (rf" {{\scriptsize {escape(interval[0])}}}" if interval else "")
+    # After the end of a row, a bracket would open that row's height.
+    apart = "{}" if text.startswith("[") else ""
+    return apart + escape(figure) + (rf" {{\scriptsize {escape(interval[0])}}}" if interval else "")

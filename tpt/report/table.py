@@ -14,6 +14,7 @@ from tpt.report.rows import Row
 
 UNSAFE = "NOT SANDBOXED: solutions were judged with task.sandbox=none, with this user's rights"
 THRESHOLD_TITLE = "samples that each threshold of soft-positive pruning keeps"
+COST_TITLE = "what each round took"
 STAGES = ("think", "prune", "train", "evaluate")
 
 
@@ -92,7 +93,7 @@ def rich_tables(rows: list[Row]) -> list[Table]:
     counted = [row for row in rows if row.by_threshold]
     if counted:
         tables.append(_rich(THRESHOLD_TITLE, counted, [threshold_cells(row) for row in counted]))
-    return [*tables, _rich("what each round took", rows, [cost_cells(row) for row in rows])]
+    return [*tables, _rich(COST_TITLE, rows, [cost_cells(row) for row in rows])]
 
 
 def _gain_title(rows: list[Row]) -> str:
@@ -139,15 +140,15 @@ class Part:
 
 
 def parts(rows: list[Row]) -> list[Part]:
-    """The tables for a page or a paper: the figures with what they cost, the gains, the thresholds of pruning."""
-    figures = [figure_cells(row, rows) | majority_cells(row, rows) | cost_cells(row) for row in rows]
+    """The tables for a page or a paper: the figures, the gains, the thresholds of pruning, and what it all took."""
+    figures = [figure_cells(row, rows) | majority_cells(row, rows) for row in rows]
     found = [_part(f"Shares in %, with {interval_words(rows)}", rows, figures)]
     if gained := [row for row in rows if row.gains]:
         title = f"{_gain_title(rows)}, with {interval_words(rows)}"
         found.append(_part(title, gained, [gain_cells(row, rows) for row in gained]))
     if counted := [row for row in rows if row.by_threshold]:
         found.append(_part(THRESHOLD_TITLE, counted, [threshold_cells(row) for row in counted]))
-    return found
+    return [*found, _part(COST_TITLE, rows, [cost_cells(row) for row in rows])]
 
 
 def _part(title: str, rows: list[Row], cells: list[dict[str, str]]) -> Part:

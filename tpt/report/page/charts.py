@@ -87,8 +87,12 @@ def _line(points: list[tuple[float, Row, Interval]], top: float, style: str) -> 
 
 def _values(points: list[tuple[float, Row, Interval]], top: float, style: str) -> Markup:
     """The figures in words, drawn last so that no line lies on them."""
-    words = Markup('<text class="value" x="{:.2f}%" y="{}" dx="8" dy="16">{:.1f}</text>')
-    drawn = [words.format(place, _height(100 * one.value, top), 100 * one.value) for place, _, one in points]
+    words = Markup('<text class="value" x="{:.2f}%" y="{}" dx="8" dy="{}">{:.1f}</text>')
+    drawn = []
+    for place, _, one in points:
+        height = _height(100 * one.value, top)
+        below = height + 16 < BOTTOM  # else it would lie on the names of the rounds
+        drawn.append(words.format(place, height, 16 if below else -8, 100 * one.value))
     return Markup('<g class="{}">{}</g>').format(style, Markup("").join(drawn))
 
 

@@ -44,7 +44,7 @@
     const runs = [...new Set(columns.map((one) => one.run))];
     const runChoices = runs.map((run) => [String(run), data.runs[run] || "this run"]);
     if (runs.length > 1) runChoices.push([ALL, "all runs"]);
-    fill("run", runChoices, at("run").value);
+    fill("run", runChoices, at("run").length ? at("run").value : String(runs[0]));
     const rounds = new Map(columns.map((one) => [String(one.round), one.name]));
     fill("round", [[ALL, "all rounds"], ...rounds], at("round").value);
     const statuses = new Set(problems.flatMap((one) => one.samples.map((sample) => sample.status)));
