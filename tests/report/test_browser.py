@@ -182,8 +182,9 @@ def test_of_a_program_the_first_failed_test_is_said(
 ) -> None:
     run = make_run(rounds=0, problems=2)
     for path in records.shards(run.folder(Stage(0, "evaluate")), "verdicts"):
-        failed = {"kind": "time limit", "first_failed": 3, "passed": 2, "total": 10}
-        records.write(path, Verdict, [replace(one, **failed) for one in list(records.read(path, Verdict))])
+        read = list(records.read(path, Verdict))
+        failed = [replace(one, kind="time limit", first_failed=3, passed=2, total=10) for one in read]
+        records.write(path, Verdict, failed)
     page = opened(browser, [run], tmp_path)
     assert "time limit at test 3; 2 of 10 tests passed" in cards(page)[0].text
 
