@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,9 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select
 
+from tpt import records
+from tpt.loop import Stage
+from tpt.records import Verdict
 from tpt.report import report
 from tpt.run import Run
 
@@ -171,6 +175,18 @@ def test_the_keyboard_alone_moves_between_problems(page: Chrome) -> None:
     assert problems(page)[2].get_attribute("aria-current") == "true"
     outline = page.execute_script("return getComputedStyle(document.activeElement).outlineStyle")
     assert outline == "solid"
+
+
+def test_of_a_program_the_first_failed_test_is_said(
+    browser: Chrome, make_run: Callable[..., Run], tmp_path: Path
+) -> None:
+    run = make_run(rounds=0, problems=2)
+    for path in records.shards(run.folder(Stage(0, "evaluate")), "verdicts"):
+        read = list(records.read(path, Verdict))
+        failed = [replace(one, kind="time limit", first_failed=3, passed=2, total=10) for one in read]
+        records.write(path, Verdict, failed)
+    page = opened(browser, [run], tmp_path)
+    assert "time limit at test 3; 2 of 10 tests passed" in cards(page)[0].text
 
 
 def test_what_a_model_wrote_is_shown_and_does_nothing(page: Chrome) -> None:
