@@ -157,12 +157,15 @@ def encode(problem: Problem, text: str) -> tuple[list[int], list[int]]:
     return [1], [2]
 
 
+def judged(sample: Sample, status: Status) -> Verdict:
+    return Verdict(sample.problem_id, sample.index, status, status, status)
+
+
 def inputs_of(folder: Path, overlap: int, of: int = 6) -> Inputs:
     """`of` problems with two right samples and a wrong one each; the first `overlap` are test questions too."""
     questions = [f"Problem number {number}: what is it?" for number in range(of)]
     samples = [Sample(f"p/{n}", i, [1], [2], f"text {i}", "stop") for n in range(of) for i in range(3)]
-    right = [Status.WRONG, Status.CORRECT, Status.CORRECT]
-    verdicts = [Verdict(one.problem_id, one.index, *[right[one.index]] * 3) for one in samples]
+    verdicts = [judged(one, Status.CORRECT if one.index else Status.WRONG) for one in samples]
     records.write(folder / "samples.parquet", Sample, samples)
     records.write(folder / "verdicts.parquet", Verdict, verdicts)
     train, test = folder / "train.parquet", folder / "test.parquet"
