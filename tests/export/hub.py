@@ -54,9 +54,9 @@ class _Handler(BaseHTTPRequestHandler):
         hub: Hub = self.server.hub  # type: ignore[attr-defined]  # set by `running`
         if self.path == "/api/repos/create":
             asked = json.loads(body)
-            kind, name = asked.get("type", "model"), f"me/{asked['name']}"
-            hub.private[f"{kind} {name}"] = asked.get("private")
-            self._answer({"url": f"{hub.url}/{'datasets/' if kind == 'dataset' else ''}{name}", "name": name})
+            kind, name = asked.get("type", "model"), asked["name"]
+            hub.private[f"{kind} me/{name}"] = asked.get("private")
+            self._answer({"url": self._address(f"{kind}s", "me", name), "name": f"me/{name}"})
         elif self.path == "/api/validate-yaml":
             self._answer({"errors": [], "warnings": []})
         elif parts[3] == "preupload":
@@ -67,8 +67,13 @@ class _Handler(BaseHTTPRequestHandler):
             repository = f"{parts[0].removesuffix('s')} {parts[1]}/{parts[2]}"
             lines = [json.loads(line) for line in body.splitlines()]
             sent = {line["value"]["path"]: line["value"]["content"] for line in lines if line["key"] == "file"}
-            hub.files[repository] = {path: base64.b64decode(content) for path, content in sent.items()}
-            self._answer({"success": True, "commitOid": "0" * 40, "commitUrl": f"{hub.url}/commit/0"})
+            there = hub.files.setdefault(repository, {})  # an upload may be several commits
+            there |= {path: base64.b64decode(content) for path, content in sent.items()}
+            self._answer({"success": True, "commitOid": "0" * 40, "commitUrl": f"{self._address(*parts[:3])}/commit/0"})
+
+    def _address(self, kind: str, owner: str, name: str) -> str:
+        hub: Hub = self.server.hub  # type: ignore[attr-defined]  # set by `running`
+        return f"{hub.url}/{'datasets/' if kind == 'datasets' else ''}{owner}/{name}"
 
     def _answer(self, value: Any, status: int = 200) -> None:
         data = json.dumps(value).encode()

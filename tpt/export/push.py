@@ -25,7 +25,7 @@ def check(repo_id: str) -> None:
     try:
         HfApi().whoami()
     except Exception as error:  # the hub's client and what it is built on raise many kinds
-        raise _refused(error, repo_id) from error
+        raise _refused(error, repo_id, "the model hub cannot be reached", f"connect, or {_later(repo_id)}") from error
 
 
 def push(export: Export, repo_id: str, private: bool) -> list[str]:
@@ -42,8 +42,9 @@ def push(export: Export, repo_id: str, private: bool) -> list[str]:
             _upload(export.examples, repo_id + EXAMPLES, "dataset", private),
             _upload(export.model, repo_id, "model", private),
         ]
-    except Exception as error:
-        raise _refused(error, repo_id) from error
+    except Exception as error:  # see above
+        again = "give the same command again: what was exported is whole, and is only uploaded"
+        raise _refused(error, repo_id, "the upload failed", again) from error
 
 
 def _upload(folder: Path, repo_id: str, kind: str, private: bool) -> str:
@@ -67,7 +68,8 @@ def _name_examples(card_path: Path, repo_id: str) -> None:
         card.save(card_path)
 
 
-def _refused(error: Exception, repo_id: str) -> TptError:
+def _refused(error: Exception, repo_id: str, what: str, hint: str) -> TptError:
+    """What the hub's client raised in the user's words: `what` and `hint` where it is no answer of the hub's."""
     from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
 
     status = error.response.status_code if isinstance(error, HfHubHTTPError) else None
@@ -80,7 +82,7 @@ def _refused(error: Exception, repo_id: str) -> TptError:
     first = (str(error).strip() or type(error).__name__).splitlines()[0]
     if status is not None:
         return UploadFailed(f"the model hub refused: {first}", "see what it says; nothing on this machine is lost")
-    return UploadFailed(f"the model hub cannot be reached: {first}", f"connect, or {_later(repo_id)}")
+    return UploadFailed(f"{what}: {first}", hint)
 
 
 def _later(repo_id: str) -> str:

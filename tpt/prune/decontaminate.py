@@ -8,7 +8,7 @@ turns of phrase, more would miss a quoted sentence.
 Sharing words is not sharing an answer. Statements of programming contests have whole sentences in common ("the first
 line contains one integer t, the number of test cases ..."), and so have problems that one template makes. Of the 240
 training problems of `task=word_problems`, all of which differ from all 150 test problems, 13 words drop 2, 8 words 66
-and 5 words 202; of the 160 of `task=code_puzzles`, 13 words drop 81 (`tests/prune/test_decontaminate.py`). So the count
+and 5 words 202; of the 160 of `task=code_puzzles`, 13 words drop 77 (`tests/prune/test_decontaminate.py`). So the count
 is always reported, and where it is large, a larger n or `exact` may be what is meant.
 
 The words of languages that put no space between them are not told apart: for those, take `exact`.
