@@ -16,13 +16,13 @@ class Hub:
 
     Attributes:
         url: its address.
-        private: by repository, e.g. `model me/name`, whether it was made private.
+        private: by repository, e.g. `model me/name`, whether it is private.
         files: by repository, the content of each uploaded file.
     """
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.private: dict[str, bool | None] = {}
+        self.private: dict[str, bool] = {}
         self.files: dict[str, dict[str, bytes]] = {}
 
 
@@ -41,12 +41,15 @@ def running() -> Iterator[Hub]:
 
 class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
+        hub: Hub = self.server.hub  # type: ignore[attr-defined]  # set by `running`
         if self.headers.get("Authorization") != f"Bearer {TOKEN}":
             self._answer({"error": "Invalid credentials"}, 401)
         elif self.path == "/api/whoami-v2":
             self._answer({"type": "user", "name": "me", "auth": {"type": "access_token"}})
         else:
-            self._answer({"error": "not found"}, 404)
+            kind, owner, name = self.path.split("?")[0].removeprefix("/api/").split("/")[:3]
+            private = hub.private[f"{kind.removesuffix('s')} {owner}/{name}"]
+            self._answer({"id": f"{owner}/{name}", "private": private, "siblings": [], "tags": [], "downloads": 0})
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
@@ -55,7 +58,13 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path == "/api/repos/create":
             asked = json.loads(body)
             kind, name = asked.get("type", "model"), asked["name"]
-            hub.private[f"{kind} me/{name}"] = asked.get("private")
+            private = asked.get("visibility") == "private" or bool(asked.get("private"))  # newer clients, older ones
+            if f"{kind} me/{name}" in hub.private:
+                self._answer(
+                    {"error": "You already created this repo", "url": self._address(f"{kind}s", "me", name)}, 409
+                )
+                return
+            hub.private[f"{kind} me/{name}"] = private
             self._answer({"url": self._address(f"{kind}s", "me", name), "name": f"me/{name}"})
         elif self.path == "/api/validate-yaml":
             self._answer({"errors": [], "warnings": []})

@@ -336,6 +336,15 @@ def test_both_repositories_are_uploaded_with_the_cards_as_they_are(run: Run, tmp
 
 
 @pytest.mark.slow
+def test_what_is_to_be_private_is_not_uploaded_where_all_can_see_it(run: Run, tmp_path: Path) -> None:
+    with running() as hub:
+        hub.private["dataset me/tiny-examples"] = False
+        refused = push(run, tmp_path / "out", hub.url, TOKEN, "--private")
+    assert (refused.returncode, hub.files) == (1, {})
+    assert "me/tiny-examples is there already and is public; nothing was uploaded" in refused.stdout
+
+
+@pytest.mark.slow
 def test_a_hub_that_does_not_know_the_user_or_does_not_answer_is_named_in_words(run: Run, tmp_path: Path) -> None:
     with running() as hub:
         unknown = push(run, tmp_path / "out", hub.url, "hf_another")

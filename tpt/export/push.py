@@ -1,10 +1,14 @@
 """Uploading an export to the model hub: only where it is asked for."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tpt.errors import ConfigError, TptError, UploadFailed
 from tpt.export.export import Export
 from tpt.export.origin import HUB_ID
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
 
 EXAMPLES = "-examples"  # what the data set's id adds to the model's
 
@@ -34,25 +38,40 @@ def push(export: Export, repo_id: str, private: bool) -> list[str]:
     Returns:
         the addresses of both.
     Raises:
-        UploadFailed: the hub refused or did not answer; the export on this machine is whole.
+        UploadFailed: the hub refused or did not answer, or what is to be private is public there; the export on this
+            machine is whole.
     """
+    from huggingface_hub import HfApi
+
     _name_examples(export.model / "README.md", repo_id + EXAMPLES)
+    api = HfApi()
+    uploads = [(repo_id, "model", export.model), (repo_id + EXAMPLES, "dataset", export.examples)]
     try:
-        return [
-            _upload(export.examples, repo_id + EXAMPLES, "dataset", private),
-            _upload(export.model, repo_id, "model", private),
-        ]
+        addresses = [_make(api, name, kind, private) for name, kind, _ in uploads]  # both before anything is uploaded
+        for name, kind, folder in uploads:
+            api.upload_folder(folder_path=folder, repo_id=name, repo_type=kind, commit_message="Export by tpt")
+        return addresses
+    except UploadFailed:
+        raise
     except Exception as error:  # see above
         again = "give the same command again: what was exported is whole, and is only uploaded"
         raise _refused(error, repo_id, "the upload failed", again) from error
 
 
-def _upload(folder: Path, repo_id: str, kind: str, private: bool) -> str:
-    from huggingface_hub import HfApi
+def _make(api: "HfApi", repo_id: str, kind: str, private: bool) -> str:
+    """Make a repository unless it is there.
 
-    api = HfApi()
+    Returns:
+        its address.
+    Raises:
+        UploadFailed: it is there and public, and is asked to be private: the hub then only passes over that wish.
+    """
     address = api.create_repo(repo_id, repo_type=kind, private=private or None, exist_ok=True)
-    api.upload_folder(folder_path=folder, repo_id=repo_id, repo_type=kind, commit_message="Export by tpt")
+    if private and not api.repo_info(repo_id, repo_type=kind).private:
+        raise UploadFailed(
+            f"{address} is there already and is public; nothing was uploaded",
+            "make it private on its page on the hub, or give another id",
+        )
     return str(address)
 
 
