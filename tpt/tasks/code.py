@@ -64,15 +64,13 @@ class CodeTask(Task):
 
         with Judge(self.sandbox, self.python, self.workers) as judge:
             results = judge.results(jobs(), partial=False, checker=self.checker())
-            settled = object()
-            result = next(results, settled)
-            while waiting or result is not settled:
-                problem, runs, broken = waiting.popleft()
-                failed = broken
+            result = next(results, None)  # which reads as many problems as are judged at once
+            while waiting or result:
+                problem, runs, failed = waiting.popleft()
                 for _ in range(runs):
-                    if result.passed != result.total:  # type: ignore[attr-defined]  # not `settled`: runs are owed
-                        failed = failed or f"a reference fails test {result.first_failed}: {result.kind}"  # type: ignore[attr-defined]
-                    result = next(results, settled)
+                    if not failed and result and result.passed != result.total:
+                        failed = f"a reference fails test {result.first_failed}: {result.kind}"
+                    result = next(results, None)
                 if failed:
                     reject(problem, failed)
                 else:
