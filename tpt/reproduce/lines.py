@@ -63,7 +63,8 @@ def lines(arms: Sequence[PlannedArm], runs: dict[str, Run], rounds: str, paper: 
 
     Args:
         runs: of the arms that got as far as having a run folder, by name.
-        rounds: `all`, or `last`: of each arm only the last round that is evaluated.
+        rounds: `all`, each compared with the same round of the other arm; or `last`: of each arm only the round whose
+            model it ends with, compared with that of the other arm.
     """
     shown = [arm for arm in arms if arm.label and arm.name in runs]
     rows = {arm.name: {row.round: row for row in collect([runs[arm.name]])} for arm in shown}
@@ -77,10 +78,10 @@ def lines(arms: Sequence[PlannedArm], runs: dict[str, Run], rounds: str, paper: 
             baseline = run.fingerprint(Stage(0, "evaluate"))
             name = run.config.model.name + (f", {run.config.task.name}" if several_tasks else "")
             found.append(Line("", name, of_arm[0], paper=paper.figures(arm.name, 0) if paper else {}))
-        trained = [row for round, row in of_arm.items() if round]
-        for row in trained if rounds == "all" else trained[-1:]:
+        other = _shown(runs[arm.against], rows[arm.against], rounds) if arm.against in rows else []
+        for row in _shown(run, of_arm, rounds):
             line = Line(arm.name, arm.label, row)
-            reference = rows.get(arm.against or "", {}).get(row.round)
+            reference = next((one for one in other if rounds == "last" or one.round == row.round), None)
             if reference and arm.against:
                 line.differences = _differences(run, row, reference)
                 line.against = labels[arm.against] if line.differences else ""
@@ -88,6 +89,15 @@ def lines(arms: Sequence[PlannedArm], runs: dict[str, Run], rounds: str, paper: 
                 line.paper, line.paper_gain = paper.figures(arm.name, row.round), paper.gain(arm.name, row.round)
             found.append(line)
     return found
+
+
+def _shown(run: Run, rows: dict[int, Row], rounds: str) -> list[Row]:
+    """The rows of an arm that are lines: of all trained rounds, or of the one whose model the arm ends with."""
+    trained = [row for round, row in rows.items() if round]
+    if rounds == "all":
+        return trained
+    end = run.stopped()  # rounds=auto ends with the last clear gain, which may be none at all
+    return [rows[end.take]] if end else trained[-1:]
 
 
 def _differences(run: Run, row: Row, reference: Row) -> dict[int, Differences]:

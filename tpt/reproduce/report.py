@@ -12,6 +12,7 @@ from tpt import files
 from tpt.analysis import ANALYSES, Outcome
 from tpt.errors import DataError
 from tpt.loop import Stage
+from tpt.report.rows import ends
 from tpt.report.table import UNSAFE, interval_words
 from tpt.reproduce import figure, table
 from tpt.reproduce.arms import PlannedArm
@@ -48,7 +49,7 @@ def report(
     confidence = interval_words([line.row for line in found])
     folder.mkdir(parents=True, exist_ok=True)
     drawn = figure.draw(found, experiment.title, confidence, folder)
-    said = sentences(found)
+    said = sentences(found) + [f"{arm.label}: {one}" for arm in arms if arm.name in runs for one in ends([runs[arm.name]])]
     analysed = _analyse(experiment, arms, runs, folder)
     notes = [one for one in (note, _paper_note(paper), MANY, _unsafe(found)) if one]
     parts = [
