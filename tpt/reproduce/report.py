@@ -49,7 +49,8 @@ def report(
     confidence = interval_words([line.row for line in found])
     folder.mkdir(parents=True, exist_ok=True)
     drawn = figure.draw(found, experiment.title, confidence, folder)
-    said = sentences(found) + [f"{arm.label}: {one}" for arm in arms if arm.name in runs for one in ends([runs[arm.name]])]
+    ended = [f"{arm.label}: {one}" for arm in arms if arm.name in runs for one in ends([runs[arm.name]])]
+    said = [*sentences(found), *ended]
     analysed = _analyse(experiment, arms, runs, folder)
     notes = [one for one in (note, _paper_note(paper), MANY, _unsafe(found)) if one]
     parts = [
