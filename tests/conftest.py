@@ -17,6 +17,15 @@ from tpt.run import Run
 TINY = ("experiment=smoke", "sampler=transformers")
 
 
+FIRST = ("test_slurm.py", "test_resume.py", "test_real_model.py", "test_code.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have the files that take longest begin first, so that no worker is left alone with one in the end."""
+    order = {name: at for at, name in enumerate(FIRST)}
+    items.sort(key=lambda item: order.get(item.path.name, len(order)))
+
+
 @pytest.fixture(scope="session")
 def tiny_model() -> Path:
     """The checkpoint of tiny-random."""

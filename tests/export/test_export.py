@@ -112,6 +112,24 @@ def test_the_card_tells_all_rounds_up_to_this_one_and_no_later(run: Run, tmp_pat
         assert part in text
 
 
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["prune=none"], "any finished solution was kept (`none`)"),
+        (["prune=ground_truth"], "solutions were kept that are right by the strict reader (`ground_truth`)"),
+        (["prune=soft_positive"], "have partial credit (one) (`soft_positive`)"),
+        (["prune=well_formed_wrong"], "WRONG solutions were kept whose answer has the right form"),
+        (["prune.flip.rate=0.1"], "verdicts on all solutions were flipped with a probability of 0.1"),
+        (["prune.flip={rate: 0.2, which: false_positives}"], "on solutions that were not right were flipped"),
+    ],
+)
+def test_the_card_says_what_every_mode_of_pruning_keeps(
+    overrides: list[str], words: str, tiny_config: Make, tiny_model: Path, tmp_path: Path
+) -> None:
+    run = made(Run.create(tiny_config("rounds=1", *overrides)), tiny_model, trained=1)
+    assert words in (export(run, 1, tmp_path / "out").model / "README.md").read_text()
+
+
 def test_the_card_names_no_folder_of_this_machine(tiny_config: Make, tiny_model: Path, tmp_path: Path) -> None:
     folder = copytree(tiny_model, tmp_path / "my-model")
     (folder / "origin.json").unlink()

@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import psutil
 import pytest
+from sandboxed import sandboxed
 
 from tpt import records
 from tpt.cli import main
@@ -99,19 +99,9 @@ def command(run: Run) -> list[str]:
     return [sys.executable, "-m", "tpt.stage", str(run.root), "1", "prune"]
 
 
-def sandboxes() -> list[psutil.Process]:
-    """Processes of judges: bwrap, and what runs in it."""
-    found = []
-    for process in psutil.process_iter(["name", "uids", "status"]):
-        mine = process.info["name"] == "bwrap" or (process.info["uids"] and process.info["uids"].real == 65534)
-        if mine and process.info["status"] != psutil.STATUS_ZOMBIE:
-            found.append(process)
-    return found
-
-
 def test_a_judge_killed_in_the_middle_loses_at_most_the_shard_in_hand(thought: Run) -> None:
     folder = thought.folder(PRUNE)
-    before = {one.pid for one in sandboxes()}
+    before = {one.pid for one in sandboxed()}
     judging = subprocess.Popen(command(thought), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
     while len(records.shards(folder, "verdicts")) < 2:
@@ -124,7 +114,7 @@ def test_a_judge_killed_in_the_middle_loses_at_most_the_shard_in_hand(thought: R
     assert 2 <= len(judged) < 4
     assert not thought.done(PRUNE)
     deadline = time.monotonic() + 10
-    while left := [one for one in sandboxes() if one.pid not in before]:
+    while left := [one for one in sandboxed() if one.pid not in before]:
         assert time.monotonic() < deadline, f"sandboxes outlive their judge: {left}"
         time.sleep(0.05)
 

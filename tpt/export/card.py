@@ -33,6 +33,7 @@ KEEPS = {
     "none": "any finished solution was kept",
     "ground_truth": "solutions were kept that are right by the {reader} reader",
     "soft_positive": "solutions were kept that are right by the {reader} reader or have partial credit ({threshold})",
+    "well_formed_wrong": "WRONG solutions were kept whose answer has the right form: this model is a control",
 }
 
 
@@ -125,6 +126,9 @@ def _method(run: Run, number: int) -> str:
     think, prune, train = run.config.think, run.config.prune, run.config.train
     kept = KEEPS[prune.mode].format(reader=prune.reader, threshold=prune.threshold)
     thinker = think.teacher.name if think.teacher else "the model of the round before"
+    if prune.flip.rate:
+        which = "on solutions that were not right" if prune.flip.which == "false_positives" else "on all solutions"
+        kept += f", after the judge's verdicts {which} were flipped with a probability of {prune.flip.rate:g}"
     drawn = "all of them" if prune.examples is None else f"{prune.examples:,} of them"
     each = f"at most {prune.per_problem} a problem" if prune.per_problem else "all of a problem's"
     start = "the round before" if train.start_from == "previous" else "the base model"
