@@ -66,7 +66,7 @@ def report(
         *[f"{one}\n" for one in notes],
         *[f"- {one}" for one in _found(analysed)],
     ]
-    files.write_text(folder / "table.md", "\n".join(parts))
+    files.write_text(folder / "table.md", "\n".join(parts).rstrip() + "\n")
     files.write_text(folder / "table.csv", table.to_csv(found))
     told: list[RenderableType] = [*table.rich_tables(found, experiment.columns, confidence)]
     told += [Text(one) for one in said]
