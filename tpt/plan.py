@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from tpt import files
-from tpt.config import Config, SampleConfig
+from tpt.config import Config, PruneConfig, SampleConfig
 from tpt.display import outcome
 from tpt.evaluate import stop
 from tpt.loop import Stage
@@ -107,16 +107,24 @@ def size(settings: Config, stage: Stage) -> str:
         case "think":
             return _samples(settings.think, settings.task.train_size)
         case "prune":
-            drawn = settings.prune.examples or "all"
-            work = f"{settings.prune.mode}, {settings.prune.reader} reader; draw {drawn} from {settings.prune.source}"
-            overlap = settings.prune.decontaminate
-            return work if overlap == "none" else f"{work}; drop problems that overlap the test split ({overlap})"
+            return pruning(settings.prune)
         case "train":
             kind = f"LoRA rank {settings.train.lora.rank}" if settings.train.lora.rank else "all weights"
             train = settings.train
             return f"{train.epochs} epoch, batch {train.batch_size}, lr {train.learning_rate:g}, {kind}"
         case _:
             return _samples(settings.evaluate, settings.task.test_size)
+
+
+def pruning(settings: PruneConfig) -> str:
+    """What is kept, and how many are drawn, in words."""
+    work = f"{settings.mode}, {settings.reader} reader; draw {settings.examples or 'all'} from {settings.source}"
+    if settings.flip.rate:
+        which = "the verdicts" if settings.flip.which == "both" else "the wrong ones"
+        work += f"; flip {100 * settings.flip.rate:g} % of {which}"
+    if settings.decontaminate != "none":
+        work += f"; drop problems that overlap the test split ({settings.decontaminate})"
+    return work
 
 
 def _samples(settings: SampleConfig, split_size: int | None) -> str:

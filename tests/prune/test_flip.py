@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tpt.config import FlipConfig, PruneConfig
+from tpt.plan import pruning
 from tpt.prune.flip import flip
 from tpt.prune.modes import well_formed_wrong
 from tpt.records import Status, Verdict
@@ -22,6 +23,12 @@ def config(rate: float, which: str = "both") -> PruneConfig:
 def flipped(rate: float, which: str = "both", status: Status = WRONG, seed: int = 0, count: int = 1000) -> set[int]:
     found = (verdict(index, status) for index in range(count))
     return {one.index for one in found if flip(one, config(rate, which), seed).status is not status}
+
+
+def test_the_plan_says_that_verdicts_are_flipped() -> None:
+    assert "flip" not in pruning(PruneConfig())
+    assert "flip 5 % of the verdicts" in pruning(config(0.05))
+    assert "flip 12.5 % of the wrong ones" in pruning(config(0.125, "false_positives"))
 
 
 def test_about_the_share_that_is_asked_for_is_flipped_either_way() -> None:
