@@ -133,6 +133,7 @@ class TrainConfig:
     lora: LoraConfig = field(default_factory=LoraConfig)
     micro_batch: int | None = field(default=None, metadata=RUNTIME)  # examples a device takes at once; null: all it can
     gradient_checkpointing: bool = field(default=False, metadata=RUNTIME)  # less memory, a third more time
+    share_prefix: bool = field(default=True, metadata=RUNTIME)  # what a batch's prompts begin with is computed once
     strategy: str = field(default="auto", metadata=RUNTIME)  # auto | ddp | fsdp
     devices: int = field(default=1, metadata=RUNTIME)  # on each node
     nodes: int = field(default=1, metadata=RUNTIME)

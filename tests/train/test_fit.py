@@ -28,7 +28,7 @@ from tpt.train import fit as fit_module
 from tpt.train.data import IGNORED, collate, plan
 from tpt.train.export import export
 from tpt.train.fit import fit, load
-from tpt.train.module import FineTuning
+from tpt.train.module import CompletionLoss, FineTuning, shared_prefix
 
 CONTEXT = 2048
 SETTINGS = TrainConfig(learning_rate=1e-3, batch_size=2, checkpoint_every=1, precision="32-true")
@@ -359,6 +359,65 @@ def test_gradient_checkpointing_gives_the_same_gradients(tiny_model: Path, tmp_p
         gradients.append([p.grad.clone() for p in model.parameters() if p.grad is not None])
     for one, other in zip(*gradients, strict=True):
         torch.testing.assert_close(one, other)
+
+
+PREFIX = [random.Random(9).randrange(3, 500) for _ in range(40)]
+
+
+def few_shot(number: int, prompt: int, completion: int) -> Example:
+    """An example whose prompt begins as all others do."""
+    one = example(number, prompt, completion)
+    return replace(one, prompt_ids=PREFIX + one.prompt_ids)
+
+
+@pytest.mark.parametrize("family", ["llama", "gemma2"])
+def test_a_prompts_beginning_that_all_share_is_computed_once_and_changes_neither_loss_nor_gradient(
+    family: str, tiny_model: Path, tmp_path: Path
+) -> None:
+    folder = tiny_model if family == "llama" else made_of("gemma2", tiny_model, tmp_path / "start")
+    batch = collate([few_shot(number, 3 + number, 9 - number) for number in range(4)], 0)
+    found = []
+    for share in (False, True):
+        model, _ = load(folder, SETTINGS)
+        tokens: list[int] = []
+
+        def count(_: Any, given: tuple[torch.Tensor], out: torch.Tensor, tokens: list[int] = tokens) -> None:
+            tokens.append(given[0].numel())
+
+        model.get_input_embeddings().register_forward_hook(count)
+        nll = CompletionLoss(model, share)(**batch)
+        nll.backward()
+        gradients = {name: one.grad for name, one in model.named_parameters() if one.grad is not None}
+        found.append((nll.detach(), gradients, sum(tokens)))
+    (apart, separate, all_tokens), (together, shared, fewer_tokens) = found
+    torch.testing.assert_close(together, apart)
+    assert separate.keys() == shared.keys()
+    for name, gradient in separate.items():
+        torch.testing.assert_close(shared[name], gradient, rtol=1e-3, atol=1e-4 * float(gradient.abs().max()))
+    assert all_tokens == batch["input_ids"].numel()
+    assert fewer_tokens == all_tokens - 3 * (len(PREFIX) - 1)
+
+
+def test_only_what_no_row_is_trained_on_is_shared() -> None:
+    def shared(*rows: Example) -> int:
+        batch = collate(list(rows), 0)
+        return shared_prefix(batch["input_ids"], batch["labels"])
+
+    assert shared(few_shot(0, 3, 2), few_shot(1, 5, 2)) == len(PREFIX) - 1
+    assert shared(few_shot(0, 3, 2)) == 0  # nothing to share it with
+    # Several solutions of one problem: the whole prompt but its last token, which says what comes first.
+    one = few_shot(0, 3, 2)
+    assert shared(one, replace(one, completion_ids=[4, 2])) == len(one.prompt_ids) - 1
+    # A prompt that goes on where another's completion begins.
+    assert shared(one, replace(one, prompt_ids=one.prompt_ids + one.completion_ids[:1])) == len(one.prompt_ids) - 1
+    assert shared(example(0, 3, 2), example(1, 3, 2)) == 0
+
+
+def test_where_blocks_are_computed_anew_nothing_is_shared(tiny_model: Path) -> None:
+    model, _ = load(tiny_model, replace(SETTINGS, gradient_checkpointing=True))
+    batch = collate([few_shot(0, 3, 4), few_shot(1, 3, 4)], 0)
+    plain, _ = load(tiny_model, SETTINGS)
+    torch.testing.assert_close(CompletionLoss(model)(**batch), CompletionLoss(plain)(**batch))
 
 
 def test_the_learning_rate_warms_up_and_falls_to_nothing(tiny_model: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 from torch.nn import functional
-from transformers import PreTrainedModel
+from transformers import DynamicCache, PreTrainedModel
 
 from tpt import files
 from tpt.config import TrainConfig
@@ -17,17 +17,24 @@ from tpt.errors import TptError
 from tpt.train import sharded
 from tpt.train.data import IGNORED
 
+FEWEST_SHARED = 16  # tokens: a shorter beginning costs a second call of the model and saves little
+
 
 class CompletionLoss(nn.Module):
     """A causal language model's loss on the labelled tokens of a batch.
 
+    What all prompts of a batch begin with, as worked examples, goes through the model once: the rows attend to its keys
+    and values. That is exact in loss and gradient up to rounding (dropout is drawn once for the shared part).
+
     Args:
         model: with LoRA adapters where they are used.
+        share: whether to do so, where the model can.
     """
 
-    def __init__(self, model: PreTrainedModel) -> None:
+    def __init__(self, model: PreTrainedModel, share: bool = True) -> None:
         super().__init__()
         self.model = model
+        self.share = share
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor) -> Tensor:
         """Sum of the negative log-likelihoods of the labelled tokens, in nats; a scalar.
@@ -39,17 +46,59 @@ class CompletionLoss(nn.Module):
             attention_mask: 0 where there is padding.
             labels: token ids, or IGNORED.
         """
-        labels = labels[:, 1:]
+        shared = shared_prefix(input_ids, labels) if self.share else 0
+        shared = shared if shared >= FEWEST_SHARED and self._keeps(shared) else 0
+        labels = labels[:, shared + 1 :]
         trained = labels != IGNORED
         # A causal model's outputs of all positions but those asked for are never projected to the vocabulary.
-        hidden = self._hidden(input_ids, attention_mask)[:, :-1][trained]
+        hidden = self._hidden(input_ids, attention_mask, shared)[:, :-1][trained]
         logits = self.model.get_output_embeddings()(hidden).float()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
         return functional.cross_entropy(logits, labels[trained], reduction="sum")
 
-    def _hidden(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """Hidden states of the last layer, shape (batch, tokens, width)."""
-        output: Tensor = self.model.base_model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+    def _hidden(self, input_ids: Tensor, attention_mask: Tensor, shared: int) -> Tensor:
+        """Hidden states of the last layer behind the shared tokens, shape (batch, tokens - shared, width)."""
+        keys = self._keys(input_ids[:1, :shared], len(input_ids)) if shared else None
+        output: Tensor = self.model.base_model(
+            input_ids=input_ids[:, shared:],
+            attention_mask=attention_mask,
+            past_key_values=keys,
+            use_cache=keys is not None,
+        ).last_hidden_state
         return output
+
+    def _keys(self, prefix: Tensor, rows: int) -> DynamicCache:
+        """Keys and values of a prefix, shape (1, tokens), as those of each row; gradients flow through them."""
+        cache: Any = DynamicCache(config=self.model.config)
+        self.model.base_model(input_ids=prefix, past_key_values=cache, use_cache=True)
+        for layer in cache.layers:
+            layer.keys, layer.values = (one.expand(rows, -1, -1, -1) for one in (layer.keys, layer.values))
+        assert isinstance(cache, DynamicCache)
+        return cache
+
+    def _keeps(self, tokens: int) -> bool:
+        """Whether the model can keep the keys and values of so many tokens, all of them, while it is trained."""
+        window = getattr(self.model.config.get_text_config(), "sliding_window", None) or math.inf
+        attends = not self.model._is_stateful and tokens < window
+        # Checkpointed blocks compute anew and keep nothing; a sharded model is gathered once a step.
+        return attends and not self.model.is_gradient_checkpointing and not self._is_sharded()
+
+    def _is_sharded(self) -> bool:
+        return any(isinstance(parameter, DTensor) for parameter in self.model.parameters())
+
+
+def shared_prefix(input_ids: Tensor, labels: Tensor) -> int:
+    """How many tokens all rows of a batch begin with and none is trained on, without the last, whose output is needed.
+
+    Args:
+        input_ids: token ids, shape (batch, tokens), as `labels`, which is IGNORED where a token is not trained on.
+
+    Returns:
+        0 for a single row.
+    """
+    if len(input_ids) < 2:
+        return 0
+    alike = (input_ids == input_ids[:1]).all(dim=0) & (labels == IGNORED).all(dim=0)
+    return max(0, int(alike.long().cumprod(dim=0).sum()) - 1)
 
 
 class FineTuning(pl.LightningModule):
@@ -72,7 +121,7 @@ class FineTuning(pl.LightningModule):
         model_dir: Path | None = None,
     ) -> None:
         super().__init__()
-        self.objective = CompletionLoss(model)
+        self.objective = CompletionLoss(model, settings.share_prefix)
         self.settings = settings
         self.total_steps = total_steps
         self.metrics = metrics
