@@ -40,6 +40,7 @@ TINY = (
 # A training of some twenty seconds whose only checkpoint is the one that a signal asks for.
 LONG_TRAINING = ("train.epochs=250", "train.checkpoint_every=100000")
 SECONDS = 300.0
+SAVE_SECONDS = 6.0  # within which slurmctld has written down what it knows of a job
 
 Tpt = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -270,13 +271,14 @@ def test_a_node_that_dies_in_mid_stage_and_a_restarted_controller_cost_time_only
     run = the_run(tmp_path)
     jobs = ledger.latest(run)
     until(lambda: run.log_path(Stage(1, "think")).exists(), "thinking")
-    lab.stop_controller()
-    time.sleep(3)
-    lab.start_controller()
-    until(lambda: len(curve(run.root)) > 20, "training")
-    node = lab.command("squeue", "-h", "-j", jobs["round-01-train"].id, "-o", "%N").strip()
-    lab.crash_node(int(node.removeprefix("n")))
     try:
+        time.sleep(SAVE_SECONDS)  # a job that it has forgotten it would start a second time
+        lab.stop_controller()
+        time.sleep(3)
+        lab.start_controller()
+        until(lambda: len(curve(run.root)) > 20, "training")
+        node = lab.command("squeue", "-h", "-j", jobs["round-01-train"].id, "-o", "%N").strip()
+        lab.crash_node(int(node.removeprefix("n")))
         until(lambda: restarts(lab, jobs["round-01-train"].id) > 0, "a requeue of train")
         finish(run)
     finally:
