@@ -14,7 +14,7 @@ class Interrupted(Exception):
 
 def catch() -> None:
     """Have SIGTERM and SIGUSR2 set the flag, and do nothing else."""
-    global _caught  # noqa: PLW0603
+    global _caught  # noqa: PLW0603  # handlers belong to the whole process, and so does the fact that they are set
     _caught = True
     for number in (signal.SIGTERM, signal.SIGUSR2):
         signal.signal(number, _note)

@@ -20,8 +20,10 @@ from tpt.cli import main
 from tpt.config import Config
 from tpt.errors import RunError
 from tpt.evaluate.metrics import summarise
+from tpt.export.card import KEEPS
 from tpt.export.export import export
 from tpt.loop import Stage
+from tpt.prune.modes import MODES
 from tpt.records import Example, Problem, Sample, Status, Verdict
 from tpt.run import Run, find
 
@@ -126,6 +128,7 @@ def test_the_card_tells_all_rounds_up_to_this_one_and_no_later(run: Run, tmp_pat
 def test_the_card_says_what_every_mode_of_pruning_keeps(
     overrides: list[str], words: str, tiny_config: Make, tiny_model: Path, tmp_path: Path
 ) -> None:
+    assert KEEPS.keys() == MODES.keys()
     run = made(Run.create(tiny_config("rounds=1", *overrides)), tiny_model, trained=1)
     assert words in (export(run, 1, tmp_path / "out").model / "README.md").read_text()
 
@@ -286,6 +289,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from tpt.export import card
+from tpt.export.card import KEEPS
 from tpt.export.export import export
 from tpt.run import Run
 card.model_card = lambda *_: os.kill(os.getpid(), signal.SIGKILL)

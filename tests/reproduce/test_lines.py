@@ -1,22 +1,26 @@
 """The table of an experiment: what stands beside what, and that its sentences claim no more than the intervals."""
 
 import csv
+import dataclasses
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tpt.config import EvaluateConfig
+from tpt.config import EvaluateConfig, StopConfig
 from tpt.evaluate.bootstrap import Interval
 from tpt.evaluate.metrics import READERS, difference
 from tpt.evaluate.passk import pass_at_k
 from tpt.report.rows import Row
 from tpt.reproduce import figure, table
-from tpt.reproduce.lines import Line
+from tpt.reproduce.arms import PlannedArm
+from tpt.reproduce.lines import Line, lines
 from tpt.reproduce.paper import Paper
 from tpt.reproduce.words import sentences
+from tpt.run import Run
 
 SETTINGS = EvaluateConfig(samples_per_problem=4, ks=[1, 4], bootstrap=500)
 
@@ -122,3 +126,21 @@ def test_the_figure_is_the_same_file_for_the_same_lines(tmp_path: Path) -> None:
         drawn.append(figure.draw(lines_of(PAPER), "A title", "95 % intervals", tmp_path / name)[1].read_bytes())
     assert drawn[0] == drawn[1]
     assert b"much" in drawn[0]
+
+
+def test_an_arm_of_rounds_auto_stands_with_the_round_to_take_and_others_are_compared_with_it(
+    make_run: Callable[..., Run],
+) -> None:
+    fixed = make_run(rounds=2)
+    stopping = StopConfig(auto=True, most=2, minimum=100.0)  # no round gains 100 points: the base model is to be taken
+    auto = Run(fixed.root, dataclasses.replace(fixed.config, stop=stopping), fixed.stamps)
+    end = auto.stopped()
+    assert end is not None
+    assert (end.after, end.take) == (1, 0)
+    arms = [PlannedArm("auto", "auto", []), PlannedArm("fixed", "two rounds", [], against="auto")]
+    found = lines(arms, {"auto": auto, "fixed": fixed}, "last", None)
+    assert [(one.arm, one.row.round) for one in found] == [("", 0), ("auto", 0), ("fixed", 2)]
+    assert found[-1].against == "auto"
+    assert found[-1].differences[1]["strict"] == found[-1].gain  # from the base model, that is
+    of_all = lines(arms, {"auto": auto, "fixed": fixed}, "all", None)
+    assert [one.differences != {} for one in of_all if one.arm == "fixed"] == [True, False]  # auto has no second round

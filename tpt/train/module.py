@@ -80,10 +80,8 @@ class CompletionLoss(nn.Module):
         window = getattr(self.model.config.get_text_config(), "sliding_window", None) or math.inf
         attends = not self.model._is_stateful and tokens < window
         # Checkpointed blocks compute anew and keep nothing; a sharded model is gathered once a step.
-        return attends and not self.model.is_gradient_checkpointing and not self._is_sharded()
-
-    def _is_sharded(self) -> bool:
-        return any(isinstance(parameter, DTensor) for parameter in self.model.parameters())
+        sharded_model = isinstance(next(self.model.parameters()), DTensor)
+        return attends and not self.model.is_gradient_checkpointing and not sharded_model
 
 
 def shared_prefix(input_ids: Tensor, labels: Tensor) -> int:
