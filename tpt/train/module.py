@@ -79,9 +79,8 @@ class CompletionLoss(nn.Module):
         """Whether the model can keep the keys and values of so many tokens, all of them, while it is trained."""
         window = getattr(self.model.config.get_text_config(), "sliding_window", None) or math.inf
         attends = not self.model._is_stateful and tokens < window
-        # Checkpointed blocks compute anew and keep nothing; a sharded model is gathered once a step.
-        sharded_model = isinstance(next(self.model.parameters()), DTensor)
-        return attends and not self.model.is_gradient_checkpointing and not sharded_model
+        # Checkpointed blocks compute anew and keep nothing.
+        return attends and not self.model.is_gradient_checkpointing
 
 
 def shared_prefix(input_ids: Tensor, labels: Tensor) -> int:
@@ -119,7 +118,8 @@ class FineTuning(pl.LightningModule):
         model_dir: Path | None = None,
     ) -> None:
         super().__init__()
-        self.objective = CompletionLoss(model, settings.share_prefix)
+        # FSDP gathers a layer for the backward pass of its output, and keys and values are none: it would be missing.
+        self.objective = CompletionLoss(model, settings.share_prefix and model_dir is None)
         self.settings = settings
         self.total_steps = total_steps
         self.metrics = metrics
