@@ -1,6 +1,6 @@
 """Finished evaluations for tests, made as the evaluate stage makes them, without a model."""
 
-from tpt import files
+from tpt.evaluate import store
 from tpt.evaluate.metrics import summarise
 from tpt.loop import Stage
 from tpt.records import Sample, Status, Verdict
@@ -24,7 +24,7 @@ def finish_evaluation(run: Run, round: int, solved: int, leniently: int = 0) -> 
             verdicts.append(Verdict(f"p{number}", index, lenient, strict, lenient, "hash_marks", "1", "1"))
     metrics = summarise(samples, verdicts, run.config.evaluate, 0)
     stage = Stage(round, "evaluate")
-    files.write_json(run.folder(stage) / "metrics.json", metrics)
+    store.save(run.folder(stage), metrics)
     run.finish(stage, {"metrics": metrics}, 3.0)
 
 

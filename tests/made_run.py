@@ -3,8 +3,9 @@
 import random
 from collections.abc import Iterator
 
-from tpt import files, records
+from tpt import records
 from tpt.config import Config
+from tpt.evaluate import store
 from tpt.evaluate.metrics import summarise
 from tpt.loop import Stage
 from tpt.records import Example, Problem, Sample, Status, Verdict
@@ -91,5 +92,5 @@ def _evaluate(run: Run, round: int, samples: int, right: float, rng: random.Rand
     pairs = _sampled(run, "test", samples, right, rng)
     tokens = _write(run, stage, stage, pairs)
     metrics = summarise([one for one, _ in pairs], [one for _, one in pairs], run.config.evaluate, 0)
-    files.write_json(run.folder(stage) / "metrics.json", metrics)
+    store.save(run.folder(stage), metrics)
     run.finish(stage, {"samples": len(pairs), "tokens": tokens, "metrics": metrics}, 75.0)

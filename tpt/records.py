@@ -4,18 +4,22 @@ A table is a folder of shards `<name>-00000.parquet`; each shard is written whol
 """
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import accumulate, islice, repeat
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tpt.files import atomic
 
-ROWS_PER_BATCH = 1024
+ROWS_PER_BATCH = 1024  # of a row group, which is what is in memory at once
 
 
 class Status(StrEnum):
@@ -127,6 +131,8 @@ Record = TypeVar("Record", Problem, Sample, Verdict, Example)
 
 _TOKENS = pa.list_(pa.int32())
 _ARROW = {str: pa.string(), int: pa.int64(), list[int]: _TOKENS, Status: pa.string()}
+_EMPTY: dict[Any, Any] = {str: "", int: 0, list[int]: [], Status: Status.JUDGE_ERROR}
+_STATUS = {str(status): status for status in Status}
 
 
 def schema(kind: type[Any]) -> pa.Schema:
@@ -144,35 +150,79 @@ def write(path: Path, kind: type[Record], records: Iterable[Record]) -> int:
     """
     rows = 0
     table_schema = schema(kind)
-    names = table_schema.names
+    values = attrgetter(*table_schema.names)
+    remaining = iter(records)
     with atomic(path) as temporary, pq.ParquetWriter(temporary, table_schema, compression="zstd") as writer:
-        batch: list[dict[str, Any]] = []
-        for record in records:
-            batch.append({name: getattr(record, name) for name in names})
-            if len(batch) == ROWS_PER_BATCH:
-                writer.write_table(pa.Table.from_pylist(batch, table_schema))
-                rows += len(batch)
-                batch.clear()
-        writer.write_table(pa.Table.from_pylist(batch, table_schema))
-        rows += len(batch)
+        while batch := [values(record) for record in islice(remaining, ROWS_PER_BATCH)]:
+            columns = zip(*batch, strict=True)
+            arrays = [pa.array(column, field.type) for column, field in zip(columns, table_schema, strict=True)]
+            writer.write_table(pa.Table.from_arrays(arrays, schema=table_schema))
+            rows += len(batch)
     return rows
 
 
-def read(paths: Path | Sequence[Path], kind: type[Record], columns: Sequence[str] | None = None) -> Iterator[Record]:
+def read(
+    paths: Path | Sequence[Path],
+    kind: type[Record],
+    columns: Sequence[str] | None = None,
+    problem_ids: Collection[str] | None = None,
+) -> Iterator[Record]:
     """The records of one or several parquet files, in order, in bounded memory.
 
     Args:
         columns: read only these; the other fields are empty (0, "", []).
+        problem_ids: only the records of these problems, picked before any becomes an object.
     """
-    empty: dict[Any, Any] = {str: "", int: 0, list[int]: [], Status: Status.JUDGE_ERROR}
-    blank = {f.name: empty[f.type] for f in dataclasses.fields(kind)}
+    wanted = None if problem_ids is None else pa.array(problem_ids, pa.string())
     for path in [paths] if isinstance(paths, Path) else paths:
         with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=ROWS_PER_BATCH, columns=list(columns) if columns else None):
-                for row in batch.to_pylist():
-                    if kind is Verdict:
-                        row.update({k: Status(row[k]) for k in ("status", "strict", "lenient") if k in row})
-                    yield kind(**(blank | row))
+            for group in range(file.num_row_groups):
+                table = file.read_row_group(group, columns=list(columns) if columns else None)
+                if wanted is not None:
+                    table = table.filter(pc.is_in(table["problem_id"], wanted))
+                yield from _objects(table, kind)
+
+
+def _objects(table: pa.Table, kind: type[Record]) -> Iterator[Record]:
+    """The rows of a table as records; a field without a column is empty."""
+    if not table.num_rows:
+        return iter(())
+    values: list[Iterable[Any]] = []
+    for field in dataclasses.fields(kind):
+        if field.name not in table.column_names:
+            values.append(repeat(_EMPTY[field.type]))
+        elif field.type is Status:
+            values.append(map(_STATUS.__getitem__, table[field.name].to_pylist()))
+        else:
+            values.append(table[field.name].to_pylist())
+    return map(kind, *values)
+
+
+class Rows:
+    """Some columns of the rows of one parquet file, of which only the row groups that are asked for are ever read.
+
+    Args:
+        path: the file.
+        columns: of what `rows[number]` gives, in this order.
+    """
+
+    def __init__(self, path: Path, columns: Sequence[str]) -> None:
+        self._path, self._columns = path, list(columns)
+        self._ends: list[int] = []  # of each row group, the number of the first row behind it
+        self._group = -1
+        self._table = pa.table({})
+
+    def __getitem__(self, row: int) -> tuple[Any, ...]:
+        if not self._ends:
+            metadata = pq.read_metadata(self._path)
+            groups = range(metadata.num_row_groups)
+            self._ends = list(accumulate(metadata.row_group(group).num_rows for group in groups))
+        group = bisect_right(self._ends, row)
+        if group != self._group:
+            with pq.ParquetFile(self._path) as file:
+                self._table, self._group = file.read_row_group(group, columns=self._columns), group
+        place = row - (self._ends[group - 1] if group else 0)
+        return tuple(self._table[name][place].as_py() for name in self._columns)
 
 
 def shard_path(folder: Path, name: str, number: int) -> Path:

@@ -28,7 +28,7 @@ from omegaconf import OmegaConf
 from tpt import __version__, compose, config, files
 from tpt.config import Config, ModelConfig
 from tpt.errors import RunError
-from tpt.evaluate import stop
+from tpt.evaluate import stop, store
 from tpt.loop import Stage, think_prune_train
 from tpt.tasks import base as tasks_base
 
@@ -291,18 +291,12 @@ class Run:
         return recorded
 
     def evaluation(self, round: int) -> dict[str, Any]:
-        """All figures of a finished evaluation, as `evaluate.metrics.summarise` gave them.
+        """All figures of a finished evaluation, see `evaluate.store.load`.
 
         Raises:
             RunError: they are gone.
         """
-        stage = Stage(round, "evaluate")
-        path = self.folder(stage) / "metrics.json"
-        if not path.exists():
-            raise RunError(f"{path} is gone", f"remove {self.manifest_path(stage)}, and `tpt run` makes it again")
-        metrics = files.read_json(path)
-        assert isinstance(metrics, dict)
-        return metrics
+        return store.load(self.folder(Stage(round, "evaluate")))
 
     def seed(self, stage: Stage) -> int:
         """A seed of the stage's own, below 2**31, drawn from the config's."""

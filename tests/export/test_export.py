@@ -19,6 +19,7 @@ from tpt import files, models, prompt, records
 from tpt.cli import main
 from tpt.config import Config
 from tpt.errors import RunError
+from tpt.evaluate import store
 from tpt.evaluate.metrics import summarise
 from tpt.export.card import KEEPS
 from tpt.export.export import export
@@ -63,7 +64,7 @@ def evaluate(run: Run, round: int, solved: int) -> None:
             samples.append(Sample(f"p{number}", index, [], [1], "text", "stop"))
             verdicts.append(Verdict(f"p{number}", index, status, status, status))
     metrics = summarise(samples, verdicts, run.config.evaluate, 0)
-    files.write_json(run.folder(Stage(round, "evaluate")) / "metrics.json", metrics)
+    store.save(run.folder(Stage(round, "evaluate")), metrics)
     run.finish(Stage(round, "evaluate"), {"metrics": metrics}, 1.0)
 
 

@@ -9,10 +9,10 @@ import pytest
 from evaluations import finish_evaluation
 from rich.console import Console
 
-from tpt import files
 from tpt.cli import main
 from tpt.config import Config
 from tpt.errors import RunError
+from tpt.evaluate import store
 from tpt.loop import Stage
 from tpt.report import report
 from tpt.report.latex import escape
@@ -102,10 +102,10 @@ def test_the_gain_is_reckoned_at_the_k_it_names(tiny_config: Make, tmp_path: Pat
     run = Run.create(tiny_config("rounds=1", "evaluate.ks=[2]"))
     finish_evaluation(run, 0, 0)
     finish_evaluation(run, 1, 20)
-    path = run.folder(Stage(1, "evaluate")) / "metrics.json"
-    metrics = files.read_json(path)
+    folder = run.folder(Stage(1, "evaluate"))
+    metrics = store.load(folder)
     metrics["per_problem"]["strict"] = [1] * 20 + [0] * 20  # one of two samples: pass@1 is 25 %, pass@2 is 50 %
-    files.write_json(path, metrics)
+    store.save(folder, metrics)
     assert "pass@2 strict rose by +50.0 [" in printed([run], tmp_path)
 
 

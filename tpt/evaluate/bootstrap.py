@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-CELLS = 4_000_000  # draws held at once: 32 MB
+CELLS = 4_000_000  # counts held at once: 32 MB
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,17 @@ def paired(after: Floats, before: Floats, confidence: float, resamples: int, see
 
 
 def _resampled_means(values: Floats, resamples: int, seed: int) -> Floats:
+    """Means of as many problems drawn with replacement.
+
+    How often each value comes up in a draw is multinomial, and problems have few different values: samples of 10
+    answers have 11 shares of right ones. So the counts are drawn, and not the problems one by one.
+    """
     rng = np.random.default_rng(seed)
+    kinds, counts = np.unique(values, return_counts=True)
     means = np.empty(resamples)
-    step = max(1, CELLS // values.size)
+    step = max(1, CELLS // kinds.size)
     for start in range(0, resamples, step):
-        count = min(step, resamples - start)
-        means[start : start + count] = values[rng.integers(values.size, size=(count, values.size))].mean(axis=1)
+        size = min(step, resamples - start)
+        drawn = rng.multinomial(values.size, counts / values.size, size=size)
+        means[start : start + size] = drawn @ kinds / values.size
     return means

@@ -1,11 +1,14 @@
 """The figures of one evaluation."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any, Literal
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from tpt.config import EvaluateConfig
 from tpt.errors import DataError
@@ -18,53 +21,117 @@ READERS: tuple[Reader, Reader] = ("strict", "lenient")
 
 
 @dataclass
-class _Problem:
-    """What is kept of one problem's samples."""
+class _Reading:
+    """What one reader finds among a problem's samples."""
 
-    n: int = 0
-    correct: dict[Reader, int] = field(default_factory=lambda: dict.fromkeys(READERS, 0))
-    votes: dict[Reader, Counter[str]] = field(default_factory=lambda: {reader: Counter() for reader in READERS})
-    right: dict[Reader, set[str]] = field(default_factory=lambda: {reader: set() for reader in READERS})
-    texts: set[int] = field(default_factory=set)  # hashes: the texts of a large evaluation would fill the memory
+    correct: int = 0
+    votes: Counter[str] = field(default_factory=Counter)
+    right: set[str] = field(default_factory=set)
 
-    def add(self, sample: Sample, verdict: Verdict) -> None:
-        self.n += 1
-        self.texts.add(hash(sample.text))
-        readings = (verdict.strict, verdict.strict_answer), (verdict.lenient, verdict.lenient_answer)
-        for reader, (status, answer) in zip(READERS, readings, strict=True):
-            if answer:
-                self.votes[reader][answer] += 1
-            if status is Status.CORRECT:
-                self.correct[reader] += 1
-                self.right[reader].add(answer)
+    def add(self, status: Status, answer: str) -> None:
+        if answer:
+            self.votes[answer] += 1
+        if status is Status.CORRECT:
+            self.correct += 1
+            self.right.add(answer)
 
-    def majority_is_right(self, reader: Reader) -> bool:
+    def majority_is_right(self) -> bool:
         """Whether the most frequent answer is correct; among equals the first that was sampled counts."""
-        vote = self.votes[reader].most_common(1)
-        return bool(vote) and vote[0][0] in self.right[reader]
+        vote = self.votes.most_common(1)
+        return bool(vote) and vote[0][0] in self.right
+
+
+@dataclass
+class _Tally:
+    """What is kept of all samples: some numbers a problem, so that a million problems fit into memory.
+
+    Attributes:
+        correct, majority: by reader, of each problem: correct samples, and whether the majority is right.
+        voted: the readers that found an answer anywhere; programs are not voted on.
+        distinct: different texts, added up over the problems.
+    """
+
+    ids: list[str] = field(default_factory=list)
+    n: list[int] = field(default_factory=list)
+    correct: dict[Reader, list[int]] = field(default_factory=lambda: {reader: [] for reader in READERS})
+    majority: dict[Reader, list[bool]] = field(default_factory=lambda: {reader: [] for reader in READERS})
+    voted: set[Reader] = field(default_factory=set)
+    distinct: int = 0
+    tokens: int = 0
+    cut_off: int = 0
+    statuses: Counter[Status] = field(default_factory=Counter)
+    well_formed: int = 0
+
+    def add(self, problem: str, pairs: Iterable[tuple[Sample, Verdict]]) -> None:
+        """Count the samples of one problem."""
+        strict, lenient = _Reading(), _Reading()
+        texts = set()  # hashes: the texts of one problem alone may be large
+        n = 0
+        for sample, verdict in pairs:
+            n += 1
+            texts.add(hash(sample.text))
+            strict.add(verdict.strict, verdict.strict_answer)
+            lenient.add(verdict.lenient, verdict.lenient_answer)
+            self.tokens += len(sample.completion_ids)
+            self.cut_off += sample.finish_reason == "length"
+            self.well_formed += verdict.strict is not Status.NO_ANSWER
+            self.statuses[verdict.status] += 1
+        self.ids.append(problem)
+        self.n.append(n)
+        self.distinct += len(texts)
+        for reader, reading in zip(READERS, (strict, lenient), strict=True):
+            self.correct[reader].append(reading.correct)
+            self.majority[reader].append(reading.majority_is_right())
+            if reading.votes:
+                self.voted.add(reader)
 
 
 def summarise(
-    samples: Iterable[Sample], verdicts: Iterable[Verdict], config: EvaluateConfig, seed: int
+    samples: Iterable[Sample],
+    verdicts: Iterable[Verdict],
+    config: EvaluateConfig,
+    seed: int,
+    tokens: int | None = None,
 ) -> dict[str, Any]:
     """All figures of an evaluation, ready for JSON. Shares are between 0 and 1.
 
     Args:
-        samples: of all problems; a problem's samples need not be together.
+        samples: of all problems; those of one problem lie together.
         verdicts: one for each sample, in the same order.
         config: which k, which confidence, how many resamples.
         seed: of the bootstrap.
+        tokens: of all completions; None: they are counted.
 
     Returns:
         counts and shares; for each reader `pass@k` and `maj@k` with intervals and `correct@k` (the paper's count of
         problems solved at least once in k samples, expected where k is less than what was drawn); and `per_problem`,
         from which evaluations are paired.
     Raises:
-        DataError: there are no samples, or a verdict is of another sample than the one it stands beside.
+        DataError: there are no samples, a verdict is of another sample than the one it stands beside, or the samples
+            of a problem lie apart.
     """
-    problems: dict[str, _Problem] = {}
-    tokens = cut_off = well_formed = total = 0
-    statuses: Counter[Status] = Counter()
+    tally = _Tally()
+    for problem, pairs in groupby(_paired(samples, verdicts), key=lambda pair: pair[0].problem_id):
+        tally.add(problem, pairs)
+    total = sum(tally.n)
+    if not total:
+        raise DataError("there are no samples to evaluate", "see the log of the evaluate stage")
+    if len(set(tally.ids)) < len(tally.ids):
+        raise DataError("the samples of one problem lie in several places", "remove the sample shards, then run again")
+    return {
+        "problems": len(tally.ids),
+        "samples": total,
+        "mean_tokens": (tally.tokens if tokens is None else tokens) / total,
+        "cut_off": tally.cut_off / total,
+        "well_formed": tally.well_formed / total,
+        "distinct": tally.distinct / len(tally.ids),
+        "statuses": {str(status): tally.statuses[status] for status in Status},
+        **{reader: _figures(tally, reader, config, seed) for reader in READERS},
+        "per_problem": {"id": tally.ids, "n": tally.n, **tally.correct},
+    }
+
+
+def _paired(samples: Iterable[Sample], verdicts: Iterable[Verdict]) -> Iterator[tuple[Sample, Verdict]]:
     for sample, verdict in zip(samples, verdicts, strict=True):
         if (sample.problem_id, sample.index) != (verdict.problem_id, verdict.index):
             raise DataError(
@@ -72,44 +139,19 @@ def summarise(
                 f"{sample.problem_id}",
                 "the samples were changed after they were judged: remove the verdict files, then run again",
             )
-        problems.setdefault(sample.problem_id, _Problem()).add(sample, verdict)
-        total += 1
-        tokens += len(sample.completion_ids)
-        cut_off += sample.finish_reason == "length"
-        well_formed += verdict.strict is not Status.NO_ANSWER
-        statuses[verdict.status] += 1
-    if not total:
-        raise DataError("there are no samples to evaluate", "see the log of the evaluate stage")
-    metrics: dict[str, Any] = {
-        "problems": len(problems),
-        "samples": total,
-        "mean_tokens": tokens / total,
-        "cut_off": cut_off / total,
-        "well_formed": well_formed / total,
-        "distinct": float(np.mean([len(one.texts) for one in problems.values()])),
-        "statuses": {str(status): statuses[status] for status in Status},
-    }
-    for reader in READERS:
-        metrics[reader] = _figures(list(problems.values()), reader, config, seed)
-    metrics["per_problem"] = {
-        "id": list(problems),
-        "n": [one.n for one in problems.values()],
-        **{reader: [one.correct[reader] for one in problems.values()] for reader in READERS},
-    }
-    return metrics
+        yield sample, verdict
 
 
-def _figures(problems: list[_Problem], reader: Reader, config: EvaluateConfig, seed: int) -> dict[str, Any]:
-    n = np.array([one.n for one in problems])
-    c = np.array([one.correct[reader] for one in problems])
+def _figures(tally: _Tally, reader: Reader, config: EvaluateConfig, seed: int) -> dict[str, Any]:
+    n, c = np.array(tally.n), np.array(tally.correct[reader])
     figures: dict[str, Any] = {"pass@k": {}, "correct@k": {}}
     for k in config.ks:
         values = pass_at_k(n, c, k)
         figures["pass@k"][str(k)] = _interval(values, config, seed).to_dict()
         figures["correct@k"][str(k)] = round(float(values.sum()), 2)
     figures["maj@k"] = {}
-    if any(one.votes[reader] for one in problems):  # programs are not voted on
-        majority = np.array([float(one.majority_is_right(reader)) for one in problems])
+    if reader in tally.voted:
+        majority = np.array(tally.majority[reader], dtype=np.float64)
         figures["maj@k"] = {str(int(n.max())): _interval(majority, config, seed).to_dict()}
     return figures
 
@@ -129,13 +171,17 @@ def difference(
     Raises:
         DataError: they evaluate different problems.
     """
-    values = []
-    for metrics in (after, before):
-        per_problem = metrics["per_problem"]
-        rates = pass_at_k(np.array(per_problem["n"]), np.array(per_problem[reader]), k)
-        values.append(dict(zip(per_problem["id"], rates, strict=True)))
-    if values[0].keys() != values[1].keys():
-        raise DataError("the two evaluations are of different problems", "compare runs of the same task and test split")
-    order = list(values[0])
-    one, other = (np.array([rates[name] for name in order]) for rates in values)
+    ids = [pa.array(metrics["per_problem"]["id"]) for metrics in (after, before)]
+    one, other = (_rates(metrics["per_problem"], reader, k) for metrics in (after, before))
+    if not ids[0].equals(ids[1]):
+        place = pc.index_in(ids[0], value_set=ids[1])
+        if place.null_count or len(ids[0]) != len(ids[1]):
+            raise DataError(
+                "the two evaluations are of different problems", "compare runs of the same task and test split"
+            )
+        other = other[place.to_numpy()]
     return paired(one, other, config.confidence, config.bootstrap, seed)
+
+
+def _rates(per_problem: dict[str, Any], reader: Reader, k: int) -> Floats:
+    return pass_at_k(np.asarray(per_problem["n"]), np.asarray(per_problem[reader]), k)

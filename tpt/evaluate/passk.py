@@ -24,8 +24,11 @@ def pass_at_k(n: Ints, c: Ints, k: int) -> Floats:
     """
     if k < 1 or (n < k).any():
         raise ValueError(f"pass@{k} needs at least {k} samples of each problem; one has {n.min() if n.size else 0}")
+    # Many problems have the same n and c.
+    kinds, kind_of = np.unique(np.stack([n, c]), axis=1, return_inverse=True)
+    n, c = kinds[:, :, None].astype(np.float64)
     # C(n-c, k) / C(n, k) is the product over i < k of (n - c - i) / (n - i); it is 0 where n - c < k.
     draws = np.arange(k, dtype=np.float64)
-    factors = (n[:, None] - c[:, None] - draws) / (n[:, None] - draws)
-    failed: Floats = np.prod(np.clip(factors, 0.0, 1.0), axis=1)
-    return 1.0 - failed
+    failed: Floats = np.prod(np.clip((n - c - draws) / (n - draws), 0.0, 1.0), axis=1)
+    passed: Floats = (1.0 - failed)[kind_of]
+    return passed

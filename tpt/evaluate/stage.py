@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from tpt import files, records
+from tpt import records
+from tpt.evaluate import store
 from tpt.evaluate.metrics import summarise
 from tpt.judge.stage import judge
 from tpt.loop import Stage
@@ -11,17 +12,24 @@ from tpt.records import Sample, Verdict
 from tpt.run import Run
 from tpt.think import stage as think_stage
 
+# Columns that the figures need: no token is made an object for its length alone.
+LIGHT = ("problem_id", "index", "text", "finish_reason")
+VERDICT = ("problem_id", "index", "status", "strict", "lenient", "strict_answer", "lenient_answer")
+
 
 def evaluate(run: Run, stage: Stage, progress: Progress) -> dict[str, Any]:
-    """Write samples, verdicts and `metrics.json`; the manifest holds the figures without the per-problem counts."""
+    """Write samples, verdicts and figures; the manifest holds those too, but for the counts of each problem."""
     folder = run.folder(stage)
     think_stage.sample(run, stage, progress, think_stage.Worker())
     verdicts = judge(run, stage, folder, progress)
     samples = records.shards(folder, think_stage.TABLE)
-    columns = ["problem_id", "index", "completion_ids", "text", "finish_reason"]
+    summary = think_stage.summary(folder)
     metrics = summarise(
-        records.read(samples, Sample, columns), records.read(verdicts, Verdict), run.config.evaluate, run.config.seed
+        records.read(samples, Sample, LIGHT),
+        records.read(verdicts, Verdict, VERDICT),
+        run.config.evaluate,
+        run.config.seed,
+        tokens=summary["tokens"],
     )
-    files.write_json(folder / "metrics.json", metrics)
-    headline = {name: value for name, value in metrics.items() if name != "per_problem"}
-    return think_stage.summary(folder) | {"metrics": headline} | run.config.task.marks()
+    store.save(folder, metrics)
+    return summary | {"metrics": store.headline(metrics)} | run.config.task.marks()

@@ -9,7 +9,12 @@ from tpt.errors import EmptyPrune
 from tpt.prune.flip import flip
 from tpt.prune.modes import THRESHOLDS, UNJUDGED, finished, soft_positive
 from tpt.prune.sources import Inputs, judged
-from tpt.records import Status
+from tpt.records import Status, Verdict
+
+# What is counted of a verdict: status, strict, lenient, tests passed and run, kind. There are few different ones.
+_Said = tuple[Status, Status, Status, int, int, str]
+# What the judge said and what pruning heeds; whether the sample is cut off, is usable, and may be trained on.
+_Judgement = tuple[_Said, _Said, bool, bool, bool]
 
 
 @dataclass
@@ -70,26 +75,39 @@ def count_samples(inputs: Inputs, config: PruneConfig, seed: int, overlap: Set[s
         seed: of `prune.flip`.
         overlap: the ids of the training problems that are dropped.
     """
-    counts = PruneCounts(decontaminated=len(overlap))
-    reached = dict.fromkeys(THRESHOLDS, 0)
-    with_tests = False
+    judgements: Counter[_Judgement] = Counter()
     for sample, verdict in judged(inputs):
-        counts.available += 1
-        counts.correct += verdict.strict is Status.CORRECT
-        counts.lenient += verdict.lenient is Status.CORRECT
-        counts.partial += verdict.status is Status.PARTIAL
-        counts.unjudged += verdict.status in UNJUDGED
-        counts.cut_off += sample.finish_reason != "stop"
-        counts.unusable += not finished(sample, config.keep_cut_off)
         heeded = flip(verdict, config, seed)
-        counts.flipped += heeded is not verdict
-        counts.flipped_to_correct += heeded is not verdict and heeded.status is Status.CORRECT
-        with_tests = with_tests or verdict.total > 1
-        if finished(sample, config.keep_cut_off) and sample.problem_id not in overlap:
+        usable = finished(sample, config.keep_cut_off)
+        eligible = usable and sample.problem_id not in overlap
+        judgements[_said(verdict), _said(heeded), sample.finish_reason != "stop", usable, eligible] += 1
+    return _sums(judgements, config, len(overlap))
+
+
+def _said(verdict: Verdict) -> _Said:
+    return verdict.status, verdict.strict, verdict.lenient, verdict.passed, verdict.total, verdict.kind
+
+
+def _sums(judgements: Counter[_Judgement], config: PruneConfig, decontaminated: int) -> PruneCounts:
+    counts = PruneCounts(decontaminated=decontaminated)
+    reached: Counter[str] = Counter(dict.fromkeys(THRESHOLDS, 0))
+    for (said, heeded, cut_off, usable, eligible), number in judgements.items():
+        status, strict, lenient, *_ = said
+        counts.available += number
+        counts.correct += number * (strict is Status.CORRECT)
+        counts.lenient += number * (lenient is Status.CORRECT)
+        counts.partial += number * (status is Status.PARTIAL)
+        counts.unjudged += number * (status in UNJUDGED)
+        counts.cut_off += number * cut_off
+        counts.unusable += number * (not usable)
+        counts.flipped += number * (heeded != said)
+        counts.flipped_to_correct += number * (heeded != said and heeded[0] is Status.CORRECT)
+        if eligible:
+            verdict = Verdict("", 0, *heeded[:3], passed=heeded[3], total=heeded[4], kind=heeded[5])
             for threshold in THRESHOLDS:
-                reached[threshold] += soft_positive(heeded, replace(config, threshold=threshold))
-    if with_tests and config.mode == "soft_positive":
-        counts.by_threshold = reached
+                reached[threshold] += number * soft_positive(verdict, replace(config, threshold=threshold))
+    if config.mode == "soft_positive" and any(said[4] > 1 for said, *_ in judgements):
+        counts.by_threshold = dict(reached)
     return counts
 
 

@@ -17,6 +17,8 @@ def flip(verdict: Verdict, config: PruneConfig, seed: int) -> Verdict:
     Args:
         seed: of the round's pruning.
     """
+    if not config.flip.rate:
+        return verdict
     right = read(verdict, config.reader) is Status.CORRECT
     if verdict.status in UNJUDGED or (right and config.flip.which == "false_positives"):
         return verdict

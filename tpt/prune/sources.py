@@ -68,15 +68,25 @@ def paired(
     Raises:
         RunError: the verdicts are of other samples.
     """
-    if len(sample_shards) != len(verdict_shards):
-        raise RunError(f"{len(sample_shards)} sample shards but {len(verdict_shards)} verdict shards", REMOVE)
-    for shard, judgement in zip(sample_shards, verdict_shards, strict=True):
-        samples = records.read(shard, Sample, sample_columns)
-        verdicts = records.read(judgement, Verdict, verdict_columns)
-        for sample, verdict in zip_longest(samples, verdicts):
-            if not (sample and verdict) or (sample.problem_id, sample.index) != (verdict.problem_id, verdict.index):
-                raise RunError(f"{judgement} does not hold the verdicts of {shard}", REMOVE)
-            yield sample, verdict
+    for shard, judgement in _shards(sample_shards, verdict_shards):
+        yield from _of_shard(shard, judgement, sample_columns, verdict_columns)
+
+
+def _shards(samples: Sequence[Path], verdicts: Sequence[Path]) -> Iterator[tuple[Path, Path]]:
+    if len(samples) != len(verdicts):
+        raise RunError(f"{len(samples)} sample shards but {len(verdicts)} verdict shards", REMOVE)
+    return zip(samples, verdicts, strict=True)
+
+
+def _of_shard(
+    shard: Path, judgement: Path, sample_columns: Sequence[str], verdict_columns: Sequence[str]
+) -> Iterator[tuple[Sample, Verdict]]:
+    samples = records.read(shard, Sample, sample_columns)
+    verdicts = records.read(judgement, Verdict, verdict_columns)
+    for sample, verdict in zip_longest(samples, verdicts):
+        if not (sample and verdict) or (sample.problem_id, sample.index) != (verdict.problem_id, verdict.index):
+            raise RunError(f"{judgement} does not hold the verdicts of {shard}", REMOVE)
+        yield sample, verdict
 
 
 def own(inputs: Inputs, config: PruneConfig, round: int, seed: int) -> Iterator[Candidate]:
@@ -87,12 +97,14 @@ def own(inputs: Inputs, config: PruneConfig, round: int, seed: int) -> Iterator[
     """
     mode = MODES[config.mode]
     problems = _by_id(inputs.problems) if inputs.foreign else {}
-    for sample, verdict in judged(inputs, records.schema(Sample).names if not inputs.foreign else LIGHT):
-        if finished(sample, config.keep_cut_off) and mode(flip(verdict, config, seed), config):
-            if inputs.foreign:
-                yield _encoded(problems[sample.problem_id], sample, round, inputs.encode)
-            else:
-                yield _sampled(sample, round)
+    for shard, judgement in _shards(inputs.samples, inputs.verdicts):
+        tokens = records.Rows(shard, ("prompt_ids", "completion_ids"))
+        for row, (sample, verdict) in enumerate(_of_shard(shard, judgement, LIGHT, VERDICT)):
+            if finished(sample, config.keep_cut_off) and mode(flip(verdict, config, seed), config):
+                if inputs.foreign:
+                    yield _encoded(problems[sample.problem_id], sample, round, inputs.encode)
+                else:
+                    yield _sampled(sample, round, tokens, row)
 
 
 def human(inputs: Inputs, round: int) -> Iterator[Candidate]:
@@ -149,9 +161,10 @@ def _by_id(problems: Path) -> dict[str, Problem]:
     return {problem.id: problem for problem in records.read(problems, Problem)}
 
 
-def _sampled(sample: Sample, round: int) -> Candidate:
+def _sampled(sample: Sample, round: int, tokens: records.Rows, row: int) -> Candidate:
     def example() -> Example:
-        return Example(sample.problem_id, "self", round, sample.prompt_ids, sample.completion_ids, sample.text)
+        prompt_ids, completion_ids = tokens[row]
+        return Example(sample.problem_id, "self", round, prompt_ids, completion_ids, sample.text)
 
     return Candidate(sample.problem_id, sample.text, example)
 

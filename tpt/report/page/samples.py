@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -37,7 +38,18 @@ FIELDS = (
 )
 FROM_VERDICT = FIELDS[FIELDS.index("status") :]
 
-Key = tuple[str, str]  # id and question: an id alone is unique only within a run's task settings
+
+@dataclass(frozen=True)
+class Problems:
+    """The first problems of a file; `limit` None: all."""
+
+    path: Path
+    limit: int | None
+
+    def ranked(self, seed: int, split: Split) -> Iterator[tuple[int, Problem]]:
+        """Each problem with its place in the draw: of id and question, for ids are unique within a run only."""
+        for one in islice(records.read(self.path, Problem), self.limit):
+            yield hashed(seed, split, one.id, one.question), one
 
 
 @dataclass
@@ -56,10 +68,11 @@ class Column:
     sampled: Stage
     judged: Stage
 
-    def problems(self) -> Iterator[Problem]:
-        """The problems that were sampled."""
+    @property
+    def problems(self) -> Problems:
+        """The problems that were sampled; equal for all rounds of a run."""
         settings = self.run.config.evaluate if self.split == "test" else self.run.config.think
-        return islice(records.read(self.run.problems_path(self.split), Problem), settings.problems)
+        return Problems(self.run.problems_path(self.split), settings.problems)
 
     def samples(self) -> int:
         """How many there are."""
@@ -67,15 +80,12 @@ class Column:
 
     def draw(self, ids: set[str], seed: int) -> dict[str, list[list[Any]]]:
         """What the page may show of some problems: by problem its samples, each without its column, in drawn order."""
-        verdicts = {
-            (one.problem_id, one.index): one
-            for one in records.read(self._shards(self.judged, VERDICTS), Verdict)
-            if one.problem_id in ids
-        }
+        judged = records.read(self._shards(self.judged, VERDICTS), Verdict, problem_ids=ids)
+        verdicts = {(one.problem_id, one.index): one for one in judged}
         kept = self._kept(ids)
         columns = ["problem_id", "index", "text", "finish_reason"]
         drawn: dict[str, list[tuple[int, list[Any]]]] = {}
-        for one in records.read(self._shards(self.sampled, SAMPLES), Sample, columns):
+        for one in records.read(self._shards(self.sampled, SAMPLES), Sample, columns, ids):
             verdict = verdicts.get((one.problem_id, one.index))
             if verdict is not None:
                 shown = [one.index, _cut(one.text), one.finish_reason, (one.problem_id, one.text) in kept]
@@ -92,9 +102,9 @@ class Column:
         path = self.run.folder(self.judged) / "examples.parquet"
         if not path.exists():
             return set()
-        examples = records.read(path, Example, ["problem_id", "source", "round", "text"])
+        examples = records.read(path, Example, ["problem_id", "source", "round", "text"], ids)
         new = (one for one in examples if one.source == "self" and one.round == self.judged.round)
-        return {(one.problem_id, one.text) for one in new if one.problem_id in ids}
+        return {(one.problem_id, one.text) for one in new}
 
 
 def collect(runs: list[Run], seed: int, budget: int = BUDGET) -> dict[str, Any]:
@@ -132,17 +142,19 @@ def _columns(runs: list[Run]) -> Iterator[Column]:
 
 
 def _set(split: Split, columns: list[Column], seed: int, budget: int) -> dict[str, Any]:
-    problems: dict[Key, Problem] = {}
+    sources = {column.problems for column in columns}
+    ranks = {rank for source in sources for rank, _ in source.ranked(seed, split)}
+    drawn = heapq.nsmallest(CANDIDATES, ranks)
+    last = drawn[-1]
+    found = {source: {rank: one for rank, one in source.ranked(seed, split) if rank <= last} for source in sources}
+    problems = {rank: one for of_source in found.values() for rank, one in of_source.items()}
+    samples: dict[int, list[list[list[Any]]]] = {rank: [] for rank in drawn}
     for column in columns:
-        problems |= {(one.id, one.question): one for one in column.problems()}
-    drawn = heapq.nsmallest(CANDIDATES, problems, key=lambda key: hashed(seed, split, *key))
-    samples: dict[Key, list[list[list[Any]]]] = {key: [] for key in drawn}
-    for column in columns:
-        mine = {(one.id, one.question) for one in column.problems()}
-        found = column.draw({key[0] for key in drawn if key in mine}, seed)
-        for key in drawn:
-            samples[key].append(found.get(key[0], []) if key in mine else [])
-    shown = _that_fit([(problems[key], samples[key]) for key in drawn if any(samples[key])], budget)
+        mine = found[column.problems]
+        of_problem = column.draw({one.id for one in mine.values()}, seed)
+        for rank in drawn:
+            samples[rank].append(of_problem.get(mine[rank].id, []) if rank in mine else [])
+    shown = _that_fit([(problems[rank], samples[rank]) for rank in drawn if any(samples[rank])], budget)
     return {
         "title": TITLES[split],
         "columns": [
@@ -150,7 +162,7 @@ def _set(split: Split, columns: list[Column], seed: int, budget: int) -> dict[st
             for column in columns
         ],
         "problems": shown,
-        "note": _note(shown, len(problems), sum(column.samples() for column in columns), seed),
+        "note": _note(shown, len(ranks), sum(column.samples() for column in columns), seed),
     }
 
 
