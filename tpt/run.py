@@ -37,7 +37,7 @@ __all__ = ["Run", "Stage", "file_stamps", "find", "now", "run_fingerprint", "ver
 Stamps = dict[str, list[list[Any]]]
 
 # Raised when the meaning of a file in the run folder changes.
-FORMAT = 3
+FORMAT = 4
 
 
 class Run:

@@ -10,6 +10,7 @@ from typing import Any
 from tpt import files
 from tpt.cluster import process
 from tpt.cluster.process import Process, StageFailed
+from tpt.cluster.template import template_for
 from tpt.loop import SAMPLED, Stage
 from tpt.run import Run
 
@@ -48,8 +49,9 @@ def _together(run: Run, stage: Stage, variants: list[list[str]], watch: Watch) -
     count = len(variants)
     for index in range(count):
         run.progress_path(stage, index).unlink(missing_ok=True)
+    template = template_for(run, stage, process.stage_environment())
     processes = [
-        process.start(run, stage, index, arguments, _gpus(run, index, count))
+        process.start(run, stage, index, arguments, _gpus(run, index, count), template=template)
         for index, arguments in enumerate(variants)
     ]
     with _stopped_in_the_end(processes):

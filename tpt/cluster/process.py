@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from tpt import files
 from tpt.errors import DiskFull, TptError
@@ -44,11 +44,34 @@ class StageFailed(TptError):
         return type(self), (self.message, self.hint, self.kind, self.known)
 
 
+class Started(Protocol):
+    """A process that was started: a `subprocess.Popen`, or one that is like it."""
+
+    pid: int
+
+    @property
+    def returncode(self) -> Any:
+        """The exit code; None while it runs."""
+
+    def poll(self) -> int | None:
+        """Look whether it has ended; returns the exit code."""
+
+    def wait(self) -> int:
+        """Wait for its end; returns the exit code."""
+
+
+class Forks(Protocol):
+    """What stages can be forked off, see `template.Template`."""
+
+    def fork(self, arguments: Sequence[str], log: Path, environment: Mapping[str, str]) -> Started | None:
+        """A forked stage; None if that cannot be done any more."""
+
+
 @dataclass
 class Process:
     """A stage's process, which of the stage's workers it is, and the file that takes what it prints."""
 
-    popen: subprocess.Popen[bytes]
+    popen: Started
     log: Path
     worker: int
 
@@ -60,32 +83,38 @@ def start(
     arguments: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
     label: int | str | None = None,
+    template: Forks | None = None,
 ) -> Process:
     """Start `python -m tpt.stage` for one worker of a stage, with a new log file of its own.
 
     Args:
         arguments: further ones, e.g. `["--worker", "0/4"]`.
         label: of the log file, where it is not the worker's number.
-        environment: variables beside this process's own.
+        environment: variables beside those of every stage.
+        template: what to fork the stage off.
     """
     log = new_log(run, stage, worker if label is None else label)
-    command = [sys.executable, "-m", "tpt.stage", str(run.root), str(stage.round), stage.name, "--die-with-parent"]
+    words = [str(run.root), str(stage.round), stage.name, "--die-with-parent", *arguments]
+    variables = {**stage_environment(), **(environment or {})}
+    popen = (template and template.fork(words, log, variables)) or _popen(words, log, variables)
+    return Process(popen, log, worker)
+
+
+def stage_environment() -> dict[str, str]:
+    """The variables of every stage."""
+    return {**os.environ, "PYTHONUNBUFFERED": "1", "TOKENIZERS_PARALLELISM": "false", **caches()}
+
+
+def _popen(arguments: Sequence[str], log: Path, environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
     with log.open("wb") as output:
-        popen = subprocess.Popen(
-            [*command, *arguments],
+        return subprocess.Popen(
+            [sys.executable, "-m", "tpt.stage", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={
-                **os.environ,
-                "PYTHONUNBUFFERED": "1",
-                "TOKENIZERS_PARALLELISM": "false",
-                **caches(),
-                **(environment or {}),
-            },
+            env=environment,
             start_new_session=True,  # Ctrl-C reaches us alone; we stop the stage and everything that it started
         )
-    return Process(popen, log, worker)
 
 
 def caches() -> dict[str, str]:

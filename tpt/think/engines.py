@@ -40,6 +40,16 @@ def has_vllm() -> bool:
     return any(list(Path(folder).glob("_C*.so")) for folder in folders)
 
 
+def preload(engine: str) -> None:
+    """Import the packages of an engine, `vllm` or `transformers`, without making one."""
+    if engine == "vllm":
+        from tpt.think.vllm import load
+
+        load()
+    else:
+        import tpt.think.transformers  # noqa: F401  # for what it imports
+
+
 def make_sampler(config: "SamplerConfig", model: "ModelConfig", model_dir: Path, context: int, seed: int) -> Sampler:
     """Load a model into the engine of `config`.
 

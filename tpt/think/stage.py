@@ -102,7 +102,7 @@ def sample(run: Run, stage: Stage, progress: Progress, worker: Worker) -> None:
     what = sampling(run, stage)
     folder = run.folder(stage)
     owed = {
-        number: problems
+        number: len(problems)
         for number, problems in enumerate(problem_shards(run, what))
         if number % worker.count == worker.index and not records.is_whole(records.shard_path(folder, TABLE, number))
     }
@@ -111,7 +111,7 @@ def sample(run: Run, stage: Stage, progress: Progress, worker: Worker) -> None:
 
 
 def _sample_shards(
-    run: Run, stage: Stage, what: Sampling, owed: dict[int, list[Problem]], progress: Progress, worker: Worker
+    run: Run, stage: Stage, what: Sampling, owed: dict[int, int], progress: Progress, worker: Worker
 ) -> None:
     from transformers import AutoTokenizer
 
@@ -126,25 +126,20 @@ def _sample_shards(
         max_tokens=settings.max_tokens,
         end_ids=tuple(prompt.end_ids(tokenizer, what.model_dir)),
     )
-    shard_of = {problem.id: number for number, problems in owed.items() for problem in problems}
-    waiting = {number: len(problems) for number, problems in owed.items()}
-    finished: dict[str, list[Sample]] = {}
+    begun = _Begun()
     context = context_length(what.model_dir, what.model)
     # A resumed engine that seeds as a whole must not repeat the draws of the shards that are already there.
     seed = run.seed(stage) + min(owed) * draw.n
     tokens, done, started = 0, 0, time.monotonic()
     with make_sampler(run.config.sampler, what.model, what.model_dir, context, seed) as sampler:
         loaded = time.monotonic()
-        for one, completions in sampler.sample(_prompts(run, stage, owed, tokenizer, draw.n), draw):
-            finished[one.key] = _samples(one, completions)
-            number = shard_of[one.key]
-            waiting[number] -= 1
-            if not waiting[number]:
-                shard = [sample for problem in owed[number] for sample in finished.pop(problem.id)]
+        prompts = _prompts(run, stage, what, owed, begun, tokenizer, draw.n)
+        for one, completions in sampler.sample(prompts, draw):
+            for number, shard in begun.add(one.key, _samples(one, completions)):
                 records.write(records.shard_path(folder, TABLE, number), Sample, shard)
             tokens += sum(len(completion.ids) for completion in completions)
             done += 1
-            progress(done, len(shard_of), "problems", tokens / (time.monotonic() - loaded), "tokens/s")
+            progress(done, sum(owed.values()), "problems", tokens / (time.monotonic() - loaded), "tokens/s")
         engine = {
             **sampler.describe(),
             "tokens": tokens,
@@ -154,14 +149,46 @@ def _sample_shards(
     files.write_json(folder / f"engine-{worker.index}.json", engine)
 
 
+class _Begun:
+    """The shards of which some samples are being drawn; only these are in memory."""
+
+    def __init__(self) -> None:
+        self._shard_of: dict[str, int] = {}
+        self._finished: dict[int, dict[str, list[Sample]]] = {}  # of each shard, by problem in the shard's order
+        self._waiting: dict[int, int] = {}
+
+    def begin(self, number: int, ids: list[str]) -> None:
+        """Expect the samples of a shard's problems."""
+        self._shard_of |= dict.fromkeys(ids, number)
+        self._finished[number] = {one: [] for one in ids}
+        self._waiting[number] = len(ids)
+
+    def add(self, problem_id: str, samples: list[Sample]) -> Iterator[tuple[int, list[Sample]]]:
+        """Take a problem's samples; gives its shard, once that is whole."""
+        number = self._shard_of.pop(problem_id)
+        self._finished[number][problem_id] = samples
+        self._waiting[number] -= 1
+        if not self._waiting[number]:
+            del self._waiting[number]
+            yield number, [sample for found in self._finished.pop(number).values() for sample in found]
+
+
 def _prompts(
-    run: Run, stage: Stage, owed: dict[int, list[Problem]], tokenizer: "PreTrainedTokenizerBase", n: int
+    run: Run,
+    stage: Stage,
+    what: Sampling,
+    owed: dict[int, int],
+    begun: _Begun,
+    tokenizer: "PreTrainedTokenizerBase",
+    n: int,
 ) -> Iterator[Prompt]:
     base, size = run.seed(stage), run.config.sampler.shard_size
-    for number, problems in owed.items():
-        for position, problem in enumerate(problems):
-            ids = prompt.render(problem, run.config.task, tokenizer)
-            yield Prompt(problem.id, ids, base + (number * size + position) * n)
+    for number, problems in enumerate(problem_shards(run, what)):
+        if number in owed:
+            begun.begin(number, [problem.id for problem in problems])
+            for position, problem in enumerate(problems):
+                ids = prompt.render(problem, run.config.task, tokenizer)
+                yield Prompt(problem.id, ids, base + (number * size + position) * n)
 
 
 def _samples(one: Prompt, completions: list[Completion]) -> list[Sample]:

@@ -20,6 +20,7 @@ from torch import Tensor
 from transformers import AttentionInterface, AutoModelForCausalLM, AutoTokenizer
 
 from tpt.errors import EngineError, ModelError
+from tpt.hardware import cpu_threads
 from tpt.think.base import Completion, Draw, Prompt
 from tpt.think.cache import BranchingCache
 from tpt.think.pick import pick
@@ -61,7 +62,7 @@ class TransformersSampler:
         # On CPUs without matrix units bfloat16 is emulated: slower, and no more exact.
         dtype = torch.float32 if self._device == "cpu" else getattr(torch, model.dtype)
         if self._device == "cpu":
-            torch.set_num_threads(len(os.sched_getaffinity(0)))
+            torch.set_num_threads(cpu_threads())
         AttentionInterface.register(ATTENTION, _no_cache)
         try:
             loaded: Any = AutoModelForCausalLM.from_pretrained(model_dir, dtype=dtype, attn_implementation=ATTENTION)

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from tpt.errors import EngineError, ModelError, TptError
-from tpt.hardware import cpu_has_bfloat16
+from tpt.hardware import cpu_has_bfloat16, cpu_threads
 from tpt.think.base import Completion, Draw, Prompt
 
 if TYPE_CHECKING:
@@ -42,14 +42,20 @@ CAUSES = (  # part of vLLM's message, lower case -> kind of error, what to do
 )
 
 
+def load() -> None:
+    """Import vLLM, with what has to be set before."""
+    for key, value in ENVIRONMENT.items():
+        os.environ.setdefault(key, value)
+    from vllm import LLMEngine  # noqa: F401  # for what it imports
+
+
 class VllmSampler:
     """Samples with a vLLM engine in this process."""
 
     def __init__(self, config: "SamplerConfig", model: "ModelConfig", model_dir: Path, context: int, seed: int) -> None:
-        for key, value in ENVIRONMENT.items():
-            os.environ.setdefault(key, value)
         self._context = context
         with self._explained(f"vLLM does not start with {model.name}"):
+            load()
             from vllm import EngineArgs, LLMEngine
             from vllm.platforms import current_platform
 
@@ -74,7 +80,7 @@ class VllmSampler:
     def _cpu_settings(self, config: "SamplerConfig", context: int) -> dict[str, Any]:
         import torch
 
-        torch.set_num_threads(len(os.sched_getaffinity(0)))
+        torch.set_num_threads(cpu_threads())
         return {
             # A stated size spares the engine a trial run at its start.
             "kv_cache_memory_bytes": int(config.kv_cache_gib * 2**30),

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from tpt import records
 from tpt.config import TrainConfig
 from tpt.errors import DataError
 from tpt.records import Example
@@ -68,26 +69,37 @@ def plan(
 
 
 class Examples(Dataset[Example]):
-    """The examples of a parquet file that fit `max_length` tokens; `left_out` counts the others.
+    """The tokens of a parquet file's examples that fit `max_length`, four bytes a token in memory.
+
+    Attributes:
+        lengths: tokens of each example, prompt and completion.
+        labels: tokens of each example's completion.
+        left_out: examples that do not fit.
 
     Raises:
         DataError: no example is left.
     """
 
     def __init__(self, path: Path, max_length: int) -> None:
-        everything = list(records.read(path, Example, ["problem_id", "prompt_ids", "completion_ids"]))
-        self.rows = [one for one in everything if len(one.prompt_ids) + len(one.completion_ids) <= max_length]
-        self.left_out = len(everything) - len(self.rows)
-        if not self.rows:
+        table = pq.read_table(path, columns=["prompt_ids", "completion_ids"])
+        labels = pc.list_value_length(table["completion_ids"])
+        lengths = pc.add(labels, pc.list_value_length(table["prompt_ids"]))
+        fits = pc.less_equal(lengths, max_length)
+        self._table = table.filter(fits).combine_chunks()
+        self.lengths: list[int] = lengths.filter(fits).to_pylist()
+        self.labels: list[int] = labels.filter(fits).to_pylist()
+        self.left_out = table.num_rows - len(self)
+        if not len(self):
             raise DataError(
-                f"none of the {len(everything)} examples fits into {max_length} tokens", "raise train.max_length"
+                f"none of the {table.num_rows} examples fits into {max_length} tokens", "raise train.max_length"
             )
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.lengths)
 
     def __getitem__(self, index: int) -> Example:
-        return self.rows[index]
+        prompt_ids, completion_ids = (self._table[name][index].as_py() for name in ("prompt_ids", "completion_ids"))
+        return Example("", "", 0, prompt_ids, completion_ids, "")
 
 
 def collate(rows: list[Example], pad_id: int) -> dict[str, torch.Tensor]:
@@ -151,10 +163,8 @@ class ExampleModule(pl.LightningDataModule):
 
     def epoch(self, number: int) -> list[MicroBatch]:
         """The plan of an epoch over all ranks."""
-        lengths = [len(one.prompt_ids) + len(one.completion_ids) for one in self.examples.rows]
-        labels = [len(one.completion_ids) for one in self.examples.rows]
         sizes = self.settings.batch_size, self.settings.micro, self.settings.ranks
-        return plan(lengths, labels, *sizes, self.seed + number)
+        return plan(self.examples.lengths, self.examples.labels, *sizes, self.seed + number)
 
     @property
     def steps_per_epoch(self) -> int:

@@ -1,0 +1,122 @@
+"""What the benchmarks share: two sides take turns, and their ratio is of medians.
+
+A benchmark leaves its figures in `benchmarks/results/NAME.json`; `python benchmarks/side_by_side.py` prints them all
+as one table, in Markdown, as `benchmarks/README.md` has it.
+"""
+
+import json
+import os
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+RESULTS = Path(__file__).parent / "results"
+
+
+@dataclass
+class Figure:
+    """One line of the table.
+
+    Attributes:
+        what: what was measured, at which size.
+        peer: what it is compared with.
+        ours, theirs: in `unit`, with their spread in words.
+        ratio: how many times better ours is.
+        mark: the ratio to reach; None: there is none.
+        same: what was checked before the two were compared.
+    """
+
+    what: str
+    peer: str
+    ours: str
+    theirs: str
+    ratio: float
+    mark: float | None
+    same: str
+
+
+@dataclass
+class Timed:
+    """Seconds of each turn of one side."""
+
+    seconds: list[float]
+
+    @property
+    def median(self) -> float:
+        """The median, in seconds."""
+        return statistics.median(self.seconds)
+
+    def rate(self, work: float, unit: str) -> str:
+        """Work a second with the spread of the turns, e.g. `1,200 [1,150..1,240] samples/s`."""
+        rates = sorted(work / one for one in self.seconds)
+        return f"{figure(work / self.median)} [{figure(rates[0])}..{figure(rates[-1])}] {unit}/s"
+
+    def words(self) -> str:
+        """Seconds with the spread of the turns."""
+        low, high = min(self.seconds), max(self.seconds)
+        return f"{figure(self.median)} [{figure(low)}..{figure(high)}] s"
+
+
+def alternate(sides: dict[str, Callable[[], object]], turns: int) -> tuple[dict[str, Timed], dict[str, object]]:
+    """Let each side do its work `turns` times, one after the other, and time each turn.
+
+    Returns:
+        the times, and what each side's last turn gave.
+    """
+    times: dict[str, Timed] = {name: Timed([]) for name in sides}
+    given: dict[str, object] = {}
+    for turn in range(turns):
+        for name, work in sides.items():
+            started = time.perf_counter()
+            given[name] = work()
+            times[name].seconds.append(time.perf_counter() - started)
+            print(f"turn {turn + 1} of {turns}: {name:<12} {times[name].seconds[-1]:9.2f} s", flush=True)
+    return times, given
+
+
+def figure(value: float) -> str:
+    """A number with three significant digits and thousands."""
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def save(name: str, figures: list[Figure]) -> None:
+    """Keep a benchmark's figures, and print them."""
+    RESULTS.mkdir(exist_ok=True)
+    machine = {"cores": len(os.sched_getaffinity(0)), "cpu": _cpu(), "when": time.strftime("%Y-%m-%d")}
+    value = {"machine": machine, "figures": [asdict(one) for one in figures]}
+    (RESULTS / f"{name}.json").write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+    print("\n".join(table({name: figures})))
+
+
+def table(found: dict[str, list[Figure]]) -> list[str]:
+    """Figures as a Markdown table."""
+    lines = ["| | what | ours | peer | theirs | ratio | mark | the same work |", "|---|---|---|---|---|---|---|---|"]
+    for name, figures in found.items():
+        for one in figures:
+            reached = "" if one.mark is None else f"{one.mark:g}: " + ("met" if one.ratio >= one.mark else "not met")
+            cells = [one.what, one.ours, one.peer, one.theirs, f"{one.ratio:.2f}", reached, one.same]
+            lines.append(f"| {name} | {' | '.join(cells)} |")
+    return lines
+
+
+def _cpu() -> str:
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return "unknown"
+
+
+def main() -> None:
+    """Print all figures that there are as one table."""
+    found = {}
+    for path in sorted(RESULTS.glob("*.json")):
+        found[path.stem] = [Figure(**one) for one in json.loads(path.read_text(encoding="utf-8"))["figures"]]
+    print("\n".join(table(found)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,202 @@
+"""Stages forked off one process that has imported what they need: torch, transformers, Lightning, vLLM.
+
+Those imports take seconds, and a run of two rounds has ten stages. Each stage still is a process of its own, which can
+be killed and gives its memory back. Not where there is a GPU: a process that has looked at one must not be forked, and
+a round there takes so long that imports do not matter.
+"""
+
+import atexit
+import contextlib
+import gc
+import importlib
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tpt.hardware import has_gpu
+from tpt.loop import Stage
+from tpt.run import Run
+from tpt.think.engines import preload, resolve_engine
+
+PLAIN = ("prepare", "prune")  # stages that a new process starts fast enough while the template still imports
+
+_templates: dict[str, "Template"] = {}
+
+
+class Forked:
+    """A forked stage, as much like a `subprocess.Popen` as is needed of one."""
+
+    def __init__(self, template: "Template", pid: int) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+        self._template = template
+
+    def poll(self) -> int | None:
+        """The exit code, or None while it runs; like Popen's, -9 where a signal 9 ended it."""
+        if self.returncode is None:
+            self._template.listen(0)
+            self.returncode = self._template.code(self.pid)
+        return self.returncode
+
+    def wait(self) -> int:
+        """Wait for its end; returns the exit code."""
+        while self.poll() is None:
+            self._template.listen(None)
+        assert self.returncode is not None
+        return self.returncode
+
+
+class Template:
+    """The process that is forked, and the socket that it is told of stages and tells of their ends by.
+
+    Args:
+        engine: the sampling engine whose packages it imports.
+        environment: its variables; a forked stage gets its own.
+    """
+
+    def __init__(self, engine: str, environment: Mapping[str, str]) -> None:
+        self._ours, theirs = socket.socketpair()
+        self._popen = subprocess.Popen(
+            [sys.executable, "-m", "tpt.cluster.template", str(theirs.fileno()), engine],
+            env=environment,
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        theirs.close()
+        self._heard = b""
+        self._forked: int | None = None
+        self._codes: dict[int, int] = {}
+        self.ready = self.dead = False
+
+    def fork(self, arguments: Sequence[str], log: Path, environment: Mapping[str, str]) -> Forked | None:
+        """Start `python -m tpt.stage` with these arguments, once the imports are done; None if the template is gone."""
+        order = {"arguments": list(arguments), "log": str(log), "environment": dict(environment), "cwd": os.getcwd()}
+        self._forked = None
+        with contextlib.suppress(OSError):  # it is gone: `listen` sees that
+            self._ours.sendall(json.dumps(order).encode() + b"\n")
+        while self._forked is None and not self.dead:
+            self.listen(None)
+        return None if self._forked is None else Forked(self, self._forked)
+
+    def listen(self, seconds: float | None) -> None:
+        """Take in what the template says within some seconds, of which None are endless."""
+        if self.dead or not select.select([self._ours], [], [], seconds)[0]:
+            return
+        try:
+            heard = self._ours.recv(65536)
+        except OSError:
+            heard = b""
+        self.dead = not heard
+        *lines, self._heard = (self._heard + heard).split(b"\n")
+        for line in lines:
+            said = json.loads(line)
+            if "pid" in said and "code" in said:
+                self._codes[said["pid"]] = said["code"]
+            elif "pid" in said:
+                self._forked = said["pid"]
+            else:
+                self.ready = True
+
+    def code(self, pid: int) -> int | None:
+        """A forked stage's exit code; None while it runs. With the template its stages are killed."""
+        return self._codes.get(pid, -9 if self.dead else None)
+
+    def close(self) -> None:
+        """End it, and what it has forked."""
+        self._popen.kill()
+        self._popen.wait()
+        self._ours.close()
+
+
+def template_for(run: Run, stage: Stage, environment: Mapping[str, str]) -> Template | None:
+    """The template that a stage of this process's is to be forked off; None where it has to be started anew."""
+    alone = stage.name != "train" or run.config.train.ranks == 1  # Lightning starts the other ranks as it was started
+    if has_gpu() or not alone:
+        return None
+    engine = resolve_engine(run.config.sampler.engine)
+    key = json.dumps([engine, dict(environment)], sort_keys=True)
+    if key not in _templates or _templates[key].dead:
+        _close_all()
+        _templates[key] = Template(engine, environment)
+    template = _templates[key]
+    template.listen(0)
+    return template if template.ready or stage.name not in PLAIN else None
+
+
+@atexit.register
+def _close_all() -> None:
+    for one in _templates.values():
+        one.close()
+    _templates.clear()
+
+
+def serve(channel: socket.socket, engine: str) -> int:
+    """Import, then fork a stage for each order, until the other end is gone.
+
+    Returns:
+        of a forked stage its exit code; the template itself returns 0.
+    """
+    with contextlib.suppress(Exception):  # what cannot be imported fails in the stage that needs it, and says so there
+        preload(engine)
+    with contextlib.suppress(Exception):
+        importlib.import_module("tpt.train.stage")
+    gc.freeze()
+    _say(channel, {"ready": True})
+    heard = b""
+    ends: dict[int, int] = {}  # file descriptors that become readable when a child ends
+    while True:
+        readable: list[Any] = select.select([channel.fileno(), *ends], [], [])[0]
+        for descriptor in set(readable) & set(ends):
+            pid = ends.pop(descriptor)
+            os.close(descriptor)
+            _say(channel, {"pid": pid, "code": os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])})
+        if channel.fileno() not in readable:
+            continue
+        received = channel.recv(65536)
+        if not received:
+            return 0
+        *lines, heard = (heard + received).split(b"\n")
+        for line in lines:
+            pid = os.fork()
+            if not pid:
+                channel.close()
+                return _stage(**json.loads(line))
+            ends[os.pidfd_open(pid)] = pid
+            _say(channel, {"pid": pid})
+
+
+def _stage(arguments: list[str], log: str, environment: dict[str, str], cwd: str) -> int:
+    """Be the process that `python -m tpt.stage` would have been."""
+    from tpt import stage
+
+    stage.die_with_parent()
+    os.setsid()
+    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.argv = ["tpt.stage", *arguments]
+    return stage.main(arguments)
+
+
+def _say(channel: socket.socket, words: dict[str, Any]) -> None:
+    with contextlib.suppress(OSError):  # nobody listens any more: the next `recv` says so
+        channel.sendall(json.dumps(words).encode() + b"\n")
+
+
+if __name__ == "__main__":
+    from tpt.stage import die_with_parent
+
+    die_with_parent()
+    sys.exit(serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2]))
