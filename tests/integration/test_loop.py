@@ -27,6 +27,9 @@ def test_a_run_leaves_everything_it_promises(
         examples = list(records.read(root / f"round-{round:02d}/prune/examples.parquet", Example))
         assert 0 < len(examples) <= 12
         assert len({one.problem_id for one in examples}) == len(examples)
+    engines = [path.relative_to(root).parent.as_posix() for path in sorted(root.rglob("engine-*.json"))]
+    sampled = ["round-00/evaluate", "round-01/evaluate", "round-01/think", "round-02/evaluate", "round-02/think"]
+    assert engines == sampled, "one start of an engine for each stage that samples, however many shards"
     for name in ("table.md", "table.csv", "pass_at_k.png", "pass_at_k.svg"):
         assert (root / "report" / name).stat().st_size > 0
     output = capsys.readouterr().out

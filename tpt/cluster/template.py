@@ -112,6 +112,7 @@ class Template:
 
     def close(self) -> None:
         """End it, and what it has forked."""
+        self.dead = True
         self._popen.kill()
         self._popen.wait()
         self._ours.close()
@@ -170,6 +171,7 @@ def serve(channel: socket.socket, engine: str) -> int:
             if not pid:
                 channel.close()
                 return _stage(**json.loads(line))
+            os.setpgid(pid, pid)  # before anybody may signal it with all that it starts
             ends[os.pidfd_open(pid)] = pid
             _say(channel, {"pid": pid})
 
@@ -179,7 +181,6 @@ def _stage(arguments: list[str], log: str, environment: dict[str, str], cwd: str
     from tpt import stage
 
     stage.die_with_parent()
-    os.setsid()
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
     os.dup2(output, 1)
     os.dup2(output, 2)

@@ -1,0 +1,86 @@
+"""Stages forked off a process with the imports done are as those that are started anew."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tpt.cluster import process
+from tpt.cluster.template import Template, template_for
+from tpt.config import Config
+from tpt.loop import Stage
+from tpt.run import Run
+
+MakeConfig = Callable[..., Config]
+PREPARE = Stage(0, "prepare")
+
+
+@pytest.fixture(scope="module")
+def template() -> Iterator[Template]:
+    made = Template("transformers", process.stage_environment())
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def run(tiny_config: MakeConfig) -> Run:
+    return Run.create(tiny_config("rounds=0"))
+
+
+def alive(pid: int) -> bool:
+    stat = Path(f"/proc/{pid}/stat")
+    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+@pytest.mark.slow
+def test_a_forked_stage_does_its_work_in_a_process_group_of_its_own(template: Template, run: Run) -> None:
+    started = process.start(run, PREPARE, template=template)
+    assert os.getpgid(started.popen.pid) == started.popen.pid
+    assert started.popen.wait() == 0, started.log.read_text()
+    assert run.done(PREPARE)
+    assert not alive(started.popen.pid)
+
+
+@pytest.mark.slow
+def test_a_forked_stage_has_the_environment_that_it_was_given(template: Template, run: Run, tmp_path: Path) -> None:
+    elsewhere = {"TPT_CACHE": str(tmp_path / "cache")}
+    assert process.start(run, PREPARE, environment=elsewhere, template=template).popen.wait() == 0
+    assert list((tmp_path / "cache").iterdir())
+
+
+@pytest.mark.slow
+def test_a_stage_that_fails_or_is_killed_says_so_by_its_exit_code(template: Template, run: Run) -> None:
+    failing = process.start(run, Stage(0, "evaluate"), template=template)  # its inputs have not been made
+    assert failing.popen.wait() == 1
+    assert "has not been done" in failing.log.read_text()
+    killed = process.start(run, PREPARE, template=template)
+    process.signal_group(killed, signal.SIGKILL)
+    assert killed.popen.wait() == -signal.SIGKILL
+
+
+@pytest.mark.slow
+def test_with_the_template_its_stages_go_and_the_next_are_started_anew(run: Run) -> None:
+    template = Template("transformers", process.stage_environment())
+    stage = process.start(run, PREPARE, template=template)
+    template.close()
+    assert stage.popen.wait() == -signal.SIGKILL
+    deadline = time.monotonic() + 5
+    while alive(stage.popen.pid) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not alive(stage.popen.pid)
+    again = process.start(run, PREPARE, template=template)
+    assert again.popen.wait() == 0
+    assert run.done(PREPARE)
+
+
+def test_training_on_several_ranks_and_machines_with_a_gpu_fork_nothing(
+    tiny_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    several = Run.of(tiny_config("train.devices=2"))
+    assert template_for(several, Stage(1, "train"), process.stage_environment()) is None
+    monkeypatch.setattr("tpt.cluster.template.has_gpu", lambda: True)
+    one = Run.of(tiny_config())
+    assert template_for(one, Stage(1, "train"), process.stage_environment()) is None
