@@ -66,10 +66,10 @@ def main() -> None:
     some = pairs(options.problems, seed=0)
     theirs(some[:10])  # its imports take seconds and are not what is measured
     times, given = alternate({"tpt": lambda: ours(some), "math-verify": lambda: theirs(some)}, options.turns)
-    differ = [pair for pair, one, other in zip(some, given["tpt"], given["math-verify"], strict=True) if one != other]  # type: ignore[call-overload]  # both are lists
+    differ = [pair for pair, one, other in zip(some, given["tpt"], given["math-verify"], strict=True) if one != other]
     for gold, text in differ[:10]:
         print(f"differ: gold {gold!r}, completion ...{text[-60:]!r}")
-    right = sum(given["tpt"])  # type: ignore[call-overload]  # a list
+    right = sum(given["tpt"])
     save(
         "answers",
         [

@@ -11,6 +11,9 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypeVar
+
+Given = TypeVar("Given")
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -59,14 +62,14 @@ class Timed:
         return f"{figure(self.median)} [{figure(low)}..{figure(high)}] s"
 
 
-def alternate(sides: dict[str, Callable[[], object]], turns: int) -> tuple[dict[str, Timed], dict[str, object]]:
+def alternate(sides: dict[str, Callable[[], Given]], turns: int) -> tuple[dict[str, Timed], dict[str, Given]]:
     """Let each side do its work `turns` times, one after the other, and time each turn.
 
     Returns:
         the times, and what each side's last turn gave.
     """
     times: dict[str, Timed] = {name: Timed([]) for name in sides}
-    given: dict[str, object] = {}
+    given: dict[str, Given] = {}
     for turn in range(turns):
         for name, work in sides.items():
             started = time.perf_counter()

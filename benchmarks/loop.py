@@ -1,0 +1,92 @@
+"""What the loop itself costs: the share of a round that is neither sampling nor training, and the start of commands.
+
+    python benchmarks/loop.py                     # a round of the embedded default: some minutes
+
+Of a round of `tpt run`, wall time is what passes from the manifest of the baseline's evaluation to that of the round's.
+The work in it is the engines' sampling and loading of the model, as they say of themselves, and the training from its
+first step to the written model. The rest is orchestration: processes, imports, prompts, judging, manifests, progress.
+"""
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from side_by_side import Figure, Timed, alternate, save
+
+from tpt.loop import Stage
+from tpt.run import Run, find
+
+SHARE = 0.05  # of a round
+SECONDS = 1.0  # of a command
+
+
+def orchestration(root: Path) -> Figure:
+    """The share of a round's wall time that is not work."""
+    subprocess.run([sys.executable, "-m", "tpt.cli", "run", "rounds=1", f"run_root={root}"], check=True)
+    [folder] = find(root)
+    run = Run.open(folder)
+    ended = {stage: run.manifest_path(stage).stat().st_mtime for stage in run.stages()}
+    wall = ended[Stage(1, "evaluate")] - ended[Stage(0, "evaluate")]
+    work = {"train": _trained(run)}
+    for name in ("think", "evaluate"):
+        engines = run.manifest(Stage(1, name))["engines"]
+        work[name] = sum(one["start_seconds"] + one["sample_seconds"] for one in engines)
+    rest = wall - sum(work.values())
+    detail = ", ".join(f"{name} {seconds:.1f}" for name, seconds in work.items())
+    return Figure(
+        what="a round of the embedded default: orchestration in it",
+        peer=f"{SHARE:.0%} of the round",
+        ours=f"{rest:.1f} s of {wall:.1f} s ({rest / wall:.1%})",
+        theirs=f"{SHARE * wall:.1f} s",
+        ratio=SHARE * wall / rest,
+        mark=1.0,
+        same=f"work in seconds: {detail}",
+    )
+
+
+def _trained(run: Run) -> float:
+    manifest = run.manifest(Stage(1, "train"))
+    return float(manifest["label_tokens"] / manifest["tokens_per_second"])
+
+
+def commands(root: Path, turns: int) -> list[Figure]:
+    """Seconds until a command has said what it has to say."""
+
+    def call(*words: str) -> None:
+        subprocess.run([sys.executable, "-m", "tpt.cli", *words], check=True, stdout=subprocess.DEVNULL)
+
+    [folder] = find(root)
+    times, _ = alternate({"--help": lambda: call("--help"), "status": lambda: call("status", str(folder))}, turns)
+    return [_command(name, seconds) for name, seconds in times.items()]
+
+
+def _command(name: str, times: Timed) -> Figure:
+    return Figure(
+        what=f"tpt {name}",
+        peer=f"{SECONDS:g} s",
+        ours=times.words(),
+        theirs="",
+        ratio=SECONDS / times.median,
+        mark=1.0,
+        same="torch is not imported (tests/test_work.py)",
+    )
+
+
+def main() -> None:
+    """Measure a round, then the commands on its run folder."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--turns", type=int, default=5)
+    options = parser.parse_args()
+    root = Path(tempfile.mkdtemp(prefix="tpt-loop-"))
+    try:
+        figures = [orchestration(root)]
+        save("loop", [*figures, *commands(root, options.turns)])
+    finally:
+        shutil.rmtree(root)
+
+
+if __name__ == "__main__":
+    main()
