@@ -15,7 +15,7 @@ from transformers import TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
 
-class Clock(TrainerCallback):  # type: ignore[misc]  # untyped there
+class Clock(TrainerCallback):
     """The time at the end of each optimizer step, and its loss."""
 
     def __init__(self) -> None:
