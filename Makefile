@@ -12,7 +12,7 @@ SANDBOX := bubblewrap python3 python3-numpy g++
 BROWSER := chromium chromium-driver
 
 .DEFAULT_GOAL := help
-.PHONY: help install slurm sandbox browser run test test-fast lint format clean
+.PHONY: help install slurm sandbox browser run test test-fast bench lint format clean
 
 help: ## What there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -67,6 +67,20 @@ test: install slurm sandbox browser lint ## All tests: the fast ones, and those 
 test-fast: install ## The tests that take seconds
 	$(BIN)/pytest $(ARGS)
 
+# TRL, a peer, in an environment of its own
+TRL := benchmarks/.trl
+
+$(TRL)/.installed: Makefile
+	$(PYTHON) -m venv $(TRL)
+	$(TRL)/bin/pip install -q '$(TORCH)' && $(TRL)/bin/pip install -q 'trl>=1.16,<2'
+	@touch $@
+
+BENCHMARKS := answers programs scale loop think train
+
+bench: install sandbox $(TRL)/.installed ## Compare with the tools that people would use instead; ends with one table of ratios
+	for one in $(BENCHMARKS); do $(BIN)/python benchmarks/$$one.py || exit 1; done
+	@$(BIN)/python benchmarks/side_by_side.py
+
 lint: install ## ruff and mypy
 	$(BIN)/ruff check tpt tests benchmarks
 	$(BIN)/ruff format --check tpt tests benchmarks
@@ -77,4 +91,4 @@ format: install ## Let ruff rewrite the code
 	$(BIN)/ruff format tpt tests benchmarks
 
 clean: ## Remove .venv and build leftovers; run folders stay
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(TRL) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -1,7 +1,7 @@
 """Solutions judged per second: the sandboxed judge against a plain runner that starts one Python for each test.
 
-    python benchmarks/judge.py                                   # generated puzzles
-    python benchmarks/judge.py --task code_contests --problems FILE     # the problems' own labelled solutions
+    python benchmarks/programs.py                                   # generated puzzles
+    python benchmarks/programs.py --task code_contests --problems FILE     # the problems' own labelled solutions
 
 The plain runner has no sandbox at all: `subprocess.run([python, file], stdin=..., timeout=...)`, as most evaluation
 scripts do, with as many threads. Both judge the same solutions with the same Python and must agree. What is timed is
@@ -9,13 +9,12 @@ the whole of each, the judge's probe and start among it. Rounds alternate; the r
 """
 
 import argparse
-import statistics
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+from side_by_side import Figure, alternate, save
 
 from tpt.judge.code import file
 from tpt.judge.code.judge import Judge
@@ -24,6 +23,7 @@ from tpt.judge.code.spec import Spec
 
 Job = tuple[Spec, str]
 WRONG = "print(input())"  # passes few tests of few puzzles
+MARK = 3.0
 
 
 def sandboxed(jobs: list[Job], workers: int, partial: bool) -> list[int]:
@@ -71,28 +71,35 @@ def main() -> None:
     parser.add_argument("--task", default="code_puzzles")
     parser.add_argument("--problems", type=Path)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--partial", action="store_true", help="run all tests of every solution")
     options = parser.parse_args()
     jobs = _jobs(options.task, options.problems)
-    runners: dict[str, Callable[[list[Job], int, bool], list[int]]] = {"sandboxed": sandboxed, "plain": plain}
-    took: dict[str, list[float]] = {name: [] for name in runners}
-    for number in range(options.rounds):
-        verdicts = {}
-        for name, run in runners.items():
-            started = time.perf_counter()
-            verdicts[name] = run(jobs, options.workers, options.partial)
-            took[name].append(time.perf_counter() - started)
-            print(f"round {number + 1}: {name:<9} {len(jobs) / took[name][-1]:7.1f} solutions/s")
-        differ = sum(one != other for one, other in zip(*verdicts.values(), strict=True))
-        assert not differ, f"the two disagree on {differ} solutions"
-    tests = sum(spec.total for spec, _ in jobs)
-    speeds = {name: len(jobs) / statistics.median(seconds) for name, seconds in took.items()}
-    print(
-        f"{len(jobs)} solutions with {tests / len(jobs):.1f} tests each, {options.workers} threads, the same verdicts"
+    times, verdicts = alternate(
+        {
+            "sandboxed": lambda: sandboxed(jobs, options.workers, options.partial),
+            "plain": lambda: plain(jobs, options.workers, options.partial),
+        },
+        options.turns,
     )
-    ratio = speeds["sandboxed"] / speeds["plain"]
-    print(f"sandboxed {speeds['sandboxed']:.1f}/s, plain {speeds['plain']:.1f}/s: {ratio:.2f} times")
+    differ = sum(one != other for one, other in zip(verdicts["sandboxed"], verdicts["plain"], strict=True))
+    assert not differ, f"the two disagree on {differ} solutions"
+    tests = sum(spec.total for spec, _ in jobs) / len(jobs)
+    extent = "all run" if options.partial else "up to the first that fails"
+    save(
+        "programs",
+        [
+            Figure(
+                what=f"{len(jobs)} programs, {tests:.1f} tests each, {extent}",
+                peer="a Python process for each test, without a sandbox",
+                ours=times["sandboxed"].rate(len(jobs), "programs"),
+                theirs=times["plain"].rate(len(jobs), "programs"),
+                ratio=times["plain"].median / times["sandboxed"].median,
+                mark=MARK,
+                same=f"tests passed are equal for all, {options.workers} workers each",
+            )
+        ],
+    )
 
 
 def _jobs(name: str, problems: Path | None) -> list[Job]:
