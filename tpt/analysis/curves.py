@@ -129,7 +129,7 @@ def draw(panel: Axes, found: Curves) -> None:
     panel.set_xlabel("k")
     panel.set_ylabel("solved, %")
     panel.set_ylim(bottom=0)
-    panel.legend(frameon=False, fontsize=9, loc="lower right")
+    panel.legend(frameon=False, fontsize=9, loc="upper left")
     picture.name(panel, f"pass@k, {found.reader}")
 
 

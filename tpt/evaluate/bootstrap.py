@@ -24,7 +24,7 @@ class Interval:
 
     def in_points(self) -> str:
         """A difference of shares in percentage points: `+15.5 [+11.0, +20.2]`."""
-        return f"{100 * self.value:+.1f} [{100 * self.low:+.1f}, {100 * self.high:+.1f}]"
+        return f"{100 * self.value:+z.1f} [{100 * self.low:+z.1f}, {100 * self.high:+z.1f}]"
 
 
 def interval(values: Floats, confidence: float, resamples: int, seed: int) -> Interval:
