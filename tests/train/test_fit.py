@@ -113,8 +113,20 @@ def test_padding_does_not_change_the_loss(tiny_model: Path, tmp_path: Path) -> N
     torch.testing.assert_close(together, apart)
 
 
-def test_the_loss_is_that_of_the_whole_models_logits(tiny_model: Path, tmp_path: Path) -> None:
-    model, _ = load(tiny_model, SETTINGS)
+@pytest.mark.parametrize(
+    ("kind", "extra"),
+    [
+        ("llama", {}),
+        ("gemma2", {"final_logit_softcapping": 0.5}),
+        ("granite", {"logits_scaling": 4.0}),
+        ("cohere", {"logit_scale": 3.0}),
+    ],
+)
+def test_the_loss_is_that_of_the_whole_models_logits(
+    kind: str, extra: dict[str, float], tiny_model: Path, tmp_path: Path
+) -> None:
+    """Whatever the model does to them after its output head, which some do."""
+    model, _ = load(made_of(kind, tiny_model, tmp_path / "start", **extra), SETTINGS)
     batch = collate([example(0, 3, 4), example(1, 20, 9)], 0)
     ours = FineTuning(model, SETTINGS, 1, tmp_path / "m.jsonl").completion_nll(batch)
     logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits[:, :-1]
@@ -181,12 +193,12 @@ def test_two_ranks_equal_one_with_the_same_global_batch(
         torch.testing.assert_close(tensor, weights(tmp_path / "two" / "model")[name], rtol=1e-4, atol=3e-5)
 
 
-def made_of(kind: str, tiny_model: Path, folder: Path) -> Path:
+def made_of(kind: str, tiny_model: Path, folder: Path, **extra: Any) -> Path:
     """A checkpoint of another architecture with random weights, and the tokenizer of tiny-random."""
     shutil.copytree(tiny_model, folder)
     sizes = {"vocab_size": 512, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 3}
     heads = {"num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8, "max_position_embeddings": 2048}
-    config = AutoConfig.for_model(kind, tie_word_embeddings=True, **sizes, **heads)
+    config = AutoConfig.for_model(kind, tie_word_embeddings=True, **sizes, **heads, **extra)
     torch.manual_seed(0)
     AutoModelForCausalLM.from_config(config).save_pretrained(folder)  # type: ignore[no-untyped-call]  # untyped there
     return folder

@@ -1,6 +1,8 @@
 """Completion-only fine-tuning as a LightningModule."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +41,8 @@ class CompletionLoss(nn.Module):
     def forward(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor) -> Tensor:
         """Sum of the negative log-likelihoods of the labelled tokens, in nats; a scalar.
 
-        Logits are made only where there is a label: the prompt's are never needed, and most of a batch is prompt.
+        Logits are made only where there is a label: the prompt's are never needed, and most of a batch is prompt. The
+        model makes them itself, for some do more than to multiply (gemma2 caps them, granite scales them).
 
         Args:
             input_ids: token ids, shape (batch, tokens), as the other two.
@@ -48,23 +51,31 @@ class CompletionLoss(nn.Module):
         """
         shared = shared_prefix(input_ids, labels) if self.share else 0
         shared = shared if shared >= FEWEST_SHARED and self._keeps(shared) else 0
+        keys = self._keys(input_ids[:1, :shared], len(input_ids)) if shared else None
         labels = labels[:, shared + 1 :]
         trained = labels != IGNORED
-        # A causal model's outputs of all positions but those asked for are never projected to the vocabulary.
-        hidden = self._hidden(input_ids, attention_mask, shared)[:, :-1][trained]
-        logits = self.model.get_output_embeddings()(hidden).float()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
-        return functional.cross_entropy(logits, labels[trained], reduction="sum")
+        with self._projecting(trained):
+            output = self.model(
+                input_ids=input_ids[:, shared:],
+                attention_mask=attention_mask,
+                past_key_values=keys,
+                use_cache=keys is not None,
+            )
+        return functional.cross_entropy(output.logits[0].float(), labels[trained], reduction="sum")
 
-    def _hidden(self, input_ids: Tensor, attention_mask: Tensor, shared: int) -> Tensor:
-        """Hidden states of the last layer behind the shared tokens, shape (batch, tokens - shared, width)."""
-        keys = self._keys(input_ids[:1, :shared], len(input_ids)) if shared else None
-        output: Tensor = self.model.base_model(
-            input_ids=input_ids[:, shared:],
-            attention_mask=attention_mask,
-            past_key_values=keys,
-            use_cache=keys is not None,
-        ).last_hidden_state
-        return output
+    @contextmanager
+    def _projecting(self, trained: Tensor) -> Iterator[None]:
+        """Have the model project only some of its hidden states to the vocabulary.
+
+        Args:
+            trained: which, of all but the last of a row, shape (batch, tokens - 1).
+        """
+        head = self.model.get_output_embeddings()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
+        hook = head.register_forward_pre_hook(lambda _, given: (given[0][:, :-1][trained][None],))
+        try:
+            yield
+        finally:
+            hook.remove()
 
     def _keys(self, prefix: Tensor, rows: int) -> DynamicCache:
         """Keys and values of a prefix, shape (1, tokens), as those of each row; gradients flow through them."""
