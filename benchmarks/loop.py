@@ -1,6 +1,7 @@
 """What the loop itself costs: the share of a round that is neither sampling nor training, and the start of commands.
 
-    python benchmarks/loop.py                     # a round of the embedded default: some minutes
+    python benchmarks/loop.py                # a round of the embedded default: some minutes
+    python benchmarks/loop.py --runs RUNS    # of the only run in a folder, which `make run` has made
 
 Of a round of `tpt run`, wall time is what passes from the manifest of the baseline's evaluation to that of the round's.
 The work in it is the engines' sampling and loading of the model, as they say of themselves, and the training from its
@@ -8,7 +9,6 @@ first step to the written model. The rest is orchestration: processes, imports, 
 """
 
 import argparse
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -25,7 +25,6 @@ SECONDS = 1.0  # of a command
 
 def orchestration(root: Path) -> Figure:
     """The share of a round's wall time that is not work."""
-    subprocess.run([sys.executable, "-m", "tpt.cli", "run", "rounds=1", f"run_root={root}"], check=True)
     [folder] = find(root)
     run = Run.open(folder)
     ended = {stage: run.manifest_path(stage).stat().st_mtime for stage in run.stages()}
@@ -79,13 +78,13 @@ def main() -> None:
     """Measure a round, then the commands on its run folder."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--runs", type=Path)
     options = parser.parse_args()
-    root = Path(tempfile.mkdtemp(prefix="tpt-loop-"))
-    try:
-        figures = [orchestration(root)]
-        save("loop", [*figures, *commands(root, options.turns)])
-    finally:
-        shutil.rmtree(root)
+    with tempfile.TemporaryDirectory(prefix="tpt-loop-") as folder:
+        root = options.runs or Path(folder)
+        if not options.runs:
+            subprocess.run([sys.executable, "-m", "tpt.cli", "run", "rounds=1", f"run_root={root}"], check=True)
+        save("loop", [orchestration(root), *commands(root, options.turns)])
 
 
 if __name__ == "__main__":

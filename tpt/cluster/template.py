@@ -15,9 +15,10 @@ import select
 import socket
 import subprocess
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from tpt.hardware import has_gpu
 from tpt.loop import Stage
@@ -140,12 +141,8 @@ def _close_all() -> None:
     _templates.clear()
 
 
-def serve(channel: socket.socket, engine: str) -> int:
-    """Import, then fork a stage for each order, until the other end is gone.
-
-    Returns:
-        of a forked stage its exit code; the template itself returns 0.
-    """
+def serve(channel: socket.socket, engine: str) -> None:
+    """Import, then fork a stage for each order, until the other end is gone."""
     with contextlib.suppress(Exception):  # what cannot be imported fails in the stage that needs it, and says so there
         preload(engine)
     with contextlib.suppress(Exception):
@@ -164,20 +161,23 @@ def serve(channel: socket.socket, engine: str) -> int:
             continue
         received = channel.recv(65536)
         if not received:
-            return 0
+            return
         *lines, heard = (heard + received).split(b"\n")
         for line in lines:
             pid = os.fork()
             if not pid:
                 channel.close()
-                return _stage(**json.loads(line))
+                _become(**json.loads(line))
             os.setpgid(pid, pid)  # before anybody may signal it with all that it starts
             ends[os.pidfd_open(pid)] = pid
             _say(channel, {"pid": pid})
 
 
-def _stage(arguments: list[str], log: str, environment: dict[str, str], cwd: str) -> int:
-    """Be the process that `python -m tpt.stage` would have been."""
+def _become(arguments: list[str], log: str, environment: dict[str, str], cwd: str) -> NoReturn:
+    """Be the process that `python -m tpt.stage` would have been.
+
+    All that lasts is on the disk when a stage returns, so it ends at once: taking an engine down takes seconds.
+    """
     from tpt import stage
 
     stage.die_with_parent()
@@ -188,7 +188,15 @@ def _stage(arguments: list[str], log: str, environment: dict[str, str], cwd: str
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = ["tpt.stage", *arguments]
-    return stage.main(arguments)
+    code = 1
+    try:
+        code = stage.main(arguments)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
 
 
 def _say(channel: socket.socket, words: dict[str, Any]) -> None:
@@ -200,4 +208,4 @@ if __name__ == "__main__":
     from tpt.stage import die_with_parent
 
     die_with_parent()
-    sys.exit(serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2]))
+    serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2])
