@@ -56,6 +56,7 @@ def sampled(config: Config) -> dict[str, float]:
     run = Run.create(config)
     records.write(run.problems_path("train"), Problem, config.task.load("train"))
     run.finish(Stage(0, "prepare"), {"model_dir": str(locate(config.model))}, 0.0)
+    run.folder(THINK).mkdir(parents=True, exist_ok=True)
     spent: Counter[str] = Counter()
     with (
         patch.object(records, "write", _timed(records.write, spent, "shards")),
