@@ -138,7 +138,7 @@ def as_json(run: Run, path: Path) -> None:
     with path.open("w", encoding="utf-8") as file:
         samples = records.shards(run.folder(Stage(1, "think")), "samples")
         verdicts = records.shards(run.folder(Stage(1, "prune")), "verdicts")
-        light = records.read(samples, Sample, ["problem_id", "index", "text", "finish_reason"])
+        light = records.read(samples, Sample, records.LIGHT)
         for sample, verdict in zip(light, records.read(verdicts, Verdict), strict=True):
             line = {
                 "problem_id": sample.problem_id,

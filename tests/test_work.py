@@ -1,5 +1,6 @@
 """How much work is done, counted: unlike seconds, the counts are the same on every machine, and must not grow."""
 
+import os
 import random
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import torch
 
 from tpt import records
 from tpt.config import ModelConfig, PruneConfig, SamplerConfig
+from tpt.hardware import cpu_threads
 from tpt.prune.prune import prune
 from tpt.prune.sources import Inputs
 from tpt.records import Problem, Sample, Status, Verdict
@@ -61,6 +63,15 @@ def test_pruning_reads_the_tokens_of_what_it_draws_only(tmp_path: Path) -> None:
     few, all_of_them = read(1), read(2000)
     assert few < 0.5, "three passes over problem, text and verdict, and one row group of tokens"
     assert all_of_them > few + 0.7
+
+
+@pytest.mark.parametrize(
+    ("said", "threads"), [("3", 3), ("2,1", 2), ("", os.cpu_count()), ("0", os.cpu_count()), ("many", os.cpu_count())]
+)
+def test_engines_heed_how_many_threads_they_are_given(said: str, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", said)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))
+    assert cpu_threads() == threads
 
 
 def _many_samples(folder: Path, problems: int, n: int) -> Inputs:

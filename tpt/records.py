@@ -127,6 +127,8 @@ class Example:
     text: str
 
 
+LIGHT = ("problem_id", "index", "text", "finish_reason")  # all columns of a sample but its tokens
+
 Record = TypeVar("Record", Problem, Sample, Verdict, Example)
 
 _TOKENS = pa.list_(pa.int32())

@@ -166,7 +166,7 @@ def traces(run: Run, stage: Stage, count: int) -> Iterator[list[str]]:
     """The first sample of each of the first `count` problems of an evaluation: the same problems in every round."""
     folder = run.folder(stage)
     problems = {one.id: one for one in islice(records.read(run.problems_path("test"), Problem), count)}
-    samples = records.read(records.shards(folder, "samples"), Sample, ["problem_id", "index", "text", "finish_reason"])
+    samples = records.read(records.shards(folder, "samples"), Sample, records.LIGHT)
     verdicts = records.read(records.shards(folder, "verdicts"), Verdict)
     firsts = ((sample, verdict) for sample, verdict in zip(samples, verdicts, strict=True) if sample.index == 0)
     for sample, verdict in islice(firsts, count):

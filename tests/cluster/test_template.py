@@ -76,6 +76,20 @@ def test_with_the_template_its_stages_go_and_the_next_are_started_anew(run: Run)
     assert run.done(PREPARE)
 
 
+@pytest.mark.slow
+def test_without_a_gpu_a_runs_stages_are_forked_off_one_template(
+    tiny_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tpt.cluster.template.has_gpu", lambda: False)
+    environment = process.stage_environment()
+    run = Run.of(tiny_config())
+    sampling = template_for(run, Stage(1, "think"), environment)
+    assert sampling is not None
+    assert template_for(run, Stage(1, "train"), environment) is sampling
+    sampling.close()
+    assert template_for(run, Stage(1, "train"), environment) is not sampling, "a dead one is made anew"
+
+
 def test_training_on_several_ranks_and_machines_with_a_gpu_fork_nothing(
     tiny_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

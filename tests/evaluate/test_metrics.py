@@ -87,6 +87,12 @@ def test_a_verdict_beside_another_sample_is_an_error() -> None:
         summarise(samples, [*verdicts[1:], verdicts[0]], CONFIG, 0)
 
 
+def test_samples_of_one_problem_that_lie_apart_are_an_error() -> None:
+    apart = [*PAIRS[:1], *PAIRS[2:], PAIRS[1]]
+    with pytest.raises(DataError, match="several places"):
+        summarise([s for s, _ in apart], [v for _, v in apart], CONFIG, 0)
+
+
 def test_a_gold_answer_that_cannot_be_read_and_a_judge_that_failed_never_count_as_correct() -> None:
     pairs = [judged("a", index, status, status, "7") for index, status in enumerate(Status) if status is not C]
     found = summarise([s for s, _ in pairs], [v for _, v in pairs], CONFIG, 0)

@@ -9,14 +9,13 @@ from tpt.judge.stage import TABLE as VERDICTS
 from tpt.loop import Stage
 from tpt.prune.modes import UNJUDGED, ground_truth
 from tpt.prune.sources import VERDICT, paired
-from tpt.records import Sample, Status, Verdict
+from tpt.records import LIGHT, Sample, Status, Verdict
 from tpt.run import Run
 from tpt.think.stage import TABLE as SAMPLES
 
 Judged = tuple[Sample, Verdict]
 
 TOKENS = ("problem_id", "index", "prompt_ids", "completion_ids", "text", "finish_reason")
-TEXT = ("problem_id", "index", "text", "finish_reason")
 
 
 def evaluated_rounds(run: Run) -> list[int]:
@@ -38,7 +37,7 @@ def evaluated_rounds(run: Run) -> list[int]:
 AGAIN = "`tpt run` with the same settings goes on"
 
 
-def evaluation(run: Run, round: int, columns: Sequence[str] = TEXT) -> dict[str, list[Judged]]:
+def evaluation(run: Run, round: int, columns: Sequence[str] = LIGHT) -> dict[str, list[Judged]]:
     """The samples of a round's evaluation with their verdicts, by problem, in the order of the test split."""
     stage = Stage(round, "evaluate")
     return _by_problem(run, stage, stage, columns)

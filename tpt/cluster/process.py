@@ -9,9 +9,10 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from tpt import files
+from tpt.cluster.template import Forked, Template
 from tpt.errors import DiskFull, TptError
 from tpt.loop import Stage
 from tpt.models import cache_dir
@@ -44,34 +45,11 @@ class StageFailed(TptError):
         return type(self), (self.message, self.hint, self.kind, self.known)
 
 
-class Started(Protocol):
-    """A process that was started: a `subprocess.Popen`, or one that is like it."""
-
-    pid: int
-
-    @property
-    def returncode(self) -> Any:
-        """The exit code; None while it runs."""
-
-    def poll(self) -> int | None:
-        """Look whether it has ended; returns the exit code."""
-
-    def wait(self) -> int:
-        """Wait for its end; returns the exit code."""
-
-
-class Forks(Protocol):
-    """What stages can be forked off, see `template.Template`."""
-
-    def fork(self, arguments: Sequence[str], log: Path, environment: Mapping[str, str]) -> Started | None:
-        """A forked stage; None if that cannot be done any more."""
-
-
 @dataclass
 class Process:
     """A stage's process, which of the stage's workers it is, and the file that takes what it prints."""
 
-    popen: Started
+    popen: "subprocess.Popen[bytes] | Forked"
     log: Path
     worker: int
 
@@ -83,7 +61,7 @@ def start(
     arguments: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
     label: int | str | None = None,
-    template: Forks | None = None,
+    template: Template | None = None,
 ) -> Process:
     """Start `python -m tpt.stage` for one worker of a stage, with a new log file of its own.
 

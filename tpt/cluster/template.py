@@ -35,7 +35,7 @@ class Forked:
 
     def __init__(self, template: "Template", pid: int) -> None:
         self.pid = pid
-        self.returncode: int | None = None
+        self.returncode: Any = None  # an int once it has ended; typed as Popen's is
         self._template = template
 
     def poll(self) -> int | None:
@@ -43,14 +43,14 @@ class Forked:
         if self.returncode is None:
             self._template.listen(0)
             self.returncode = self._template.code(self.pid)
-        return self.returncode
+        code: int | None = self.returncode
+        return code
 
     def wait(self) -> int:
         """Wait for its end; returns the exit code."""
         while self.poll() is None:
             self._template.listen(None)
-        assert self.returncode is not None
-        return self.returncode
+        return int(self.returncode)
 
 
 class Template:

@@ -8,12 +8,11 @@ from tpt.evaluate.metrics import summarise
 from tpt.judge.stage import judge
 from tpt.loop import Stage
 from tpt.progress import Progress
-from tpt.records import Sample, Verdict
+from tpt.records import LIGHT, Sample, Verdict
 from tpt.run import Run
 from tpt.think import stage as think_stage
 
-# Columns that the figures need: no token is made an object for its length alone.
-LIGHT = ("problem_id", "index", "text", "finish_reason")
+# Columns that the figures need; tokens are counted without making an object of each.
 VERDICT = ("problem_id", "index", "status", "strict", "lenient", "strict_answer", "lenient_answer")
 
 

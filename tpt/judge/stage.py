@@ -35,5 +35,5 @@ def judge(run: Run, sampled: Stage, folder: Path, progress: Progress, partial: b
 
 
 def _pairs(problems: dict[str, Problem], path: Path) -> Iterator[tuple[Problem, Sample]]:
-    for sample in records.read(path, Sample, ["problem_id", "index", "text", "finish_reason"]):
+    for sample in records.read(path, Sample, records.LIGHT):
         yield problems[sample.problem_id], sample

@@ -11,12 +11,11 @@ from tpt.errors import RunError
 from tpt.prune.flip import flip
 from tpt.prune.modes import MODES, finished
 from tpt.prune.select import Candidate, Source
-from tpt.records import Example, Problem, Sample, Verdict
+from tpt.records import LIGHT, Example, Problem, Sample, Verdict
 
 # (problem, text of a solution) -> prompt ids, completion ids with the end token last
 Encode = Callable[[Problem, str], tuple[list[int], list[int]]]
 
-LIGHT = ("problem_id", "index", "text", "finish_reason")  # all of a sample but its tokens
 VERDICT = ("problem_id", "index", "status", "strict", "lenient", "passed", "total", "kind")
 REMOVE = "remove the verdict shards and give the same command again: the samples are judged anew"
 

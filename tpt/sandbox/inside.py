@@ -123,7 +123,7 @@ def _run_python() -> None:
     sys.stdin = io.TextIOWrapper(given, "utf-8", "surrogateescape")
     sys.stdout = io.TextIOWrapper(out, "utf-8", "surrogateescape")
     sys.stderr = io.TextIOWrapper(errors, "utf-8", "backslashreplace", line_buffering=True)
-    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc]
+    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc]  # final only for mypy
     if hasattr(sys, "set_int_max_str_digits"):
         sys.set_int_max_str_digits(0)  # contests were held, and solutions labelled, before there was a limit
     if "random" in sys.modules:

@@ -126,7 +126,7 @@ def _sample_shards(
         max_tokens=settings.max_tokens,
         end_ids=tuple(prompt.end_ids(tokenizer, what.model_dir)),
     )
-    begun = _Begun()
+    begun, total = _Begun(), sum(owed.values())
     context = context_length(what.model_dir, what.model)
     # A resumed engine that seeds as a whole must not repeat the draws of the shards that are already there.
     seed = run.seed(stage) + min(owed) * draw.n
@@ -135,11 +135,13 @@ def _sample_shards(
         loaded = time.monotonic()
         prompts = _prompts(run, stage, what, owed, begun, tokenizer, draw.n)
         for one, completions in sampler.sample(prompts, draw):
-            for number, shard in begun.add(one.key, _samples(one, completions)):
+            whole = begun.add(one.key, _samples(one, completions))
+            if whole:
+                number, shard = whole
                 records.write(records.shard_path(folder, TABLE, number), Sample, shard)
             tokens += sum(len(completion.ids) for completion in completions)
             done += 1
-            progress(done, sum(owed.values()), "problems", tokens / (time.monotonic() - loaded), "tokens/s")
+            progress(done, total, "problems", tokens / (time.monotonic() - loaded), "tokens/s")
         engine = {
             **sampler.describe(),
             "tokens": tokens,
@@ -163,14 +165,15 @@ class _Begun:
         self._finished[number] = {one: [] for one in ids}
         self._waiting[number] = len(ids)
 
-    def add(self, problem_id: str, samples: list[Sample]) -> Iterator[tuple[int, list[Sample]]]:
-        """Take a problem's samples; gives its shard, once that is whole."""
+    def add(self, problem_id: str, samples: list[Sample]) -> tuple[int, list[Sample]] | None:
+        """Take a problem's samples; gives its shard's number and samples, once that is whole."""
         number = self._shard_of.pop(problem_id)
         self._finished[number][problem_id] = samples
         self._waiting[number] -= 1
-        if not self._waiting[number]:
-            del self._waiting[number]
-            yield number, [sample for found in self._finished.pop(number).values() for sample in found]
+        if self._waiting[number]:
+            return None
+        del self._waiting[number]
+        return number, [sample for found in self._finished.pop(number).values() for sample in found]
 
 
 def _prompts(

@@ -17,7 +17,7 @@ from tpt import records
 from tpt.judge.stage import TABLE as VERDICTS
 from tpt.loop import Stage
 from tpt.prune.select import hashed
-from tpt.records import Example, Problem, Sample, Verdict
+from tpt.records import LIGHT, Example, Problem, Sample, Verdict
 from tpt.report.rows import distinguishing, round_name
 from tpt.run import Run
 from tpt.tasks.base import Split
@@ -83,9 +83,8 @@ class Column:
         judged = records.read(self._shards(self.judged, VERDICTS), Verdict, problem_ids=ids)
         verdicts = {(one.problem_id, one.index): one for one in judged}
         kept = self._kept(ids)
-        columns = ["problem_id", "index", "text", "finish_reason"]
         drawn: dict[str, list[tuple[int, list[Any]]]] = {}
-        for one in records.read(self._shards(self.sampled, SAMPLES), Sample, columns, ids):
+        for one in records.read(self._shards(self.sampled, SAMPLES), Sample, LIGHT, ids):
             verdict = verdicts.get((one.problem_id, one.index))
             if verdict is not None:
                 shown = [one.index, _cut(one.text), one.finish_reason, (one.problem_id, one.text) in kept]
