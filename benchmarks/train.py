@@ -2,8 +2,8 @@
 
     python benchmarks/train.py --trl PYTHON       # `make bench` makes an environment for TRL and names its Python
 
-Examples are worked solutions of `word_problems`, with the four worked examples of its prompt and without. Every step
-takes all of them, so that both sides see the same batches, in whatever order, and their losses can be compared step by
+Examples are worked solutions of `word_problems`: with the four worked examples of its prompt, without, and several
+solutions of each problem (those of others stand in for them). Every step takes all of them, so that both sides see the same batches, in whatever order, and their losses can be compared step by
 step. What is timed is from the end of the first step, a warm-up, to the end of the last; rates are of useful tokens,
 those of the completions, which are all that is trained on.
 """
@@ -42,31 +42,39 @@ class Clock(Progress):
         self.ended.append(time.perf_counter())
 
 
-def examples(few_shot: int, count: int) -> list[Example]:
-    """Prompts and worked solutions in the tokens of the embedded model."""
+def examples(few_shot: int, count: int, solutions: int) -> list[Example]:
+    """Prompts and worked solutions in the tokens of the embedded model; so many solutions to each problem."""
     from transformers import AutoTokenizer
 
     config = compose([f"task.train_size={count}", f"task.few_shot={few_shot}"])
     folder = locate(config.model)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     end = prompt.end_ids(tokenizer, folder)[0]
+    problems = list(config.task.load("train"))
     return [
         Example(
             one.id,
             "human",
             1,
             prompt.render(one, config.task, tokenizer),
-            prompt.encode_completion(one.solution, tokenizer, end),
-            one.solution,
+            prompt.encode_completion(other.solution, tokenizer, end),
+            other.solution,
         )
-        for one in config.task.load("train")
+        for number in range(0, count, solutions)
+        for one, other in zip([problems[number]] * solutions, problems[number : number + solutions], strict=True)
     ]
 
 
 def settings(steps: int, batch: int, micro: int) -> TrainConfig:
     """What both sides are asked to do."""
     return TrainConfig(
-        learning_rate=RATE, epochs=steps, batch_size=batch, micro_batch=micro, warmup=0.0, schedule="constant"
+        learning_rate=RATE,
+        epochs=steps,
+        batch_size=batch,
+        micro_batch=micro,
+        warmup=0.0,
+        schedule="constant",
+        group_problems=True,
     )
 
 
@@ -96,9 +104,9 @@ def theirs(some: list[Example], folder: Path, asked: TrainConfig, python: str) -
     return given
 
 
-def compare(few_shot: int, mark: float, options: argparse.Namespace) -> Figure:
-    """Both sides in turn on the examples of one kind of prompt."""
-    some = examples(few_shot, options.examples)
+def compare(few_shot: int, solutions: int, mark: float, options: argparse.Namespace) -> Figure:
+    """Both sides in turn on the examples of one kind."""
+    some = examples(few_shot, options.examples, solutions)
     useful = sum(len(one.completion_ids) for one in some) * (options.steps - 1)
     asked = settings(options.steps, options.examples, options.micro)
     times: dict[str, Timed] = {"tpt": Timed([]), "trl": Timed([])}
@@ -106,7 +114,7 @@ def compare(few_shot: int, mark: float, options: argparse.Namespace) -> Figure:
     for turn in range(options.turns):
         for name, taken in times.items():
             with tempfile.TemporaryDirectory(prefix="tpt-train-") as folder:
-                given = _in_a_process(name, few_shot, Path(folder), options)
+                given = _in_a_process(name, few_shot, solutions, Path(folder), options)
             taken.seconds.append(given["ended"][-1] - given["ended"][0])
             losses[name] = given["losses"]
             print(f"turn {turn + 1}: {name} {useful / taken.seconds[-1]:.1f} useful tokens/s", flush=True)
@@ -115,7 +123,8 @@ def compare(few_shot: int, mark: float, options: argparse.Namespace) -> Figure:
     prompts = statistics.mean(len(one.prompt_ids) for one in some)
     completions = statistics.mean(len(one.completion_ids) for one in some)
     return Figure(
-        what=f"train, {len(some)} examples of {prompts:.0f} + {completions:.0f} tokens, {asked.micro} at once",
+        what=f"train, {len(some)} examples of {prompts:.0f} + {completions:.0f} tokens, {solutions} a problem, "
+        f"{asked.micro} at once",
         peer="TRL SFTTrainer",
         ours=times["tpt"].rate(useful, "useful tokens"),
         theirs=times["trl"].rate(useful, "useful tokens"),
@@ -125,11 +134,13 @@ def compare(few_shot: int, mark: float, options: argparse.Namespace) -> Figure:
     )
 
 
-def _in_a_process(name: str, few_shot: int, folder: Path, options: argparse.Namespace) -> dict[str, list[float]]:
+def _in_a_process(
+    name: str, few_shot: int, solutions: int, folder: Path, options: argparse.Namespace
+) -> dict[str, list[float]]:
     if name == "trl":
         asked = settings(options.steps, options.examples, options.micro)
-        return theirs(examples(few_shot, options.examples), folder, asked, options.trl)
-    command = [sys.executable, __file__, "--side", str(few_shot), "--out", str(folder / "tpt.json")]
+        return theirs(examples(few_shot, options.examples, solutions), folder, asked, options.trl)
+    command = [sys.executable, __file__, "--side", str(few_shot), str(solutions), "--out", str(folder / "tpt.json")]
     for key in ("examples", "steps", "micro"):
         command += [f"--{key}", str(getattr(options, key))]
     subprocess.run(command, check=True, stdout=sys.stderr)
@@ -145,15 +156,15 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--micro", type=int, default=8)
     parser.add_argument("--turns", type=int, default=2)
-    parser.add_argument("--side", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--side", type=int, nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.side is not None:
-        some = examples(options.side, options.examples)
+        some = examples(options.side[0], options.examples, options.side[1])
         given = ours(some, options.out.parent, settings(options.steps, options.examples, options.micro))
         files.write_json(options.out, given)
         return
-    save("train", [compare(4, 3.0, options), compare(0, 1.5, options)])
+    save("train", [compare(4, 1, 3.0, options), compare(0, 1, 1.5, options), compare(0, 4, 1.5, options)])
 
 
 if __name__ == "__main__":

@@ -129,11 +129,15 @@ class TrainConfig:
     betas: list[float] = field(default_factory=lambda: [0.9, 0.999])
     clip: float = 1.0  # gradient norm; 0: none
     precision: str = "auto"  # auto | 32-true | bf16-true | bf16-mixed; auto: bf16-mixed where the hardware has it
+    # whether solutions of one problem go into the same step: their prompt is then computed once
+    group_problems: bool = field(default=False, metadata=ADDED)
     max_length: int | None = None  # examples longer than this are left out, and counted; null: the model's context
     lora: LoraConfig = field(default_factory=LoraConfig)
     micro_batch: int | None = field(default=None, metadata=RUNTIME)  # examples a device takes at once; null: all it can
     gradient_checkpointing: bool = field(default=False, metadata=RUNTIME)  # less memory, a third more time
-    share_prefix: bool = field(default=True, metadata=RUNTIME)  # what a batch's prompts begin with is computed once
+    share_prefix: bool = field(default=True, metadata=RUNTIME)  # what a batch's examples begin with is computed once
+    attention: str = field(default="auto", metadata=RUNTIME)  # auto | sdpa | flex | eager; auto: flex on GPUs, or sdpa
+    fused_loss: bool = field(default=True, metadata=RUNTIME)  # liger's, where it is installed and there is a GPU
     strategy: str = field(default="auto", metadata=RUNTIME)  # auto | ddp | fsdp
     devices: int = field(default=1, metadata=RUNTIME)  # on each node
     nodes: int = field(default=1, metadata=RUNTIME)
@@ -282,6 +286,7 @@ CHOICES = {
     "train.schedule": ("cosine", "constant"),
     "train.precision": ("auto", "32-true", "bf16-true", "bf16-mixed"),
     "train.strategy": ("auto", "ddp", "fsdp"),
+    "train.attention": ("auto", "sdpa", "flex", "eager"),
     "sampler.engine": ("auto", "vllm", "transformers"),
     "model.size": ("small", "medium", "large"),
     "cluster.name": ("local", "slurm", "submitit_local", "submitit_debug"),

@@ -1,8 +1,6 @@
 """Fine-tuning: what is trained on, that batching does not matter, that an interruption does not either."""
 
 import json
-import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +15,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytorch_lightning.callbacks import Callback
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from trainable import SETTINGS, example, made_of
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tpt import files, interrupt, records
 from tpt.config import LoraConfig, TrainConfig
@@ -25,19 +24,13 @@ from tpt.errors import DataError, ModelError, TptError
 from tpt.progress import Progress
 from tpt.records import Example
 from tpt.train import fit as fit_module
-from tpt.train.data import IGNORED, collate, plan
+from tpt.train.data import ExampleModule, Examples, _Fetch, collate, plan
 from tpt.train.export import export
 from tpt.train.fit import fit, load
-from tpt.train.module import CompletionLoss, FineTuning, shared_prefix
+from tpt.train.module import FineTuning
+from tpt.train.tree import Packing
 
 CONTEXT = 2048
-SETTINGS = TrainConfig(learning_rate=1e-3, batch_size=2, checkpoint_every=1, precision="32-true")
-
-
-def example(number: int, prompt: int, completion: int) -> Example:
-    rng = random.Random(number)
-    ids = [rng.randrange(3, 500) for _ in range(prompt + completion - 1)] + [2]
-    return Example(f"p{number}", "self", 1, ids[:prompt], ids[prompt:], "")
 
 
 @pytest.fixture
@@ -68,13 +61,19 @@ def losses(folder: Path) -> list[float]:
 
 
 def test_only_the_completion_is_labelled_and_its_end_token_too() -> None:
-    batch = collate([example(0, 3, 2), example(1, 2, 5)], pad_id=0)
-    assert batch["labels"][0].tolist()[:3] == [IGNORED] * 3
-    assert batch["labels"][0].tolist()[3:5] == example(0, 3, 2).completion_ids
-    assert batch["labels"][0, 4] == 2
-    assert batch["labels"][0].tolist()[5:] == [IGNORED] * 2
-    assert batch["attention_mask"].sum(1).tolist() == [5, 7]
-    assert batch["input_ids"][1].tolist() == example(1, 2, 5).prompt_ids + example(1, 2, 5).completion_ids
+    rows = [example(0, 3, 2), example(1, 2, 5)]
+    batch = collate(rows, pad_id=0)
+    assert batch["labels"].tolist() == rows[0].completion_ids + rows[1].completion_ids
+    assert batch["labels"][1] == 2
+    assert batch["input_ids"][1].tolist() == rows[1].prompt_ids + rows[1].completion_ids
+    assert batch["input_ids"][0].tolist()[5:] == [0, 0]
+    before = batch["input_ids"].flatten()[batch["sources"]].tolist()
+    assert before == [id for row in rows for id in (row.prompt_ids + row.completion_ids)[len(row.prompt_ids) - 1 : -1]]
+
+
+def test_a_completion_without_a_prompt_is_predicted_from_its_second_token_on() -> None:
+    batch = collate([Example("p", "self", 1, [], [5, 6, 2], "")], pad_id=0)
+    assert (batch["labels"].tolist(), batch["sources"].tolist()) == ([6, 2], [0, 1])
 
 
 @settings(deadline=None)
@@ -104,6 +103,42 @@ def test_an_epoch_holds_every_example_once_and_each_step_knows_its_tokens(
     assert [sorted(i for batch in step for i in batch.indices) for step in steps] == [sorted(b.indices) for b in whole]
 
 
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(1, 99), st.integers(0, 4)), min_size=1, max_size=60),
+    st.integers(1, 9),
+    st.integers(0, 3),
+)
+def test_grouped_examples_lie_together(rows: list[tuple[int, int]], batch_size: int, seed: int) -> None:
+    lengths, groups = [length for length, _ in rows], [group for _, group in rows]
+    steps = plan(lengths, lengths, batch_size, batch_size, 1, seed, groups)
+    assert sorted(index for step in steps for index in step.indices) == list(range(len(rows)))
+    for group in groups:
+        holding = [step for step in steps if any(groups[index] == group for index in step.indices)]
+        count = groups.count(group)
+        assert len(holding) <= (count - 1) // batch_size + 2, "cut where a step is full and nowhere else"
+
+
+def test_an_example_that_is_alone_in_its_group_is_where_it_would_be_without_groups() -> None:
+    lengths = [(7 * one) % 31 + 2 for one in range(50)]
+    assert plan(lengths, lengths, 4, 2, 1, 3, list(range(50))) == plan(lengths, lengths, 4, 2, 1, 3)
+
+
+def test_solutions_of_one_problem_share_its_prompt_where_they_are_grouped(tiny_model: Path, tmp_path: Path) -> None:
+    path = tmp_path / "examples.parquet"
+    problems = [example(number, 40, 4) for number in range(8)]
+    rows = [replace(one, completion_ids=[solution, 5, 2]) for solution in (7, 8, 9, 10) for one in problems]
+    records.write(path, Example, rows)
+    computed = []
+    for group in (False, True):
+        config = replace(SETTINGS, batch_size=8, group_problems=group)
+        data = ExampleModule(Examples(path, CONTEXT), config, 0, 0, Packing())
+        fetched = [_Fetch(data.examples, 0, Packing())[batch] for batch in data.epoch(0)]
+        computed.append(sum(batch["input_ids"].numel() for batch in fetched))
+    assert computed[1] == 8 * (40 + 4 * 3)
+    assert computed[0] > 2 * computed[1]
+
+
 def test_padding_does_not_change_the_loss(tiny_model: Path, tmp_path: Path) -> None:
     model, _ = load(tiny_model, SETTINGS)
     module = FineTuning(model, SETTINGS, 1, tmp_path / "m.jsonl")
@@ -129,10 +164,8 @@ def test_the_loss_is_that_of_the_whole_models_logits(
     model, _ = load(made_of(kind, tiny_model, tmp_path / "start", **extra), SETTINGS)
     batch = collate([example(0, 3, 4), example(1, 20, 9)], 0)
     ours = FineTuning(model, SETTINGS, 1, tmp_path / "m.jsonl").completion_nll(batch)
-    logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits[:, :-1]
-    expected = torch.nn.functional.cross_entropy(
-        logits.reshape(-1, logits.shape[-1]), batch["labels"][:, 1:].reshape(-1), ignore_index=IGNORED, reduction="sum"
-    )
+    logits = model(input_ids=batch["input_ids"]).logits.flatten(0, 1)
+    expected = torch.nn.functional.cross_entropy(logits[batch["sources"]], batch["labels"], reduction="sum")
     torch.testing.assert_close(ours, expected)
 
 
@@ -193,22 +226,14 @@ def test_two_ranks_equal_one_with_the_same_global_batch(
         torch.testing.assert_close(tensor, weights(tmp_path / "two" / "model")[name], rtol=1e-4, atol=3e-5)
 
 
-def made_of(kind: str, tiny_model: Path, folder: Path, **extra: Any) -> Path:
-    """A checkpoint of another architecture with random weights, and the tokenizer of tiny-random."""
-    shutil.copytree(tiny_model, folder)
-    sizes = {"vocab_size": 512, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 3}
-    heads = {"num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8, "max_position_embeddings": 2048}
-    config = AutoConfig.for_model(kind, tie_word_embeddings=True, **sizes, **heads, **extra)
-    torch.manual_seed(0)
-    AutoModelForCausalLM.from_config(config).save_pretrained(folder)  # type: ignore[no-untyped-call]  # untyped there
-    return folder
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["llama", "gemma2"])
 def test_sharded_over_two_ranks_equals_one(kind: str, tiny_model: Path, examples: Path, tmp_path: Path) -> None:
-    """With embeddings that are tied to the output head, and rows that two ranks cannot share equally."""
+    """With embeddings tied to the output head, rows that two ranks cannot share equally, and worked examples."""
     start = made_of(kind, tiny_model, tmp_path / "start")
+    shots = list(range(3, 43))
+    some = [replace(one, prompt_ids=shots + one.prompt_ids) for one in records.read(examples, Example)]
+    records.write(examples, Example, some)
     config = replace(SETTINGS, batch_size=4, epochs=2, gradient_checkpointing=True)
     fit(start, examples, tmp_path / "one", config, 7, CONTEXT, Progress())
     assert in_a_process(start, examples, tmp_path / "two", replace(config, devices=2, strategy="fsdp")) == 0
@@ -371,65 +396,6 @@ def test_gradient_checkpointing_gives_the_same_gradients(tiny_model: Path, tmp_p
         gradients.append([p.grad.clone() for p in model.parameters() if p.grad is not None])
     for one, other in zip(*gradients, strict=True):
         torch.testing.assert_close(one, other)
-
-
-PREFIX = [random.Random(9).randrange(3, 500) for _ in range(40)]
-
-
-def few_shot(number: int, prompt: int, completion: int) -> Example:
-    """An example whose prompt begins as all others do."""
-    one = example(number, prompt, completion)
-    return replace(one, prompt_ids=PREFIX + one.prompt_ids)
-
-
-@pytest.mark.parametrize("family", ["llama", "gemma2"])
-def test_a_prompts_beginning_that_all_share_is_computed_once_and_changes_neither_loss_nor_gradient(
-    family: str, tiny_model: Path, tmp_path: Path
-) -> None:
-    folder = tiny_model if family == "llama" else made_of("gemma2", tiny_model, tmp_path / "start")
-    batch = collate([few_shot(number, 3 + number, 9 - number) for number in range(4)], 0)
-    found = []
-    for share in (False, True):
-        model, _ = load(folder, SETTINGS)
-        tokens: list[int] = []
-
-        def count(_: Any, given: tuple[torch.Tensor], out: torch.Tensor, tokens: list[int] = tokens) -> None:
-            tokens.append(given[0].numel())
-
-        model.get_input_embeddings().register_forward_hook(count)
-        nll = CompletionLoss(model, share)(**batch)
-        nll.backward()
-        gradients = {name: one.grad for name, one in model.named_parameters() if one.grad is not None}
-        found.append((nll.detach(), gradients, sum(tokens)))
-    (apart, separate, all_tokens), (together, shared, fewer_tokens) = found
-    torch.testing.assert_close(together, apart)
-    assert separate.keys() == shared.keys()
-    for name, gradient in separate.items():
-        torch.testing.assert_close(shared[name], gradient, rtol=1e-3, atol=1e-4 * float(gradient.abs().max()))
-    assert all_tokens == batch["input_ids"].numel()
-    assert fewer_tokens == all_tokens - 3 * (len(PREFIX) - 1)
-
-
-def test_only_what_no_row_is_trained_on_is_shared() -> None:
-    def shared(*rows: Example) -> int:
-        batch = collate(list(rows), 0)
-        return shared_prefix(batch["input_ids"], batch["labels"])
-
-    assert shared(few_shot(0, 3, 2), few_shot(1, 5, 2)) == len(PREFIX) - 1
-    assert shared(few_shot(0, 3, 2)) == 0  # nothing to share it with
-    # Several solutions of one problem: the whole prompt but its last token, which says what comes first.
-    one = few_shot(0, 3, 2)
-    assert shared(one, replace(one, completion_ids=[4, 2])) == len(one.prompt_ids) - 1
-    # A prompt that goes on where another's completion begins.
-    assert shared(one, replace(one, prompt_ids=one.prompt_ids + one.completion_ids[:1])) == len(one.prompt_ids) - 1
-    assert shared(example(0, 3, 2), example(1, 3, 2)) == 0
-
-
-def test_where_blocks_are_computed_anew_nothing_is_shared(tiny_model: Path) -> None:
-    model, _ = load(tiny_model, replace(SETTINGS, gradient_checkpointing=True))
-    batch = collate([few_shot(0, 3, 4), few_shot(1, 3, 4)], 0)
-    plain, _ = load(tiny_model, SETTINGS)
-    torch.testing.assert_close(CompletionLoss(model)(**batch), CompletionLoss(plain)(**batch))
 
 
 def test_the_learning_rate_warms_up_and_falls_to_nothing(tiny_model: Path, tmp_path: Path) -> None:

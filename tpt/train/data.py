@@ -1,7 +1,7 @@
 """Batches of examples, planned up front so that every token weighs the same whatever the batching."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,8 @@ from torch.utils.data import DataLoader, Dataset
 from tpt.config import TrainConfig
 from tpt.errors import DataError
 from tpt.records import Example
+from tpt.train.tree import Packing, plant
 
-IGNORED = -100  # label of a token that is not trained on
 BUCKET = 32  # steps among which examples of like length are brought together
 
 
@@ -34,14 +34,20 @@ class MicroBatch:
 
 
 def plan(
-    lengths: list[int], labels: list[int], batch_size: int, micro_batch: int, ranks: int, seed: int
+    lengths: list[int],
+    labels: list[int],
+    batch_size: int,
+    micro_batch: int,
+    ranks: int,
+    seed: int,
+    groups: Sequence[Hashable] | None = None,
 ) -> list[MicroBatch]:
     """One epoch's micro-batches: rank r of R takes every R-th from the r-th on.
 
-    Which examples make a step depends on `batch_size` and `seed` alone, and not on how the step is split up. Examples
-    are shuffled, then brought together with others of like length, and the order of the steps is shuffled again, so
-    that little is padding and the order still is chance. Each step has as many micro-batches as any other, of which
-    the last may be empty; only the last step may have fewer examples.
+    Which examples make a step depends on `batch_size`, `groups` and `seed` alone, and not on how the step is split up.
+    Examples are shuffled, then brought together with others of like length, and the order of the steps is shuffled
+    again, so that little is padding and the order still is chance. Each step has as many micro-batches as any other, of
+    which the last may be empty; only the last step may have fewer examples.
 
     Args:
         lengths: tokens of each example, prompt and completion.
@@ -49,13 +55,20 @@ def plan(
         batch_size: examples in an optimizer step.
         micro_batch: examples that go through a device at once.
         seed: of this epoch's order.
+        groups: what each example belongs to: those of one group follow each other; None: each is by itself.
     """
     rng = random.Random(seed)
-    order = list(range(len(lengths)))
-    rng.shuffle(order)
+    of: Sequence[Hashable] = range(len(lengths)) if groups is None else groups
+    members: dict[Hashable, list[int]] = {}
+    for index, group in enumerate(of):
+        members.setdefault(group, []).append(index)
+    shuffled = list(members)
+    rng.shuffle(shuffled)
+    order = [index for group in shuffled for index in members[group]]
+    longest = {group: max(lengths[index] for index in some) for group, some in members.items()}
     steps: list[list[int]] = []
     for start in range(0, len(order), batch_size * BUCKET):
-        bucket = sorted(order[start : start + batch_size * BUCKET], key=lambda index: lengths[index])
+        bucket = sorted(order[start : start + batch_size * BUCKET], key=lambda index: longest[of[index]])
         steps += [bucket[at : at + batch_size] for at in range(0, len(bucket), batch_size)]
     rng.shuffle(steps)
     per_step = -(-batch_size // (micro_batch * ranks)) * ranks
@@ -74,6 +87,7 @@ class Examples(Dataset[Example]):
     Attributes:
         lengths: tokens of each example, prompt and completion.
         labels: tokens of each example's completion.
+        problems: the problem of each example, as a number.
         left_out: examples that do not fit.
 
     Raises:
@@ -81,11 +95,14 @@ class Examples(Dataset[Example]):
     """
 
     def __init__(self, path: Path, max_length: int) -> None:
-        table = pq.read_table(path, columns=["prompt_ids", "completion_ids"])
+        table = pq.read_table(path, columns=["problem_id", "prompt_ids", "completion_ids"])
         labels = pc.list_value_length(table["completion_ids"])
         lengths = pc.add(labels, pc.list_value_length(table["prompt_ids"]))
         fits = pc.less_equal(lengths, max_length)
-        self._table = table.filter(fits).combine_chunks()
+        kept = table.filter(fits).combine_chunks()
+        self._table = kept.drop_columns("problem_id")
+        problems = pc.dictionary_encode(kept["problem_id"]).combine_chunks()
+        self.problems: list[int] = problems.indices.to_pylist()
         self.lengths: list[int] = lengths.filter(fits).to_pylist()
         self.labels: list[int] = labels.filter(fits).to_pylist()
         self.left_out = table.num_rows - len(self)
@@ -102,23 +119,45 @@ class Examples(Dataset[Example]):
         return Example("", "", 0, prompt_ids, completion_ids, "")
 
 
-def collate(rows: list[Example], pad_id: int) -> dict[str, torch.Tensor]:
-    """Examples as right-padded tensors `input_ids`, `attention_mask`, `labels`, each of shape (batch, longest).
+def collate(rows: list[Example], pad_id: int, packing: Packing | None = None) -> dict[str, Any]:
+    """Examples as the tensors that `CompletionLoss` takes.
 
     Only the completion is labelled, its end token too; no token is made anew from text.
+
+    Args:
+        packing: how to bring examples together in prefix trees; None: each has a row of its own.
+
+    Returns:
+        `input_ids`, `position_ids` and `ends` (see `tpt.train.tree`), each of shape (rows, longest), and `sources` and
+        `labels`, each of shape (trained tokens,): a token's id, and where in the flattened rows the token lies that it
+        is predicted from. Without packing `position_ids` and `ends` are None: each row is one sequence from its start.
     """
-    longest = max((len(row.prompt_ids) + len(row.completion_ids) for row in rows), default=2)
-    shape = (max(1, len(rows)), longest)
-    input_ids = torch.full(shape, pad_id)
-    attention_mask = torch.zeros(shape, dtype=torch.long)
-    labels = torch.full(shape, IGNORED)
-    attention_mask[:, 0] = 1  # an empty micro-batch is one padded row without labels
-    for at, row in enumerate(rows):
-        ids = torch.tensor(row.prompt_ids + row.completion_ids)
-        input_ids[at, : len(ids)] = ids
-        attention_mask[at, : len(ids)] = 1
-        labels[at, len(row.prompt_ids) : len(ids)] = ids[len(row.prompt_ids) :]
-    return {"input_ids": input_ids, "attention_mask": attention_mask, "labels": labels}
+    trees, order = plant([row.prompt_ids + row.completion_ids for row in rows], packing)
+    multiple = packing.multiple if packing else 1
+    width = -(-max((len(tree.ids) for tree in trees), default=2) // multiple) * multiple
+    shape = (max(1, len(trees)), width)  # an empty micro-batch is a row of padding without labels
+    input_ids, position_ids = torch.full(shape, pad_id), torch.zeros(shape, dtype=torch.long)
+    ends = torch.arange(1, width + 1).repeat(shape[0], 1)  # padding sees itself alone
+    sources: list[int] = []
+    labels: list[int] = []
+    numbers = iter(order)
+    for at, tree in enumerate(trees):
+        length = len(tree.ids)
+        input_ids[at, :length] = torch.tensor(tree.ids)
+        position_ids[at, :length] = torch.tensor(tree.positions)
+        ends[at, :length] = torch.tensor(tree.ends)
+        for path in tree.paths:
+            first = max(1, len(rows[next(numbers)].prompt_ids))  # nothing comes before a first token
+            sources += (at * width + place for place in path[first - 1 : -1])
+            labels += (tree.ids[place] for place in path[first:])
+    alone = packing is None or len(trees) == len(rows)
+    return {
+        "input_ids": input_ids,
+        "position_ids": None if alone else position_ids,
+        "ends": None if alone else ends,
+        "sources": torch.tensor(sources, dtype=torch.long),
+        "labels": torch.tensor(labels, dtype=torch.long),
+    }
 
 
 class _Planned:
@@ -138,12 +177,12 @@ class _Planned:
 class _Fetch(Dataset[dict[str, Any]]):
     """What the loader asks for a whole micro-batch at once."""
 
-    def __init__(self, examples: Examples, pad_id: int) -> None:
-        self.examples, self.pad_id = examples, pad_id
+    def __init__(self, examples: Examples, pad_id: int, packing: Packing | None) -> None:
+        self.examples, self.pad_id, self.packing = examples, pad_id, packing
 
     def __getitem__(self, batch: Any) -> dict[str, Any]:
-        tensors: dict[str, Any] = dict(collate([self.examples[index] for index in batch.indices], self.pad_id))
-        return tensors | {"step_tokens": batch.step_tokens}
+        rows = [self.examples[index] for index in batch.indices]
+        return {**collate(rows, self.pad_id, self.packing), "step_tokens": batch.step_tokens}
 
 
 class ExampleModule(pl.LightningDataModule):
@@ -154,17 +193,22 @@ class ExampleModule(pl.LightningDataModule):
         settings: the sizes of batches, and over how many ranks they are split.
         pad_id: token id of padding, which is neither attended to nor trained on.
         seed: of the order of the examples.
+        packing: how the examples of a micro-batch are brought together; None: each has a row of its own.
     """
 
-    def __init__(self, examples: Examples, settings: TrainConfig, seed: int, pad_id: int) -> None:
+    def __init__(
+        self, examples: Examples, settings: TrainConfig, seed: int, pad_id: int, packing: Packing | None = None
+    ) -> None:
         super().__init__()
         self.examples, self.settings, self.pad_id, self.seed = examples, settings, pad_id, seed
+        self.packing = packing
         self.resume_at: tuple[int, int] = (0, 0)  # epoch, optimizer steps of it that are done
 
     def epoch(self, number: int) -> list[MicroBatch]:
         """The plan of an epoch over all ranks."""
         sizes = self.settings.batch_size, self.settings.micro, self.settings.ranks
-        return plan(self.examples.lengths, self.examples.labels, *sizes, self.seed + number)
+        groups = self.examples.problems if self.settings.group_problems else None
+        return plan(self.examples.lengths, self.examples.labels, *sizes, self.seed + number, groups)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -178,4 +222,4 @@ class ExampleModule(pl.LightningDataModule):
         epoch, done = self.resume_at
         skip = done * self.settings.accumulate if number == epoch else 0
         sampler = _Planned(self.epoch(number)[rank :: self.settings.ranks], skip)
-        return DataLoader(_Fetch(self.examples, self.pad_id), sampler=sampler, batch_size=None)
+        return DataLoader(_Fetch(self.examples, self.pad_id, self.packing), sampler=sampler, batch_size=None)

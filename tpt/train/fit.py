@@ -17,7 +17,7 @@ from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from pytorch_lightning.strategies import DDPStrategy, Strategy
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
 from tpt import files, interrupt, models, ranks
 from tpt.config import LoraConfig, TrainConfig
@@ -25,6 +25,7 @@ from tpt.errors import ModelError, TptError
 from tpt.hardware import cpu_has_bfloat16
 from tpt.progress import Progress
 from tpt.train import sharded
+from tpt.train.attention import packing, resolve
 from tpt.train.data import ExampleModule, Examples
 from tpt.train.export import export
 from tpt.train.module import FineTuning
@@ -50,7 +51,7 @@ def fit(
     Raises:
         DataError: there is nothing to train on.
         ModelError: the checkpoint cannot be loaded.
-        TptError: out of memory, or a loss that is not a number.
+        TptError: out of memory, a loss that is not a number, or an attention that this machine cannot train with.
         Interrupted: it was asked to stop, and has saved a checkpoint.
     """
     # The loader is set to where the checkpoint was taken by `_resume`, which Lightning cannot know.
@@ -58,13 +59,16 @@ def fit(
         "ignore", message=".*(num_workers|LeafSpec|dataloader is not resumable|exists and is not empty|srun).*"
     )
     models.check_folder(model_dir)
+    if settings.attention == "flex" and not torch.cuda.is_available():
+        raise TptError("train.attention=flex computes gradients on a GPU only", "set train.attention=auto")
     settings = replace(settings, precision=resolve_precision(settings.precision))
     pl.seed_everything(seed, verbose=False)
     rows = Examples(examples, settings.max_length or context)
     tokenizer = AutoTokenizer.from_pretrained(model_dir)
     pad_id = next(one for one in (tokenizer.pad_token_id, tokenizer.eos_token_id, 0) if one is not None)
-    data = ExampleModule(rows, settings, seed, pad_id)
     model, merge = load(model_dir, settings)
+    how = packing(model, max(rows.lengths)) if settings.share_prefix else None
+    data = ExampleModule(rows, settings, seed, pad_id, how)
     unread = model_dir if settings.strategy == "fsdp" else None
     module = FineTuning(model, settings, settings.epochs * data.steps_per_epoch, out / "metrics.jsonl", unread)
     checkpoint = newest_checkpoint(out, sharded=settings.strategy == "fsdp")
@@ -108,10 +112,11 @@ def load(model_dir: Path, settings: TrainConfig) -> tuple[PreTrainedModel, Calla
     """
     dtype = torch.bfloat16 if settings.precision == "bf16-true" else torch.float32
     try:
+        attention = resolve(settings.attention, AutoConfig.from_pretrained(model_dir))
         if settings.strategy == "fsdp":
-            model: Any = sharded.skeleton(model_dir, dtype)
+            model: Any = sharded.skeleton(model_dir, dtype, attention)
         else:
-            model = AutoModelForCausalLM.from_pretrained(model_dir, dtype=dtype)
+            model = AutoModelForCausalLM.from_pretrained(model_dir, dtype=dtype, attn_implementation=attention)
     except (OSError, ValueError) as error:
         raise ModelError(f"the model in {model_dir} cannot be loaded: {error}", "check the folder's files") from error
     model.config.use_cache = False

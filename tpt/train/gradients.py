@@ -9,10 +9,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
+from lightning_fabric.utilities import move_data_to_device
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from tpt.records import Example
+from tpt.train.attention import packing
 from tpt.train.data import collate
 from tpt.train.module import CompletionLoss
 
@@ -68,11 +70,11 @@ def log_likelihood_gradient(model: PreTrainedModel, samples: list[Example], pad_
     Returns:
         a tensor of each trainable parameter's shape, in the order of `model.parameters()`.
     """
-    objective, device = CompletionLoss(model), next(model.parameters()).device
+    objective, device = CompletionLoss(model, fused=False), next(model.parameters()).device
+    how = packing(model, max(len(one.prompt_ids) + len(one.completion_ids) for one in samples))
     model.zero_grad(set_to_none=True)
     for start in range(0, len(samples), batch):
-        tensors = {name: one.to(device) for name, one in collate(samples[start : start + batch], pad_id).items()}
-        nll = objective(tensors["input_ids"], tensors["attention_mask"], tensors["labels"])
+        nll = objective(**move_data_to_device(collate(samples[start : start + batch], pad_id, how), device))
         (-nll / len(samples)).backward()
     found = [torch.zeros_like(one) if one.grad is None else one.grad for one in model.parameters() if one.requires_grad]
     model.zero_grad(set_to_none=True)

@@ -11,102 +11,60 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 from torch.nn import functional
-from transformers import DynamicCache, PreTrainedModel
+from transformers import PreTrainedModel
 
 from tpt import files
 from tpt.config import TrainConfig
 from tpt.errors import TptError
 from tpt.train import sharded
-from tpt.train.data import IGNORED
-
-FEWEST_SHARED = 16  # tokens: a shorter beginning costs a second call of the model and saves little
+from tpt.train.attention import mask
+from tpt.train.fused import fused_loss
 
 
 class CompletionLoss(nn.Module):
     """A causal language model's loss on the labelled tokens of a batch.
 
-    What all prompts of a batch begin with, as worked examples, goes through the model once: the rows attend to its keys
-    and values. That is exact in loss and gradient up to rounding (dropout is drawn once for the shared part).
-
     Args:
         model: with LoRA adapters where they are used.
-        share: whether to do so, where the model can.
+        fused: whether to compute the loss without ever holding all logits, where `tpt.train.fused` can.
     """
 
-    def __init__(self, model: PreTrainedModel, share: bool = True) -> None:
+    def __init__(self, model: PreTrainedModel, fused: bool = True) -> None:
         super().__init__()
         self.model = model
-        self.share = share
+        self._fused = fused_loss(model) if fused else None
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor) -> Tensor:
-        """Sum of the negative log-likelihoods of the labelled tokens, in nats; a scalar.
+    def forward(
+        self, input_ids: Tensor, position_ids: Tensor | None, ends: Tensor | None, sources: Tensor, labels: Tensor
+    ) -> Tensor:
+        """Sum of the negative log-likelihoods of the labelled tokens, in nats; a scalar. See `collate`.
 
         Logits are made only where there is a label: the prompt's are never needed, and most of a batch is prompt. The
         model makes them itself, for some do more than to multiply (gemma2 caps them, granite scales them).
-
-        Args:
-            input_ids: token ids, shape (batch, tokens), as the other two.
-            attention_mask: 0 where there is padding.
-            labels: token ids, or IGNORED.
         """
-        shared = shared_prefix(input_ids, labels) if self.share else 0
-        shared = shared if shared >= FEWEST_SHARED and self._keeps(shared) else 0
-        keys = self._keys(input_ids[:1, :shared], len(input_ids)) if shared else None
-        labels = labels[:, shared + 1 :]
-        trained = labels != IGNORED
-        with self._projecting(trained):
-            output = self.model(
-                input_ids=input_ids[:, shared:],
-                attention_mask=attention_mask,
-                past_key_values=keys,
-                use_cache=keys is not None,
-            )
-        return functional.cross_entropy(output.logits[0].float(), labels[trained], reduction="sum")
+        kind = self.model.config._attn_implementation
+        seen = None if ends is None else mask(ends, kind, self.model.dtype)
+        given = {"input_ids": input_ids, "position_ids": position_ids, "attention_mask": seen, "use_cache": False}
+        if self._fused:
+            states = self.model.base_model(**given).last_hidden_state.flatten(0, 1)
+            return self._fused(states[sources], labels)
+        with self._projecting(sources):
+            logits = self.model(**given).logits[0]
+        return functional.cross_entropy(logits.float(), labels, reduction="sum")
 
     @contextmanager
-    def _projecting(self, trained: Tensor) -> Iterator[None]:
+    def _projecting(self, sources: Tensor) -> Iterator[None]:
         """Have the model project only some of its hidden states to the vocabulary.
 
         Args:
-            trained: which, of all but the last of a row, shape (batch, tokens - 1).
+            sources: which, of the flattened rows.
         """
         head = self.model.get_output_embeddings()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
-        hook = head.register_forward_pre_hook(lambda _, given: (given[0][:, :-1][trained][None],))
+        hook = head.register_forward_pre_hook(lambda _, given: (given[0].flatten(0, 1)[sources][None],))
         try:
             yield
         finally:
             hook.remove()
-
-    def _keys(self, prefix: Tensor, rows: int) -> DynamicCache:
-        """Keys and values of a prefix, shape (1, tokens), as those of each row; gradients flow through them."""
-        cache: Any = DynamicCache(config=self.model.config)
-        self.model.base_model(input_ids=prefix, past_key_values=cache, use_cache=True)
-        for layer in cache.layers:
-            layer.keys, layer.values = (one.expand(rows, -1, -1, -1) for one in (layer.keys, layer.values))
-        assert isinstance(cache, DynamicCache)
-        return cache
-
-    def _keeps(self, tokens: int) -> bool:
-        """Whether the model can keep the keys and values of so many tokens, all of them, while it is trained."""
-        window = getattr(self.model.config.get_text_config(), "sliding_window", None) or math.inf
-        attends = not self.model._is_stateful and tokens < window
-        # Checkpointed blocks compute anew and keep nothing.
-        return attends and not self.model.is_gradient_checkpointing
-
-
-def shared_prefix(input_ids: Tensor, labels: Tensor) -> int:
-    """How many tokens all rows of a batch begin with and none is trained on, without the last, whose output is needed.
-
-    Args:
-        input_ids: token ids, shape (batch, tokens), as `labels`, which is IGNORED where a token is not trained on.
-
-    Returns:
-        0 for a single row.
-    """
-    if len(input_ids) < 2:
-        return 0
-    alike = (input_ids == input_ids[:1]).all(dim=0) & (labels == IGNORED).all(dim=0)
-    return max(0, int(alike.long().cumprod(dim=0).sum()) - 1)
 
 
 class FineTuning(pl.LightningModule):
@@ -129,8 +87,7 @@ class FineTuning(pl.LightningModule):
         model_dir: Path | None = None,
     ) -> None:
         super().__init__()
-        # FSDP gathers a layer for the backward pass of its output, and keys and values are none: it would be missing.
-        self.objective = CompletionLoss(model, settings.share_prefix and model_dir is None)
+        self.objective = CompletionLoss(model, settings.fused_loss)
         self.settings = settings
         self.total_steps = total_steps
         self.metrics = metrics
@@ -160,9 +117,9 @@ class FineTuning(pl.LightningModule):
             for name in ("ready", "started", "processed", "completed"):
                 counts[kind][name] += difference
 
-    def completion_nll(self, batch: dict[str, Tensor]) -> Tensor:
+    def completion_nll(self, batch: dict[str, Any]) -> Tensor:
         """See `CompletionLoss.forward`."""
-        nll: Tensor = self.objective(batch["input_ids"], batch["attention_mask"], batch["labels"])
+        nll: Tensor = self.objective(**{name: one for name, one in batch.items() if name != "step_tokens"})
         return nll
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:

@@ -34,11 +34,15 @@ def strategy(settings: TrainConfig) -> ModelParallelStrategy:
     )
 
 
-def skeleton(model_dir: Path, dtype: torch.dtype) -> PreTrainedModel:
-    """The model without its weights, which are on the meta device; buffers such as rotary frequencies are real."""
+def skeleton(model_dir: Path, dtype: torch.dtype, attention: str = "sdpa") -> PreTrainedModel:
+    """The model without its weights, which are on the meta device; buffers such as rotary frequencies are real.
+
+    Args:
+        attention: as transformers names it.
+    """
     config = AutoConfig.from_pretrained(model_dir)
     with init_empty_weights(include_buffers=False):
-        model: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=dtype)  # type: ignore[no-untyped-call]  # transformers leaves it untyped
+        model: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=dtype, attn_implementation=attention)  # type: ignore[no-untyped-call]  # transformers leaves it untyped
     return model
 
 
