@@ -5,13 +5,15 @@
 
 The plain runner has no sandbox at all: `subprocess.run([python, file], stdin=..., timeout=...)`, as most evaluation
 scripts do, with as many threads. Both judge the same solutions with the same Python and must agree. What is timed is
-the whole of each, the judge's probe and start among it. Rounds alternate; the ratio is of their medians.
+the whole of each, the judge's probe and start among it. Turns alternate; the ratio is of their medians. All tests are
+run, as soft-positive pruning needs, those of the puzzles and then five times as many; and up to the first that fails.
 """
 
 import argparse
 import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 from side_by_side import Figure, alternate, save
@@ -24,6 +26,7 @@ from tpt.judge.code.spec import Spec
 Job = tuple[Spec, str]
 WRONG = "print(input())"  # passes few tests of few puzzles
 MARK = 3.0
+LONGER = 5  # times as many tests, the same ones again: problems of contests have dozens
 
 
 def sandboxed(jobs: list[Job], workers: int, partial: bool) -> list[int]:
@@ -65,6 +68,29 @@ def plain(jobs: list[Job], workers: int, partial: bool) -> list[int]:
         return list(pool.map(passed, range(len(jobs))))
 
 
+def compare(jobs: list[Job], partial: bool, options: argparse.Namespace) -> Figure:
+    """Both sides in turn on the same programs."""
+    times, verdicts = alternate(
+        {
+            "sandboxed": lambda: sandboxed(jobs, options.workers, partial),
+            "plain": lambda: plain(jobs, options.workers, partial),
+        },
+        options.turns,
+    )
+    differ = sum(one != other for one, other in zip(verdicts["sandboxed"], verdicts["plain"], strict=True))
+    assert not differ, f"the two disagree on {differ} solutions"
+    tests = sum(spec.total for spec, _ in jobs) / len(jobs)
+    return Figure(
+        what=f"{len(jobs)} programs, {tests:.1f} tests each, {'all run' if partial else 'up to the first that fails'}",
+        peer="a Python process for each test, without a sandbox",
+        ours=times["sandboxed"].rate(len(jobs), "programs"),
+        theirs=times["plain"].rate(len(jobs), "programs"),
+        ratio=times["plain"].median / times["sandboxed"].median,
+        mark=MARK,
+        same=f"tests passed are equal for all, {options.workers} workers each",
+    )
+
+
 def main() -> None:
     """Time both, alternating, and print solutions per second and their ratio."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -72,33 +98,12 @@ def main() -> None:
     parser.add_argument("--problems", type=Path)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--turns", type=int, default=3)
-    parser.add_argument("--partial", action="store_true", help="run all tests of every solution")
     options = parser.parse_args()
     jobs = _jobs(options.task, options.problems)
-    times, verdicts = alternate(
-        {
-            "sandboxed": lambda: sandboxed(jobs, options.workers, options.partial),
-            "plain": lambda: plain(jobs, options.workers, options.partial),
-        },
-        options.turns,
-    )
-    differ = sum(one != other for one, other in zip(verdicts["sandboxed"], verdicts["plain"], strict=True))
-    assert not differ, f"the two disagree on {differ} solutions"
-    tests = sum(spec.total for spec, _ in jobs) / len(jobs)
-    extent = "all run" if options.partial else "up to the first that fails"
+    longer = [(replace(spec, tests=spec.tests * LONGER), source) for spec, source in jobs[: len(jobs) // LONGER]]
     save(
         "programs",
-        [
-            Figure(
-                what=f"{len(jobs)} programs, {tests:.1f} tests each, {extent}",
-                peer="a Python process for each test, without a sandbox",
-                ours=times["sandboxed"].rate(len(jobs), "programs"),
-                theirs=times["plain"].rate(len(jobs), "programs"),
-                ratio=times["plain"].median / times["sandboxed"].median,
-                mark=MARK,
-                same=f"tests passed are equal for all, {options.workers} workers each",
-            )
-        ],
+        [compare(jobs, True, options), compare(longer, True, options), compare(jobs, False, options)],
     )
 
 

@@ -3,9 +3,10 @@
     python benchmarks/train.py --trl PYTHON       # `make bench` makes an environment for TRL and names its Python
 
 Examples are worked solutions of `word_problems`: with the four worked examples of its prompt, without, and several
-solutions of each problem (those of others stand in for them). Every step takes all of them, so that both sides see the same batches, in whatever order, and their losses can be compared step by
-step. What is timed is from the end of the first step, a warm-up, to the end of the last; rates are of useful tokens,
-those of the completions, which are all that is trained on.
+solutions of each problem (those of others stand in for them). Every step takes all of them, so that both sides see the
+same batches, in whatever order, and their losses can be compared step by step. What is timed is from the end of the
+first step, a warm-up, to the end of the last; rates are of useful tokens, those of the completions, which are all that
+is trained on.
 """
 
 import argparse

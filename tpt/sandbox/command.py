@@ -2,10 +2,12 @@
 
 import json
 import os
+import resource
 import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -33,6 +35,8 @@ ENVIRONMENT = {
 class Sandbox:
     """How programs are started on this machine; a folder with what the sandbox holds, to be closed at the end.
 
+    While it is open this process's stack may grow as far as its hard limit lets it: what it starts inherits that.
+
     Args:
         kind: `bwrap`, or `none`: no sandbox, for trusted programs alone.
         python: the interpreter that solutions run in; it lies under /usr, which is all of the system they see.
@@ -58,12 +62,16 @@ class Sandbox:
                 f"task.python={self.python} lies outside /usr, which is all that a sandbox sees",
                 "install the system's python3, or one under /usr/local",
             )
+        self._stack = resource.getrlimit(resource.RLIMIT_STACK)
+        if self.kind == "bwrap":  # solutions recurse deeply; inherited, and not set by one more command for each start
+            resource.setrlimit(resource.RLIMIT_STACK, (self._stack[1], self._stack[1]))
         self.folder = Path(tempfile.mkdtemp(prefix="tpt-judge-"))
         self.folder.chmod(0o755)  # another user reads it, from inside
         self._fill()
 
     def close(self) -> None:
-        """Remove the folder."""
+        """Remove the folder, and set this process's limit of the stack back."""
+        resource.setrlimit(resource.RLIMIT_STACK, self._stack)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def command(self, filter_fd: int) -> list[str]:
@@ -71,8 +79,7 @@ class Sandbox:
         inside = [self.python, "-sS", f"{self._at}/inside.pyc"]
         if self.kind == "none":
             return inside
-        limit = ["/usr/bin/prlimit", "--stack=unlimited", "--"]
-        return [*_nobody(), self.bwrap, *_walls(self.folder, filter_fd), *limit, *inside, "jailed"]
+        return [*_nobody(), self.bwrap, *_walls(self.folder, filter_fd), *inside, "jailed"]
 
     def filter(self) -> int:
         """A file descriptor of the seccomp filter, to be closed by the caller."""
@@ -128,6 +135,7 @@ def _walls(folder: Path, filter_fd: int) -> list[str]:
     # fmt: on
 
 
+@cache
 def _links() -> list[str]:
     """/bin, /lib and their like, as this machine has them."""
     found: list[str] = []

@@ -1,8 +1,9 @@
 """The first process inside a sandbox: runs a program once for each request, and says how it ended.
 
-It is started anew for every sample, by the sandbox's own Python, so it imports only what that has built in: each
-import here is paid once a sample. A run is a fork of it. It is process 1 of the sandbox, which no process in there can
-kill, and it kills whatever a run leaves behind. It never knows what a program should print; that is compared outside.
+It is started anew for every sample, by the sandbox's own Python, so it imports only what that has built in, and not
+even `os`: each import here is paid once a sample. A run is a fork of it. It is process 1 of the sandbox, which no
+process in there can kill, and it kills whatever a run leaves behind. It never knows what a program should print; that
+is compared outside.
 
 The channel is its standard input, a socket of packets: REQUEST with four file descriptors (program, stdin, stdout,
 stderr) in, REPLY out. This file imports nothing of tpt: it lies alone in the sandbox.
@@ -13,8 +14,9 @@ import _sitebuiltins
 import _socket
 import _struct
 import builtins
+import gc
 import io
-import os
+import posix
 import resource
 import select
 import sys
@@ -31,7 +33,7 @@ CHANNEL = PROGRAM = 3
 TICK = 0.05  # seconds between looks at a run's memory and time
 PRIVATE = ("/tmp", "/dev/shm")  # the folders that a program can write to
 PAGE = resource.getpagesize()
-CLOCK = os.sysconf("SC_CLK_TCK")
+CLOCK = posix.sysconf("SC_CLK_TCK")
 
 
 def main(jailed: bool) -> None:
@@ -40,10 +42,11 @@ def main(jailed: bool) -> None:
     Args:
         jailed: whether this is process 1 of a sandbox; else runs are held together by their process group alone.
     """
-    channel = _socket.socket(fileno=os.dup2(0, CHANNEL))
+    channel = _socket.socket(fileno=posix.dup2(0, CHANNEL))
     _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
     _undumpable()
     compile("pass", "", "exec")  # what the compiler sets up at its first use, no run has to set up again
+    gc.freeze()  # a run that collects garbage does not write to what it shares with us
     channel.send(b"ready")
     while True:
         packet, ancillary, _, _ = channel.recvmsg(65536, _socket.CMSG_SPACE(16))
@@ -55,7 +58,7 @@ def main(jailed: bool) -> None:
         if kind == PYTHON:
             _preload(words)
         started = time.monotonic()
-        child = os.fork()
+        child = posix.fork()
         if not child:
             try:
                 _become(fds, cpu, memory, size, processes if jailed else 0, jailed)
@@ -64,9 +67,9 @@ def main(jailed: bool) -> None:
                 else:
                     _execute(words)
             finally:
-                os._exit(127)
+                posix._exit(127)
         for fd in fds:
-            os.close(fd)
+            posix.close(fd)
         channel.send(REPLY.pack(*_watch(child, started, cpu / 1000, wall / 1000, memory, jailed)))
 
 
@@ -90,11 +93,11 @@ def _undumpable() -> None:
 def _become(fds: tuple[int, ...], cpu: int, memory: int, size: int, processes: int, jailed: bool) -> None:
     """Turn the fork into a run: its own files, its own limits, nothing of ours."""
     if not jailed:
-        os.setsid()
+        posix.setsid()
     for target, fd in enumerate(fds[1:]):
-        os.dup2(fd, target)
-    os.dup2(fds[0], PROGRAM)  # in the channel's place
-    os.closerange(PROGRAM + 1, 1024)
+        posix.dup2(fd, target)
+    posix.dup2(fds[0], PROGRAM)  # in the channel's place
+    posix.closerange(PROGRAM + 1, 1024)
     limits = [
         (resource.RLIMIT_CPU, cpu // 1000 + 2),  # a second line: whole seconds, and each process for itself
         (resource.RLIMIT_AS, memory),
@@ -119,7 +122,7 @@ def _run_python() -> None:
     sys.modules["__main__"] = main
     sys.argv = ["solution.py"]
     builtins.exit = builtins.quit = _sitebuiltins.Quitter("exit", "Ctrl-D")  # as `site` does
-    given, out, errors = (os.fdopen(fd, mode, closefd=False) for fd, mode in ((0, "rb"), (1, "wb"), (2, "wb")))
+    given, out, errors = (open(fd, mode, closefd=False) for fd, mode in enumerate(("rb", "wb", "wb")))  # noqa: SIM115
     sys.stdin = io.TextIOWrapper(given, "utf-8", "surrogateescape")
     sys.stdout = io.TextIOWrapper(out, "utf-8", "surrogateescape")
     sys.stderr = io.TextIOWrapper(errors, "utf-8", "backslashreplace", line_buffering=True)
@@ -158,21 +161,21 @@ def _finish(code: int) -> None:
                 stream.flush()
     except BaseException:
         code = code or 120
-    os._exit(code)
+    posix._exit(code)
 
 
 def _execute(words: list[str]) -> None:
     """Execute a command, or, without one, the program's own file."""
-    os.set_inheritable(PROGRAM, False)
+    posix.set_inheritable(PROGRAM, False)
     if words:
-        os.execve(words[0], words, os.environ)
-    os.execve(PROGRAM, ["solution"], os.environ)
+        posix.execve(words[0], words, posix.environ)
+    posix.execve(PROGRAM, ["solution"], posix.environ)
 
 
 def _watch(child: int, started: float, cpu: float, wall: float, memory: int, jailed: bool) -> tuple[int, ...]:
     """Wait for a run, stop it at its limits, and leave no process of it behind."""
     end = select.poll()
-    end.register(os.pidfd_open(child), select.POLLIN)
+    end.register(posix.pidfd_open(child), select.POLLIN)
     stopped, waited = ENDED, 0
     while not end.poll(1000 * max(0.001, min(TICK, started + wall - time.monotonic()))):
         used, resident, waited = _usage(child, jailed)
@@ -186,23 +189,23 @@ def _watch(child: int, started: float, cpu: float, wall: float, memory: int, jai
             break
     took = time.monotonic() - started
     _kill_all(child, jailed)
-    _, status, usage = os.wait4(child, 0)
+    _, status, usage = posix.wait4(child, 0)
     spent, peak = usage.ru_utime + usage.ru_stime, usage.ru_maxrss
     while True:  # orphans are ours now
         try:
-            _, _, usage = os.wait4(-1, 0)
+            _, _, usage = posix.wait4(-1, 0)
         except ChildProcessError:
             break
         spent += usage.ru_utime + usage.ru_stime
         peak = max(peak, usage.ru_maxrss)
-    os.closerange(CHANNEL + 1, 1024)  # the pidfd among them
+    posix.closerange(CHANNEL + 1, 1024)  # the pidfd among them
     return status, int(spent * 1e6), int(took * 1e6), waited, peak, stopped, jailed and _files_left()
 
 
 def _files_left() -> bool:
     """Whether there is anything in the folders that a program can write to, or they are no longer as they were."""
     try:
-        return any(os.listdir(folder) for folder in PRIVATE)
+        return any(posix.listdir(folder) for folder in PRIVATE)
     except OSError:
         return True
 
@@ -211,9 +214,9 @@ def _kill_all(child: int, jailed: bool) -> None:
     """Kill every process but ourselves; the kernel takes them all in one step, so that none can fork away."""
     try:
         if jailed:
-            os.kill(-1, _signal.SIGKILL)
+            posix.kill(-1, _signal.SIGKILL)
         else:
-            os.killpg(child, _signal.SIGKILL)
+            posix.killpg(child, _signal.SIGKILL)
     except ProcessLookupError:
         pass
 
@@ -221,7 +224,7 @@ def _kill_all(child: int, jailed: bool) -> None:
 def _usage(child: int, jailed: bool) -> tuple[float, int, int]:
     """CPU seconds and private bytes of the whole process tree, and how long its root waited for a core, in us."""
     ticks = pages = waited = 0
-    for name in os.listdir("/proc") if jailed else [str(child)]:
+    for name in posix.listdir("/proc") if jailed else [str(child)]:
         if not name.isdigit() or name == "1":
             continue
         try:
