@@ -10,6 +10,7 @@ samples end by themselves.
 
 Sides:
     tpt        `tpt.think.stage.sample` with vLLM
+    prompts    the same with one new token a sample: what the prompts take
     bare       `vllm.LLM.generate` once, n samples a prompt, with the settings that tpt gives the engine
     script     one pass over all prompts for each sample: n=1, eager, no prefix cache
     branching  `tpt.think.stage.sample` with the transformers engine
@@ -18,13 +19,14 @@ Sides:
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -40,15 +42,16 @@ from tpt.progress import Progress
 from tpt.records import Problem
 from tpt.run import Run
 from tpt.think import stage as think_stage
+from tpt.think.vllm import VllmSampler
 
 THINK = Stage(1, "think")
-PADDED = 4  # problems in a batch of `generate`: more is slower on two cores
+PADDED = {"cpu": 4, "cuda": 32}  # problems in a batch of `generate`: more is slower on two cores
 
 
-def settings(root: Path, engine: str, problems: int, n: int) -> Config:
+def settings(root: Path, engine: str, options: argparse.Namespace) -> Config:
     """The config of what all sides do."""
-    sizes = (f"task.train_size={problems}", f"think.samples_per_problem={n}")
-    return compose([*sizes, "rounds=1", f"sampler={engine}", "tracker=none", f"run_root={root}"])
+    sizes = (f"task.train_size={options.problems}", f"think.samples_per_problem={options.n}")
+    return compose([*sizes, "rounds=1", f"sampler={engine}", "tracker=none", f"run_root={root}", *options.set])
 
 
 def sampled(config: Config) -> dict[str, float]:
@@ -60,8 +63,9 @@ def sampled(config: Config) -> dict[str, float]:
     spent: Counter[str] = Counter()
     with (
         patch.object(records, "write", _timed(records.write, spent, "shards")),
-        patch.object(prompt, "render", _timed(prompt.render, spent, "prompts")),
+        patch.object(prompt, "render", _timed(prompt.render, spent, "rendering")),
         patch.object(Progress, "__call__", _timed(Progress.__call__, spent, "progress")),
+        patch.object(VllmSampler, "_completion", _timed(VllmSampler._completion, spent, "detokenising")),
     ):
         think_stage.sample(run, THINK, Progress(run.progress_path(THINK)), think_stage.Worker())
     [engine] = think_stage.summary(run.folder(THINK))["engines"]
@@ -137,20 +141,22 @@ def generate(config: Config) -> dict[str, float]:
 
     folder = locate(config.model)
     ids, ends = _prompts(config, folder)
-    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    dtype = torch.bfloat16 if device == "cuda" else torch.float32
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).to(device)
     model.eval()
     think = config.think
     torch.manual_seed(0)
     tokens, started = 0, time.perf_counter()
-    for start in range(0, len(ids), PADDED):
-        some = ids[start : start + PADDED]
+    for start in range(0, len(ids), PADDED[device]):
+        some = ids[start : start + PADDED[device]]
         longest = max(map(len, some))
         given = torch.tensor([[0] * (longest - len(one)) + one for one in some])
         mask = torch.tensor([[0] * (longest - len(one)) + [1] * len(one) for one in some])
         with torch.inference_mode():
             found = model.generate(
-                input_ids=given,
-                attention_mask=mask,
+                input_ids=given.to(device),
+                attention_mask=mask.to(device),
                 do_sample=True,
                 temperature=think.temperature,
                 top_p=think.top_p,
@@ -168,23 +174,34 @@ def _length(row: list[int], ends: list[int]) -> int:
     return next((at + 1 for at, one in enumerate(row) if one in ends), len(row))
 
 
-def side(name: str, problems: int, n: int) -> dict[str, float]:
+def side(name: str, options: argparse.Namespace) -> dict[str, float]:
     """One turn of one side, in this process."""
+    if name == "prompts":
+        options.set.append("think.max_tokens=1")
     with tempfile.TemporaryDirectory(prefix="tpt-think-") as root:
-        if name in ("tpt", "branching"):
-            return sampled(settings(Path(root), "vllm" if name == "tpt" else "transformers", problems, n))
-        config = settings(Path(root), "transformers", problems, n)
-        return generate(config) if name == "generate" else bare(config, n if name == "script" else 1)
+        if name in ("tpt", "prompts", "branching"):
+            return sampled(settings(Path(root), "transformers" if name == "branching" else "vllm", options))
+        config = settings(Path(root), "transformers", options)
+        return generate(config) if name == "generate" else bare(config, options.n if name == "script" else 1)
+
+
+def one_turn(
+    name: str, problems: int, n: int, given: Sequence[str] = (), environment: Mapping[str, str] | None = None
+) -> dict[str, float]:
+    """One turn of one side, in a process of its own, with further settings and variables."""
+    command = [sys.executable, __file__, "--side", name, "--problems", str(problems), "--n", str(n), "--set", *given]
+    variables = {**os.environ, **(environment or {})}
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=variables)
+    found: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
+    return found
 
 
 def turns(names: list[str], problems: int, n: int, count: int) -> dict[str, list[dict[str, float]]]:
-    """Each side's turns, one after the other, each in a process of its own."""
+    """Each side's turns, one after the other."""
     found: dict[str, list[dict[str, float]]] = {name: [] for name in names}
     for turn in range(count):
         for name in names:
-            command = [sys.executable, __file__, "--side", name, "--problems", str(problems), "--n", str(n)]
-            done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-            found[name].append(json.loads(done.stdout.strip().splitlines()[-1]))
+            found[name].append(one_turn(name, problems, n))
             rate = found[name][-1]["tokens"] / found[name][-1]["seconds"]
             print(f"turn {turn + 1} of {count}: {name:<10} {rate:8.1f} tokens/s", flush=True)
     return found
@@ -208,6 +225,28 @@ def against(
     )
 
 
+def shares(found: dict[str, list[dict[str, float]]]) -> Figure:
+    """Where the time of a think stage goes; what is not sampling has to stay under 2 %."""
+
+    def share(name: str) -> float:
+        return statistics.median(turn[name] / turn["seconds"] for turn in found["tpt"])
+
+    of_prompts, whole = (statistics.median(turn["seconds"] for turn in found[name]) for name in ("prompts", "tpt"))
+    parts = {name: share(name) for name in ("detokenising", "rendering", "shards", "progress")}
+    beside = parts["rendering"] + parts["shards"] + parts["progress"]
+    prefix = of_prompts / whole
+    parts = {"prefix": prefix, "decode": 1 - prefix - sum(parts.values()), **parts}
+    return Figure(
+        what="shards, progress and prompts in a think stage",
+        peer="2% of it",
+        ours=f"{beside:.2%}",
+        theirs="2%",
+        ratio=0.02 / beside,
+        mark=1.0,
+        same=", ".join(f"{name} {part:.2%}" for name, part in parts.items()),
+    )
+
+
 def main() -> None:
     """All comparisons, or one turn of one side."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -215,17 +254,13 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=8)
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--side", help=argparse.SUPPRESS)
+    parser.add_argument("--set", nargs="*", default=[], help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.side:
-        print(json.dumps(side(options.side, options.problems, options.n)))
+        print(json.dumps(side(options.side, options)))
         return
-    vllm = turns(["tpt", "bare", "script"], options.problems, options.n, options.turns)
+    vllm = turns(["tpt", "bare", "script", "prompts"], options.problems, options.n, options.turns)
     plain = turns(["branching", "generate"], max(4, options.problems // 6), options.n, options.turns)
-    beside = {
-        name: [turn[name] / turn["seconds"] for turn in vllm["tpt"]] for name in ("shards", "progress", "prompts")
-    }
-    share = statistics.median(map(sum, zip(*beside.values(), strict=True)))
-    said = ", ".join(f"{name} {statistics.median(shares):.2%}" for name, shares in beside.items())
     size = f"{options.problems} problems x {options.n}"
     save(
         "think",
@@ -233,15 +268,7 @@ def main() -> None:
             against(vllm, "tpt", "bare", f"think, vLLM, {size}", "vLLM called bare", 0.95),
             against(vllm, "tpt", "script", f"think, vLLM, {size}", "a pass for each sample, no prefix cache", 2.0),
             against(plain, "branching", "generate", "think, transformers engine", "generate on padded batches", 5.0),
-            Figure(
-                "shards, progress and prompts in a think stage",
-                "2% of it",
-                f"{share:.2%}",
-                "2%",
-                0.02 / share,
-                1.0,
-                said,
-            ),
+            shares(vllm),
         ],
     )
 

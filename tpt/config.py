@@ -172,6 +172,7 @@ class SamplerConfig:
     gpu_memory_utilization: float = field(default=0.9, metadata=RUNTIME)
     kv_cache_gib: float = field(default=4.0, metadata=RUNTIME)  # on the CPU only
     enforce_eager: bool | None = field(default=None, metadata=RUNTIME)  # null: on the CPU only
+    judge_early: bool | None = field(default=None, metadata=RUNTIME)  # while sampling; null: where there is a GPU
 
 
 @dataclass

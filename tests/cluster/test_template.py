@@ -90,11 +90,36 @@ def test_without_a_gpu_a_runs_stages_are_forked_off_one_template(
     assert template_for(run, Stage(1, "train"), environment) is not sampling, "a dead one is made anew"
 
 
-def test_training_on_several_ranks_and_machines_with_a_gpu_fork_nothing(
-    tiny_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_training_on_several_ranks_is_started_as_lightning_starts_the_other_ranks(tiny_config: MakeConfig) -> None:
     several = Run.of(tiny_config("train.devices=2"))
     assert template_for(several, Stage(1, "train"), process.stage_environment()) is None
+
+
+@pytest.mark.slow
+def test_with_a_gpu_a_process_that_has_imported_becomes_the_stage_and_the_next_one_imports(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("tpt.cluster.template.has_gpu", lambda: True)
-    one = Run.of(tiny_config())
-    assert template_for(one, Stage(1, "train"), process.stage_environment()) is None
+    environment = process.stage_environment()
+    assert template_for(run, PREPARE, environment) is None, "it needs no engine, and the first import has just begun"
+    evaluate = Stage(0, "evaluate")
+    first = template_for(run, evaluate, environment)
+    assert first is not None
+    assert process.start(run, PREPARE, template=first).popen.wait() == 0
+    assert run.done(PREPARE)
+    second = template_for(run, evaluate, environment)
+    assert second is not None
+    assert second is not first
+    stage = process.start(run, evaluate, template=second)
+    assert stage.popen.wait() == 0, stage.log.read_text()
+    again = process.start(run, evaluate, template=second)
+    assert again.popen.wait() == 0, "a process becomes one stage only; another is started anew"
+    assert again.popen.pid != stage.popen.pid
+
+
+@pytest.mark.slow
+def test_a_stage_outlives_the_templates_that_are_closed_where_each_becomes_a_stage(run: Run) -> None:
+    template = Template("transformers", process.stage_environment(), once=True)
+    stage = process.start(run, PREPARE, template=template)
+    template.close()
+    assert stage.popen.wait() == 0

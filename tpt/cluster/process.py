@@ -69,12 +69,12 @@ def start(
         arguments: further ones, e.g. `["--worker", "0/4"]`.
         label: of the log file, where it is not the worker's number.
         environment: variables beside those of every stage.
-        template: what to fork the stage off.
+        template: a process that has imported what the stage needs.
     """
     log = new_log(run, stage, worker if label is None else label)
     words = [str(run.root), str(stage.round), stage.name, "--die-with-parent", *arguments]
     variables = {**stage_environment(), **(environment or {})}
-    popen = (template and template.fork(words, log, variables)) or _popen(words, log, variables)
+    popen = (template and template.start(words, log, variables)) or _popen(words, log, variables)
     return Process(popen, log, worker)
 
 

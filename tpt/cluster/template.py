@@ -1,8 +1,9 @@
-"""Stages forked off one process that has imported what they need: torch, transformers, Lightning, vLLM.
+"""Stages off a process that has imported what they need: torch, transformers, Lightning, vLLM.
 
 Those imports take seconds, and a run of two rounds has ten stages. Each stage still is a process of its own, which can
-be killed and gives its memory back. Not where there is a GPU: a process that has looked at one must not be forked, and
-a round there takes so long that imports do not matter.
+be killed and gives its memory back. Where there is a GPU nothing is forked, for a process that has looked at one must
+not be: there the process that has imported what a stage needs becomes the stage, and the next one imports meanwhile, so
+that an engine is ready to load as soon as the training before it has written its model.
 """
 
 import atexit
@@ -58,13 +59,15 @@ class Template:
 
     Args:
         engine: the sampling engine whose packages it imports.
-        environment: its variables; a forked stage gets its own.
+        environment: its variables; a stage gets its own.
+        once: whether it becomes the one stage that it is told of, instead of forking it.
     """
 
-    def __init__(self, engine: str, environment: Mapping[str, str]) -> None:
+    def __init__(self, engine: str, environment: Mapping[str, str], once: bool = False) -> None:
         self._ours, theirs = socket.socketpair()
+        self._once = once
         self._popen = subprocess.Popen(
-            [sys.executable, "-m", "tpt.cluster.template", str(theirs.fileno()), engine],
+            [sys.executable, "-m", "tpt.cluster.template", str(theirs.fileno()), engine, *(["once"] if once else [])],
             env=environment,
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
@@ -78,15 +81,26 @@ class Template:
         self._codes: dict[int, int] = {}
         self.ready = self.dead = False
 
-    def fork(self, arguments: Sequence[str], log: Path, environment: Mapping[str, str]) -> Forked | None:
+    def start(
+        self, arguments: Sequence[str], log: Path, environment: Mapping[str, str]
+    ) -> "Forked | subprocess.Popen[bytes] | None":
         """Start `python -m tpt.stage` with these arguments, once the imports are done; None if the template is gone."""
         order = {"arguments": list(arguments), "log": str(log), "environment": dict(environment), "cwd": os.getcwd()}
+        if self.dead:
+            return None
         self._forked = None
         with contextlib.suppress(OSError):  # it is gone: `listen` sees that
             self._ours.sendall(json.dumps(order).encode() + b"\n")
+        if self._once:
+            return self._become_the_stage()
         while self._forked is None and not self.dead:
             self.listen(None)
         return None if self._forked is None else Forked(self, self._forked)
+
+    def _become_the_stage(self) -> "subprocess.Popen[bytes] | None":
+        self.dead = True  # to others
+        self._ours.close()
+        return self._popen if self._popen.poll() is None else None
 
     def listen(self, seconds: float | None) -> None:
         """Take in what the template says within some seconds, of which None are endless."""
@@ -112,7 +126,9 @@ class Template:
         return self._codes.get(pid, -9 if self.dead else None)
 
     def close(self) -> None:
-        """End it, and what it has forked."""
+        """End it, and what it has forked; a stage that it has become is no longer its own."""
+        if self.dead and self._once:
+            return
         self.dead = True
         self._popen.kill()
         self._popen.wait()
@@ -120,18 +136,22 @@ class Template:
 
 
 def template_for(run: Run, stage: Stage, environment: Mapping[str, str]) -> Template | None:
-    """The template that a stage of this process's is to be forked off; None where it has to be started anew."""
-    alone = stage.name != "train" or run.config.train.ranks == 1  # Lightning starts the other ranks as it was started
-    if has_gpu() or not alone:
+    """The template of a stage of this process's; None where it has to be started anew."""
+    if stage.name == "train" and run.config.train.ranks > 1:  # Lightning starts the other ranks as it was started
         return None
+    once = has_gpu()
     engine = resolve_engine(run.config.sampler.engine)
     key = json.dumps([engine, dict(environment)], sort_keys=True)
     if key not in _templates or _templates[key].dead:
         _close_all()
-        _templates[key] = Template(engine, environment)
+        _templates[key] = Template(engine, environment, once)
     template = _templates[key]
     template.listen(0)
-    return template if template.ready or stage.name not in PLAIN else None
+    if stage.name in PLAIN and (once or not template.ready):
+        return None
+    if once:
+        _templates[key] = Template(engine, environment, once)  # for the stage after this one
+    return template
 
 
 @atexit.register
@@ -141,8 +161,8 @@ def _close_all() -> None:
     _templates.clear()
 
 
-def serve(channel: socket.socket, engine: str) -> None:
-    """Import, then fork a stage for each order, until the other end is gone."""
+def serve(channel: socket.socket, engine: str, once: bool) -> None:
+    """Import, then fork a stage for each order, until the other end is gone; or become the stage of the first one."""
     with contextlib.suppress(Exception):  # what cannot be imported fails in the stage that needs it, and says so there
         preload(engine)
     with contextlib.suppress(Exception):
@@ -164,7 +184,7 @@ def serve(channel: socket.socket, engine: str) -> None:
             return
         *lines, heard = (heard + received).split(b"\n")
         for line in lines:
-            pid = os.fork()
+            pid = 0 if once else os.fork()
             if not pid:
                 channel.close()
                 _become(**json.loads(line))
@@ -208,4 +228,4 @@ if __name__ == "__main__":
     from tpt.stage import die_with_parent
 
     die_with_parent()
-    serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2])
+    serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2], once="once" in sys.argv[3:])

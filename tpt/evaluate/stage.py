@@ -20,7 +20,7 @@ def evaluate(run: Run, stage: Stage, progress: Progress) -> dict[str, Any]:
     """Write samples, verdicts and figures; the manifest holds those too, but for the counts of each problem."""
     folder = run.folder(stage)
     think_stage.sample(run, stage, progress, think_stage.Worker())
-    verdicts = judge(run, stage, folder, progress)
+    verdicts = judge(run, stage, progress)
     samples = records.shards(folder, think_stage.TABLE)
     summary = think_stage.summary(folder)
     metrics = summarise(

@@ -13,25 +13,44 @@ from tpt.think import stage as think_stage
 TABLE = "verdicts"
 
 
-def judge(run: Run, sampled: Stage, folder: Path, progress: Progress, partial: bool = False) -> list[Path]:
-    """Write a verdict shard to `folder` for each sample shard of the stage `sampled`.
+def destination(run: Run, sampled: Stage) -> tuple[Path, bool]:
+    """The folder of the verdicts on a stage's samples, and whether partial credit is asked for, see `Task.judge`."""
+    if sampled.name == "think":
+        return run.folder(Stage(sampled.round, "prune")), run.config.prune.mode == "soft_positive"
+    return run.folder(sampled), False
 
-    Args:
-        partial: whether partial credit is asked for, see `Task.judge`.
+
+def judge(run: Run, sampled: Stage, progress: Progress) -> list[Path]:
+    """Write a verdict shard for each sample shard of the stage `sampled` that has none yet.
 
     Returns:
         the verdict shards, in the order of the sample shards.
     """
     shards = records.shards(run.folder(sampled), think_stage.TABLE)
     problems = think_stage.problem_shards(run, think_stage.sampling(run, sampled))
-    paths = []
-    for number, (path, of_shard) in enumerate(zip(shards, problems, strict=True)):
-        paths.append(records.shard_path(folder, TABLE, number))
-        if not records.is_whole(paths[-1]):
-            by_id = {problem.id: problem for problem in of_shard}
-            records.write(paths[-1], Verdict, run.config.task.judge(_pairs(by_id, path), partial))
+    for number, (_, of_shard) in enumerate(zip(shards, problems, strict=True)):
+        judge_shard(run, sampled, number, of_shard)
         progress(number + 1, len(shards), "shards judged")
-    return paths
+    return [records.shard_path(destination(run, sampled)[0], TABLE, number) for number in range(len(shards))]
+
+
+def judge_shard(run: Run, sampled: Stage, number: int, problems: list[Problem]) -> bool:
+    """Write the verdict shard of a sample shard, if it is not there.
+
+    Args:
+        problems: the shard's.
+
+    Returns:
+        whether it was written.
+    """
+    folder, partial = destination(run, sampled)
+    path = records.shard_path(folder, TABLE, number)
+    if records.is_whole(path):
+        return False
+    by_id = {problem.id: problem for problem in problems}
+    samples = records.shard_path(run.folder(sampled), think_stage.TABLE, number)
+    records.write(path, Verdict, run.config.task.judge(_pairs(by_id, samples), partial))
+    return True
 
 
 def _pairs(problems: dict[str, Problem], path: Path) -> Iterator[tuple[Problem, Sample]]:

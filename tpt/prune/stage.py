@@ -22,7 +22,7 @@ def prune_round(run: Run, stage: Stage, progress: Progress) -> dict[str, Any]:
         EmptyPrune: nothing was kept; samples and verdicts stay.
     """
     thought, folder = Stage(stage.round, "think"), run.folder(stage)
-    verdicts = judge(run, thought, folder, progress, partial=run.config.prune.mode == "soft_positive")
+    verdicts = judge(run, thought, progress)
     inputs = Inputs(
         samples=records.shards(run.folder(thought), think_stage.TABLE),
         verdicts=verdicts,

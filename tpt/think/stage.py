@@ -107,7 +107,10 @@ def sample(run: Run, stage: Stage, progress: Progress, worker: Worker) -> None:
         if number % worker.count == worker.index and not records.is_whole(records.shard_path(folder, TABLE, number))
     }
     if owed:
-        _sample_shards(run, stage, what, owed, progress, worker)
+        from tpt.judge.early import judging  # it needs what is in this file
+
+        with judging(run, stage, worker):
+            _sample_shards(run, stage, what, owed, progress, worker)
 
 
 def _sample_shards(

@@ -1,0 +1,210 @@
+"""On a GPU: how much of the chip training uses, how much memory it leaves, and the transformers engine's batching.
+
+    python benchmarks/gpu.py                       # llama's architecture at 1B and at 135M, random weights
+    python benchmarks/gpu.py --sizes tiny          # seconds, on any machine: whether this script works
+
+The chip's rate is measured, as what a large product of bfloat16 matrices reaches, and so is the time of optimizer steps
+of `tpt.train.fit`, the first ones left out. Model FLOPs are 6 for each parameter that multiplies and each token, and 12
+for each layer, unit of a head and pair of tokens of which one sees the other (arXiv 2204.02311, appendix B); a token
+that several examples share is counted once, for it is computed once. Utilisation is one over the other.
+
+The transformers engine fills the rows of ended samples with new problems; its peer, `generate`, pads a batch and waits
+for its longest sample. Both are sides of `think.py`.
+"""
+
+import argparse
+import random
+import statistics
+import tempfile
+import time
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from side_by_side import Figure, figure, save, table
+from think import against, turns
+from train import Clock
+
+from tpt import records
+from tpt.config import TrainConfig
+from tpt.records import Example
+
+LLAMA = {
+    "1b": (2048, 16, 32, 8, 8192, 128_256),  # llama3.2-1b
+    "135m": (576, 30, 9, 3, 1536, 49_152),  # SmolLM2-135M
+    "tiny": (64, 2, 4, 2, 128, 512),
+}
+PROMPT, COMPLETION = 120, 180  # tokens, about those of GSM8K
+LEFT_OUT = 3  # steps in which kernels are compiled and memory is found
+GOAL = {"1b": 0.45}
+
+
+@dataclass
+class Trained:
+    """What a training took.
+
+    Attributes:
+        seconds: of an optimizer step, the median.
+        flops: of the model in a step.
+        peak: bytes of the device's memory at its highest.
+    """
+
+    seconds: float
+    flops: float
+    peak: int
+
+
+def device() -> str:
+    """Where everything is computed."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def chip_rate(size: int) -> float:
+    """FLOP/s of a product of two square bfloat16 matrices."""
+    import torch
+
+    one, other = (torch.randn(size, size, device=device(), dtype=torch.bfloat16) for _ in range(2))
+    taken = []
+    for _ in range(20):
+        _wait()
+        started = time.perf_counter()
+        one @ other
+        _wait()
+        taken.append(time.perf_counter() - started)
+    return float(2 * size**3 / statistics.median(taken))
+
+
+def _wait() -> None:
+    import torch
+
+    if device() == "cuda":
+        torch.cuda.synchronize()
+
+
+def checkpoint(size: str, folder: Path) -> Any:
+    """A model of llama's architecture with random weights, and a tokenizer; returns its config."""
+    import torch
+    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+    from tpt.compose import compose
+    from tpt.models import locate
+
+    hidden, layers, heads, kv_heads, inner, words = LLAMA[size]
+    config = LlamaConfig(
+        vocab_size=words,
+        hidden_size=hidden,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        num_key_value_heads=kv_heads,
+        intermediate_size=inner,
+        max_position_embeddings=4096,
+        tie_word_embeddings=True,
+    )
+    torch.manual_seed(0)
+    model: Any = LlamaForCausalLM(config)
+    model.to(torch.bfloat16).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(locate(compose(["model=tiny-random"]).model)).save_pretrained(folder)
+    return config
+
+
+def trained(size: str, batch: int, steps: int) -> Trained:
+    """`fit` on examples of random tokens."""
+    import torch
+
+    from tpt.train.fit import fit
+
+    rng = random.Random(0)
+    words = LLAMA[size][5]
+    examples = [
+        Example(f"p{number}", "self", 1, _tokens(rng, words, PROMPT), _tokens(rng, words, COMPLETION), "")
+        for number in range(batch * (steps + LEFT_OUT))
+    ]
+    asked = TrainConfig(learning_rate=1e-5, batch_size=batch, checkpoint_every=10**6, precision="bf16-mixed")
+    with tempfile.TemporaryDirectory(prefix="tpt-gpu-") as folder:
+        config = checkpoint(size, Path(folder) / "model")
+        records.write(Path(folder) / "examples.parquet", Example, examples)
+        clock = Clock()
+        fit(Path(folder) / "model", Path(folder) / "examples.parquet", Path(folder) / "out", asked, 0, 4096, clock)
+    ended = clock.ended[LEFT_OUT - 1 :]
+    between = [after - before for before, after in pairwise(ended)]
+    peak = torch.cuda.max_memory_allocated() if device() == "cuda" else 0
+    return Trained(statistics.median(between), batch * flops(config, PROMPT + COMPLETION), peak)
+
+
+def flops(config: Any, tokens: int) -> float:
+    """Of forward and backward over one sequence whose completion alone is projected to the vocabulary."""
+    size = config.hidden_size // config.num_attention_heads
+    attention = config.hidden_size * size * 2 * (config.num_attention_heads + config.num_key_value_heads)
+    layer = attention + 3 * config.hidden_size * config.intermediate_size
+    head = config.hidden_size * config.vocab_size * COMPLETION / tokens
+    pairs = tokens * (tokens + 1) / 2
+    seen = 12 * config.num_hidden_layers * config.num_attention_heads * size * pairs
+    return float(6 * (config.num_hidden_layers * layer + head) * tokens + seen)
+
+
+def _tokens(rng: random.Random, words: int, count: int) -> list[int]:
+    return [rng.randrange(3, words) for _ in range(count)]
+
+
+def utilisation(size: str, batch: int, steps: int, chip: float) -> list[Figure]:
+    """Utilisation and memory of training at one size."""
+    import torch
+
+    found = trained(size, batch, steps)
+    rate = found.flops / found.seconds
+    tokens = batch * (PROMPT + COMPLETION) / found.seconds
+    what = f"train {size}, {batch} examples of {PROMPT} + {COMPLETION} tokens a step"
+    lines = [
+        Figure(
+            f"{what}: model FLOPs",
+            "the chip's measured bfloat16 rate",
+            f"{rate / 1e12:.3g} TFLOP/s, {figure(tokens)} tokens/s",
+            f"{chip / 1e12:.3g} TFLOP/s",
+            rate / chip,
+            GOAL.get(size),
+            f"median of {steps} steps",
+        )
+    ]
+    if device() == "cuda":
+        whole = torch.cuda.get_device_properties(0).total_memory
+        lines.append(
+            Figure(
+                f"{what}: peak memory",
+                "the device's",
+                f"{found.peak / 2**30:.1f} GiB",
+                f"{whole / 2**30:.1f} GiB",
+                whole / found.peak,
+                1.0,
+                "weights, gradients and AdamW's moments in float32",
+            )
+        )
+    return lines
+
+
+def main() -> None:
+    """Measure all, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", nargs="+", choices=LLAMA, default=["1b", "135m"])
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--problems", type=int, default=64)
+    parser.add_argument("--n", type=int, default=8)
+    options = parser.parse_args()
+    tiny = options.sizes == ["tiny"]
+    chip = chip_rate(512 if tiny else 8192)
+    lines = [line for size in options.sizes for line in utilisation(size, options.batch, options.steps, chip)]
+    if not tiny:
+        sides = turns(["branching", "generate"], options.problems, options.n, 2)
+        what = f"transformers engine, {options.problems} problems x {options.n}: rows filled up"
+        lines.append(against(sides, "branching", "generate", what, "padded batches of generate", 1.0))
+    if tiny:
+        print("\n".join(table({"gpu": lines})))
+    else:
+        save("gpu", lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""What raises vLLM's rate on this machine's CPU: settings of the engine, one changed at a time.
+
+    python benchmarks/vllm_cpu.py
+
+Each is tpt's own think stage on the prompts of `think.py`, in a process of its own; they take turns. The defaults in
+`tpt/think/vllm.py` are what won on two cores. Not part of `make bench`: it tunes, and compares with nobody.
+"""
+
+import argparse
+import statistics
+
+from side_by_side import Figure, Timed, save
+from think import one_turn
+
+BIND = "VLLM_CPU_OMP_THREADS_BIND"
+TRIED: dict[str, tuple[list[str], dict[str, str]]] = {
+    "the defaults": ([], {}),
+    "threads bound to cores 0 and 1": ([], {BIND: "0-1"}),
+    "vLLM binds its threads as it likes": ([], {BIND: "auto"}),
+    "64 sequences": (["sampler.max_num_seqs=64"], {}),
+    "128 sequences": (["sampler.max_num_seqs=128"], {}),
+    "512 sequences": (["sampler.max_num_seqs=512"], {}),
+    "the model compiled": (["sampler.enforce_eager=false"], {}),
+}
+
+
+def main() -> None:
+    """Try all, and print their rates over that of the defaults."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--problems", type=int, default=48)
+    parser.add_argument("--n", type=int, default=8)
+    parser.add_argument("--turns", type=int, default=2)
+    options = parser.parse_args()
+    seconds: dict[str, list[float]] = {name: [] for name in TRIED}
+    for turn in range(options.turns):
+        for name, (overrides, environment) in TRIED.items():
+            found = one_turn("tpt", options.problems, options.n, overrides, environment)
+            seconds[name].append(found["seconds"] / found["tokens"])
+            print(f"turn {turn + 1} of {options.turns}: {name:<36} {1 / seconds[name][-1]:8.1f} tokens/s", flush=True)
+    base = Timed(seconds["the defaults"])
+    size = f"{options.problems} problems x {options.n}"
+    save(
+        "vllm_cpu",
+        [
+            Figure(
+                what=f"{name}, {size}",
+                peer="the defaults",
+                ours=Timed(taken).rate(1, "tokens"),
+                theirs=base.rate(1, "tokens"),
+                ratio=base.median / statistics.median(taken),
+                mark=None,
+                same="the same prompts, n and lengths",
+            )
+            for name, taken in seconds.items()
+            if name != "the defaults"
+        ],
+    )
+
+
+if __name__ == "__main__":
+    main()
