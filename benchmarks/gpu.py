@@ -104,7 +104,7 @@ def checkpoint(size: str, folder: Path) -> Any:
         tie_word_embeddings=True,
     )
     torch.manual_seed(0)
-    model: Any = LlamaForCausalLM(config)
+    model: Any = LlamaForCausalLM(config)  # type: ignore[no-untyped-call]  # transformers leaves it untyped
     model.to(torch.bfloat16).save_pretrained(folder)
     AutoTokenizer.from_pretrained(locate(compose(["model=tiny-random"]).model)).save_pretrained(folder)
     return config

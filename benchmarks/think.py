@@ -143,8 +143,8 @@ def generate(config: Config) -> dict[str, float]:
     ids, ends = _prompts(config, folder)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     dtype = torch.bfloat16 if device == "cuda" else torch.float32
-    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).to(device)
-    model.eval()
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
+    model.to(device).eval()
     think = config.think
     torch.manual_seed(0)
     tokens, started = 0, time.perf_counter()
