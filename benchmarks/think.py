@@ -69,7 +69,12 @@ def sampled(config: Config) -> dict[str, float]:
     ):
         think_stage.sample(run, THINK, Progress(run.progress_path(THINK)), think_stage.Worker())
     [engine] = think_stage.summary(run.folder(THINK))["engines"]
-    return {"seconds": engine["sample_seconds"], "tokens": engine["tokens"], **spent}
+    return {
+        "seconds": engine["sample_seconds"],
+        "tokens": engine["tokens"],
+        "start": engine["start_seconds"],
+        **spent,
+    }
 
 
 def _timed(function: Callable[..., Any], spent: Counter[str], name: str) -> Callable[..., Any]:

@@ -82,6 +82,13 @@ def test_where_attention_is_dear_problems_are_kept_apart_and_their_solutions_tog
     assert rows(10, 50, pair=0.01) == 16
 
 
+def test_a_row_that_is_shared_is_no_wider_than_memory_allows() -> None:
+    sequences = [[1] * 50 + [10 + solution] * 20 for solution in range(8)]
+    for widest, expected in ((300, 210), (150, 130), (60, 70)):
+        trees, _ = plant(sequences, Packing(widest=widest))
+        assert max(len(tree.ids) for tree in trees) == expected, "what is wider by itself is alone in its row"
+
+
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
 @pytest.mark.parametrize("kind", MODELS)
 def test_packed_is_as_unpacked_in_logits_and_gradients(

@@ -15,6 +15,7 @@ from tpt.train.tree import Packing
 logger = logging.getLogger(__name__)
 
 BLOCK = 128  # tokens: flex attention skips blocks of which no token sees another
+WIDEST_EAGER = 2048  # tokens of a row of which every layer keeps all scores
 MASKED = 2.0  # attention under a mask takes so many times the time of as many multiplications elsewhere; measured
 
 
@@ -55,7 +56,8 @@ def packing(model: PreTrainedModel, longest: int) -> Packing | None:
     pair = 4 * config.num_hidden_layers * config.num_attention_heads * size
     embeddings: Any = model.get_input_embeddings()
     token = 2 * (sum(one.numel() for one in model.base_model.parameters()) - embeddings.weight.numel())
-    return Packing(pair=MASKED * pair / token)
+    shared = {"widest": WIDEST_EAGER} if model.config._attn_implementation == "eager" else {}
+    return Packing(pair=MASKED * pair / token, **shared)
 
 
 def mask(ends: Tensor, kind: str, dtype: torch.dtype) -> Any:

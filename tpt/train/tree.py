@@ -6,6 +6,7 @@ j end. Sequences that share nothing are branches of one root, and do not see eac
 of the sequences by themselves, up to rounding.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -23,10 +24,12 @@ class Packing:
         pair: attention between two tokens of a row, whether they see each other or not, as a share of all else that a
             token costs.
         multiple: rows are padded to a multiple of so many tokens.
+        widest: a row that several sequences share has no more tokens: a mask takes memory by their square.
     """
 
     pair: float = 0.0
     multiple: int = 1
+    widest: int = 16_384
 
     def cost(self, rows: int, width: int) -> float:
         """Of a batch, in tokens."""
@@ -95,8 +98,11 @@ def _alike(one: Tokens, other: Tokens) -> int:
 
 
 def _cuts(lengths: list[int], alike: list[int], packing: Packing) -> set[int]:
-    """Where a new row begins: of all numbers of rows the cheapest, cut where neighbours share the least."""
-    candidates = [0, *sorted(range(1, len(lengths)), key=lambda place: alike[place])]
+    """Where a new row begins: of all numbers of rows the cheapest, cut where neighbours share the least.
+
+    Where neighbours share the same, halves are cut before quarters, for rows of like length need little padding.
+    """
+    candidates = [0, *sorted(range(1, len(lengths)), key=lambda place: (alike[place], -(place & -place)))]
 
     def cost(count: int) -> float:
         cuts = set(candidates[:count])
@@ -106,6 +112,7 @@ def _cuts(lengths: list[int], alike: list[int], packing: Packing) -> set[int]:
                 widths.append(length)
             else:
                 widths[-1] += length - alike[place]
-        return packing.cost(count, -(-max(widths) // packing.multiple) * packing.multiple)
+        width = -(-max(widths) // packing.multiple) * packing.multiple
+        return packing.cost(count, width) if width <= packing.widest or count == len(lengths) else math.inf
 
     return set(candidates[: min(range(1, len(lengths) + 1), key=cost)]) if lengths else set()
