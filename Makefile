@@ -12,7 +12,7 @@ SANDBOX := bubblewrap python3 python3-numpy g++
 BROWSER := chromium chromium-driver
 
 .DEFAULT_GOAL := help
-.PHONY: help install slurm sandbox browser run test test-fast bench lint format clean
+.PHONY: help install slurm sandbox browser run test test-fast bench bench-gpu lint format clean
 
 help: ## What there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -75,11 +75,14 @@ $(TRL)/.installed: Makefile
 	$(TRL)/bin/pip install -q '$(TORCH)' && $(TRL)/bin/pip install -q 'trl>=1.16,<2'
 	@touch $@
 
-BENCHMARKS := answers programs scale loop think train
+BENCHMARKS := answers intervals programs scale loop think train
 
 bench: install sandbox $(TRL)/.installed ## Compare with the tools that people would use instead; ends with one table of ratios
 	for one in $(BENCHMARKS); do $(BIN)/python benchmarks/$$one.py || exit 1; done
 	@$(BIN)/python benchmarks/side_by_side.py
+
+bench-gpu: install ## On a GPU: utilisation and memory of training, the transformers engine's batching
+	$(BIN)/python benchmarks/gpu.py
 
 lint: install ## ruff and mypy
 	$(BIN)/ruff check tpt tests benchmarks

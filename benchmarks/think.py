@@ -45,13 +45,24 @@ from tpt.think import stage as think_stage
 from tpt.think.vllm import VllmSampler
 
 THINK = Stage(1, "think")
+KV_GIB = 4  # of keys and values, for each side
 PADDED = {"cpu": 4, "cuda": 32}  # problems in a batch of `generate`: more is slower on two cores
 
 
 def settings(root: Path, engine: str, options: argparse.Namespace) -> Config:
     """The config of what all sides do."""
     sizes = (f"task.train_size={options.problems}", f"think.samples_per_problem={options.n}")
-    return compose([*sizes, "rounds=1", f"sampler={engine}", "tracker=none", f"run_root={root}", *options.set])
+    return compose(
+        [
+            *sizes,
+            "rounds=1",
+            f"sampler={engine}",
+            "tracker=none",
+            f"run_root={root}",
+            *options.set,
+            f"sampler.kv_cache_gib={KV_GIB}",
+        ]
+    )
 
 
 def sampled(config: Config) -> dict[str, float]:
@@ -115,7 +126,7 @@ def bare(config: Config, passes: int = 1) -> dict[str, float]:
         enable_prefix_caching=not script,
         enforce_eager=True,
         generation_config="vllm",
-        kv_cache_memory_bytes=int(config.sampler.kv_cache_gib * 2**30),
+        kv_cache_memory_bytes=KV_GIB * 2**30,
         enable_chunked_prefill=False,
         max_num_batched_tokens=max(4096, context_length(folder, config.model)),
     )
@@ -255,9 +266,9 @@ def shares(found: dict[str, list[dict[str, float]]]) -> Figure:
 def main() -> None:
     """All comparisons, or one turn of one side."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--problems", type=int, default=48)
+    parser.add_argument("--problems", type=int, default=32)
     parser.add_argument("--n", type=int, default=8)
-    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--turns", type=int, default=2)
     parser.add_argument("--side", help=argparse.SUPPRESS)
     parser.add_argument("--set", nargs="*", default=[], help=argparse.SUPPRESS)
     options = parser.parse_args()

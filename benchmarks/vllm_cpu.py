@@ -16,6 +16,8 @@ from think import one_turn
 BIND = "VLLM_CPU_OMP_THREADS_BIND"
 TRIED: dict[str, tuple[list[str], dict[str, str]]] = {
     "the defaults": ([], {}),
+    "blocks of 128 tokens": (["sampler.block_size=128"], {}),
+    "blocks of 64 tokens": (["sampler.block_size=64"], {}),
     "threads bound to cores 0 and 1": ([], {BIND: "0-1"}),
     "vLLM binds its threads as it likes": ([], {BIND: "auto"}),
     "64 sequences": (["sampler.max_num_seqs=64"], {}),

@@ -12,7 +12,7 @@ import torch
 
 from tpt import records
 from tpt.config import ModelConfig, PruneConfig, SamplerConfig
-from tpt.hardware import cpu_threads
+from tpt.hardware import cpu_threads, free_memory
 from tpt.prune.prune import prune
 from tpt.prune.sources import Inputs
 from tpt.records import Problem, Sample, Status, Verdict
@@ -72,6 +72,19 @@ def test_engines_heed_how_many_threads_they_are_given(said: str, threads: int, m
     monkeypatch.setenv("OMP_NUM_THREADS", said)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))
     assert cpu_threads() == threads
+
+
+def test_an_engine_on_a_cpu_takes_a_share_of_the_memory_that_its_control_group_leaves(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tpt.hardware.CGROUPS", tmp_path)
+    whole = psutil.virtual_memory().available
+    assert free_memory() == pytest.approx(whole, rel=0.1)
+    (tmp_path / "memory.max").write_text(f"{3 * 2**30}\n")
+    (tmp_path / "memory.current").write_text(f"{2**30}\n")
+    assert free_memory() == 2 * 2**30
+    (tmp_path / "memory.max").write_text("max\n")
+    assert free_memory() == pytest.approx(whole, rel=0.1)
 
 
 def _many_samples(folder: Path, problems: int, n: int) -> Inputs:

@@ -170,7 +170,9 @@ class SamplerConfig:
     data_parallel: int = field(default=1, metadata=RUNTIME)  # engines
     max_num_seqs: int | None = field(default=None, metadata=RUNTIME)  # sequences in flight; null: the engine's choice
     gpu_memory_utilization: float = field(default=0.9, metadata=RUNTIME)
-    kv_cache_gib: float = field(default=4.0, metadata=RUNTIME)  # on the CPU only
+    # of keys and values, on the CPU only; null: a quarter of the free memory
+    kv_cache_gib: float | None = field(default=None, metadata=RUNTIME)
+    block_size: int | None = field(default=None, metadata=RUNTIME)  # tokens cached together; null: 32 on the CPU
     enforce_eager: bool | None = field(default=None, metadata=RUNTIME)  # null: on the CPU only
     judge_early: bool | None = field(default=None, metadata=RUNTIME)  # while sampling; null: where there is a GPU
 
@@ -335,6 +337,7 @@ RANGES: dict[str, tuple[float | None, float | None]] = {
     "sampler.max_num_seqs": (1, None),
     "sampler.gpu_memory_utilization": (0.05, 1),
     "sampler.kv_cache_gib": (0.1, None),
+    "sampler.block_size": (1, None),
     "model.context": (16, None),
     **{f"cluster.{kind}.cpus": (1, None) for kind in ("cpu", "think", "train", "evaluate")},
     **{f"cluster.{kind}.memory_gb": (0.1, None) for kind in ("cpu", "think", "train", "evaluate")},

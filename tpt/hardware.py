@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+CGROUPS = Path("/sys/fs/cgroup")  # of version 2
 GPUS = ("/dev/nvidiactl", "/dev/kfd")  # of NVIDIA's driver and of AMD's
 
 
@@ -18,6 +19,19 @@ def cpu_threads() -> int:
     """
     asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
     return int(asked) if asked.isdecimal() and int(asked) else len(os.sched_getaffinity(0))
+
+
+def free_memory() -> int:
+    """Bytes that this process and others could still take: of the machine, or of the control group that it is in."""
+    lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines())
+    free = int(lines["MemAvailable"].split()[0]) * 1024
+    group = Path("/proc/self/cgroup").read_text(encoding="utf-8").strip().rpartition("::")[2]
+    for path in (CGROUPS / group.lstrip("/"), *(CGROUPS / group.lstrip("/")).parents):
+        if path.is_relative_to(CGROUPS) and (path / "memory.max").exists():
+            limit = (path / "memory.max").read_text(encoding="ascii").strip()
+            if limit != "max":
+                free = min(free, int(limit) - int((path / "memory.current").read_text(encoding="ascii")))
+    return free
 
 
 def cpu_has_bfloat16() -> bool:

@@ -86,6 +86,8 @@ class Template:
     ) -> "Forked | subprocess.Popen[bytes] | None":
         """Start `python -m tpt.stage` with these arguments, once the imports are done; None if the template is gone."""
         order = {"arguments": list(arguments), "log": str(log), "environment": dict(environment), "cwd": os.getcwd()}
+        while self._once and not (self.ready or self.dead):
+            self.listen(None)  # what it says unheard would take the order with it when this end is closed
         if self.dead:
             return None
         self._forked = None

@@ -78,9 +78,8 @@ def mask(ends: Tensor, kind: str, dtype: torch.dtype) -> Any:
     places = torch.arange(tokens, device=ends.device)
     seen = (places[None, None] <= places[None, :, None]) & (places[None, :, None] < ends[:, None])
     if kind == "eager":
-        return torch.zeros(seen.shape, dtype=dtype, device=ends.device).masked_fill(~seen, torch.finfo(dtype).min)[
-            :, None
-        ]
+        added = torch.zeros(seen.shape, dtype=dtype, device=ends.device)
+        seen = added.masked_fill(~seen, torch.finfo(dtype).min)
     return seen[:, None]
 
 

@@ -1,0 +1,80 @@
+"""pass@k and its bootstrap interval for 10,000 problems x 100 samples, against the loops of scripts.
+
+    python benchmarks/intervals.py
+
+Ours is what an evaluation does with the counts of right samples: `pass_at_k` and `interval`. The peer has the same
+estimator a problem at a time, and draws the problems of each resample one by one; both are numpy. Intervals must agree.
+"""
+
+import argparse
+from functools import partial
+
+import numpy as np
+from side_by_side import Figure, alternate, save
+
+from tpt.evaluate.bootstrap import interval
+from tpt.evaluate.passk import Ints, pass_at_k
+
+CONFIDENCE = 0.95
+CLOSE = 2e-3  # of two ends of intervals: both are drawn by chance
+MARK = 10.0
+
+Found = tuple[float, float, float]
+
+
+def ours(right: Ints, samples: int, k: int, resamples: int) -> Found:
+    """Value and interval, by tpt."""
+    values = pass_at_k(np.full_like(right, samples), right, k)
+    found = interval(values, CONFIDENCE, resamples, seed=0)
+    return found.value, found.low, found.high
+
+
+def theirs(right: Ints, samples: int, k: int, resamples: int) -> Found:
+    """Value and interval, by the usual loops."""
+    values = np.array([_pass_at_k(samples, int(one), k) for one in right])
+    rng = np.random.default_rng(0)
+    means = [values[rng.integers(len(values), size=len(values))].mean() for _ in range(resamples)]
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(means, [tail, 1 - tail])
+    return float(values.mean()), float(low), float(high)
+
+
+def _pass_at_k(n: int, c: int, k: int) -> float:
+    """As scripts have it (Chen et al. 2021, arXiv 2107.03374)."""
+    return 1.0 if n - c < k else float(1.0 - np.prod(1.0 - k / np.arange(n - c + 1, n + 1)))
+
+
+def main() -> None:
+    """Both in turn."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--problems", type=int, default=10_000)
+    parser.add_argument("--samples", type=int, default=100)
+    parser.add_argument("--resamples", type=int, default=10_000)
+    parser.add_argument("--k", type=int, default=10)
+    parser.add_argument("--turns", type=int, default=3)
+    options = parser.parse_args()
+    rng = np.random.default_rng(0)
+    right = rng.binomial(options.samples, rng.beta(0.5, 1.5, options.problems))
+    work = (right, options.samples, options.k, options.resamples)
+    times, found = alternate({"tpt": partial(ours, *work), "loops": partial(theirs, *work)}, options.turns)
+    apart = max(abs(one - other) for one, other in zip(found["tpt"], found["loops"], strict=True))
+    assert apart < CLOSE, found
+    size = f"{options.problems:,} problems x {options.samples}, {options.resamples:,} resamples"
+    save(
+        "intervals",
+        [
+            Figure(
+                what=f"pass@{options.k} with its interval, {size}",
+                peer="a loop over problems and resamples",
+                ours=times["tpt"].words(),
+                theirs=times["loops"].words(),
+                ratio=times["loops"].median / times["tpt"].median,
+                mark=MARK,
+                same=f"value and interval at most {apart:.1e} apart",
+            )
+        ],
+    )
+
+
+if __name__ == "__main__":
+    main()
