@@ -52,17 +52,8 @@ PADDED = {"cpu": 4, "cuda": 32}  # problems in a batch of `generate`: more is sl
 def settings(root: Path, engine: str, options: argparse.Namespace) -> Config:
     """The config of what all sides do."""
     sizes = (f"task.train_size={options.problems}", f"think.samples_per_problem={options.n}")
-    return compose(
-        [
-            *sizes,
-            "rounds=1",
-            f"sampler={engine}",
-            "tracker=none",
-            f"run_root={root}",
-            *options.set,
-            f"sampler.kv_cache_gib={KV_GIB}",
-        ]
-    )
+    asked = (f"sampler={engine}", f"sampler.kv_cache_gib={KV_GIB}", "tracker=none", f"run_root={root}")
+    return compose([*sizes, "rounds=1", *asked, *options.set])
 
 
 def sampled(config: Config) -> dict[str, float]:
