@@ -29,7 +29,7 @@ ENVIRONMENT = {
 }
 CPU_SEQUENCES, CPU_TOKENS_A_STEP = 256, 4096
 # Tokens of a prompt are cached in whole blocks, and each sample computes the rest of its prompt anew: vLLM's own 128 is
-# a third of it. 32 is the least that its attention takes; it made sampling 1.2 times as fast (benchmarks/vllm_cpu.py).
+# a third of it. 32, the least that its attention takes, samples 1.1 to 1.2 times as fast (benchmarks/vllm_cpu.py).
 CPU_BLOCK = 32
 KV_SHARE, MOST_KV_GIB = 0.25, 16.0  # of the free memory: the model, and other engines, need some too
 WINDOW = 2  # requests waiting or running, in batches: enough that the batch stays full
