@@ -12,7 +12,7 @@ import argparse
 import random
 from collections.abc import Iterator
 
-from side_by_side import Figure, alternate, save
+from side_by_side import alternate, faster, save
 
 from tpt.compose import compose
 from tpt.judge.answer import judge_texts
@@ -73,13 +73,12 @@ def main() -> None:
     save(
         "answers",
         [
-            Figure(
-                what=f"{len(some):,} solutions with numeric answers, {right:,} of them right",
-                peer="math-verify on each",
-                ours=times["tpt"].rate(len(some), "answers"),
-                theirs=times["math-verify"].rate(len(some), "answers"),
-                ratio=times["math-verify"].median / times["tpt"].median,
-                mark=MARK,
+            faster(
+                f"{len(some):,} solutions with numeric answers, {right:,} of them right",
+                "math-verify on each",
+                times.values(),
+                (len(some), "answers"),
+                MARK,
                 same=f"{len(some) - len(differ):,} of {len(some):,} verdicts equal",
             )
         ],

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from side_by_side import Figure, alternate, save
+from side_by_side import Figure, alternate, faster, save
 
 from tpt.judge.code import file
 from tpt.judge.code.judge import Judge
@@ -80,13 +80,12 @@ def compare(jobs: list[Job], partial: bool, options: argparse.Namespace) -> Figu
     differ = sum(one != other for one, other in zip(verdicts["sandboxed"], verdicts["plain"], strict=True))
     assert not differ, f"the two disagree on {differ} solutions"
     tests = sum(spec.total for spec, _ in jobs) / len(jobs)
-    return Figure(
-        what=f"{len(jobs)} programs, {tests:.1f} tests each, {'all run' if partial else 'up to the first that fails'}",
-        peer="a Python process for each test, without a sandbox",
-        ours=times["sandboxed"].rate(len(jobs), "programs"),
-        theirs=times["plain"].rate(len(jobs), "programs"),
-        ratio=times["plain"].median / times["sandboxed"].median,
-        mark=MARK,
+    return faster(
+        f"{len(jobs)} programs, {tests:.1f} tests each, {'all run' if partial else 'up to the first that fails'}",
+        "a Python process for each test, without a sandbox",
+        times.values(),
+        (len(jobs), "programs"),
+        MARK,
         same=f"tests passed are equal for all, {options.workers} workers each",
     )
 

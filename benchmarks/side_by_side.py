@@ -8,7 +8,7 @@ import json
 import os
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -60,6 +60,19 @@ class Timed:
         """Seconds with the spread of the turns."""
         low, high = min(self.seconds), max(self.seconds)
         return f"{figure(self.median)} [{figure(low)}..{figure(high)}] s"
+
+
+def faster(
+    what: str, peer: str, times: Iterable[Timed], work: tuple[float, str], mark: float | None, same: str
+) -> Figure:
+    """How many times the peer's rate ours is.
+
+    Args:
+        times: ours, and the peer's.
+        work: how much each turn did, and its unit.
+    """
+    ours, theirs = times
+    return Figure(what, peer, ours.rate(*work), theirs.rate(*work), theirs.median / ours.median, mark, same)
 
 
 def alternate(sides: dict[str, Callable[[], Given]], turns: int) -> tuple[dict[str, Timed], dict[str, Given]]:

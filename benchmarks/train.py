@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from side_by_side import Figure, Timed, save
+from side_by_side import Figure, Timed, faster, save
 
 from tpt import files, prompt, records
 from tpt.compose import compose
@@ -123,14 +123,13 @@ def compare(few_shot: int, solutions: int, mark: float, options: argparse.Namesp
     assert apart < CLOSE, losses
     prompts = statistics.mean(len(one.prompt_ids) for one in some)
     completions = statistics.mean(len(one.completion_ids) for one in some)
-    return Figure(
-        what=f"train, {len(some)} examples of {prompts:.0f} + {completions:.0f} tokens, {solutions} a problem, "
+    return faster(
+        f"train, {len(some)} examples of {prompts:.0f} + {completions:.0f} tokens, {solutions} a problem, "
         f"{asked.micro} at once",
-        peer="TRL SFTTrainer",
-        ours=times["tpt"].rate(useful, "useful tokens"),
-        theirs=times["trl"].rate(useful, "useful tokens"),
-        ratio=times["trl"].median / times["tpt"].median,
-        mark=mark,
+        "TRL SFTTrainer",
+        times.values(),
+        (useful, "useful tokens"),
+        mark,
         same=f"losses of {options.steps} steps at most {apart:.2%} apart",
     )
 

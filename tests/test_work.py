@@ -78,6 +78,8 @@ def test_an_engine_on_a_cpu_takes_a_share_of_the_memory_that_its_control_group_l
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("tpt.hardware.CGROUPS", tmp_path)
+    monkeypatch.setattr("tpt.hardware.OWN_CGROUPS", tmp_path / "cgroup")
+    (tmp_path / "cgroup").write_text("4:memory:/elsewhere\n0::/\n")
     whole = psutil.virtual_memory().available
     assert free_memory() == pytest.approx(whole, rel=0.1)
     (tmp_path / "memory.max").write_text(f"{3 * 2**30}\n")

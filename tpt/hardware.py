@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-CGROUPS = Path("/sys/fs/cgroup")  # of version 2
+CGROUPS, OWN_CGROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")  # of version 2: the line that begins with 0
 GPUS = ("/dev/nvidiactl", "/dev/kfd")  # of NVIDIA's driver and of AMD's
 
 
@@ -25,8 +25,9 @@ def free_memory() -> int:
     """Bytes that this process and others could still take: of the machine, or of the control group that it is in."""
     lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines())
     free = int(lines["MemAvailable"].split()[0]) * 1024
-    group = Path("/proc/self/cgroup").read_text(encoding="utf-8").strip().rpartition("::")[2]
-    for path in (CGROUPS / group.lstrip("/"), *(CGROUPS / group.lstrip("/")).parents):
+    groups = OWN_CGROUPS.read_text(encoding="utf-8").splitlines() if OWN_CGROUPS.exists() else []
+    own = CGROUPS / next((line[3:].lstrip("/") for line in groups if line.startswith("0::")), "")
+    for path in (own, *own.parents):
         if path.is_relative_to(CGROUPS) and (path / "memory.max").exists():
             limit = (path / "memory.max").read_text(encoding="ascii").strip()
             if limit != "max":

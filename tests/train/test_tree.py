@@ -146,10 +146,18 @@ def test_packing_holds_with(changes: dict[str, Any], tiny_model: Path) -> None:
 def test_a_training_does_not_depend_on_packing(tiny_model: Path, tmp_path: Path) -> None:
     path = tmp_path / "examples.parquet"
     records.write(path, Example, few_shot() * 2)
-    said = [
-        fit(tiny_model, path, tmp_path / str(share), replace(SETTINGS, share_prefix=share), 0, 512, Progress())
-        for share in (True, False)
-    ]
+    said, computed = [], []
+    for share in (True, False):
+        tokens: list[int] = []
+        with torch.nn.modules.module.register_module_forward_hook(
+            lambda module, given, _, tokens=tokens: (
+                tokens.append(given[0].numel()) if isinstance(module, torch.nn.Embedding) else None
+            )
+        ):
+            config = replace(SETTINGS, share_prefix=share)
+            said.append(fit(tiny_model, path, tmp_path / str(share), config, 0, 512, Progress()))
+        computed.append(sum(tokens))
+    assert computed[0] < 0.7 * computed[1], "what examples begin with was computed once a batch"
     assert said[0]["label_tokens"] == said[1]["label_tokens"]
     assert said[0]["final_loss"] == pytest.approx(said[1]["final_loss"], rel=1e-4)
 

@@ -151,7 +151,7 @@ def template_for(run: Run, stage: Stage, environment: Mapping[str, str]) -> Temp
     template.listen(0)
     if stage.name in PLAIN and (once or not template.ready):
         return None
-    if once:
+    if once and len(run.owed()) > 1:
         _templates[key] = Template(engine, environment, once)  # for the stage after this one
     return template
 

@@ -35,7 +35,7 @@ ENVIRONMENT = {
 class Sandbox:
     """How programs are started on this machine; a folder with what the sandbox holds, to be closed at the end.
 
-    While it is open this process's stack may grow as far as its hard limit lets it: what it starts inherits that.
+    From then on this process's stack may grow as far as its hard limit lets it: what it starts inherits that.
 
     Args:
         kind: `bwrap`, or `none`: no sandbox, for trusted programs alone.
@@ -62,16 +62,15 @@ class Sandbox:
                 f"task.python={self.python} lies outside /usr, which is all that a sandbox sees",
                 "install the system's python3, or one under /usr/local",
             )
-        self._stack = resource.getrlimit(resource.RLIMIT_STACK)
         if self.kind == "bwrap":  # solutions recurse deeply; inherited, and not set by one more command for each start
-            resource.setrlimit(resource.RLIMIT_STACK, (self._stack[1], self._stack[1]))
+            _, hard = resource.getrlimit(resource.RLIMIT_STACK)
+            resource.setrlimit(resource.RLIMIT_STACK, (hard, hard))
         self.folder = Path(tempfile.mkdtemp(prefix="tpt-judge-"))
         self.folder.chmod(0o755)  # another user reads it, from inside
         self._fill()
 
     def close(self) -> None:
-        """Remove the folder, and set this process's limit of the stack back."""
-        resource.setrlimit(resource.RLIMIT_STACK, self._stack)
+        """Remove the folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def command(self, filter_fd: int) -> list[str]:

@@ -122,7 +122,7 @@ def _run_python() -> None:
     sys.modules["__main__"] = main
     sys.argv = ["solution.py"]
     builtins.exit = builtins.quit = _sitebuiltins.Quitter("exit", "Ctrl-D")  # as `site` does
-    given, out, errors = (open(fd, mode, closefd=False) for fd, mode in enumerate(("rb", "wb", "wb")))  # noqa: SIM115
+    given, out, errors = (open(fd, mode, closefd=False) for fd, mode in enumerate(("rb", "wb", "wb")))  # noqa: SIM115  # open to the end
     sys.stdin = io.TextIOWrapper(given, "utf-8", "surrogateescape")
     sys.stdout = io.TextIOWrapper(out, "utf-8", "surrogateescape")
     sys.stderr = io.TextIOWrapper(errors, "utf-8", "backslashreplace", line_buffering=True)

@@ -56,8 +56,8 @@ def packing(model: PreTrainedModel, longest: int) -> Packing | None:
     pair = 4 * config.num_hidden_layers * config.num_attention_heads * size
     embeddings: Any = model.get_input_embeddings()
     token = 2 * (sum(one.numel() for one in model.base_model.parameters()) - embeddings.weight.numel())
-    shared = {"widest": WIDEST_EAGER} if model.config._attn_implementation == "eager" else {}
-    return Packing(pair=MASKED * pair / token, **shared)
+    widest = WIDEST_EAGER if model.config._attn_implementation == "eager" else Packing.widest
+    return Packing(pair=MASKED * pair / token, widest=widest)
 
 
 def mask(ends: Tensor, kind: str, dtype: torch.dtype) -> Any:

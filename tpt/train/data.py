@@ -133,8 +133,8 @@ def collate(rows: list[Example], pad_id: int, packing: Packing | None = None) ->
         is predicted from. Without packing `position_ids` and `ends` are None: each row is one sequence from its start.
     """
     trees, order = plant([row.prompt_ids + row.completion_ids for row in rows], packing)
-    multiple = packing.multiple if packing else 1
-    width = -(-max((len(tree.ids) for tree in trees), default=2) // multiple) * multiple
+    longest = max((len(tree.ids) for tree in trees), default=2)
+    width = packing.padded(longest) if packing else longest
     shape = (max(1, len(trees)), width)  # an empty micro-batch is a row of padding without labels
     input_ids, position_ids = torch.full(shape, pad_id), torch.zeros(shape, dtype=torch.long)
     ends = torch.arange(1, width + 1).repeat(shape[0], 1)  # padding sees itself alone

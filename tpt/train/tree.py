@@ -31,6 +31,10 @@ class Packing:
     multiple: int = 1
     widest: int = 16_384
 
+    def padded(self, width: int) -> int:
+        """Tokens of a row that has to hold so many."""
+        return -(-width // self.multiple) * self.multiple
+
     def cost(self, rows: int, width: int) -> float:
         """Of a batch, in tokens."""
         return rows * width * (1 + self.pair * width)
@@ -112,7 +116,7 @@ def _cuts(lengths: list[int], alike: list[int], packing: Packing) -> set[int]:
                 widths.append(length)
             else:
                 widths[-1] += length - alike[place]
-        width = -(-max(widths) // packing.multiple) * packing.multiple
+        width = packing.padded(max(widths))
         return packing.cost(count, width) if width <= packing.widest or count == len(lengths) else math.inf
 
     return set(candidates[: min(range(1, len(lengths) + 1), key=cost)]) if lengths else set()
