@@ -12,7 +12,7 @@ SANDBOX := bubblewrap python3 python3-numpy g++
 BROWSER := chromium chromium-driver
 
 .DEFAULT_GOAL := help
-.PHONY: help install slurm sandbox browser run test test-fast bench bench-gpu lint format clean
+.PHONY: help install slurm sandbox browser run test test-fast test-gpu bench bench-gpu lint format clean
 
 help: ## What there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -66,6 +66,9 @@ test: install slurm sandbox browser lint ## All tests: the fast ones, and those 
 
 test-fast: install ## The tests that take seconds
 	$(BIN)/pytest $(ARGS)
+
+test-gpu: install ## On a GPU: what only it can show
+	TPT_TEST_GPUS=0 $(BIN)/pytest -m "" tests/train/test_gpu.py $(ARGS)
 
 # TRL, a peer, in an environment of its own
 TRL := benchmarks/.trl

@@ -6,10 +6,11 @@
 The chip's rate is measured, as what a large product of bfloat16 matrices reaches, and so is the time of optimizer steps
 of `tpt.train.fit`, the first ones left out. Model FLOPs are 6 for each parameter that multiplies and each token, and 12
 for each layer, unit of a head and pair of tokens of which one sees the other (arXiv 2204.02311, appendix B); a token
-that several examples share is counted once, for it is computed once. Utilisation is one over the other.
+that several examples share is counted once, for it is computed once. Utilisation is one over the other. Two further
+steps are profiled, to say what the device was busy with.
 
-The transformers engine fills the rows of ended samples with new problems; its peer, `generate`, pads a batch and waits
-for its longest sample. Both are sides of `think.py`.
+The transformers engine fills the rows of ended samples with new problems; its peer, `generate`, pads a batch of as many
+rows and waits for its longest sample. Both are sides of `think.py`.
 """
 
 import argparse
@@ -17,13 +18,14 @@ import random
 import statistics
 import tempfile
 import time
+from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from side_by_side import Figure, figure, save, table
-from think import against, turns
+from think import PADDED, against, turns
 from train import Clock
 
 from tpt import records
@@ -37,6 +39,14 @@ LLAMA = {
 }
 PROMPT, COMPLETION = 120, 180  # tokens, about those of GSM8K
 LEFT_OUT = 3  # steps in which kernels are compiled and memory is found
+PROFILED = 2  # steps after those that are timed
+KINDS = {  # of kernels, by what is in their names; the first that fits
+    "attention": ("flex", "flash", "fmha"),
+    "loss": ("liger", "cross_entropy", "element_mul"),
+    "optimizer": ("adam", "multi_tensor"),
+    "products": ("gemm", "nvjet", "cutlass", "cublas", "xmma"),
+    "copies": ("memcpy", "memset", "copy"),
+}
 GOAL = {"1b": 0.45}
 
 
@@ -48,11 +58,44 @@ class Trained:
         seconds: of an optimizer step, the median.
         flops: of the model in a step.
         peak: bytes of the device's memory at its highest.
+        busy: seconds a step that the device spent on kernels of each of `KINDS`, and of others.
     """
 
     seconds: float
     flops: float
     peak: int
+    busy: dict[str, float]
+
+
+class ProfiledClock(Clock):
+    """A clock that profiles the steps after the first so many."""
+
+    def __init__(self, steps: int) -> None:
+        import torch
+
+        super().__init__()
+        self._first = steps
+        self.profiler = torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA])
+
+    def __call__(self, done: int, total: int, *_: object, **__: object) -> None:
+        """Note the time; begin or end the profile."""
+        super().__call__(done, total)
+        if device() == "cuda" and done == self._first:
+            self.profiler.start()
+        elif device() == "cuda" and done == self._first + PROFILED:
+            _wait()
+            self.profiler.stop()
+            longest = {"sort_by": "self_device_time_total", "row_limit": 15, "max_name_column_width": 100}
+            print(self.profiler.key_averages().table(**longest))
+
+    def busy(self) -> dict[str, float]:
+        """Seconds a step by kind of kernel."""
+        found: Counter[str] = Counter()
+        for event in self.profiler.key_averages() if device() == "cuda" else []:
+            name = event.key.lower()
+            kind = next((kind for kind, parts in KINDS.items() if any(part in name for part in parts)), "others")
+            found[kind] += event.self_device_time_total / 1e6 / PROFILED
+        return dict(found.most_common())
 
 
 def device() -> str:
@@ -120,18 +163,18 @@ def trained(size: str, batch: int, steps: int) -> Trained:
     words = LLAMA[size][5]
     examples = [
         Example(f"p{number}", "self", 1, _tokens(rng, words, PROMPT), _tokens(rng, words, COMPLETION), "")
-        for number in range(batch * (steps + LEFT_OUT))
+        for number in range(batch * (LEFT_OUT + steps + PROFILED))
     ]
     asked = TrainConfig(learning_rate=1e-5, batch_size=batch, checkpoint_every=10**6, precision="bf16-mixed")
     with tempfile.TemporaryDirectory(prefix="tpt-gpu-") as folder:
         config = checkpoint(size, Path(folder) / "model")
         records.write(Path(folder) / "examples.parquet", Example, examples)
-        clock = Clock()
+        clock = ProfiledClock(LEFT_OUT + steps)
         fit(Path(folder) / "model", Path(folder) / "examples.parquet", Path(folder) / "out", asked, 0, 4096, clock)
-    ended = clock.ended[LEFT_OUT - 1 :]
+    ended = clock.ended[LEFT_OUT - 1 : LEFT_OUT + steps]
     between = [after - before for before, after in pairwise(ended)]
     peak = torch.cuda.max_memory_allocated() if device() == "cuda" else 0
-    return Trained(statistics.median(between), batch * flops(config, PROMPT + COMPLETION), peak)
+    return Trained(statistics.median(between), batch * flops(config, PROMPT + COMPLETION), peak, clock.busy())
 
 
 def flops(config: Any, tokens: int) -> float:
@@ -157,6 +200,9 @@ def utilisation(size: str, batch: int, steps: int, chip: float) -> list[Figure]:
     rate = found.flops / found.seconds
     tokens = batch * (PROMPT + COMPLETION) / found.seconds
     what = f"train {size}, {batch} examples of {PROMPT} + {COMPLETION} tokens a step"
+    shares = {kind: seconds / found.seconds for kind, seconds in found.busy.items()}
+    shares["idle"] = 1 - sum(shares.values())
+    profile = ", ".join(f"{kind} {share:.0%}" for kind, share in shares.items()) if found.busy else "not profiled"
     lines = [
         Figure(
             f"{what}: model FLOPs",
@@ -165,7 +211,7 @@ def utilisation(size: str, batch: int, steps: int, chip: float) -> list[Figure]:
             f"{chip / 1e12:.3g} TFLOP/s",
             rate / chip,
             GOAL.get(size),
-            f"median of {steps} steps",
+            f"median of {steps} steps; {profile}",
         )
     ]
     if device() == "cuda":
@@ -190,20 +236,26 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="+", choices=LLAMA, default=["1b", "135m"])
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--steps", type=int, default=10)
-    parser.add_argument("--problems", type=int, default=64)
+    parser.add_argument("--problems", type=int, default=1024)
     parser.add_argument("--n", type=int, default=8)
+    parser.add_argument("--turns", type=int, default=2)
+    parser.add_argument("--parts", nargs="+", choices=["train", "think"], default=["train", "think"])
     options = parser.parse_args()
     tiny = options.sizes == ["tiny"]
-    chip = chip_rate(512 if tiny else 8192)
-    lines = [line for size in options.sizes for line in utilisation(size, options.batch, options.steps, chip)]
-    if not tiny:
-        sides = turns(["branching", "generate"], options.problems, options.n, 2)
-        what = f"transformers engine, {options.problems} problems x {options.n}: rows filled up"
-        lines.append(against(sides, "branching", "generate", what, "padded batches of generate", 1.0))
-    if tiny:
-        print("\n".join(table({"gpu": lines})))
-    else:
-        save("gpu", lines)
+    if "train" in options.parts:
+        chip = chip_rate(512 if tiny else 8192)
+        lines = [line for size in options.sizes for line in utilisation(size, options.batch, options.steps, chip)]
+        if tiny:
+            print("\n".join(table({"gpu_train": lines})))
+        else:
+            save("gpu_train", lines)
+    if "think" in options.parts and not tiny:
+        rows = PADDED["cuda"] * options.n
+        asked = [f"sampler.max_num_seqs={rows}"]
+        sides = turns(["branching", "generate"], options.problems, options.n, options.turns, asked)
+        what = f"transformers engine, {options.problems} problems x {options.n}: {rows} rows filled up"
+        line = against(sides, "branching", "generate", what, "padded batches of generate, as many rows", 1.0)
+        save("gpu_think", [line])
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ from tpt.think.vllm import VllmSampler
 
 THINK = Stage(1, "think")
 KV_GIB = 4  # of keys and values, for each side
-PADDED = {"cpu": 4, "cuda": 32}  # problems in a batch of `generate`: more is slower on two cores
+PADDED = {"cpu": 4, "cuda": 128}  # problems in a batch of `generate`: more is slower on two cores
 
 
 def settings(root: Path, engine: str, options: argparse.Namespace) -> Config:
@@ -203,12 +203,14 @@ def one_turn(
     return found
 
 
-def turns(names: list[str], problems: int, n: int, count: int) -> dict[str, list[dict[str, float]]]:
-    """Each side's turns, one after the other."""
+def turns(
+    names: list[str], problems: int, n: int, count: int, given: Sequence[str] = ()
+) -> dict[str, list[dict[str, float]]]:
+    """Each side's turns, one after the other, with further settings."""
     found: dict[str, list[dict[str, float]]] = {name: [] for name in names}
     for turn in range(count):
         for name in names:
-            found[name].append(one_turn(name, problems, n))
+            found[name].append(one_turn(name, problems, n, given))
             rate = found[name][-1]["tokens"] / found[name][-1]["seconds"]
             print(f"turn {turn + 1} of {count}: {name:<10} {rate:8.1f} tokens/s", flush=True)
     return found

@@ -8,6 +8,8 @@ import pytest
 from made_run import made_run
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # tests use the packaged and the local models only
+# Tests compute on the CPU, whatever the machine, but for those of `make test-gpu`.
+os.environ["CUDA_VISIBLE_DEVICES"] = os.environ.get("TPT_TEST_GPUS", "")
 
 from tpt.compose import compose
 from tpt.config import Config, ModelConfig

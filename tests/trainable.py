@@ -25,7 +25,7 @@ def made_of(kind: str, tiny_model: Path, folder: Path, **extra: Any) -> Path:
     shutil.copytree(tiny_model, folder)
     sizes = {"vocab_size": 512, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 3}
     heads = {"num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8, "max_position_embeddings": 2048}
-    config = AutoConfig.for_model(kind, tie_word_embeddings=True, **sizes, **heads, **extra)
+    config = AutoConfig.for_model(kind, tie_word_embeddings=True, **{**sizes, **heads, **extra})
     torch.manual_seed(0)
     AutoModelForCausalLM.from_config(config).save_pretrained(folder)  # type: ignore[no-untyped-call]  # untyped there
     return folder

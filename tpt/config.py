@@ -137,7 +137,7 @@ class TrainConfig:
     gradient_checkpointing: bool = field(default=False, metadata=RUNTIME)  # less memory, a third more time
     share_prefix: bool = field(default=True, metadata=RUNTIME)  # what a batch's examples begin with is computed once
     attention: str = field(default="auto", metadata=RUNTIME)  # auto | sdpa | flex | eager; auto: flex on GPUs, or sdpa
-    fused_loss: bool = field(default=True, metadata=RUNTIME)  # liger's, where it is installed and there is a GPU
+    fused: bool = field(default=True, metadata=RUNTIME)  # liger's kernels, where they are installed and there is a GPU
     strategy: str = field(default="auto", metadata=RUNTIME)  # auto | ddp | fsdp
     devices: int = field(default=1, metadata=RUNTIME)  # on each node
     nodes: int = field(default=1, metadata=RUNTIME)

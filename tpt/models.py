@@ -117,6 +117,11 @@ def weights(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.safetensors"))
 
 
+def head_size(config: Any) -> int:
+    """Numbers in a key of an attention head; `config`: of a language model, as transformers has it."""
+    return int(getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads)
+
+
 def context_length(folder: Path, model: ModelConfig) -> int:
     """Tokens of prompt and completion together: what the user set, else what the model was made for.
 

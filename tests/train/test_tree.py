@@ -18,7 +18,7 @@ from tpt.config import LoraConfig
 from tpt.errors import TptError
 from tpt.progress import Progress
 from tpt.records import Example
-from tpt.train.attention import mask, packing, resolve
+from tpt.train.attention import FLEX, mask, packing, resolve
 from tpt.train.data import collate
 from tpt.train.fit import fit, load
 from tpt.train.module import CompletionLoss
@@ -211,7 +211,7 @@ def test_flex_attention_sees_the_same(tiny_model: Path) -> None:
     """Forward only, and not compiled: PyTorch has no more of it on a CPU."""
     ends = collate(few_shot(), 0, Packing(multiple=128))["ends"].repeat(2, 1)
     query, key, value = torch.randn(3, 2, 2, ends.shape[1], 16, generator=torch.Generator().manual_seed(0))
-    flexible = flex_attention(query, key, value, block_mask=mask(ends, "flex_attention", torch.float32))
+    flexible = flex_attention(query, key, value, block_mask=mask(ends, FLEX, torch.float32))
     seen = mask(ends, "sdpa", torch.float32)
     expected = torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=seen)
     torch.testing.assert_close(flexible, expected, rtol=1e-4, atol=1e-5)
@@ -225,5 +225,5 @@ def test_a_model_takes_trees_with_flex_attention(tiny_model: Path) -> None:
         for attention in ("flex", "sdpa"):
             model, _ = load(tiny_model, replace(SETTINGS, attention=attention))
             found.append(float(CompletionLoss(model)(**batch)))
-    assert packing(load(tiny_model, replace(SETTINGS, attention="flex"))[0], 60) == Packing(multiple=128)
+    assert packing(load(tiny_model, replace(SETTINGS, attention="flex"))[0], 60) == Packing(multiple=128, masked=True)
     assert found[0] == pytest.approx(found[1], rel=1e-4)

@@ -111,8 +111,10 @@ class BranchingCache(Cache):
 
     def copy_rows(self, source: Sequence[int], target: Sequence[int]) -> None:
         """Make rows `target` the same as rows `source`."""
-        for held in (*self._keys, *self._values):
-            held[list(target)] = held[list(source)]
+        if source and self._keys:
+            sources, targets = (torch.tensor(rows, device=self._keys[0].device) for rows in (source, target))
+            for held in (*self._keys, *self._values):
+                held[targets] = held[sources]
 
     def as_prefix(self, length: int) -> list[tuple[Tensor, Tensor]]:
         """The first `length` columns of row 0, as the `prefix` of another cache."""

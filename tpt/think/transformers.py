@@ -21,6 +21,7 @@ from transformers import AttentionInterface, AutoModelForCausalLM, AutoTokenizer
 
 from tpt.errors import EngineError, ModelError
 from tpt.hardware import cpu_threads
+from tpt.models import head_size
 from tpt.think.base import Completion, Draw, Prompt
 from tpt.think.cache import BranchingCache
 from tpt.think.pick import pick
@@ -30,7 +31,10 @@ if TYPE_CHECKING:
 
 ATTENTION = "tpt_branching"
 LOOKAHEAD = 4096  # prompts whose common beginning is looked for at once
-ROWS = {"cpu": 64, "cuda": 256}  # sequences in a batch; more gain little on 2 cores
+ROWS = {"cpu": 64, "cuda": 4096}  # sequences in a batch, where memory allows; more gain little on 2 cores
+REFILL = 16  # rows are filled up once a 16th of them is free: a forward pass for each problem would cost more
+PREFILL = 64  # prompts computed at once: their scores take memory by the square of their tokens
+PICKING = 24  # bytes that choosing a token takes for each word of the vocabulary
 
 
 @dataclass
@@ -59,6 +63,8 @@ class TransformersSampler:
         self._name = model.name
         self._context = context
         self._rows = config.max_num_seqs or ROWS[self._device]
+        self._held = self._rows  # of the last batch
+        self._measure = self._device == "cuda" and not config.max_num_seqs
         # On CPUs without matrix units bfloat16 is emulated: slower, and no more exact.
         dtype = torch.float32 if self._device == "cpu" else getattr(torch, model.dtype)
         if self._device == "cpu":
@@ -84,7 +90,7 @@ class TransformersSampler:
             "version": transformers.__version__,
             "device": torch.cuda.get_device_name() if self._device == "cuda" else f"cpu x {torch.get_num_threads()}",
             "dtype": str(self._model.dtype).removeprefix("torch."),
-            "rows": self._rows,
+            "rows": self._held,
             "determinism": "each sample is seeded by itself; the same seed gives the same sample on the same machine, "
             "up to rounding, which may differ with the other prompts in the batch",
         }
@@ -130,13 +136,24 @@ class TransformersSampler:
         """Sample problems of which every prompt begins with the same prefix."""
         # The last token of a prompt is left to the first step, which needs its logits.
         prefix = common_prefix([problem.prompt.ids[:-1] for problem in waiting])
-        room = max(self._rows, draw.n)
+        columns = max(len(one.prompt.ids) + one.limit for one in waiting) - len(prefix)
+        room = self._held = max(draw.n, min(self._room(columns), len(waiting) * draw.n))
         cache = BranchingCache(room, self._prefill_prefix(prefix))
         rows: list[_Row] = []
         while waiting or rows:
             self._admit(waiting, rows, room, cache, draw)
             tokens = self._step(rows, cache, draw)
             yield from _retire(rows, tokens, cache, draw, self._decode)
+
+    def _room(self, columns: int) -> int:
+        """Rows of so many columns that half of a GPU's free memory holds, up to `ROWS`; or as many as are asked for."""
+        if not self._measure:
+            return self._rows
+        config = self._model.config.get_text_config()
+        heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+        token = 2 * config.num_hidden_layers * heads * head_size(config) * self._model.dtype.itemsize
+        free = torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
+        return min(self._rows, int(free // 2 // (columns * token + config.vocab_size * PICKING)))
 
     def _prefill_prefix(self, prefix: list[int]) -> list[tuple[Tensor, Tensor]]:
         if not prefix:
@@ -148,6 +165,8 @@ class TransformersSampler:
     def _admit(self, waiting: deque[_Problem], rows: list[_Row], room: int, cache: BranchingCache, draw: Draw) -> None:
         """Take in as many problems as there is room for; compute the rest of their prompts once and branch."""
         first = len(rows)
+        if rows and room - first < room // REFILL:
+            return
         while waiting and len(rows) + draw.n <= room:
             problem = waiting.popleft()
             column = len(problem.prompt.ids) - 1 - cache.prefix_length
@@ -155,11 +174,13 @@ class TransformersSampler:
                 _Row(problem, index, column, [], random.Random(problem.prompt.seed + index)) for index in range(draw.n)
             ]
         heads = range(first, len(rows), draw.n)
-        rests = [rows[head].problem.prompt.ids[cache.prefix_length : -1] for head in heads]
-        if any(rests):
-            self._forward(cache, torch.tensor(heads, device=self._device), rests, [0] * len(rests))
-            copies = [row for row in range(first, len(rows)) if row not in heads]
-            cache.copy_rows([first + (row - first) // draw.n * draw.n for row in copies], copies)
+        for start in range(0, len(heads), PREFILL):
+            some = heads[start : start + PREFILL]
+            rests = [rows[head].problem.prompt.ids[cache.prefix_length : -1] for head in some]
+            if any(rests):
+                self._forward(cache, torch.tensor(some, device=self._device), rests, [0] * len(rests))
+                copies = [head + index for head in some for index in range(1, draw.n)]
+                cache.copy_rows([head for head in some for _ in range(1, draw.n)], copies)
 
     def _step(self, rows: list[_Row], cache: BranchingCache, draw: Draw) -> list[int]:
         """The next token of every row."""
@@ -228,7 +249,7 @@ def _close_holes(rows: list[_Row], holes: list[int], cache: BranchingCache) -> N
     """Drop the rows at `holes`; rows from the end take their places, so that the rows lie without gaps."""
     left = len(rows) - len(holes)
     targets = [hole for hole in holes if hole < left]
-    sources = [place for place in range(left, len(rows)) if place not in holes]
+    sources = sorted({*range(left, len(rows))}.difference(holes))
     if targets:
         cache.copy_rows(sources, targets)
         for source, target in zip(sources, targets, strict=True):

@@ -7,13 +7,17 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.attention.flex_attention import create_block_mask, flex_attention
-from transformers import PreTrainedModel
+from torch.nn.attention.flex_attention import BlockMask
+from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AttentionInterface, AttentionMaskInterface, PreTrainedModel
+from transformers.integrations.flex_attention import flex_attention_forward
+from transformers.masking_utils import flex_attention_mask
 
+from tpt.models import head_size
 from tpt.train.tree import Packing
 
 logger = logging.getLogger(__name__)
 
+FLEX = "tpt_flex"  # transformers' flex attention, called through `_in_one_dtype`
 BLOCK = 128  # tokens: flex attention skips blocks of which no token sees another
 WIDEST_EAGER = 2048  # tokens of a row of which every layer keeps all scores
 MASKED = 2.0  # attention under a mask takes so many times the time of as many multiplications elsewhere; measured
@@ -29,10 +33,10 @@ def resolve(name: str, config: Any) -> str:
         config: the model's, as transformers has it.
     """
     if name != "auto":
-        return {"flex": "flex_attention"}.get(name, name)
+        return {"flex": FLEX}.get(name, name)
     text = config.get_text_config()
-    if torch.cuda.is_available() and not getattr(text, "attention_dropout", 0.0) and _flex_works():
-        return "flex_attention"
+    if torch.cuda.is_available() and _takes_flex(text) and _flex_works(head_size(text)):
+        return FLEX
     return "eager" if getattr(text, "attn_logit_softcapping", None) else "sdpa"
 
 
@@ -50,10 +54,9 @@ def packing(model: PreTrainedModel, longest: int) -> Packing | None:
     reach = min(getattr(config, name, None) or math.inf for name in ("sliding_window", "attention_chunk_size"))
     if model._is_stateful or not places or longest > reach or getattr(config, "alibi", False):
         return None
-    if model.config._attn_implementation == "flex_attention":
-        return Packing(multiple=BLOCK)
-    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    pair = 4 * config.num_hidden_layers * config.num_attention_heads * size
+    if model.config._attn_implementation == FLEX:
+        return Packing(multiple=BLOCK, masked=True)
+    pair = 4 * config.num_hidden_layers * config.num_attention_heads * head_size(config)
     embeddings: Any = model.get_input_embeddings()
     token = 2 * (sum(one.numel() for one in model.base_model.parameters()) - embeddings.weight.numel())
     widest = WIDEST_EAGER if model.config._attn_implementation == "eager" else Packing.widest
@@ -65,16 +68,12 @@ def mask(ends: Tensor, kind: str, dtype: torch.dtype) -> Any:
 
     Args:
         ends: of each token of a batch of trees, see `tpt.train.tree`; shape (rows, tokens).
-        kind: `sdpa`, `eager` or `flex_attention`.
+        kind: `sdpa`, `eager` or `FLEX`.
         dtype: that the scores are computed in.
     """
-    rows, tokens = ends.shape
-    if kind == "flex_attention":
-
-        def sees(row: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
-            return (key <= query) & (query < ends[row, key])
-
-        return create_block_mask(sees, rows, None, tokens, tokens, device=str(ends.device), BLOCK_SIZE=BLOCK)
+    if kind == FLEX:
+        return _block_mask(ends)
+    tokens = ends.shape[1]
     places = torch.arange(tokens, device=ends.device)
     seen = (places[None, None] <= places[None, :, None]) & (places[None, :, None] < ends[:, None])
     if kind == "eager":
@@ -83,14 +82,55 @@ def mask(ends: Tensor, kind: str, dtype: torch.dtype) -> Any:
     return seen[:, None]
 
 
-def _flex_works() -> bool:
-    """Whether this GPU compiles flex attention, forward and backward, to what `sdpa` computes."""
+def _block_mask(ends: Tensor) -> BlockMask:
+    """The mask of trees for flex attention, whose rows are whole blocks.
+
+    Which blocks it must look into is found from their borders, not from every pair of tokens: a row of 16,384 tokens
+    has 268 million pairs, and 16,384 pairs of blocks.
+    """
+    rows, tokens = ends.shape
+    first = torch.arange(0, tokens, BLOCK, device=ends.device)
+    furthest = ends.view(rows, -1, BLOCK).amax(-1)
+    seen = (first[None, None] <= first[None, :, None]) & (furthest[:, None] > first[None, :, None])
+    order = seen.int().argsort(dim=-1, descending=True, stable=True).int()
+
+    def sees(row: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
+        return (key <= query) & (query < ends[row, key])
+
+    counts = seen.sum(-1, dtype=torch.int32)
+    return BlockMask.from_kv_blocks(counts[:, None], order[:, None], BLOCK_SIZE=BLOCK, mask_mod=sees)
+
+
+def _in_one_dtype(
+    module: torch.nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Any, **given: Any
+) -> tuple[Tensor, Tensor | None]:
+    """transformers' flex attention in the dtype of autocast, of which rotary positions lift keys but not values."""
+    device = query.device.type
+    if torch.is_autocast_enabled(device):
+        dtype = torch.get_autocast_dtype(device)
+        query, key, value = query.to(dtype), key.to(dtype), value.to(dtype)
+    found: tuple[Tensor, Tensor | None] = flex_attention_forward(module, query, key, value, attention_mask, **given)
+    return found
+
+
+AttentionInterface.register(FLEX, _in_one_dtype)
+AttentionMaskInterface.register(FLEX, flex_attention_mask)
+
+
+def _takes_flex(config: Any) -> bool:
+    """Whether flex attention is for a model: its class knows it, and it drops nothing out."""
+    known = MODEL_FOR_CAUSAL_LM_MAPPING.get(type(config), None)
+    return bool(getattr(known, "_supports_flex_attn", False)) and not getattr(config, "attention_dropout", 0.0)
+
+
+def _flex_works(size: int) -> bool:
+    """Whether this GPU compiles flex attention over heads of a size, forward and backward, to what `sdpa` computes."""
     device = torch.device("cuda", torch.cuda.current_device())
-    ends = torch.tensor([[200] * 50 + [120] * 70 + [200] * 80], device=device)
-    heads = torch.randn(3, 1, 2, 200, 64, device=device)
+    ends = torch.tensor([[256] * 50 + [120] * 70 + [256] * 136], device=device)
+    heads = torch.randn(3, 1, 2, 256, size, device=device)
     found = []
     try:
-        for kind in ("flex_attention", "sdpa"):
+        for kind in (FLEX, "sdpa"):
             found.append(_attended(kind, [one.clone().requires_grad_() for one in heads], ends))
     except Exception as error:  # whatever the compiler, or a compiler that is missing, raises
         logger.warning("flex attention cannot be compiled here, going on with sdpa: %s", error)
@@ -105,8 +145,9 @@ def _attended(kind: str, heads: list[Tensor], ends: Tensor) -> list[Tensor]:
     """Attention over trees by its kind, and the gradients of the sum of its squares; `heads`: query, key, value."""
     query, key, value = heads
     seen = mask(ends, kind, torch.float32)
-    if kind == "sdpa":
-        out = torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=seen)
+    if kind == FLEX:
+        out, _ = _in_one_dtype(torch.nn.Module(), query, key, value, seen)
+        out = out.transpose(1, 2)
     else:
-        out = torch.compile(flex_attention)(query, key, value, block_mask=seen)
+        out = torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=seen)
     return [out, *torch.autograd.grad(out.square().sum(), heads)]

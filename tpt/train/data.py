@@ -130,7 +130,8 @@ def collate(rows: list[Example], pad_id: int, packing: Packing | None = None) ->
     Returns:
         `input_ids`, `position_ids` and `ends` (see `tpt.train.tree`), each of shape (rows, longest), and `sources` and
         `labels`, each of shape (trained tokens,): a token's id, and where in the flattened rows the token lies that it
-        is predicted from. Without packing `position_ids` and `ends` are None: each row is one sequence from its start.
+        is predicted from. `position_ids` and `ends` are None where each row is one sequence from its start and
+        `packing` asks for no mask.
     """
     trees, order = plant([row.prompt_ids + row.completion_ids for row in rows], packing)
     longest = max((len(tree.ids) for tree in trees), default=2)
@@ -150,7 +151,7 @@ def collate(rows: list[Example], pad_id: int, packing: Packing | None = None) ->
             first = max(1, len(rows[next(numbers)].prompt_ids))  # nothing comes before a first token
             sources += (at * width + place for place in path[first - 1 : -1])
             labels += (tree.ids[place] for place in path[first:])
-    alone = packing is None or len(trees) == len(rows)
+    alone = packing is None or (len(trees) == len(rows) and not packing.masked)
     return {
         "input_ids": input_ids,
         "position_ids": None if alone else position_ids,

@@ -28,6 +28,7 @@ from tpt.train import sharded
 from tpt.train.attention import packing, resolve
 from tpt.train.data import ExampleModule, Examples
 from tpt.train.export import export
+from tpt.train.fused import fuse
 from tpt.train.module import FineTuning
 
 logger = logging.getLogger(__name__)
@@ -120,6 +121,8 @@ def load(model_dir: Path, settings: TrainConfig) -> tuple[PreTrainedModel, Calla
     except (OSError, ValueError) as error:
         raise ModelError(f"the model in {model_dir} cannot be loaded: {error}", "check the folder's files") from error
     model.config.use_cache = False
+    if settings.fused and settings.strategy != "fsdp":  # not seen with sharded weights yet
+        fuse(model)
     if settings.gradient_checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     model.train()

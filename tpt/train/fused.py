@@ -1,6 +1,10 @@
-"""Liger's cross-entropy, which makes the logits a part at a time and never holds them all: for large vocabularies."""
+"""Liger's kernels in the place of a model's own parts: they go through memory once where PyTorch does several times.
+
+The loss makes the logits a part at a time and never holds them all, which large vocabularies take most memory for.
+"""
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -9,18 +13,45 @@ from transformers import PreTrainedModel
 
 # Models whose logits are their output head's, or those capped: liger computes no others.
 PLAIN = ("llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3_text", "phi3", "olmo2")
+# Models of which each norm is followed by linear layers alone.
+NORMS_FIRST = ("llama", "mistral", "qwen2", "phi3")
 
 Loss = Callable[[Tensor, Tensor], Tensor]  # hidden states (tokens, size), labels (tokens,) -> the sum of their losses
 
 
+def available(model: PreTrainedModel) -> bool:
+    """Whether there is a GPU, liger is installed, and it knows the model."""
+    return torch.cuda.is_available() and model.config.model_type in PLAIN and find_spec("liger_kernel") is not None
+
+
+def fuse(model: PreTrainedModel) -> None:
+    """Put liger's norms, rotary positions and MLPs into a model, which computes on a GPU only from then on.
+
+    They are put into the model's Python module too, and so into models of its kind that are made later.
+    """
+    if not available(model):
+        return
+    from liger_kernel.transformers import _apply_liger_kernel_to_instance
+
+    _apply_liger_kernel_to_instance(model=model, cross_entropy=False, fused_linear_cross_entropy=False)
+    if model.config.model_type in NORMS_FIRST:
+        for module in model.modules():
+            if type(module).__name__.endswith("RMSNorm"):
+                module.register_forward_hook(_cast)
+
+
+def _cast(module: torch.nn.Module, given: Any, out: Tensor) -> Tensor:
+    """Cast once what autocast would cast again for each of the linear layers that follow."""
+    device = out.device.type
+    return out.to(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else out
+
+
 def fused_loss(model: PreTrainedModel) -> Loss | None:
-    """Liger's loss for a model; None where it is not installed, there is no GPU, or it does not know the model."""
-    if not torch.cuda.is_available() or model.config.model_type not in PLAIN:
+    """Liger's loss for a model; None where it is not to be had."""
+    if not available(model):
         return None
-    try:
-        from liger_kernel.transformers import LigerFusedLinearCrossEntropyLoss
-    except ImportError:
-        return None
+    from liger_kernel.transformers import LigerFusedLinearCrossEntropyLoss
+
     cap = getattr(model.config, "final_logit_softcapping", None)
     loss: Any = LigerFusedLinearCrossEntropyLoss(reduction="sum", softcap=cap)
     head: Any = model.get_output_embeddings()  # type: ignore[no-untyped-call]  # transformers leaves it untyped

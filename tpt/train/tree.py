@@ -25,11 +25,13 @@ class Packing:
             token costs.
         multiple: rows are padded to a multiple of so many tokens.
         widest: a row that several sequences share has no more tokens: a mask takes memory by their square.
+        masked: rows get their mask even where each is one sequence.
     """
 
     pair: float = 0.0
     multiple: int = 1
     widest: int = 16_384
+    masked: bool = False
 
     def padded(self, width: int) -> int:
         """Tokens of a row that has to hold so many."""
