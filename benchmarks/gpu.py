@@ -105,6 +105,13 @@ def device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
+def gpu() -> str:
+    """The GPU's name."""
+    import torch
+
+    return torch.cuda.get_device_name() if device() == "cuda" else "none"
+
+
 def chip_rate(size: int) -> float:
     """FLOP/s of a product of two square bfloat16 matrices."""
     import torch
@@ -170,6 +177,8 @@ def trained(size: str, batch: int, steps: int) -> Trained:
         config = checkpoint(size, Path(folder) / "model")
         records.write(Path(folder) / "examples.parquet", Example, examples)
         clock = ProfiledClock(LEFT_OUT + steps)
+        if device() == "cuda":
+            torch.cuda.reset_peak_memory_stats()
         fit(Path(folder) / "model", Path(folder) / "examples.parquet", Path(folder) / "out", asked, 0, 4096, clock)
     ended = clock.ended[LEFT_OUT - 1 : LEFT_OUT + steps]
     between = [after - before for before, after in pairwise(ended)]
@@ -248,14 +257,14 @@ def main() -> None:
         if tiny:
             print("\n".join(table({"gpu_train": lines})))
         else:
-            save("gpu_train", lines)
+            save("gpu_train", lines, gpu=gpu())
     if "think" in options.parts and not tiny:
         rows = PADDED["cuda"] * options.n
         asked = [f"sampler.max_num_seqs={rows}"]
         sides = turns(["branching", "generate"], options.problems, options.n, options.turns, asked)
         what = f"transformers engine, {options.problems} problems x {options.n}: {rows} rows filled up"
         line = against(sides, "branching", "generate", what, "padded batches of generate, as many rows", 1.0)
-        save("gpu_think", [line])
+        save("gpu_think", [line], gpu=gpu())
 
 
 if __name__ == "__main__":

@@ -99,10 +99,10 @@ def figure(value: float) -> str:
     return f"{value:.3g}"
 
 
-def save(name: str, figures: list[Figure]) -> None:
-    """Keep a benchmark's figures, and print them."""
+def save(name: str, figures: list[Figure], **more: str) -> None:
+    """Keep a benchmark's figures, and print them; `more`: of the machine."""
     RESULTS.mkdir(exist_ok=True)
-    machine = {"cores": len(os.sched_getaffinity(0)), "cpu": _cpu(), "when": time.strftime("%Y-%m-%d")}
+    machine = {"cores": len(os.sched_getaffinity(0)), "cpu": _cpu(), "when": time.strftime("%Y-%m-%d"), **more}
     value = {"machine": machine, "figures": [asdict(one) for one in figures]}
     (RESULTS / f"{name}.json").write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
     print("\n".join(table({name: figures})))

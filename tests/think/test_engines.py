@@ -14,9 +14,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from tpt.config import ModelConfig, SamplerConfig
 from tpt.errors import ConfigError, EngineError, ModelError
 from tpt.think.base import Completion, Draw, Prompt, Sampler
+from tpt.think.cache import BranchingCache
 from tpt.think.engines import has_vllm, make_sampler, resolve_engine
 from tpt.think.pick import pick
-from tpt.think.transformers import common_prefix
+from tpt.think.transformers import PICKING, TransformersSampler, common_prefix
 
 MODEL = ModelConfig(name="tiny-random", source="random", dtype="float32")
 CONTEXT = 512
@@ -186,3 +187,21 @@ def test_auto_is_an_engine_that_is_installed() -> None:
     if not has_vllm():
         with pytest.raises(ConfigError, match="vLLM is not installed"):
             resolve_engine("vllm")
+
+
+def test_rows_on_a_gpu_take_half_of_its_free_memory(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The GPU's figures are made up; keys and values are real, and held against them."""
+    free, columns = 2**26, 100
+    with engine("transformers", tiny_model) as sampler:
+        assert isinstance(sampler, TransformersSampler)
+        monkeypatch.setattr(sampler, "_measure", True)
+        monkeypatch.setattr(sampler, "_rows", 4096)
+        monkeypatch.setattr("torch.cuda.mem_get_info", lambda: (free, 2 * free))
+        monkeypatch.setattr("torch.cuda.memory_reserved", lambda: 0)
+        monkeypatch.setattr("torch.cuda.memory_allocated", lambda: 0)
+        rows = sampler._room(columns)
+        cache = BranchingCache(rows, columns=columns)
+        sampler._forward(cache, slice(0, 1), [[5]], [0])
+    held = sum(one.nbytes for one in (*cache._keys, *cache._values))
+    picking = rows * 512 * PICKING
+    assert 0.9 * free / 2 < held + picking <= free / 2

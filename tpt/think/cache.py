@@ -20,11 +20,13 @@ class BranchingCache(Cache):
     Args:
         rows: rows there is room for.
         prefix: (keys, values) per layer, each [heads, prefix tokens, head size]; none: no prefix.
+        columns: made at once; where more are needed, they are added.
     """
 
-    def __init__(self, rows: int, prefix: Sequence[tuple[Tensor, Tensor]] = ()) -> None:
+    def __init__(self, rows: int, prefix: Sequence[tuple[Tensor, Tensor]] = (), columns: int = 0) -> None:
         super().__init__(layer_class_to_replicate=DynamicLayer)
         self._room = rows
+        self._columns_at_once = columns
         self._prefix = list(prefix)
         self._keys: list[Tensor] = []  # per layer [rows, heads, columns, head size]
         self._values: list[Tensor] = []
@@ -54,7 +56,7 @@ class BranchingCache(Cache):
         """Write one layer's new keys and values ([batch, heads, tokens, head size]); gives back those of whole rows."""
         for held, new in ((self._keys, key_states), (self._values, value_states)):
             if layer_idx == len(held):
-                held.append(new.new_zeros((self._room, new.shape[1], 0, new.shape[3])))
+                held.append(new.new_zeros((self._room, new.shape[1], self._columns_at_once, new.shape[3])))
             if self._width > held[layer_idx].shape[2]:
                 # Zeros and not just any memory: what is masked is still multiplied, and 0 * NaN is NaN.
                 more = -(-self._width // COLUMN_STEP) * COLUMN_STEP - held[layer_idx].shape[2]

@@ -138,7 +138,8 @@ class TransformersSampler:
         prefix = common_prefix([problem.prompt.ids[:-1] for problem in waiting])
         columns = max(len(one.prompt.ids) + one.limit for one in waiting) - len(prefix)
         room = self._held = max(draw.n, min(self._room(columns), len(waiting) * draw.n))
-        cache = BranchingCache(room, self._prefill_prefix(prefix))
+        # A GPU's memory that was given back in small pieces holds no larger ones: it would be used up several times.
+        cache = BranchingCache(room, self._prefill_prefix(prefix), columns if self._device == "cuda" else 0)
         rows: list[_Row] = []
         while waiting or rows:
             self._admit(waiting, rows, room, cache, draw)
