@@ -96,6 +96,14 @@ def test_the_batch_a_problem_is_in_does_not_change_its_samples(tiny_model: Path)
     assert together["p4"] == alone["p4"]
 
 
+def test_prompts_computed_in_several_parts_give_the_same_samples(
+    transformers_engine: Sampler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_once = drawn(transformers_engine, prompts(10), WARM)
+    monkeypatch.setattr("tpt.think.transformers.PREFILL", 3)
+    assert drawn(transformers_engine, prompts(10), WARM) == at_once
+
+
 def test_samples_of_a_problem_differ_and_another_seed_draws_others(transformers_engine: Sampler) -> None:
     first = drawn(transformers_engine, prompts(6), WARM)
     assert drawn(transformers_engine, prompts(6), WARM) == first

@@ -9,7 +9,7 @@ import pytest
 from trainable import SETTINGS, made_of
 
 from tpt.train.fit import load
-from tpt.train.fused import fused_loss
+from tpt.train.fused import fuse, fused_loss
 
 BOTH = """
 import sys, torch
@@ -55,3 +55,13 @@ def test_without_a_gpu_or_for_a_model_that_scales_its_logits_it_is_not_used(
     assert fused_loss(plain) is None
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     assert fused_loss(scaled) is None
+
+
+def test_a_model_of_another_activation_keeps_its_own_parts(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Liger would compute its MLPs with the activation that models of its kind usually have."""
+    model, _ = load(made_of("llama", tiny_model, tmp_path / "start", hidden_act="gelu"), SETTINGS)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    fuse(model)
+    assert not [name for name, part in model.named_modules() if "forward" in vars(part) or part._forward_hooks]

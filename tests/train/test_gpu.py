@@ -86,6 +86,6 @@ def test_trees_under_compiled_flex_attention_are_sequences_by_themselves(
     assert resolve("auto", AutoConfig.from_pretrained(folder)) == FLEX
     plain = traced(folder, PLAIN, 8, None)
     torch._dynamo.reset()
-    torch._dynamo.config.fail_on_recompile_limit_hit = True  # or it would go on uncompiled, and slow
-    ours = traced(folder, replace(SETTINGS, fused=fused), 8, Packing(multiple=128, masked=True))
+    with torch._dynamo.config.patch(fail_on_recompile_limit_hit=True):  # or it would go on uncompiled, and slow
+        ours = traced(folder, replace(SETTINGS, fused=fused), 8, Packing(multiple=128, masked=True))
     assert [apart(*both) < 0.03 for both in zip(ours, plain, strict=True)] == [True] * 8, "bfloat16 keeps 8 bits"

@@ -18,7 +18,7 @@ from tpt.config import LoraConfig
 from tpt.errors import TptError
 from tpt.progress import Progress
 from tpt.records import Example
-from tpt.train.attention import FLEX, mask, packing, resolve
+from tpt.train.attention import FLEX, _takes_flex, mask, packing, resolve
 from tpt.train.data import collate
 from tpt.train.fit import fit, load
 from tpt.train.module import CompletionLoss
@@ -227,3 +227,27 @@ def test_a_model_takes_trees_with_flex_attention(tiny_model: Path) -> None:
             found.append(float(CompletionLoss(model)(**batch)))
     assert packing(load(tiny_model, replace(SETTINGS, attention="flex"))[0], 60) == Packing(multiple=128, masked=True)
     assert found[0] == pytest.approx(found[1], rel=1e-4)
+
+
+def test_under_flex_attention_even_a_lone_sequence_has_our_mask(tiny_model: Path) -> None:
+    """transformers' own would be compiled anew, again and again."""
+    rows = few_shot()[:1]
+    assert collate(rows, 0, Packing(multiple=128))["ends"] is None
+    masked = collate(rows, 0, Packing(multiple=128, masked=True))
+    assert masked["ends"].shape == masked["position_ids"].shape == (1, 128)
+    model, _ = load(tiny_model, replace(SETTINGS, attention="flex"))
+    plain, _ = load(tiny_model, SETTINGS)
+    with torch.no_grad():
+        found, expected = float(CompletionLoss(model)(**masked)), float(CompletionLoss(plain)(**collate(rows, 0)))
+    assert found == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("kind", "extra", "taken"), [("llama", {}, True), ("llama", {"attention_dropout": 0.1}, False)]
+)
+def test_flex_attention_is_for_models_that_drop_nothing_out(kind: str, extra: dict[str, Any], taken: bool) -> None:
+    assert _takes_flex(AutoConfig.for_model(kind, **extra)) is taken
+
+
+def test_flex_attention_is_for_models_that_know_it() -> None:
+    assert not _takes_flex(AutoConfig.for_model("mamba2"))

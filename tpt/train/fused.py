@@ -29,7 +29,7 @@ def fuse(model: PreTrainedModel) -> None:
 
     They are put into the model's Python module too, and so into models of its kind that are made later.
     """
-    if not available(model):
+    if not available(model) or not _activates_as_liger(model.config):
         return
     from liger_kernel.transformers import _apply_liger_kernel_to_instance
 
@@ -38,6 +38,12 @@ def fuse(model: PreTrainedModel) -> None:
         for module in model.modules():
             if type(module).__name__.endswith("RMSNorm"):
                 module.register_forward_hook(_cast)
+
+
+def _activates_as_liger(config: Any) -> bool:
+    """Whether a model's MLPs have the activation of its kind, which liger computes whatever the config says."""
+    usual = ("gelu_pytorch_tanh",) if config.model_type.startswith("gemma") else ("silu", "swish")
+    return (getattr(config, "hidden_activation", None) or config.hidden_act) in usual
 
 
 def _cast(module: torch.nn.Module, given: Any, out: Tensor) -> Tensor:

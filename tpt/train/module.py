@@ -173,7 +173,7 @@ class FineTuning(pl.LightningModule):
             lr=settings.learning_rate,
             betas=(beta1, beta2),
             weight_decay=settings.weight_decay,
-            fused=all(one.is_cuda for one in trainable),  # reads and writes everything once instead of several times
+            fused=all(one.is_cuda for one in trainable) or None,  # goes over memory once; None: as torch thinks best
         )
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self.learning_rate_factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
