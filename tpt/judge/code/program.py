@@ -1,94 +1,271 @@
 """Finding the program in a completion.
 
 Strict is what the prompt asks for: a fenced block of the language, the last one. Lenient also takes a block without a
-label, one that nothing closes, and a completion that is plainly code as a whole.
+label, one whose marks are glued to other text, one that nothing closes, and a completion that is plainly code.
+
+Fences are found line by line and not by a Markdown parser, for what matters here is what Markdown does not know: a
+mark inside a string of the program is text, and models forget the closing mark or write it behind their code. All of
+it takes time linear in the text, and nothing that a model wrote is parsed as a program.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
+
+from tpt.judge.thinking import final_part
 
 Language = Literal["python", "cpp"]
 
-LABELS: dict[str, Language] = {
-    "python": "python", "python3": "python", "py": "python", "py3": "python", "python 3": "python",
-    "cpp": "cpp", "c++": "cpp", "cc": "cpp", "cxx": "cpp", "c++17": "cpp",
-}  # fmt: skip
 FENCE = "fence"  # the one rule that is strict
 
-_MARK = re.compile(r"^[ \t>]*(`{3,}|~{3,})[ \t]*([^`\n]*)$", re.MULTILINE)
+# python3.11, Python 3, python title="x", python:main.py, {.python .numberLines}, c++17; not Python 2.
+_LABEL = re.compile(
+    r"(?:\{\s*(?:#[\w-]+\s+)?\.?|\.)?"
+    r"(?:(?P<python>(?:python|py|pypy|cpython) ?(?:3(?:\.\d+)*)?)(?! *2)"
+    r"|(?P<cpp>(?:c\+\+|cpp|cc|cxx|g\+\+|gnu\+\+) ?(?:\d[\dxyz])?))"
+    r"(?=[\s,:;={}(\[]|$)",
+    re.IGNORECASE,
+)
+_MARK = re.compile(
+    r"(?P<before>[ \t>]*+(?P<item>(?:[-*+]|\d{1,9}[.)])[ \t]++)?)(?P<mark>`{3,}+|~{3,}+)(?P<label>[^`]*+)$"
+)
+_MAY_STAND_BEFORE = tuple(":.!*")  # an opening mark that is glued to the sentence before it
+
+# What a string or a comment begins with; backticks anywhere else are in no program.
+_BEGINNING: dict[Language, re.Pattern[str]] = {
+    "python": re.compile(r'"""|\'\'\'|"|\'|#|`{3,}'),
+    "cpp": re.compile(r'R"[^\s()\\"]{0,16}\(|"|(?<![0-9A-Za-z])\'|//|/\*|`{3,}'),
+}
+_BEHIND_COMMENT = re.compile(r"(?<=[^\s#/`])`{3,}\s*$")
+
 _STATEMENT = re.compile(
     r"(?:import|from|def|class|for|while|if|elif|else|try|with|return|print|global|async|assert|raise|pass|break)\b"
     r"|@\w|#|[\w.\[\], *()]+(?:=|\+=|-=|\*=)(?!=)|[\w.]+\(.*\)\s*$|[)\]}\"']"
 )
-_CPP = re.compile(r"\s*(?://.*\n\s*|/\*.*?\*/\s*)*(?:#\s*include|#\s*define|#\s*pragma|using\s+namespace)", re.DOTALL)
+_CPP = re.compile(
+    r"(?:\s++|//[^\n]*+\n|/\*(?:[^*]|\*(?!/))*+\*/)*+(?:#\s*include|#\s*define|#\s*pragma|using\s+namespace)"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A program, and the rule that found it: `fence`, `unlabelled_fence`, `open_fence` or `plain`."""
+    """A program, and the rule that found it: `fence`, `glued_fence`, `unlabelled_fence`, `open_fence` or `plain`."""
 
     source: str
     rule: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Block:
-    label: str
-    text: str
-    closed: bool
-
-
 def extract(text: str, language: Language) -> Found | None:
-    """The program in a completion, or None where there is none."""
-    blocks = _blocks(text)
-    ours = [block for block in blocks if LABELS.get(block.label) == language]
-    unlabelled = [block for block in blocks if not block.label and block.text.strip()]
-    for rule, found in (
-        (FENCE, [block for block in ours if block.closed]),
-        ("unlabelled_fence", [block for block in unlabelled if block.closed]),
-        ("open_fence", [block for block in ours or unlabelled if not block.closed]),
+    """The program in a completion, or None where there is none; thinking is not looked at."""
+    said = final_part(text)
+    if said is None:
+        return None
+    if not has_fence(said, language):
+        return Found(said, "plain") if is_plainly_code(said, language) else None
+    blocks = [block for block in _blocks(said, language) if block.text.strip()]
+    ours = [block for block in blocks if block.language == language]
+    unlabelled = [block for block in blocks if block.is_unlabelled]
+    for found in (
+        [block for block in ours if block.closed],
+        ours,
+        [one for one in unlabelled if one.closed],
+        unlabelled,
     ):
-        if found and found[-1].text.strip():
-            return Found(found[-1].text, rule)
-    return Found(text, "plain") if not blocks and is_plainly_code(text, language) else None
+        if found:
+            return Found(found[-1].text, found[-1].rule)
+    return None
 
 
 def fenced(source: str, language: Language) -> str:
     """A program as a completion that the strict rule reads."""
-    return f"```{language}\n{source.strip()}\n```"
+    mark = "`" * max([3, *(len(run) + 1 for run in re.findall("`{3,}", source))])
+    program = source.rstrip().lstrip("\r\n")
+    return f"{mark}{language}\n{program}\n{mark}"
+
+
+def has_fence(text: str, language: Language) -> bool:
+    """Whether a text has a fence outside the strings of the program that it may be: else it is a program as a whole."""
+    inside = ""
+    within = False
+    for line in text.split("\n"):
+        is_mark = _opening(line, language) is not None
+        if is_mark and not inside:
+            return True
+        within = within or is_mark
+        inside, _ = _follow(line, inside, language)
+    return within and inside != ""  # a string that never ends says nothing of what stands in it
 
 
 def is_plainly_code(text: str, language: Language) -> bool:
-    """Whether a text without fences is a program from its first line to its last.
-
-    By the look of its lines: nothing that a model wrote is parsed in this process.
-    """
+    """Whether a text without fences is a program from its first line to its last, by the look of its lines."""
     if language == "cpp":
         return bool(_CPP.match(text)) and "main" in text
-    lines = [line for line in text.splitlines() if line.strip()]
-    if not lines or lines[0][:1].isspace():
-        return False
-    starts = [line for line in lines if not line[:1].isspace()]  # what is indented belongs to what is not
-    return all(_STATEMENT.match(line) for line in starts[:1]) and (
-        sum(bool(_STATEMENT.match(line)) for line in starts) >= 0.9 * len(starts)
-    )
+    starts, inside = [], ""
+    for line in text.split("\n"):
+        # What is indented belongs to what is not, and what stands in a string says nothing.
+        if line.strip() and not inside and (not starts or not line[:1].isspace()):
+            starts.append(line)
+        inside, _ = _follow(line, inside, language)
+    looks = [bool(_STATEMENT.match(line)) for line in starts]
+    return bool(looks) and looks[0] and sum(looks) >= 0.9 * len(looks)
 
 
-def _blocks(text: str) -> list[_Block]:
-    """The fenced blocks of a Markdown text, in order; a block ends at a mark of its own kind without a label."""
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    """The line that opens a block; `glued` where the mark is not all of it."""
+
+    mark: str
+    label: str
+    before: str = ""
+    glued: bool = False
+
+    @property
+    def language(self) -> str:
+        """`python`, `cpp`, or "" for any other label and none."""
+        found = _LABEL.match(self.label)
+        return (found.lastgroup or "") if found else ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    language: str
+    is_unlabelled: bool
+    text: str
+    closed: bool
+    glued: bool
+
+    @property
+    def rule(self) -> str:
+        """The rule by which this block is the program."""
+        if not self.closed:
+            return "open_fence"
+        if self.is_unlabelled:
+            return "unlabelled_fence"
+        return "glued_fence" if self.glued else FENCE
+
+
+def _blocks(text: str, language: Language) -> list[_Block]:
+    """The fenced blocks of a text, in order."""
+    lines = text.split("\n")
+    found = _scan(lines, language, strings=True)
+    return _scan(lines, language, strings=False) if found is None else found
+
+
+def _scan(lines: Sequence[str], language: Language, strings: bool) -> list[_Block] | None:
+    """The fenced blocks; where `strings` is set, what stands in a string of several lines closes and opens none.
+
+    Returns:
+        None where such a string never ends: it is not one, then.
+    """
     found: list[_Block] = []
-    opened: re.Match[str] | None = None
-    for mark in _MARK.finditer(text):
+    opened: _Opening | None = None
+    body: list[str] = []
+    inside = ""
+
+    def close(closed: bool, glued: bool = False) -> None:
+        assert opened
+        content = _unindented(body, opened.before)
+        whole = "\n".join(content) + "\n" * (closed and not glued and bool(content))
+        found.append(_Block(opened.language, not opened.label, whole, closed, glued or opened.glued))
+
+    for line in lines:
+        mark = None if inside else _opening(line, language)
         if opened is None:
-            opened = mark
-        elif mark[1].startswith(opened[1]) and not mark[2].strip():
-            found.append(_Block(_label(opened), text[opened.end() + 1 : mark.start()], closed=True))
+            opened, body = mark, []
+            continue
+        if mark and _closes(mark, opened):
+            close(closed=True)
             opened = None
-    if opened is not None:
-        found.append(_Block(_label(opened), text[opened.end() + 1 :], closed=False))
+        elif mark and _interrupts(mark, opened, language):
+            close(closed=False)
+            opened, body = mark, []
+        else:
+            at = -1
+            if opened.language == language or not opened.label:
+                inside, at = _follow(line, inside, language, opened.mark)
+                inside = inside if strings else ""
+            body.append(line if at < 0 else line[:at])
+            if at >= 0:
+                close(closed=True, glued=True)
+                opened = None
+    if opened and inside:
+        return None
+    if opened:
+        close(closed=False)
     return found
 
 
-def _label(mark: "re.Match[str]") -> str:
-    return mark[2].strip().strip("{}.").lower()
+def _opening(line: str, language: Language) -> _Opening | None:
+    """The opening mark on a line, which a closing one is too where it has no label."""
+    found = _MARK.match(line)
+    if found:
+        return _Opening(found["mark"], found["label"].strip(), found["before"])
+    before, mark, label = line.rpartition("```")
+    if mark and before.rstrip().endswith(_MAY_STAND_BEFORE):
+        glued = _Opening(mark, label.strip(), "", glued=True)
+        return glued if glued.language == language else None
+    return None
+
+
+def _closes(mark: _Opening, opened: _Opening) -> bool:
+    return not mark.label and mark.mark.startswith(opened.mark) and not mark.before.strip(" \t>")
+
+
+def _interrupts(mark: _Opening, opened: _Opening, language: Language) -> bool:
+    """Whether a mark inside a block opens the next one, which no program's own text does."""
+    if opened.language == language or not opened.label:
+        return bool(mark.label) and mark.mark.startswith(opened.mark)
+    return mark.language == language
+
+
+def _follow(line: str, inside: str, language: Language, mark: str = "```") -> tuple[str, int]:
+    """Follow a program's strings and comments through one of its lines.
+
+    Args:
+        inside: what ends the string or comment that the line begins in; "" for code.
+        mark: what the program's block was opened with.
+
+    Returns:
+        what ends the string or comment that the next line begins in, and where on this one a closing mark is glued to
+        the program's text; -1: nowhere.
+    """
+    at = 0
+    while True:
+        if inside:
+            end = next((one for one in _end(inside).finditer(line, at) if one[0] == inside), None)
+            if end is None:
+                return (inside if len(inside) > 1 else ""), -1  # a string in single quotes ends with its line
+            at, inside = end.end(), ""
+        token = _BEGINNING[language].search(line, at)
+        if token is None:
+            return "", -1
+        if token[0] in ("#", "//"):
+            behind = _BEHIND_COMMENT.search(line, token.end())
+            return "", behind.start() if behind and behind[0].startswith(mark) else -1
+        if token[0].startswith("```"):
+            if token[0].startswith(mark):
+                return "", token.start()
+        elif token[0].startswith("R"):
+            inside = f'){token[0][2:-1]}"'
+        else:
+            inside = "*/" if token[0] == "/*" else token[0]
+        at = token.end()
+
+
+@lru_cache(maxsize=64)
+def _end(inside: str) -> re.Pattern[str]:
+    """What to look for inside a string or comment: its end, and whatever is escaped."""
+    return re.compile(re.escape(inside) + (r"|\\." if inside[0] in "\"'" else ""))
+
+
+def _unindented(body: Sequence[str], before: str) -> list[str]:
+    """The lines of a block without the quotation marks and the indentation that its opening mark has as well."""
+    quotes, width = before.count(">"), len(before.rpartition(">")[2])
+    outer = re.compile(r"(?:[ \t]*> ?)" + f"{{0,{quotes}}}")
+    lines = [outer.sub("", line, count=1) if quotes else line for line in body]
+    width -= bool(quotes and width)
+    first = next((line for line in lines if line.strip()), "")
+    width = min(width, len(first) - len(first.lstrip(" \t")))
+    return [line[len(line[:width]) - len(line[:width].lstrip(" \t")) :] for line in lines]
