@@ -8,8 +8,11 @@ from typing import Any
 from tpt.errors import DataError
 
 
-def read_rows(path: Path, *columns: str) -> Iterator[dict[str, Any]]:
+def read_rows(path: Path, *columns: str, remedy: str) -> Iterator[dict[str, Any]]:
     """The rows of a JSONL file, each with these columns.
+
+    Args:
+        remedy: the hint where a column is missing: what whoever asked for it can do.
 
     Raises:
         DataError: the file is missing, empty or torn, a line is not a JSON object, or a column is missing.
@@ -34,7 +37,7 @@ def read_rows(path: Path, *columns: str) -> Iterator[dict[str, Any]]:
             if missing:
                 raise DataError(
                     f"{path}: line {number} has no column {', '.join(map(repr, missing))}; it has {', '.join(row)}",
-                    "mend the file, or name the columns that it has",
+                    remedy,
                 )
             yield row
     if not number:

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 GIB = 2**30
-REFERENCES = "raise task.seconds if its limit is too low here, or set task.references=0 to keep such problems"
+SET_ASIDE = (
+    "raise task.seconds if a reference is too slow here; task.references=0 keeps problems whose references fail, "
+    "but none without usable tests"
+)
 
 
 def prepare(run: Run, stage: Stage, progress: Progress) -> dict[str, Any]:
@@ -136,7 +139,7 @@ def _write_problems(run: Run, split: Split, aside: list[dict[str, str]], progres
     rows = records.write(run.problems_path(split), Problem, task.screen(loaded(), reject))
     if not rows and aside:
         raise DataError(
-            f"no {split} problem can be judged; the first: {aside[0]['id']}: {aside[0]['reason']}", REFERENCES
+            f"no {split} problem can be judged; the first: {aside[0]['id']}: {aside[0]['reason']}", SET_ASIDE
         )
     if not rows:
         raise DataError(f"the task {task.name} has no {split} problems", "see task.* and the files it names")

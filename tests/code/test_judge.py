@@ -16,6 +16,7 @@ from tpt.judge.code import calls
 from tpt.judge.code.judge import Judge, verdicts
 from tpt.judge.code.program import Language
 from tpt.judge.code.spec import Kind, Result, Spec
+from tpt.judge.thinking import UNFINISHED
 from tpt.records import Sample, Status
 from tpt.sandbox.command import Sandbox
 
@@ -165,6 +166,63 @@ def test_linked_lists_of_any_length_and_nested_values_come_back(judge: Judge) ->
 
 
 @pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("import numpy\n@return numpy.int64(7)", "7"),
+        ("import numpy\n@return numpy.bool_(True)", "True"),
+        ("import numpy\n@return numpy.float32(2.5)", "2.5"),
+        ("import numpy\n@return numpy.array([[1, 2], [3, 4]])", "[[1, 2], [3, 4]]"),
+        ("import numpy\n@return [numpy.int8(1), (numpy.str_('a'), numpy.float64(0.5))]", "[1, ('a', 0.5)]"),
+        ("import numpy\n@return {numpy.int64(1): numpy.int64(2)}", "{1: 2}"),
+        ("from fractions import Fraction\n@return Fraction(14, 2)", "7"),
+        ("from fractions import Fraction\n@return [Fraction(1, 10)]", "[0.1]"),
+        ("from decimal import Decimal\n@return Decimal('7.00')", "7"),
+        ("from decimal import Decimal\n@return Decimal('0.1')", "0.1"),
+        ("from decimal import Decimal\n@return Decimal(10**20 + 1)", "10**20 + 1"),
+        ("@return 10**5000 + 7", "10**5000 + 7"),
+        ("@return -10**30", "-10**30"),
+        ("from enum import IntEnum\n@return IntEnum('E', {'A': 7}).A", "7"),
+        ("from collections import namedtuple\n@return namedtuple('P', 'x y')(1, 2)", "(1, 2)"),
+        ("from collections import Counter\n@return Counter('aab')", "{'a': 2, 'b': 1}"),
+        ("from sortedcontainers import SortedList\n@return SortedList([2, 1])", "[1, 2]"),
+        ("@return {1: 2}.keys()", "{1}"),
+        ("@return range(3)", "[0, 1, 2]"),
+        ("class Text(str):\n    pass\n@return Text('x')", "'x'"),
+        ("@return float('inf')", "float('inf')"),
+    ],
+)
+def test_values_of_any_type_compare_by_value(judge: Judge, body: str, expected: str) -> None:
+    before, _, result = body.partition("@")
+    source = f"{before}class Solution:\n    def f(self, x):\n        {result}"
+    assert one(judge, source, called(f"    assert candidate(0) == {expected}")) == Result(passed=1, total=1)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("from decimal import Decimal\n@return Decimal(10**20 + 1)", "10**20"),
+        ("from fractions import Fraction\n@return Fraction(10**20 + 1)", "1e20"),
+        ("import numpy\n@return numpy.float32(0.1)", "0.1"),
+        ("@return float('nan')", "float('nan')"),
+        ("@return map(int, '12')", "[1, 2]"),
+        ("class Always(numpy.int64):\n    def __eq__(self, other): return True\n@return Always(8)", "7"),
+        (
+            "class Always:\n    def tolist(self): return Always()\n    def __eq__(self, other): return True\n@return Always()",
+            "7",
+        ),
+    ],
+)
+def test_other_values_stay_different(judge: Judge, body: str, expected: str) -> None:
+    before, _, result = body.partition("@")
+    source = f"import numpy\n{before}class Solution:\n    def f(self, x):\n        {result}"
+    assert one(judge, source, called(f"    assert candidate(0) == {expected}")).passed == 0
+
+
+def test_a_problem_without_tests_makes_no_program_wrong(judge: Judge) -> None:
+    assert one(judge, RIGHT, Spec()) == Result(kind=Kind.NO_TESTS, reason="it has no tests")
+
+
+@pytest.mark.parametrize(
     "body",
     [
         "import os\nos._exit(0)",
@@ -207,7 +265,8 @@ def test_verdicts_are_the_same_in_any_number_of_threads_and_in_order() -> None:
 
 
 def test_samples_without_a_program_get_a_verdict_in_their_place(judge: Judge) -> None:
-    texts = ["no program", f"```python\n{RIGHT}\n```", "", f"```\n{RIGHT}\n```", "```python\nprint(3)\n```", "nothing"]
+    thinking = f"<think>\n```python\n{RIGHT}\n```"
+    texts = ["no program", f"```python\n{RIGHT}\n```", "", f"```\n{RIGHT}\n```", "```python\nprint(3)\n```", thinking]
     jobs = [(ADD, "python", Sample("p", index, [], [], text, "stop")) for index, text in enumerate(texts)]
     found = list(verdicts(judge, jobs, True))  # type: ignore[arg-type]  # a list literal's "python" is a str
     assert [one.index for one in found] == list(range(6))
@@ -215,6 +274,7 @@ def test_samples_without_a_program_get_a_verdict_in_their_place(judge: Judge) ->
         Status.NO_ANSWER, Status.CORRECT, Status.NO_ANSWER, Status.PARTIAL, Status.PARTIAL, Status.NO_ANSWER
     ]  # fmt: skip
     assert (found[3].strict, found[3].lenient, found[3].rule) == (Status.NO_ANSWER, Status.CORRECT, "unlabelled_fence")
+    assert (found[0].rule, found[5].rule) == ("", UNFINISHED)
     assert (found[4].passed, found[4].total, found[4].kind, found[4].first_failed) == (1, 4, "wrong answer", 2)
 
 

@@ -9,7 +9,8 @@ GLUED = PROGRAM.rstrip()
 QUOTING = 'HELP = """\n```python\nprint(2)\n```\n"""\nprint(HELP)\n'  # a program with a fence in a string
 LABELS = (
     "python3.11", "Python 3", "Python 3.12", "py", "PYTHON", "pypy3", 'python title="x.py"', "python linenums=\"1\"",
-    "python {1,3-4}", "python{1,3}", "python:main.py", "python,linenos", "{.python .numberLines}", "{#id .python}", "{python}",
+    "python {1,3-4}", "python{1,3}", "python:main.py", "python,linenos", "{.python .numberLines}",
+    "{#id .python}", "{python}",
 )  # fmt: skip
 
 

@@ -93,6 +93,33 @@ def test_columns_and_settings_can_be_named(problems: Path) -> None:
     assert row["kind"] == "time limit"
 
 
+def test_a_file_of_bare_programs_is_not_searched_for_fences(problems: Path) -> None:
+    quoting = f'HELP = """\n```python\n{HALF}\n```\n"""\n{RIGHT}'
+    solutions = lines(problems.parent / "solutions.jsonl", {"problem_id": "abs", "solution": quoting})
+    assert judged(problems, solutions)[0]["status"] == "correct"
+
+
+def test_solutions_of_ones_own_need_none_beside_the_problems(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bare = {name: value for name, value in PROBLEM.items() if name not in ("solutions", "incorrect_solutions")}
+    problems = lines(tmp_path / "problems.jsonl", bare)
+    solutions = lines(tmp_path / "solutions.jsonl", {"problem_id": "abs", "solution": RIGHT})
+    assert judged(problems, solutions)[0]["status"] == "correct"
+    command = ["judge", "--task", "code_contests", "--problems", str(problems), "--out", str(tmp_path / "out.jsonl")]
+    assert main(command) == 1
+    assert "tpt judge --solutions FILE.jsonl" in capsys.readouterr().out
+
+
+def test_problems_without_usable_tests_are_counted_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    untested = PROBLEM | {"name": "untested", "public_tests": None, "private_tests": None}
+    problems = lines(tmp_path / "problems.jsonl", PROBLEM, untested)
+    rows = judged(problems, None)
+    assert [row["status"] for row in rows[-9:]] == ["gold_unreadable"] * 9
+    assert {(row["kind"], row["reason"]) for row in rows[-9:]} == {("no usable tests", "it has no tests")}
+    assert "no usable tests" in capsys.readouterr().out
+
+
 def test_what_ran_without_a_sandbox_is_marked_loudly(problems: Path, capsys: pytest.CaptureFixture[str]) -> None:
     [first, *_] = judged(problems, None, "task.sandbox=none")
     assert first["sandbox"] == "none"

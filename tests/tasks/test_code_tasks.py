@@ -21,6 +21,7 @@ from tpt.tasks.code import CodeTask
 needs_sandbox = pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap is not installed: make sandbox")
 
 SOLUTION = "print(int(input()) + {})"
+NOTHING = {"input": ["1\n"], "output": [" \n"]}
 CPP = "#include <iostream>\nint main() { int n; std::cin >> n; std::cout << n + 1; }"
 
 
@@ -161,7 +162,9 @@ def test_parquet_as_the_hub_has_it_is_read_too(tmp_path: Path) -> None:
             "'problem 1' is not as in CodeContests",
         ),
         ({"public_tests": "1"}, "'problem 1' is not as in CodeContests"),
+        ({"public_tests": {"input": ["1"], "output": [2]}}, "not a text: 2"),
         ({"solutions": [SOLUTION]}, "'problem 1' is not as in CodeContests"),
+        ({"solutions": {"language": [3], "solution": [None]}}, "not a text: None"),
         ({"description": None}, "a problem has no text as its name and description"),
     ],
 )
@@ -196,6 +199,7 @@ def test_problems_whose_own_reference_fails_are_set_aside_with_the_reason(tmp_pa
         contest(4, public_tests=None, private_tests=None, generated_tests=None),
         contest(5, solutions={"language": [1], "solution": ["print 5"]}),
         contest(6, solutions={"language": [2], "solution": ["int main( {"]}),
+        contest(7, public_tests=NOTHING, private_tests=NOTHING, generated_tests=None),
     ]
     aside: dict[str, str] = {}
 
@@ -210,11 +214,35 @@ def test_problems_whose_own_reference_fails_are_set_aside_with_the_reason(tmp_pa
         "3": "it reads the file input.txt, not stdin",
         "4": "it has no tests",
         "6": "a reference fails test 1: compile error",
+        "7": "its tests expect no output",
     }
     task.references = 0
     aside.clear()
     assert len(list(task.screen(task.load("train"), reject))) == 4
-    assert sorted(aside) == ["3", "4"]
+    assert sorted(aside) == ["3", "4", "7"]
+
+
+@needs_sandbox
+def test_no_program_is_right_or_wrong_where_the_problem_has_no_usable_tests(tmp_path: Path) -> None:
+    rows = [contest(1, public_tests=None, private_tests=None, generated_tests=None), contest(2, input_file="in.txt")]
+    task = contests(write(tmp_path, rows, []))
+    texts = (fenced(SOLUTION.format(1), "python"), "I do not know.")
+    pairs = [(one, Sample(one.id, 0, [], [], text, "stop")) for one in task.load("train") for text in texts]
+    found = list(task.judge(pairs))
+    assert {one.status for one in found} == {Status.GOLD_UNREADABLE}
+    assert [one.reason for one in found] == ["it has no tests"] * 2 + ["it reads the file in.txt, not stdin"] * 2
+
+
+def test_solutions_are_needed_only_where_references_are_run(tmp_path: Path) -> None:
+    rows = [contest(number) for number in (1, 2)]
+    for row in rows:
+        del row["solutions"]
+    task = contests(write(tmp_path, rows, []))
+    with pytest.raises(DataError, match="'problem 1' has no column 'solutions'") as caught:
+        list(task.load("train"))
+    assert "task.references=0" in caught.value.hint
+    task.references = 0
+    assert len(list(task.load("train"))) == 2
 
 
 @needs_sandbox
@@ -239,6 +267,12 @@ def test_a_test_that_is_no_list_of_assertions_makes_its_problem_one_that_cannot_
     kept = list(task.screen(task.load("train"), lambda _, reason: aside.append(reason)))
     assert [one.id for one in kept] == ["leetcode/train/add-1"]
     assert aside == ["its test is more than a list of assertions on `candidate`"]
+
+
+def test_a_reference_that_is_no_text_is_said(tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [call(1) | {"completion": None}, call(2) | {"completion": 3}]
+    with pytest.raises(DataError, match="problem 2 has no text as its completion, but 3"):
+        list(made({"name": "leetcode", "path": str(write(tmp_path, rows, []))}).load("train"))
 
 
 def test_leetcode_is_in_python_only(tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from tpt.jsonl import read_rows
 from tpt.judge.answer import judge_texts
 from tpt.records import Status
 
+COLUMNS = "mend that line; or name the columns of the gold answer and of the completion: --gold-column, --text-column"
+
 
 def judge_file(
     path: Path, out: Path, gold_column: str = "gold", text_column: str = "completion"
@@ -29,7 +31,7 @@ def judge_file(
     if out.exists() and path.exists() and out.samefile(path):
         raise DataError(f"--out is the input file {path}", "name another file: the input is not written over")
     counts: dict[str, Counter[Status]] = {"strict": Counter(), "lenient": Counter()}
-    rows, again = tee(read_rows(path, gold_column, text_column))
+    rows, again = tee(read_rows(path, gold_column, text_column, remedy=COLUMNS))
     judgements = judge_texts((_text(row[gold_column]), _text(row[text_column])) for row in rows)
     with atomic(out) as temporary, _open(temporary) as handle:
         for row, judgement in zip(again, judgements, strict=True):

@@ -4,6 +4,7 @@ import json
 import os
 import resource
 import shutil
+import stat
 import subprocess
 import tempfile
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ INSTALL = (
 NOBODY = 65534  # a user without rights, which root becomes before the sandbox starts
 HOLDS = "/judge"  # where our files lie inside
 PACKAGES = ("sortedcontainers",)  # that contests' solutions may import, besides the interpreter's own
+OPEN = ("/tmp", "/var/tmp", "/dev/shm")  # folders that any user can enter, usually
 PRIVATE_BYTES = 256 * 2**20  # of /tmp and of /dev/shm, each
 ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
@@ -65,8 +67,8 @@ class Sandbox:
         if self.kind == "bwrap":  # solutions recurse deeply; inherited, and not set by one more command for each start
             _, hard = resource.getrlimit(resource.RLIMIT_STACK)
             resource.setrlimit(resource.RLIMIT_STACK, (hard, hard))
-        self.folder = Path(tempfile.mkdtemp(prefix="tpt-judge-"))
-        self.folder.chmod(0o755)  # another user reads it, from inside
+        drops_root = self.kind == "bwrap" and not os.geteuid()
+        self.folder = Path(tempfile.mkdtemp(prefix="tpt-judge-", dir=_open_to_others() if drops_root else None))
         self._fill()
 
     def close(self) -> None:
@@ -109,6 +111,23 @@ class Sandbox:
             if found and found.submodule_search_locations:
                 shutil.copytree(found.submodule_search_locations[0], self.folder / "packages" / name)
         (self.folder / "filter").write_bytes(seccomp.program())
+        for folder, _, names in os.walk(self.folder):  # another user reads it, from inside, whatever our umask is
+            Path(folder).chmod(0o755)
+            for name in names:
+                (Path(folder) / name).chmod(0o644)
+
+
+def _open_to_others() -> str:
+    """A folder for temporary files that the user whom solutions run as can enter: TMPDIR, where it is not private."""
+    tried = list(dict.fromkeys((tempfile.gettempdir(), *OPEN)))
+    for folder in tried:
+        place = Path(folder).resolve()
+        if place.is_dir() and all(one.stat().st_mode & stat.S_IXOTH for one in (place, *place.parents)):
+            return folder
+    raise SandboxError(
+        f"solutions run as the user nobody, who can enter none of {', '.join(tried)}",
+        "set TMPDIR to a folder that any user can enter: chmod o+x it and those above it",
+    )
 
 
 def _nobody() -> list[str]:

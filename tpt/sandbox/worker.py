@@ -264,6 +264,8 @@ class _Jail:
 
 
 def _remedy(words: str) -> str:
+    if "can't open file" in words or "Can't find source path" in words:
+        return "the user whom solutions run as must be able to read what lies in TMPDIR: see its mode, and its ACL"
     if "namespace" in words or "Operation not permitted" in words or "Permission denied" in words:
         return (
             "unprivileged user namespaces must be allowed (sysctl kernel.unprivileged_userns_clone=1, or "

@@ -57,8 +57,8 @@ class CodeTask(Task):
         def jobs() -> Iterator[tuple[Spec, Language, str]]:
             for problem in problems:
                 spec = Spec.of(problem)
-                chosen = [] if spec.broken else self.chosen(spec)
-                waiting.append((problem, len(chosen), spec.broken))
+                chosen = [] if spec.unusable else self.chosen(spec)
+                waiting.append((problem, len(chosen), spec.unusable))
                 for language, source in chosen:
                     yield spec, language, source
 

@@ -10,13 +10,16 @@ from typing import Any, ClassVar
 from tpt.errors import ConfigError, DataError
 from tpt.judge.code.program import Language
 from tpt.judge.code.spec import Source, Spec
+from tpt.judge.code.stdio import by_tokens
 from tpt.records import Problem
 from tpt.tasks import rows
 from tpt.tasks.base import Split, register
 from tpt.tasks.code import CodeTask
 
 TEST_KINDS = ("public_tests", "private_tests", "generated_tests")
-COLUMNS = ("name", "description", *TEST_KINDS, "solutions")
+COLUMNS = ("name", "description", *TEST_KINDS)
+SOLUTIONS = "solutions"  # a column that is needed where reference solutions are to be run
+NO_SOLUTIONS = "add it; or, where there are none, set task.references=0, and give tpt judge --solutions FILE.jsonl"
 # The data set's numbers of languages that are judged here; 0 unknown, 1 Python 2, 4 Java.
 SPOKEN: dict[int, Language] = {2: "cpp", 3: "python"}
 IMAGE = "<image>"
@@ -78,17 +81,17 @@ class CodeContests(CodeTask):
             DataError: a column holds something else than the data set's.
         """
         try:
-            tests = [pair for kind in TEST_KINDS for pair in _pairs(row[kind])]
+            tests = [pair for kind in TEST_KINDS for pair in _pairs(row[kind])][: self.tests]
             limit, memory = _seconds(row.get("time_limit")), row.get("memory_limit_bytes") or 0
             return Spec(
-                tests=tests[: self.tests],
+                tests=tests,
                 seconds=limit * self.time_factor if limit else self.seconds,
                 memory_mb=max(self.memory_mb, int(memory) // 2**20),
                 tolerance=(row["float_tolerance"] or 0.0) if "float_tolerance" in row else None,
                 case_sensitive=self.case_sensitive,
-                references=self._solutions(row["solutions"]),
+                references=self._solutions(row.get(SOLUTIONS)),
                 incorrect=self._solutions(row.get("incorrect_solutions")),
-                broken=_broken(row, tests),
+                broken=_broken(row, tests, self.checker() is by_tokens),
             )
         except (TypeError, KeyError, AttributeError, ValueError) as error:
             raise DataError(
@@ -111,6 +114,8 @@ class CodeContests(CodeTask):
 
     def _rows(self, split: Split) -> Iterator[dict[str, Any]]:
         for row in rows.rows(self.path, split, COLUMNS):
+            if self.references and SOLUTIONS not in row:
+                raise DataError(f"{self.path}: problem {row['name']!r} has no column '{SOLUTIONS}'", NO_SOLUTIONS)
             if not isinstance(row["description"], str) or not isinstance(row["name"], str):
                 raise DataError(f"{self.path}: a problem has no text as its name and description", "mend or remove it")
             if self.images or IMAGE not in row["description"]:
@@ -120,7 +125,7 @@ class CodeContests(CodeTask):
         """Solutions in languages that are judged here."""
         if not solutions:
             return []
-        pairs = list(zip(solutions["language"], solutions["solution"], strict=True))
+        pairs = list(zip(solutions["language"], _texts(solutions["solution"]), strict=True))
         return [
             (language, source)
             for number, language in SPOKEN.items()
@@ -128,15 +133,24 @@ class CodeContests(CodeTask):
         ]
 
 
-def _broken(row: dict[str, Any], tests: list[tuple[str, str]]) -> str:
-    """Why a problem cannot be judged; "" where it can."""
+def _broken(row: dict[str, Any], tests: list[tuple[str, str]], one_answer: bool) -> str:
+    """Why a problem cannot be judged by its tests; "" where it can."""
     if row.get("input_file"):
         return f"it reads the file {row['input_file']}, not stdin"
+    if one_answer and tests and not any(expected.strip() for _, expected in tests):
+        return "its tests expect no output"  # a program that prints nothing would be right
     return "" if tests else "it has no tests"
 
 
 def _pairs(tests: dict[str, list[str]] | None) -> list[tuple[str, str]]:
-    return list(zip(tests["input"], tests["output"], strict=True)) if tests else []
+    return list(zip(_texts(tests["input"]), _texts(tests["output"]), strict=True)) if tests else []
+
+
+def _texts(values: list[Any]) -> list[str]:
+    wrong = [value for value in values if not isinstance(value, str)]
+    if wrong:
+        raise TypeError(f"not a text: {wrong[0]!r}")
+    return values
 
 
 def _seconds(limit: dict[str, int] | None) -> float:

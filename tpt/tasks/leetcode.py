@@ -15,6 +15,7 @@ from tpt.tasks.base import Split, register
 from tpt.tasks.code import CodeTask
 
 COLUMNS = ("task_id", "problem_description", "starter_code", "prompt", "entry_point", "test")
+REFERENCE = "completion"  # a column that may be left out
 
 
 @register("leetcode")
@@ -37,7 +38,7 @@ class LeetCode(CodeTask):
         """
         size = self.train_size if split == "train" else self.test_size
         for row in rows.drawn(lambda: self._rows(split), size, self.seed, f"the {split} split of {self.path}"):
-            reference = row.get("completion") or ""
+            reference = row.get(REFERENCE) or ""
             calls = assertions(row["test"])
             spec = Spec(
                 calls=calls or [],
@@ -77,7 +78,8 @@ class LeetCode(CodeTask):
 
     def _rows(self, split: Split) -> Iterator[dict[str, Any]]:
         for number, row in enumerate(rows.rows(self.path, split, COLUMNS), 1):
-            wrong = [column for column in COLUMNS if not isinstance(row[column], str)]
+            texts = COLUMNS if row.get(REFERENCE) is None else (*COLUMNS, REFERENCE)
+            wrong = [column for column in texts if not isinstance(row[column], str)]
             if wrong:
                 raise DataError(
                     f"{self.path}: problem {number} has no text as its {wrong[0]}, but {row[wrong[0]]!r}",

@@ -46,7 +46,9 @@ def rows(path: str, split: Split, columns: Sequence[str], subset: str | None = N
     if not found:
         yield from _from_hub(path, split, columns, subset)
     for file in found:
-        yield from _parquet(file, columns) if file.suffix == ".parquet" else read_rows(file, *columns)
+        yield from (
+            _parquet(file, columns) if file.suffix == ".parquet" else read_rows(file, *columns, remedy=_wanted(columns))
+        )
 
 
 def drawn(
@@ -111,5 +113,9 @@ def _require(where: object, columns: Sequence[str], there: Sequence[str]) -> Non
     if missing:
         raise DataError(
             f"{where} has no column {', '.join(missing)}; it has {', '.join(there)}",
-            f"give a data set with the columns {' and '.join(columns)}",
+            _wanted(columns),
         )
+
+
+def _wanted(columns: Sequence[str]) -> str:
+    return f"the columns of this task's data cannot be renamed: give each problem {', '.join(columns)}"

@@ -1,6 +1,7 @@
 # Runs inside the sandbox, behind a line that defines PRELUDE, SOURCE, ENTRY and CALLS: evaluates the calls with the
 # solution and writes a line of JSON for each assertion: its values as plain data, or the error that came instead.
-# A value is a scalar, or [i], the i-th of the table beside it: so a long linked list needs no deep recursion.
+# A value is a scalar, or [i], the i-th of the table beside it: so a long linked list needs no deep recursion. Numbers of
+# other types are written as the int or float that they are, arrays as lists; what is no value (an iterator) is an error.
 import json
 import os
 import sys
@@ -8,16 +9,29 @@ import sys
 
 def _encode(values):
     from collections import deque
+    from collections.abc import Sequence, Set
+    from numbers import Number
 
-    table, places, queue = [], {}, []
+    table, places, queue, alive = [], {}, [], []
 
     def place(one):
-        if one is None or type(one) in (bool, int, float, str):
+        if one is None or type(one) in (bool, float, str):
             return one
-        if isinstance(one, (int, float, str)):
-            return next(kind(one) for kind in (int, float, str) if isinstance(one, kind))
+        if type(one) is int:
+            if one.bit_length() < 64:
+                return one
+            table.append(["int", hex(one)])  # digits of a long one take time that grows with their square
+            return [len(table) - 1]
+        for kind in (int, float, str):
+            if isinstance(one, kind):
+                return place(kind(one))
+        if isinstance(one, Number):
+            return place(_whole_or_float(one))
+        if hasattr(one, "tolist"):  # numpy's arrays and truth values, the library's arrays
+            return place(one.tolist())
         if id(one) not in places:
             places[id(one)] = len(table)
+            alive.append(one)  # or another object could get its id
             table.append(None)
             queue.append(one)
         return [places[id(one)]]
@@ -32,10 +46,21 @@ def _encode(values):
             entry = [kind.__name__, [place(item) for item in one]]
         elif type(one).__name__ in ("ListNode", "TreeNode", "Node"):
             entry = [type(one).__name__, [[name, place(value)] for name, value in vars(one).items()]]
+        elif isinstance(one, (Sequence, Set)):  # a range, a sorted list, the keys of a dictionary
+            entry = ["list" if isinstance(one, Sequence) else "set", [place(item) for item in one]]
         else:
             raise TypeError(f"the solution returned a {type(one).__name__}")
         table[places[id(one)]] = entry
     return {"roots": roots, "table": table}
+
+
+def _whole_or_float(number):
+    """A fraction, a decimal or a number of numpy as the int that it equals, else as the float nearest to it."""
+    try:
+        whole = int(number)
+    except (ValueError, OverflowError):  # infinite, or not a number
+        return float(number)
+    return whole if whole == number else float(number)
 
 
 def _main():
@@ -48,7 +73,7 @@ def _main():
         scope["candidate"] = eval(ENTRY, scope)
         problem = ""
     except Exception as error:
-        problem = f"{type(error).__name__}: {error}"
+        problem = f"{type(error).__name__}: {error}"[:300]
     for calls in CALLS:
         try:
             line = {"error": problem} if problem else _encode([eval(call, scope) for call in calls])

@@ -12,11 +12,13 @@ from importlib.resources import files
 from tpt.judge.code.spec import Kind, Result, Spec
 from tpt.judge.code.stdio import MIB, OUTPUT_BYTES, TIME_OUTS, failure, words
 from tpt.sandbox.runner import Runner
-from tpt.sandbox.worker import Program, Ran
+from tpt.sandbox.worker import Limits, Program, Ran, Stop
 
 CALLER = files("tpt.judge.code").joinpath("caller.py").read_text(encoding="utf-8")
 REFEREE = files("tpt.judge.code").joinpath("referee.py").read_text(encoding="utf-8")
-REFEREE_SECONDS = 30.0
+REFEREE_SECONDS = 5.0  # of CPU, for all values of a solution; a usual one takes milliseconds
+ERROR = '{"error": '  # how the line begins that a call has raised an error
+ERROR_LENGTH = 4_000  # what is longer was not written by caller.py
 
 
 def judge(runner: Runner, referee: Runner, source: str, spec: Spec, partial: bool) -> Result:
@@ -46,6 +48,10 @@ def judge(runner: Runner, referee: Runner, source: str, spec: Spec, partial: boo
                 break
     right = _referee(referee, spec, values)
     result = Result()
+    if right is None:
+        result.add(Kind.JUDGE_ERROR, "no core was free to compare the values")
+        result.total = len(spec.calls)
+        return result
     for index, value in enumerate(values):
         if value is None:
             kind = failure(broken[index], spec.memory_mb * MIB)
@@ -106,22 +112,29 @@ def _caller(source: str, spec: Spec, first: int) -> Program:
     return Program((given + CALLER).encode("utf-8", "backslashreplace"))
 
 
-def _referee(runner: Runner, spec: Spec, values: list[str | None]) -> list[bool]:
-    """Which assertions hold."""
+def _referee(runner: Runner, spec: Spec, values: list[str | None]) -> list[bool] | None:
+    """Which assertions hold; None where the machine was too busy to say.
+
+    It is run once: values that take too long to read or to compare are the solution's doing, and are not right.
+    """
     checks = [condition for _, condition in spec.calls[: len(values)]]
     program = Program((f"PRELUDE, CHECKS = {spec.prelude!r}, {checks!r}\n" + REFEREE).encode())
     stdin = "\n".join(value or "" for value in values).encode("utf-8", "replace")
-    ran = runner.run(program, stdin, REFEREE_SECONDS, max(2048, spec.memory_mb) * MIB, OUTPUT_BYTES)
+    seconds, memory = REFEREE_SECONDS * runner.slowness, max(2048, spec.memory_mb) * MIB
+    with runner.gate.among_others():
+        ran = runner.worker.run(program, stdin, Limits(seconds, 10 * seconds, memory, OUTPUT_BYTES))
+    if ran.stop is Stop.WALL:
+        return None
     said = (ran.stdout or b"").split()
     return [index < len(said) and said[index] == b"1" for index in range(len(values))]
 
 
 def _why(value: str) -> tuple[Kind, str]:
     """What a value that is not right says of the solution."""
+    if not value.startswith(ERROR) or len(value) > ERROR_LENGTH:
+        return Kind.WRONG_ANSWER, ""
     try:
-        error = json.loads(value).get("error", "")
+        error = str(json.loads(value).get("error", ""))
     except (ValueError, AttributeError, RecursionError):
         return Kind.WRONG_ANSWER, "it wrote what is no value"
-    if not error:
-        return Kind.WRONG_ANSWER, ""
-    return (Kind.MEMORY if str(error).startswith("MemoryError") else Kind.CRASH), str(error)[:300]
+    return (Kind.MEMORY if error.startswith("MemoryError") else Kind.CRASH), error[:300]

@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,12 @@ from tpt.errors import ConfigError, DataError, nearest
 from tpt.files import atomic
 from tpt.jsonl import read_rows
 from tpt.judge.code.judge import Judge, verdicts
-from tpt.judge.code.program import Language, fenced
-from tpt.judge.code.spec import Spec
+from tpt.judge.code.program import Language, fenced, has_fence
+from tpt.judge.code.spec import Kind, Spec
 from tpt.records import Sample, Status, Verdict
 from tpt.tasks.code import CodeTask
+
+COLUMNS = "mend that line; or name the columns of the problem and of the program: --id-column, --text-column"
 
 Counts = dict[str, Counter[str]]
 Row = dict[str, Any]
@@ -75,9 +77,11 @@ def judge_file(
     """
     if solutions and out.exists() and solutions.exists() and out.samefile(solutions):
         raise DataError(f"--out is the input file {solutions}", "name another file: the input is not written over")
+    if solutions:
+        task = replace(task, references=0)  # the problems' own solutions need not be there
     rows = list(_given(task, solutions, columns)) if solutions else list(_labelled(task))
     if not rows:
-        raise DataError("there is no solution to judge", "give --solutions FILE.jsonl")
+        raise DataError("the problems come with no solution to judge", "give --solutions FILE.jsonl")
     counts: Counts = {}
     with Judge(task.sandbox, task.python, task.workers) as judge, Progress(console=console, transient=True) as progress:
         jobs = ((spec, language, sample) for spec, language, sample, _ in rows)
@@ -99,7 +103,8 @@ def table(counts: Counts) -> Table:
     for said in sorted({one for of_label in counts.values() for one in of_label}):
         cells = []
         for label, of_label in counts.items():
-            contradicts = of_label[said] and label and (said == str(Status.CORRECT)) != (label == "right")
+            undecided = said in (Kind.NO_TESTS, Kind.JUDGE_ERROR)
+            contradicts = of_label[said] and label and not undecided and (said == Status.CORRECT) != (label == "right")
             cells.append(f"[red]{of_label[said]:,}[/]" if contradicts else f"{of_label[said]:,}")
         shown.add_row(said, *cells)
     return shown
@@ -107,8 +112,8 @@ def table(counts: Counts) -> Table:
 
 def _given(task: CodeTask, path: Path, columns: Columns) -> Iterator[tuple[Spec, Language, Sample, Row]]:
     """The solutions of a file, with their problems."""
-    specs = _specs(task, {str(row[columns.id]) for row in read_rows(path, columns.id, columns.text)})
-    for index, row in enumerate(read_rows(path, columns.id, columns.text)):
+    specs = _specs(task, {str(row[columns.id]) for row in read_rows(path, columns.id, columns.text, remedy=COLUMNS)})
+    for index, row in enumerate(read_rows(path, columns.id, columns.text, remedy=COLUMNS)):
         name = str(row[columns.id])
         if name not in specs:
             raise DataError(
@@ -117,8 +122,8 @@ def _given(task: CodeTask, path: Path, columns: Columns) -> Iterator[tuple[Spec,
             )
         language: Language = "cpp" if row.get("language", task.language) == "cpp" else "python"
         text = "" if row[columns.text] is None else str(row[columns.text])
-        # In a file of programs what has no fence is a program, whatever it looks like.
-        text = text if "```" in text or "~~~" in text or not text.strip() else fenced(text, language)
+        # In a file of programs what has no fence, but for those in its strings, is a program, whatever it looks like.
+        text = text if has_fence(text, language) or not text.strip() else fenced(text, language)
         yield specs[name], language, Sample(name, index, [], [], text, "stop"), row
 
 

@@ -15,6 +15,7 @@ from tpt.judge.code import calls, stdio
 from tpt.judge.code.program import FENCE, Found, Language, extract
 from tpt.judge.code.spec import Kind, Result, Spec
 from tpt.judge.code.stdio import Checker, by_tokens
+from tpt.judge.thinking import UNFINISHED, final_part
 from tpt.records import Sample, Status, Verdict
 from tpt.sandbox.command import Sandbox
 from tpt.sandbox.probe import probe
@@ -116,6 +117,8 @@ class Judge:
         return runner, referee
 
     def _result(self, spec: Spec, language: Language, source: str, partial: bool, checker: Checker) -> Result:
+        if spec.unusable:
+            return _unusable(spec)
         runner, referee = self._runners()
         try:
             if spec.calls:
@@ -150,7 +153,7 @@ def verdicts(
 
     def with_program() -> Iterator[tuple[Spec, Language, str]]:
         for spec, language, sample in jobs:
-            found = extract(sample.text, language)
+            found = None if spec.unusable else extract(sample.text, language)
             waiting.append((sample, spec, found))
             if found:
                 yield spec, language, found.source
@@ -158,7 +161,8 @@ def verdicts(
     def drain() -> Iterator[Verdict]:
         while waiting and waiting[0][2] is None:
             sample, spec, _ = waiting.popleft()
-            yield verdict(sample, Result(0, spec.total, 1, Kind.NO_PROGRAM), None)
+            result = _unusable(spec) if spec.unusable else Result(0, spec.total, 1, Kind.NO_PROGRAM)
+            yield verdict(sample, result, None)
 
     for result in judge.results(with_program(), partial, checker):
         yield from drain()
@@ -172,6 +176,8 @@ def status(result: Result) -> Status:
     """A result as the status of a sample."""
     if result.kind is Kind.JUDGE_ERROR:
         return Status.JUDGE_ERROR
+    if result.kind is Kind.NO_TESTS:
+        return Status.GOLD_UNREADABLE
     if result.kind is Kind.NO_PROGRAM:
         return Status.NO_ANSWER
     if result.total and result.passed == result.total:
@@ -184,19 +190,25 @@ def verdict(sample: Sample, result: Result, found: Found | None) -> Verdict:
     lenient = status(result)
     strict = lenient if found is None or found.rule == FENCE else Status.NO_ANSWER
     overall = Status.PARTIAL if lenient is Status.CORRECT and strict is not Status.CORRECT else lenient
+    unfinished = result.kind is Kind.NO_PROGRAM and final_part(sample.text) is None
     return Verdict(
         problem_id=sample.problem_id,
         index=sample.index,
         status=overall,
         strict=strict,
         lenient=lenient,
-        rule=found.rule if found else "",
+        rule=found.rule if found else UNFINISHED if unfinished else "",
         passed=result.passed,
         total=result.total,
         reason=result.reason,
         kind=str(result.kind),
         first_failed=result.first_failed,
     )
+
+
+def _unusable(spec: Spec) -> Result:
+    """What comes of every program of a problem that has no usable tests."""
+    return Result(0, spec.total, 0, Kind.NO_TESTS, spec.unusable)
 
 
 def _program(runner: Runner, language: Language, source: str) -> Program | Result:

@@ -3,6 +3,9 @@
 import json
 import sys
 
+DIGITS = 20_000  # most of an integer that is read or printed: their square is what it costs
+NODES = ("ListNode", "TreeNode", "Node")  # of the prelude's classes those that may be made from data
+
 
 def _decode(line, scope):
     from collections import deque
@@ -15,10 +18,12 @@ def _decode(line, scope):
         return done[place[0]] if isinstance(place, list) else place
 
     # First the containers that can be filled later, then those that cannot, whose contents must be there before.
-    for index, (kind, _) in enumerate(table):
+    for index, (kind, content) in enumerate(table):
         if kind in ("list", "deque", "dict", "set"):
             done[index] = {} if kind == "dict" else kinds[kind]()
-        elif kind not in kinds:
+        elif kind == "int":
+            done[index] = int(content, 16)
+        elif kind in NODES:
             done[index] = scope[kind].__new__(scope[kind])
     frozen = [index for index in range(len(table)) if index not in done]
     while frozen:
@@ -35,23 +40,24 @@ def _decode(line, scope):
             done[index].update(value(place) for place in content)
         elif kind == "dict":
             done[index].update((value(key), value(item)) for key, item in content)
-        elif kind not in kinds:
+        elif kind in NODES:
             done[index].__dict__.update((name, value(item)) for name, item in content)
     return [value(root) for root in made["roots"]]
 
 
 def _main():
     sys.setrecursionlimit(100_000)
+    if hasattr(sys, "set_int_max_str_digits"):
+        sys.set_int_max_str_digits(DIGITS)
     scope = {"__name__": "referee"}
     exec(PRELUDE, scope)
-    verdicts = []
     for check, line in zip(CHECKS, sys.stdin.read().split("\n")):
         try:
             scope["_values"] = _decode(line, scope)
-            verdicts.append("1" if eval(check, scope) else "0")
+            verdict = "1" if eval(check, scope) else "0"
         except Exception:
-            verdicts.append("0")
-    print("\n".join(verdicts))
+            verdict = "0"
+        print(verdict, flush=True)
 
 
 _main()

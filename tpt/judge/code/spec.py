@@ -23,6 +23,7 @@ class Kind(StrEnum):
     OUTPUT = "output limit"
     CRASH = "crash"
     JUDGE_ERROR = "judge error"
+    NO_TESTS = "no usable tests"  # the problem is at fault: no program of it is judged
 
 
 @dataclass(slots=True)
@@ -41,7 +42,7 @@ class Spec:
         case_sensitive: whether letters' case counts.
         references: solutions known to be right.
         incorrect: solutions known to be wrong.
-        broken: why the problem cannot be judged; "": it can.
+        broken: why the tests that there are say nothing; "": they do.
     """
 
     tests: list[tuple[str, str]] = field(default_factory=list)
@@ -60,6 +61,11 @@ class Spec:
     def total(self) -> int:
         """How many tests there are."""
         return len(self.tests) or len(self.calls)
+
+    @property
+    def unusable(self) -> str:
+        """Why no program can be judged by this; "" where one can."""
+        return self.broken or ("" if self.total else "it has no tests")
 
     def to_json(self) -> str:
         """As text for `Problem.meta`."""
