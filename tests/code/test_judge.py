@@ -245,6 +245,19 @@ def test_a_solution_that_is_called_cannot_talk_itself_right(judge: Judge, body: 
     assert one(judge, body, spec, partial=False).passed == 0
 
 
+def test_values_that_take_too_long_to_compare_are_not_right_and_keep_nobody(
+    judge: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls, "REFEREE_SECONDS", 0.3)
+    keys = "b','.join(b'[%d,1]' % (i * (2**61 - 1)) for i in range(1, 200_000))"  # all with the same hash
+    source = (
+        f'import os\ntext = b\'{{"roots": [[0]], "table": [["dict", [\' + {keys} + b\']]]}}\'\n'
+        "for fd in range(1, 30):\n    try:\n        os.write(fd, text)\n    except OSError:\n        pass\nos._exit(0)"
+    )
+    result = one(judge, source, called("    assert candidate(3) == 7"))
+    assert (result.passed, result.kind, result.reason) == (0, Kind.WRONG_ANSWER, calls.INCOMPARABLE)
+
+
 def test_a_call_that_ends_the_process_does_not_take_the_others_with_it(judge: Judge) -> None:
     spec = called("    assert candidate(1) == 1\n    assert candidate(2) == 2\n    assert candidate(3) == 3")
     source = "import os\nclass Solution:\n    def f(self, x):\n        if x == 2: os._exit(0)\n        return x"

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 from sandboxed import NOBODY, sandboxed
-from zoo import ZOO
+from zoo import CALLED, ZOO
 
 from tpt.judge.code.judge import Judge
 from tpt.judge.code.spec import Result, Spec
@@ -22,6 +22,14 @@ pytestmark = [
 ]
 
 SPEC = Spec(tests=[("3 4\n", "7\n")], seconds=0.3, memory_mb=256)
+EQUAL = "class Equal:\n    def __eq__(self, other):\n        return True"
+CALLS = Spec(
+    calls=[(["candidate(3)"], "_values[0] == 7")],
+    entry_point="Solution().f",
+    prelude=EQUAL,
+    seconds=SPEC.seconds,
+    memory_mb=SPEC.memory_mb,
+)
 RIGHT = "print(sum(map(int, input().split())))"
 BOUND = 12.0  # seconds; a run may take 0.45 s of CPU and 2.9 s of wall time, twice, and the machine may be busy
 
@@ -62,9 +70,10 @@ def visits(temporary: Path) -> dict[str, Visit]:
     found: dict[str, Visit] = {}
     own = psutil.Process()
     with Judge(workers=1) as judge:
-        for name, (source, _) in ZOO.items():
+        for name, (source, _) in (ZOO | CALLED).items():
             before, started = own.memory_info().rss, time.monotonic()
-            [result] = judge.results([(SPEC, "python", source)], partial=False)
+            spec = CALLS if name in CALLED else SPEC
+            [result] = judge.results([(spec, "python", source)], partial=False)
             seconds = time.monotonic() - started
             left, deadline = alive(), time.monotonic() + 2
             while left and time.monotonic() < deadline:  # the kernel takes a moment to bury them
@@ -79,9 +88,9 @@ def test_the_zoo_is_large() -> None:
     assert len(ZOO) >= 30
 
 
-@pytest.mark.parametrize("name", ZOO)
+@pytest.mark.parametrize("name", ZOO | CALLED)
 def test_a_hostile_solution_is_contained(name: str, visits: dict[str, Visit]) -> None:
-    visit, (_, expected) = visits[name], ZOO[name]
+    visit, (_, expected) = visits[name], (ZOO | CALLED)[name]
     assert visit.result.passed == 0
     assert visit.result.kind in expected, visit.result
     assert visit.seconds < BOUND

@@ -125,3 +125,37 @@ ZOO: dict[str, tuple[str, set[Kind]]] = {
     "it mounts": (LIBC + "print(libc.mount(b'none', b'/tmp', b'tmpfs', 0, None))", {WRONG}),
     "it slows the next one down": ("import os\nos.setpriority(os.PRIO_PROCESS, 1, 19)", {CRASH}),
 }  # fmt: skip
+
+# What a call may write where its values are read from, in their place.
+INSTEAD = (
+    "import os\ndef write(text):\n    for fd in range(1, 30):\n        try:\n            os.write(fd, text)\n"
+    "        except OSError:\n            pass\n    os._exit(0)\n"
+)
+
+
+def _called(body: str, before: str = "") -> str:
+    return f"{before}class Solution:\n    def f(self, x):\n        {body}"
+
+
+# Solutions that are called, where 7 is right.
+CALLED: dict[str, tuple[str, set[Kind]]] = {
+    "an integer of three million digits": (_called("return 1 << 10**7"), {WRONG}),
+    "digits written by itself": (
+        _called("""write(b'{"roots": [' + b'1' * 3_000_000 + b'], "table": []}')""", INSTEAD), {WRONG}
+    ),
+    "a float of three million digits": (
+        _called("""write(b'{"roots": [' + b'1' * 3_000_000 + b'.5e9], "table": []}')""", INSTEAD), {WRONG}
+    ),
+    "an integer of fifty million bits": (
+        _called("""write(b'{"roots": [[0]], "table": [["int", "' + b'f' * 12_000_000 + b'"]]}')""", INSTEAD), {WRONG}
+    ),
+    "brackets without end": (_called("write(b'[' * 10**7)", INSTEAD), {WRONG}),
+    "an error of digits": (_called("""write(b'{"error": ' + b'1' * 3_000_000 + b'}')""", INSTEAD), {WRONG}),
+    "an error without end": (_called("raise ValueError('x' * 10**7)"), {CRASH}),
+    "a class that is equal to all": (
+        _called("""write(b'{"roots": [[0]], "table": [["Equal", []]]}')""", INSTEAD), {WRONG}
+    ),
+    "a decimal without end": (_called("return Decimal('1e999999999')", "from decimal import Decimal\n"), {MEMORY, TIME, CRASH}),
+    "an array of itself": (_called("return self\n    def tolist(self):\n        return self"), {CRASH, MEMORY, TIME}),
+    "a list without end": (_called("return range(10**15)"), {MEMORY, TIME}),
+}  # fmt: skip

@@ -16,7 +16,8 @@ from tpt.sandbox.worker import Limits, Program, Ran, Stop
 
 CALLER = files("tpt.judge.code").joinpath("caller.py").read_text(encoding="utf-8")
 REFEREE = files("tpt.judge.code").joinpath("referee.py").read_text(encoding="utf-8")
-REFEREE_SECONDS = 5.0  # of CPU, for all values of a solution; a usual one takes milliseconds
+REFEREE_SECONDS = 3.0  # of CPU, for all values of a solution; a usual one takes milliseconds
+INCOMPARABLE = "its value cannot be compared, or takes too long to"
 ERROR = '{"error": '  # how the line begins that a call has raised an error
 ERROR_LENGTH = 4_000  # what is longer was not written by caller.py
 
@@ -46,17 +47,18 @@ def judge(runner: Runner, referee: Runner, source: str, spec: Spec, partial: boo
             time_outs += failure(ran, spec.memory_mb * MIB) is Kind.TIME
             if time_outs == TIME_OUTS or not partial:
                 break
-    right = _referee(referee, spec, values)
+    ran = _referee(referee, spec, values)
+    said = (ran.stdout or b"").split()
     result = Result()
-    if right is None:
-        result.add(Kind.JUDGE_ERROR, "no core was free to compare the values")
-        result.total = len(spec.calls)
-        return result
     for index, value in enumerate(values):
-        if value is None:
+        if ran.stop is Stop.WALL:
+            result.add(Kind.JUDGE_ERROR, "no core was free to compare the values")
+        elif value is None:
             kind = failure(broken[index], spec.memory_mb * MIB)
             result.add(kind if kind is not Kind.NONE else Kind.CRASH, words(broken[index]) or "it ended early")
-        elif right[index] is True:
+        elif index >= len(said):
+            result.add(Kind.WRONG_ANSWER, INCOMPARABLE)
+        elif said[index] == b"1":
             result.add(Kind.NONE)
         else:
             result.add(*_why(value))
@@ -112,21 +114,17 @@ def _caller(source: str, spec: Spec, first: int) -> Program:
     return Program((given + CALLER).encode("utf-8", "backslashreplace"))
 
 
-def _referee(runner: Runner, spec: Spec, values: list[str | None]) -> list[bool] | None:
-    """Which assertions hold; None where the machine was too busy to say.
+def _referee(runner: Runner, spec: Spec, values: list[str | None]) -> Ran:
+    """A run that writes for each value whether its assertion holds, up to one that takes too long.
 
-    It is run once: values that take too long to read or to compare are the solution's doing, and are not right.
+    There is one run, whatever becomes of it: a value that is too much to read or to compare is the solution's doing.
     """
     checks = [condition for _, condition in spec.calls[: len(values)]]
     program = Program((f"PRELUDE, CHECKS = {spec.prelude!r}, {checks!r}\n" + REFEREE).encode())
     stdin = "\n".join(value or "" for value in values).encode("utf-8", "replace")
     seconds, memory = REFEREE_SECONDS * runner.slowness, max(2048, spec.memory_mb) * MIB
     with runner.gate.among_others():
-        ran = runner.worker.run(program, stdin, Limits(seconds, 10 * seconds, memory, OUTPUT_BYTES))
-    if ran.stop is Stop.WALL:
-        return None
-    said = (ran.stdout or b"").split()
-    return [index < len(said) and said[index] == b"1" for index in range(len(values))]
+        return runner.worker.run(program, stdin, Limits(seconds, 10 * seconds, memory, OUTPUT_BYTES))
 
 
 def _why(value: str) -> tuple[Kind, str]:
