@@ -146,6 +146,29 @@ def test_a_solution_that_cannot_be_judged_is_said_and_nothing_is_written(
     assert not out.exists()
 
 
+def test_a_missing_column_is_said_with_what_can_be_done(problems: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = str(problems.parent / "out.jsonl")
+    solutions = lines(problems.parent / "solutions.jsonl", {"id": "abs", "code": RIGHT})
+    command = [
+        "judge",
+        "--task",
+        "code_contests",
+        "--problems",
+        str(problems),
+        "--solutions",
+        str(solutions),
+        "--out",
+        out,
+    ]
+    assert main(command) == 1
+    assert "--id-column, --text-column" in capsys.readouterr().out
+    assert main([*command, "--id-column", "id", "--text-column", "code"]) == 0
+    lines(problems, {"title": "abs"})
+    assert main([*command, "--id-column", "id", "--text-column", "code"]) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert "cannot be renamed: give each problem name, description, public_tests" in said
+
+
 def test_the_solutions_are_not_written_over(problems: Path, capsys: pytest.CaptureFixture[str]) -> None:
     solutions = lines(problems.parent / "solutions.jsonl", {"problem_id": "abs", "solution": RIGHT})
     command = ["judge", "--task", "code_contests", "--problems", str(problems), "--solutions", str(solutions)]

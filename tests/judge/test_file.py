@@ -59,6 +59,15 @@ def test_a_bad_file_is_refused_and_nothing_is_written(tmp_path: Path, content: s
     assert not (tmp_path / "out.jsonl").exists()
 
 
+def test_a_missing_column_is_said_with_the_options_that_name_another(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, out = write(tmp_path / "in.jsonl", [{"a": "7", "t": "#### 7"}]), str(tmp_path / "out.jsonl")
+    assert main(["judge", str(path), "--out", out]) == 1
+    assert "--gold-column, --text-column" in capsys.readouterr().out
+    assert main(["judge", str(path), "--out", out, "--gold-column", "a", "--text-column", "t"]) == 0
+
+
 def test_a_file_in_another_encoding_is_said(tmp_path: Path) -> None:
     path = tmp_path / "in.jsonl"
     path.write_bytes('{"gold": "1", "completion": "caf\u00e9"}\n'.encode("latin-1"))
