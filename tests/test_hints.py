@@ -8,6 +8,7 @@ from pathlib import Path
 
 import tpt
 from tpt import cli, compose
+from tpt.config import SECTIONS
 
 FOREIGN = {  # of Docker and of the kernel
     "--security-opt", "kernel.unprivileged_userns_clone", "kernel.apparmor_restrict_unprivileged_userns",
@@ -17,7 +18,7 @@ ANY = "\0"  # stands for a value in an f-string
 OPTION = re.compile(r"(?<![\w\0-])--[a-z][a-z-]*")
 SETTING = re.compile(r"(?<![\w.\0-])[a-z_]+(?:\.[a-z_]+)*(?==)")
 # A setting by its section, but for a file's name.
-DOTTED = re.compile(rf"(?<![\w.\0/-])(?:{'|'.join([*compose.SECTIONS, 'task'])})(?:\.(?!jsonl\b)[a-z_]+)+")
+DOTTED = re.compile(rf"(?<![\w.\0/-])(?:{'|'.join([*SECTIONS, 'task'])})(?:\.(?!jsonl\b)[a-z_]+)+")
 
 
 def sentences(tree: ast.AST) -> Iterator[str]:

@@ -42,7 +42,7 @@ _BEHIND_COMMENT = re.compile(r"(?<=[^\s#/`])`{3,}\s*$")
 
 _STATEMENT = re.compile(
     r"(?:import|from|def|class|for|while|if|elif|else|try|with|return|print|global|async|assert|raise|pass|break)\b"
-    r"|@\w|#|[\w.\[\], *()]+(?:=|\+=|-=|\*=)(?!=)|[\w.]+\(.*\)\s*$|[)\]}\"']"
+    r"|@\w|#|[\w.\[\], *()]+(?:=|\+=|-=|\*=)(?!=)|[\w.]+\((?:.*\))?\s*$|[)\]}\"']"
 )
 _CPP = re.compile(
     r"(?:\s++|//[^\n]*+\n|/\*(?:[^*]|\*(?!/))*+\*/)*+(?:#\s*include|#\s*define|#\s*pragma|using\s+namespace)"
@@ -102,7 +102,8 @@ def is_plainly_code(text: str, language: Language) -> bool:
     """Whether a text without fences is a program from its first line to its last, by the look of its lines."""
     if language == "cpp":
         return bool(_CPP.match(text)) and "main" in text
-    starts, inside = [], ""
+    starts: list[str] = []
+    inside = ""
     for line in text.split("\n"):
         # What is indented belongs to what is not, and what stands in a string says nothing.
         if line.strip() and not inside and (not starts or not line[:1].isspace()):
@@ -150,7 +151,7 @@ def _blocks(text: str, language: Language) -> list[_Block]:
     """The fenced blocks of a text, in order."""
     lines = text.split("\n")
     found = _scan(lines, language, strings=True)
-    return _scan(lines, language, strings=False) if found is None else found
+    return found if found is not None else _scan(lines, language, strings=False) or []
 
 
 def _scan(lines: Sequence[str], language: Language, strings: bool) -> list[_Block] | None:
