@@ -17,7 +17,7 @@ ANY = "\0"  # stands for a value in an f-string
 # An option, or what `=` follows; not behind a part of a name that is filled in.
 OPTION = re.compile(r"(?<![\w\0-])--[a-z][a-z-]*")
 SETTING = re.compile(r"(?<![\w.\0-])[a-z_]+(?:\.[a-z_]+)*(?==)")
-# A setting by its section, but for a file's name.
+# A setting in one of the sections; not the name of a file.
 DOTTED = re.compile(rf"(?<![\w.\0/-])(?:{'|'.join([*SECTIONS, 'task'])})(?:\.(?!jsonl\b)[a-z_]+)+")
 
 

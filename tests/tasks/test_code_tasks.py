@@ -161,6 +161,7 @@ def test_parquet_as_the_hub_has_it_is_read_too(tmp_path: Path) -> None:
             {"public_tests": None, "private_tests": {"input": ["1"], "output": []}},
             "'problem 1' is not as in CodeContests",
         ),
+        ({"public_tests": {"input": "12", "output": "12"}}, "not a list: '12'"),
         ({"public_tests": "1"}, "'problem 1' is not as in CodeContests"),
         ({"public_tests": {"input": ["1"], "output": [2]}}, "not a text: 2"),
         ({"solutions": [SOLUTION]}, "'problem 1' is not as in CodeContests"),

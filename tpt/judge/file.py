@@ -12,7 +12,7 @@ from tpt.jsonl import read_rows
 from tpt.judge.answer import judge_texts
 from tpt.records import Status
 
-COLUMNS = "mend that line; or name the columns of the gold answer and of the completion: --gold-column, --text-column"
+COLUMNS = "fix that line, or name the columns of the gold answer and of the completion: --gold-column, --text-column"
 
 
 def judge_file(

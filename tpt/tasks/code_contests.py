@@ -147,6 +147,8 @@ def _pairs(tests: dict[str, list[str]] | None) -> list[tuple[str, str]]:
 
 
 def _texts(values: list[Any]) -> list[str]:
+    if not isinstance(values, list):
+        raise TypeError(f"not a list: {values!r:.50}")
     wrong = [value for value in values if not isinstance(value, str)]
     if wrong:
         raise TypeError(f"not a text: {wrong[0]!r}")

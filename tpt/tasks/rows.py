@@ -46,9 +46,10 @@ def rows(path: str, split: Split, columns: Sequence[str], subset: str | None = N
     if not found:
         yield from _from_hub(path, split, columns, subset)
     for file in found:
-        yield from (
-            _parquet(file, columns) if file.suffix == ".parquet" else read_rows(file, *columns, remedy=_wanted(columns))
-        )
+        if file.suffix == ".parquet":
+            yield from _parquet(file, columns)
+        else:
+            yield from read_rows(file, *columns, remedy=_wanted(columns))
 
 
 def drawn(

@@ -22,7 +22,7 @@ from tpt.judge.code.spec import Kind, Spec
 from tpt.records import Sample, Status, Verdict
 from tpt.tasks.code import CodeTask
 
-COLUMNS = "mend that line; or name the columns of the problem and of the program: --id-column, --text-column"
+COLUMNS = "fix that line, or name the columns of the problem and of the program: --id-column, --text-column"
 
 Counts = dict[str, Counter[str]]
 Row = dict[str, Any]
@@ -122,7 +122,7 @@ def _given(task: CodeTask, path: Path, columns: Columns) -> Iterator[tuple[Spec,
             )
         language: Language = "cpp" if row.get("language", task.language) == "cpp" else "python"
         text = "" if row[columns.text] is None else str(row[columns.text])
-        # In a file of programs what has no fence, but for those in its strings, is a program, whatever it looks like.
+        # In a file of programs, a text without a fence outside its strings is a program, whatever it looks like.
         text = text if has_fence(text, language) or not text.strip() else fenced(text, language)
         yield specs[name], language, Sample(name, index, [], [], text, "stop"), row
 
