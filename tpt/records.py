@@ -61,7 +61,8 @@ class Sample:
         index: 0 .. n-1 within the problem.
         prompt_ids: token ids of the rendered prompt.
         completion_ids: token ids as sampled, with the end token where `finish_reason` is "stop".
-        text: the completion decoded, special tokens left out.
+        text: the completion decoded, special tokens left out; behind the tag that opens thinking, where the prompt
+            ended with one.
         finish_reason: "stop", or "length" where the sample was cut off.
     """
 

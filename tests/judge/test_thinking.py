@@ -2,7 +2,7 @@
 
 import pytest
 
-from tpt.judge.thinking import final_part, in_answer_tags
+from tpt.judge.thinking import final_part, in_answer_tags, left_open
 
 FINISHED = [
     "<think>\n#### 5\n</think>\n\n18",
@@ -63,3 +63,21 @@ def test_a_text_without_thinking_is_final_as_a_whole(text: str) -> None:
 )
 def test_an_answer_in_its_tags_is_that_and_no_more(text: str, answer: str) -> None:
     assert in_answer_tags(text) == answer
+
+
+@pytest.mark.parametrize(
+    ("prompt", "opened"),
+    [
+        ("<|im_start|>assistant\n<think>\n", "<think>\n"),
+        ("<|Assistant|><think>", "<think>"),
+        ("<|im_start|>assistant\n<think>\n\n</think>\n\n", ""),  # a template that was told not to think
+        ("Write <think> first.\nassistant\n", ""),
+        ("", ""),
+    ],
+)
+def test_a_prompt_may_leave_thinking_open(prompt: str, opened: str) -> None:
+    assert left_open(prompt) == opened
+
+
+def test_what_a_prompt_began_counts_as_unfinished_thinking() -> None:
+    assert final_part(left_open("assistant\n<think>\n") + "so #### 18") is None

@@ -18,6 +18,7 @@ _CLOSING = (
     r"|<\|channel\|>final\b[^<\n]{0,40}(?:<\|message\|>)?"
 )
 _TAG = re.compile(rf"(?P<closing>{_CLOSING})|(?:{_OPENING})", re.IGNORECASE)
+_LEFT_OPEN = re.compile(rf"(?:{_OPENING})\s*\Z", re.IGNORECASE)
 # Harmony's channels as they read where the tokenizer left its special tokens out of the text.
 _BARE_ANALYSIS = re.compile(r"analysis(?=[A-Z0-9\"'(*$\\])")
 _BARE_FINAL = "assistantfinal"
@@ -25,17 +26,23 @@ _BARE_FINAL = "assistantfinal"
 _ANSWER = re.compile(r"<\s?(/?)\s?(?:answer|final_answer|\|begin_of_solution\||\|end_of_solution\|)\s?>", re.IGNORECASE)
 
 
+def left_open(prompt: str) -> str:
+    """The opening tag that a prompt ends with, with the space behind it; "" where it ends otherwise.
+
+    Some chat templates begin the model's thinking for it. A completion to such a prompt is read with the tag before it:
+    by itself, one that ends inside its thinking would look like an answer.
+    """
+    found = _LEFT_OPEN.search(prompt)
+    return found[0] if found else ""
+
+
 def final_part(text: str) -> str | None:
     """What stands behind the last closing tag of thinking; all of a text that has none; None for unfinished thinking.
 
-    Some chat templates put the opening tag into the prompt, hence the completion may have the closing one alone. Where
-    such a completion ends inside its thinking, no tag says so, and its text is taken as it stands.
+    A closing tag may stand alone: some chat templates put the opening one into the prompt, see `left_open`.
     """
-    last = None
-    for last in _TAG.finditer(text):
-        pass
-    if last is not None:
-        return text[last.end() :] if last["closing"] else None
+    if tags := list(_TAG.finditer(text)):
+        return text[tags[-1].end() :] if tags[-1]["closing"] else None
     if _BARE_ANALYSIS.match(text):
         _, mark, final = text.rpartition(_BARE_FINAL)
         return final if mark else None

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from tpt import files, prompt, records
 from tpt.config import ModelConfig, SampleConfig
 from tpt.errors import RunError
+from tpt.judge.thinking import left_open
 from tpt.loop import Stage
 from tpt.progress import Progress
 from tpt.records import Problem, Sample
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 TABLE = "samples"
+TAIL = 16  # tokens at a prompt's end that hold a tag which opens thinking
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,7 @@ def _sample_shards(
         loaded = time.monotonic()
         prompts = _prompts(run, stage, what, owed, begun, tokenizer, draw.n)
         for one, completions in sampler.sample(prompts, draw):
-            whole = begun.add(one.key, _samples(one, completions))
+            whole = begun.add(one.key, _samples(one, completions, _begun_for_it(one.ids, tokenizer)))
             if whole:
                 number, shard = whole
                 records.write(records.shard_path(folder, TABLE, number), Sample, shard)
@@ -197,9 +199,14 @@ def _prompts(
                 yield Prompt(problem.id, ids, base + (number * size + position) * n)
 
 
-def _samples(one: Prompt, completions: list[Completion]) -> list[Sample]:
+def _begun_for_it(prompt_ids: list[int], tokenizer: "PreTrainedTokenizerBase") -> str:
+    """What the prompt has already written of the model's thinking: its opening tag, or ""."""
+    return left_open(str(tokenizer.decode(prompt_ids[-TAIL:])))
+
+
+def _samples(one: Prompt, completions: list[Completion], begun: str) -> list[Sample]:
     return [
-        Sample(one.key, index, one.ids, completion.ids, completion.text, completion.finish_reason)
+        Sample(one.key, index, one.ids, completion.ids, begun + completion.text, completion.finish_reason)
         for index, completion in enumerate(completions)
     ]
 
