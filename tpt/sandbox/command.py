@@ -129,6 +129,7 @@ def _walls(folder: Path, filter_fd: int) -> list[str]:
         "--as-pid-1", "--cap-drop", "ALL", "--hostname", "judge", "--seccomp", str(filter_fd),
         "--ro-bind", "/usr", "/usr", *_links(), "--ro-bind-try", "/etc/alternatives", "/etc/alternatives",
         "--ro-bind", str(folder), HOLDS, "--proc", "/proc", "--dev", "/dev",
+        "--dev-bind", "/dev/null", "/dev/zero",  # which would map as memory that no file system's size bounds
         *size, "/dev/shm", *size, "/tmp", "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp",
     ]
     # fmt: on

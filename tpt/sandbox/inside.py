@@ -24,15 +24,17 @@ import time
 
 # kind, cpu ms, wall ms, memory bytes, file bytes, processes; then words, each ended by a zero byte
 REQUEST = _struct.Struct("<6Q")
-# wait status, cpu us, wall us, us spent waiting for a core, peak KiB, why it was stopped, whether files are left
+# wait status, cpu us, wall us, us of these without a core, peak KiB, why it was stopped, whether it left traces
 REPLY = _struct.Struct("<7Q")
 PYTHON, EXECUTE = 0, 1  # kinds: Python source, run in a fork; a file to execute, or a command where words are given
 ENDED, WALL, MEMORY, CPU = 0, 1, 2, 3  # why it was stopped
 
 CHANNEL = PROGRAM = 3
 TICK = 0.05  # seconds between looks at a run's memory and time
+PATIENCE = 10  # times its wall limit that a run without a core is waited for
 PRIVATE = ("/tmp", "/dev/shm")  # the folders that a program can write to
-PAGE = resource.getpagesize()
+ROOM = 4 * 2**30  # bytes of address space beyond the memory limit: stacks of threads, arrays that nobody touches
+INODE = 2048  # bytes of the kernel's that a file takes besides its content, at most
 CLOCK = posix.sysconf("SC_CLK_TCK")
 
 
@@ -43,6 +45,7 @@ def main(jailed: bool) -> None:
         jailed: whether this is process 1 of a sandbox; else runs are held together by their process group alone.
     """
     channel = _socket.socket(fileno=posix.dup2(0, CHANNEL))
+    kernel = _Kernel(channel) if jailed else None
     _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
     _undumpable()
     compile("pass", "", "exec")  # what the compiler sets up at its first use, no run has to set up again
@@ -70,7 +73,7 @@ def main(jailed: bool) -> None:
                 posix._exit(127)
         for fd in fds:
             posix.close(fd)
-        channel.send(REPLY.pack(*_watch(child, started, cpu / 1000, wall / 1000, memory, jailed)))
+        channel.send(REPLY.pack(*_watch(child, started, cpu / 1000, wall / 1000, memory, kernel)))
 
 
 def _preload(modules: list[str]) -> None:
@@ -100,7 +103,7 @@ def _become(fds: tuple[int, ...], cpu: int, memory: int, size: int, processes: i
     posix.closerange(PROGRAM + 1, 1024)
     limits = [
         (resource.RLIMIT_CPU, cpu // 1000 + 2),  # a second line: whole seconds, and each process for itself
-        (resource.RLIMIT_AS, memory),
+        (resource.RLIMIT_AS, memory + ROOM),
         (resource.RLIMIT_FSIZE, size),
         (resource.RLIMIT_NOFILE, 64),
         (resource.RLIMIT_CORE, 0),
@@ -122,10 +125,9 @@ def _run_python() -> None:
     sys.modules["__main__"] = main
     sys.argv = ["solution.py"]
     builtins.exit = builtins.quit = _sitebuiltins.Quitter("exit", "Ctrl-D")  # as `site` does
-    given, out, errors = (open(fd, mode, closefd=False) for fd, mode in enumerate(("rb", "wb", "wb")))  # noqa: SIM115  # open to the end
-    sys.stdin = io.TextIOWrapper(given, "utf-8", "surrogateescape")
-    sys.stdout = io.TextIOWrapper(out, "utf-8", "surrogateescape")
-    sys.stderr = io.TextIOWrapper(errors, "utf-8", "backslashreplace", line_buffering=True)
+    sys.stdin = _stream(0, "<stdin>", "r", "surrogateescape")
+    sys.stdout = _stream(1, "<stdout>", "w", "surrogateescape")
+    sys.stderr = _stream(2, "<stderr>", "w", "backslashreplace")
     sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc]  # final only for mypy
     if hasattr(sys, "set_int_max_str_digits"):
         sys.set_int_max_str_digits(0)  # contests were held, and solutions labelled, before there was a limit
@@ -140,6 +142,15 @@ def _run_python() -> None:
         sys.excepthook(*sys.exc_info())
         code = 1
     _finish(code)
+
+
+def _stream(fd: int, name: str, mode: str, errors: str) -> io.TextIOWrapper:
+    """A standard stream with the attributes that the interpreter gives it, which templates of contestants read."""
+    buffer = open(fd, mode + "b", closefd=False)  # noqa: SIM115  # open to the end
+    buffer.raw.name = name
+    stream = io.TextIOWrapper(buffer, "utf-8", errors, line_buffering=fd == 2)
+    stream.mode = mode  # type: ignore[misc]  # read-only only for mypy
+    return stream
 
 
 def _exit_code(code: object) -> int:
@@ -172,18 +183,29 @@ def _execute(words: list[str]) -> None:
     posix.execve(PROGRAM, ["solution"], posix.environ)
 
 
-def _watch(child: int, started: float, cpu: float, wall: float, memory: int, jailed: bool) -> tuple[int, ...]:
-    """Wait for a run, stop it at its limits, and leave no process of it behind."""
+def _watch(
+    child: int, started: float, cpu: float, wall: float, memory: int, kernel: "_Kernel | None"
+) -> tuple[int, ...]:
+    """Wait for a run, stop it at its limits, and leave no process of it behind.
+
+    The wall limit is on time in which the run could go on: while it is ready and no core is free, only CPU is counted.
+    """
+    jailed = kernel is not None
+    pidfd = posix.pidfd_open(child)
     end = select.poll()
-    end.register(posix.pidfd_open(child), select.POLLIN)
-    stopped, waited = ENDED, 0
-    while not end.poll(1000 * max(0.001, min(TICK, started + wall - time.monotonic()))):
-        used, resident, waited = _usage(child, jailed)
+    end.register(pidfd, select.POLLIN)
+    stopped, looked, before, starved = ENDED, started, 0.0, 0.0
+    while not end.poll(1000 * max(0.001, min(TICK, started + starved + wall - time.monotonic()))):
+        used, held, ready = _usage(child, jailed)
+        now = time.monotonic()
+        if ready:  # a clock tick more than elapsed makes up for one less before
+            starved += now - looked - min(used - before, now - looked + 1 / CLOCK)
+        looked, before = now, used
         if used > cpu:
             stopped = CPU
-        elif resident > memory:
+        elif sum(held.values()) + (kernel.memory() if kernel else 0) > memory and _too_much(held, memory, kernel):
             stopped = MEMORY
-        elif time.monotonic() - started > wall:
+        elif now - started - max(0.0, starved) > wall or now - started > PATIENCE * wall:
             stopped = WALL
         if stopped:
             break
@@ -198,16 +220,11 @@ def _watch(child: int, started: float, cpu: float, wall: float, memory: int, jai
             break
         spent += usage.ru_utime + usage.ru_stime
         peak = max(peak, usage.ru_maxrss)
-    posix.closerange(CHANNEL + 1, 1024)  # the pidfd among them
-    return status, int(spent * 1e6), int(took * 1e6), waited, peak, stopped, jailed and _files_left()
-
-
-def _files_left() -> bool:
-    """Whether there is anything in the folders that a program can write to, or they are no longer as they were."""
-    try:
-        return any(posix.listdir(folder) for folder in PRIVATE)
-    except OSError:
-        return True
+    posix.close(pidfd)
+    if not stopped and peak * 1024 > memory:  # between two looks
+        stopped = MEMORY
+    waited = int(max(0.0, starved) * 1e6)
+    return status, int(spent * 1e6), int(took * 1e6), waited, peak, stopped, bool(kernel and kernel.changed(child))
 
 
 def _kill_all(child: int, jailed: bool) -> None:
@@ -221,25 +238,114 @@ def _kill_all(child: int, jailed: bool) -> None:
         pass
 
 
-def _usage(child: int, jailed: bool) -> tuple[float, int, int]:
-    """CPU seconds and private bytes of the whole process tree, and how long its root waited for a core, in us."""
-    ticks = pages = waited = 0
+def _usage(child: int, jailed: bool) -> tuple[float, dict[str, int], bool]:
+    """Of the whole process tree: CPU seconds, bytes of each process, and whether any thread runs or waits for a core.
+
+    What processes share counts in each of them here.
+    """
+    ticks, held, ready = 0, {}, False
     for name in posix.listdir("/proc") if jailed else [str(child)]:
         if not name.isdigit() or name == "1":
             continue
         try:
-            with open("/proc/" + name + "/stat") as file:
-                fields = file.read().rpartition(")")[2].split()
-            with open("/proc/" + name + "/statm") as file:
-                _, resident, shared = file.read().split()[:3]
-            if int(name) == child:
-                with open("/proc/" + name + "/schedstat") as file:
-                    waited = int(file.read().split()[1]) // 1000
-        except (OSError, IndexError):
+            fields = _read("/proc/" + name + "/stat").rpartition(b")")[2].split()
+            held[name] = _kib(_read("/proc/" + name + "/status"), b"RssAnon:", b"RssShmem:", b"VmSwap:", b"VmPTE:")
+            ready = ready or fields[0] == b"R" or (fields[17] != b"1" and _any_ready("/proc/" + name + "/task"))
+        except OSError:
             continue  # it ended meanwhile
         ticks += sum(int(field) for field in fields[11:15])  # its own, and of its children that were waited for
-        pages += int(resident) - int(shared)
-    return ticks / CLOCK, pages * PAGE, waited
+    return ticks / CLOCK, held, ready
+
+
+def _any_ready(tasks: str) -> bool:
+    """Whether a thread runs or waits for a core."""
+    stats = (_read(tasks + "/" + name + "/stat") for name in posix.listdir(tasks))
+    return any(stat.rpartition(b")")[2].split(None, 1)[0] == b"R" for stat in stats)
+
+
+def _too_much(held: dict[str, int], memory: int, kernel: "_Kernel | None") -> bool:
+    """Whether processes hold more than they may, where what they share counts once.
+
+    A process that forbids to look, as any may, counts in full.
+    """
+    total = kernel.memory() if kernel else 0
+    for name, most in held.items():
+        try:
+            shares = _read("/proc/" + name + "/smaps_rollup")
+            tables = _kib(_read("/proc/" + name + "/status"), b"VmPTE:")
+            total += min(most, tables + _kib(shares, b"Pss_Anon:", b"Pss_Shmem:", b"SwapPss:"))
+        except PermissionError:
+            total += most
+        except OSError:
+            continue
+    return total > memory
+
+
+class _Kernel:
+    """What runs take and leave behind outside their processes: files, sockets, what the kernel counts of them."""
+
+    def __init__(self, channel: "_socket.socket") -> None:
+        options = (_socket.SO_SNDBUF, _socket.SO_RCVBUF)  # the filter lets no run change its own
+        self._socket = 2 * max(channel.getsockopt(_socket.SOL_SOCKET, name) for name in options)
+        self._counters = [
+            posix.open("/proc/net/" + name, posix.O_RDONLY | posix.O_CLOEXEC) for name in ("snmp", "snmp6")
+        ]
+        for folder in PRIVATE:
+            posix.listdir(folder)  # from now on, reading it changes no time of access
+        self._first = self._traces()
+
+    def memory(self) -> int:
+        """Bytes, at most, that files take besides their content, and sockets for what nobody has received."""
+        most = INODE * sum(map(_files, PRIVATE))
+        sockets = int(_read("/proc/net/sockstat").split(None, 3)[2])
+        if sockets:
+            most += sockets * self._socket + _tcp_sockets() * _tcp_buffers()
+        return most
+
+    def changed(self, child: int) -> bool:
+        """Whether a later run could tell from folders, packets or numbers of processes what this one did."""
+        return int(_read("/proc/loadavg").split()[-1]) != child or self._traces() != self._first
+
+    def _traces(self) -> list[object]:
+        folders = [(_files(one), _stat(one)) for one in PRIVATE]
+        return [folders, [posix.pread(fd, 16384, 0) for fd in self._counters]]
+
+
+def _files(folder: str) -> int:
+    """How many files a private file system holds; xattrs count as so many more."""
+    found = posix.statvfs(folder)
+    return found.f_files - found.f_ffree
+
+
+def _stat(folder: str) -> tuple[int, ...]:
+    found = posix.stat(folder)
+    times = (found.st_atime_ns, found.st_mtime_ns, found.st_ctime_ns)
+    return found.st_mode, found.st_uid, found.st_nlink, found.st_size, *times
+
+
+def _tcp_sockets() -> int:
+    """How many could hold packets."""
+    rest = (
+        _read("/proc/net/sockstat").partition(b"TCP: inuse ")[2],
+        _read("/proc/net/sockstat6").partition(b"TCP6: inuse ")[2],
+    )
+    return sum(int(one.split(None, 1)[0]) for one in rest if one)
+
+
+def _tcp_buffers() -> int:
+    """Bytes that one of them could hold."""
+    return sum(int(_read("/proc/sys/net/ipv4/" + name).split()[2]) for name in ("tcp_rmem", "tcp_wmem"))
+
+
+def _kib(text: bytes, *names: bytes) -> int:
+    """The sum of lines of a file in `/proc`, in bytes; a line that is not there counts nothing."""
+    found = (text.partition(name)[2].split(None, 1) for name in names)
+    return 1024 * sum(int(rest[0]) for rest in found if rest)
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb", buffering=0) as file:
+        return file.read()
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from tpt.sandbox import inside
 from tpt.sandbox.command import INSTALL, Sandbox
 
 START_SECONDS = 30.0  # a sandbox that is not up by then never will be
-GRACE_SECONDS = 5.0  # beyond a run's wall limit until its sandbox is given up
+GRACE_SECONDS = 30.0  # beyond a run's wall limit until its sandbox is given up
 STDERR_BYTES = 2_000  # of a program's last words that are looked at
 
 # Imported once a sample where its text names them, instead of once a test.
@@ -47,8 +47,8 @@ class Limits:
 
     Attributes:
         cpu: seconds.
-        wall: seconds.
-        memory: bytes; also of address space of each process.
+        wall: seconds in which it runs or waits for anything but a core; ten times as many in any case.
+        memory: bytes, resident or swapped out; what processes share counts once.
         output: bytes of stdout, and of any file it writes.
         processes: processes and threads.
     """
@@ -77,7 +77,7 @@ class Ran:
         exit_code: of the program; minus the signal's number where one ended it.
         stop: why it was stopped, if it was.
         cpu, wall: seconds it took.
-        waited: of the wall seconds, those in which it was ready but got no core (looked at every 50 ms).
+        waited: of the wall seconds, those in which it was ready but no core was free (looked at every 50 ms).
         peak: bytes of memory of its largest process.
         stdout: what it wrote; None where that is more than it may.
         stderr: the end of it.
@@ -155,7 +155,7 @@ class Worker:
                     raise
                 continue
             if dirty:
-                self.renew()  # the next test must not find this one's files
+                self.renew()  # the next test must not meet anything of this one
             return ran
         raise AssertionError("unreachable")
 
@@ -188,12 +188,12 @@ class _Jail:
         self.ready = False
 
     def run(self, program: Program, stdin: bytes, limits: Limits) -> tuple[Ran, bool]:
-        """Run once; also says whether files were left."""
+        """Run once; also says whether a later run could tell what this one did."""
         self._wait_until_ready()
         fds = [_memory_file(program.text), _memory_file(stdin), os.memfd_create("stdout"), os.memfd_create("stderr")]
         try:
             self._send(program, limits, fds)
-            reply = self._receive(limits.wall + GRACE_SECONDS)
+            reply = self._receive(inside.PATIENCE * limits.wall + GRACE_SECONDS)
             if len(reply) != inside.REPLY.size:
                 raise Died(self._last_words())
             status, cpu, wall, waited, peak, stop, dirty = inside.REPLY.unpack(reply)
