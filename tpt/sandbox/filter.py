@@ -1,9 +1,8 @@
 """A seccomp filter: the system calls that no solution of a problem needs and that could reach past its limits.
 
-Memory that is neither a process's nor a sized file system's (memfd, System V segments, shared anonymous mappings, pages
-lent to a pipe): it outlives whoever wrote it, and nothing in `/proc` says how much of it there is. Other processes'
-memory, namespaces, keyrings, the families of sockets that a network namespace does not confine, larger buffers of
-sockets, and scheduling, with which a run could slow the next one down.
+Memory that is neither a process's nor a sized file system's (memfd, System V segments, huge pages, pages lent to a
+pipe), other processes' memory, namespaces, keyrings, the families of sockets that a network namespace does not confine,
+larger buffers of sockets, and scheduling, with which a run could slow the next one down.
 """
 
 import errno
@@ -53,7 +52,8 @@ ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 X32 = 0x40000000  # numbers from here on are another interface to the same calls
 
 FAMILIES = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6)
-_MAP_SHARED_ANONYMOUS, _MAP_HUGETLB = 0x01 | 0x20, 0x40000
+PROTOCOLS = (0, 1, socket.IPPROTO_TCP, socket.IPPROTO_UDP)  # 1: of AF_UNIX; as ICMP it needs rights
+_MAP_HUGETLB = 0x40000
 _BUFFERS = (7, 8, 32, 33, 60)  # SO_SNDBUF, SO_RCVBUF, both of them FORCE, SO_ZEROCOPY
 _SIGCHLD = 17
 _PRETENDED = 0  # an error number: the call does nothing and says that it did
@@ -91,9 +91,9 @@ _RULES = [
     *(_Rule(numbers, errno.EPERM) for numbers in DENIED.values()),
     _Rule((41, 198), errno.EAFNOSUPPORT, _SOCKET),  # socket
     _Rule((53, 199), errno.EAFNOSUPPORT, _SOCKET),  # socketpair
+    _Rule((41, 198), errno.EPROTONOSUPPORT, tuple(_Test(4, one, equal=False) for one in PROTOCOLS)),
     *(_Rule((54, 208), errno.EPERM, (_Test(2, socket.SOL_SOCKET), _Test(4, name))) for name in _BUFFERS),  # setsockopt
-    _Rule((9, 222), errno.ENOMEM, (_Test(6, _MAP_SHARED_ANONYMOUS, _MAP_SHARED_ANONYMOUS),)),  # mmap
-    _Rule((9, 222), errno.ENOMEM, (_Test(6, _MAP_HUGETLB, _MAP_HUGETLB),)),
+    _Rule((9, 222), errno.ENOMEM, (_Test(6, _MAP_HUGETLB, _MAP_HUGETLB),)),  # mmap
     # rt_sigaction that sets what SIGCHLD does: the CPU time of children that are ignored is told to nobody. Pretended,
     # for then a program that only wants no zombies goes on. The pointer may have zeros in either of its words.
     *(_Rule((13, 134), _PRETENDED, (_Test(0, _SIGCHLD), _Test(word, 0, equal=False))) for word in (2, 3)),

@@ -34,6 +34,7 @@ TICK = 0.05  # seconds between looks at a run's memory and time
 PATIENCE = 10  # times its wall limit that a run without a core is waited for
 PRIVATE = ("/tmp", "/dev/shm")  # the folders that a program can write to
 ROOM = 4 * 2**30  # bytes of address space beyond the memory limit: stacks of threads, arrays that nobody touches
+SHARED = 32 * 2**20  # bytes that a shared mapping counts for at least: more of it may be there than is mapped still
 INODE = 2048  # bytes of the kernel's that a file takes besides its content, at most
 CLOCK = posix.sysconf("SC_CLK_TCK")
 
@@ -47,7 +48,7 @@ def main(jailed: bool) -> None:
     channel = _socket.socket(fileno=posix.dup2(0, CHANNEL))
     kernel = _Kernel(channel) if jailed else None
     _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
-    _undumpable()
+    _let_look(0)
     compile("pass", "", "exec")  # what the compiler sets up at its first use, no run has to set up again
     gc.freeze()  # a run that collects garbage does not write to what it shares with us
     channel.send(b"ready")
@@ -61,9 +62,11 @@ def main(jailed: bool) -> None:
         if kind == PYTHON:
             _preload(words)
         started = time.monotonic()
+        begun, beginning = posix.pipe()
         child = posix.fork()
         if not child:
             try:
+                _let_look(1)  # at its memory, for us to count it
                 _become(fds, cpu, memory, size, processes if jailed else 0, jailed)
                 if kind == PYTHON:
                     _run_python()
@@ -71,8 +74,10 @@ def main(jailed: bool) -> None:
                     _execute(words)
             finally:
                 posix._exit(127)
-        for fd in fds:
+        for fd in (*fds, beginning):
             posix.close(fd)
+        posix.read(begun, 1)  # until the run has closed its end
+        posix.close(begun)
         channel.send(REPLY.pack(*_watch(child, started, cpu / 1000, wall / 1000, memory, kernel)))
 
 
@@ -85,12 +90,12 @@ def _preload(modules: list[str]) -> None:
             pass  # the program will say so itself
 
 
-def _undumpable() -> None:
-    """Keep processes of the same user from reading or writing our memory and files (PR_SET_DUMPABLE)."""
+def _let_look(allowed: int) -> None:
+    """Whether processes of the same user may read or write our memory and files (PR_SET_DUMPABLE)."""
     import _ctypes
 
     library = _ctypes.dlopen(None, 0)  # type: ignore[arg-type]  # None is the program itself
-    _ctypes.call_function(_ctypes.dlsym(library, "prctl"), (4, 0, 0, 0, 0))
+    _ctypes.call_function(_ctypes.dlsym(library, "prctl"), (4, allowed, 0, 0, 0))
 
 
 def _become(fds: tuple[int, ...], cpu: int, memory: int, size: int, processes: int, jailed: bool) -> None:
@@ -194,16 +199,17 @@ def _watch(
     pidfd = posix.pidfd_open(child)
     end = select.poll()
     end.register(pidfd, select.POLLIN)
+    tree = _Tree(child, jailed)
     stopped, looked, before, starved = ENDED, started, 0.0, 0.0
     while not end.poll(1000 * max(0.001, min(TICK, started + starved + wall - time.monotonic()))):
-        used, held, ready = _usage(child, jailed)
+        used, ready = tree.look()
         now = time.monotonic()
         if ready:  # a clock tick more than elapsed makes up for one less before
             starved += now - looked - min(used - before, now - looked + 1 / CLOCK)
         looked, before = now, used
         if used > cpu:
             stopped = CPU
-        elif sum(held.values()) + (kernel.memory() if kernel else 0) > memory and _too_much(held, memory, kernel):
+        elif tree.holds_more(memory - (kernel.memory() if kernel else 0)):
             stopped = MEMORY
         elif now - started - max(0.0, starved) > wall or now - started > PATIENCE * wall:
             stopped = WALL
@@ -238,47 +244,66 @@ def _kill_all(child: int, jailed: bool) -> None:
         pass
 
 
-def _usage(child: int, jailed: bool) -> tuple[float, dict[str, int], bool]:
-    """Of the whole process tree: CPU seconds, bytes of each process, and whether any thread runs or waits for a core.
+class _Tree:
+    """All processes of a run, or, where they cannot be told from others, its first."""
 
-    What processes share counts in each of them here.
-    """
-    ticks, held, ready = 0, {}, False
-    for name in posix.listdir("/proc") if jailed else [str(child)]:
-        if not name.isdigit() or name == "1":
-            continue
+    def __init__(self, child: int, jailed: bool) -> None:
+        self._child, self._jailed = child, jailed
+        self._held: dict[str, int] = {}  # private bytes of each process, where what forks share counts in each of them
+        self._shared: dict[bytes, int] = {}  # bytes of each shared mapping that is not of a file
+        self._hidden = False
+
+    def look(self) -> tuple[float, bool]:
+        """CPU seconds of them all, and whether any of their threads runs or waits for a core."""
+        ticks, ready = 0, False
+        self._held, before, self._shared = {}, self._shared, {}
+        for name in posix.listdir("/proc") if self._jailed else [str(self._child)]:
+            if not name.isdigit() or name == "1":
+                continue
+            folder = "/proc/" + name
+            try:
+                fields = _read(folder + "/stat").rpartition(b")")[2].split()
+                ticks += sum(map(int, fields[11:15]))  # its own, and of its children that were waited for
+                ready = ready or fields[0] == b"R" or (fields[17] != b"1" and _any_ready(folder + "/task"))
+                self._held[folder] = _kib(_read(folder + "/status"), b"RssAnon:", b"VmSwap:", b"VmPTE:")
+                self._see_shared(_read(folder + "/maps"), before)
+            except PermissionError:
+                self._hidden = True
+            except OSError:
+                pass  # it ended meanwhile
+        return ticks / CLOCK, ready
+
+    def holds_more(self, memory: int) -> bool:
+        """Whether they hold more than so many bytes, as at the last look; so does whoever lets nobody look."""
+        left = memory - sum(self._shared.values())
+        return self._hidden or (sum(self._held.values()) > left and sum(map(self._share, self._held)) > left)
+
+    def _see_shared(self, maps: bytes, before: dict[bytes, int]) -> None:
+        """Note shared mappings: how far each reaches or reached; its pages stay until nobody maps any of them."""
+        if b" /dev/zero (deleted)" not in maps:
+            return
+        for line in maps.splitlines():
+            if line.endswith(b" /dev/zero (deleted)"):
+                area, _, offset, _, inode = line.split()[:5]
+                start, end = (int(one, 16) for one in area.split(b"-"))
+                known = max(SHARED, self._shared.get(inode, 0), before.get(inode, 0))
+                self._shared[inode] = max(known, int(offset, 16) + end - start)
+
+    def _share(self, folder: str) -> int:
+        """A process's private bytes, where what it shares with others since a fork is divided among them."""
         try:
-            fields = _read("/proc/" + name + "/stat").rpartition(b")")[2].split()
-            held[name] = _kib(_read("/proc/" + name + "/status"), b"RssAnon:", b"RssShmem:", b"VmSwap:", b"VmPTE:")
-            ready = ready or fields[0] == b"R" or (fields[17] != b"1" and _any_ready("/proc/" + name + "/task"))
+            tables = _kib(_read(folder + "/status"), b"VmPTE:")
+            return min(self._held[folder], tables + _kib(_read(folder + "/smaps_rollup"), b"Pss_Anon:", b"SwapPss:"))
+        except PermissionError:
+            return self._held[folder]
         except OSError:
-            continue  # it ended meanwhile
-        ticks += sum(int(field) for field in fields[11:15])  # its own, and of its children that were waited for
-    return ticks / CLOCK, held, ready
+            return 0  # it ended meanwhile
 
 
 def _any_ready(tasks: str) -> bool:
     """Whether a thread runs or waits for a core."""
     stats = (_read(tasks + "/" + name + "/stat") for name in posix.listdir(tasks))
     return any(stat.rpartition(b")")[2].split(None, 1)[0] == b"R" for stat in stats)
-
-
-def _too_much(held: dict[str, int], memory: int, kernel: "_Kernel | None") -> bool:
-    """Whether processes hold more than they may, where what they share counts once.
-
-    A process that forbids to look, as any may, counts in full.
-    """
-    total = kernel.memory() if kernel else 0
-    for name, most in held.items():
-        try:
-            shares = _read("/proc/" + name + "/smaps_rollup")
-            tables = _kib(_read("/proc/" + name + "/status"), b"VmPTE:")
-            total += min(most, tables + _kib(shares, b"Pss_Anon:", b"Pss_Shmem:", b"SwapPss:"))
-        except PermissionError:
-            total += most
-        except OSError:
-            continue
-    return total > memory
 
 
 class _Kernel:
@@ -295,8 +320,8 @@ class _Kernel:
         self._first = self._traces()
 
     def memory(self) -> int:
-        """Bytes, at most, that files take besides their content, and sockets for what nobody has received."""
-        most = INODE * sum(map(_files, PRIVATE))
+        """Bytes of files, and, at most, of what the kernel keeps of them and of what sockets have not received yet."""
+        most = sum(map(_bytes, PRIVATE)) + INODE * sum(map(_files, PRIVATE))
         sockets = int(_read("/proc/net/sockstat").split(None, 3)[2])
         if sockets:
             most += sockets * self._socket + _tcp_sockets() * _tcp_buffers()
@@ -315,6 +340,11 @@ def _files(folder: str) -> int:
     """How many files a private file system holds; xattrs count as so many more."""
     found = posix.statvfs(folder)
     return found.f_files - found.f_ffree
+
+
+def _bytes(folder: str) -> int:
+    found = posix.statvfs(folder)
+    return (found.f_blocks - found.f_bfree) * found.f_frsize
 
 
 def _stat(folder: str) -> tuple[int, ...]:
