@@ -19,6 +19,13 @@ IN_TURN = (
     "    try:\n        os.waitpid(child, 0)\n    except ChildProcessError:\n        pass\nprint(7)"
 )
 
+# The system call that sets what SIGCHLD does, to no zombies (SA_NOCLDWAIT).
+SIGACTION = (
+    LIBC + "action = (ctypes.c_long * 4)(0, 2)\n"
+    "def act(at):\n    number = 13 if os.uname().machine == 'x86_64' else 134\n"
+    "    assert libc.syscall(number, 17, at, None, 8) == 0\n"
+)
+
 ZOO: dict[str, tuple[str, set[Kind]]] = {
     "fork bomb": ("import os\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        pass", {TIME, MEMORY}),
     "fork bomb in a shell": ("import os\nos.system('f(){ f|f& };f')\nprint(8)", {WRONG, TIME, CRASH}),
@@ -76,9 +83,11 @@ ZOO: dict[str, tuple[str, set[Kind]]] = {
         "import socket\nsocket.socketpair()[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 10**7)\nprint(7)", {CRASH}
     ),
     "CPU time of ignored children": ("import os, signal\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)\n" + IN_TURN, {TIME}),
-    "CPU time of children that nobody waits for": (
-        LIBC + "action = (ctypes.c_long * 19)(0, 2)\naction[17] = 2\nlibc.sigaction(17, action, None)\n"
-        "libc.syscall(13, 17, (ctypes.c_long * 4)(1, 2, 0, 0), None, 8)\n" + IN_TURN,
+    "CPU time of children that nobody waits for": (SIGACTION + "act(ctypes.byref(action))\n" + IN_TURN, {TIME}),
+    "CPU time hidden by an action at a round address": (
+        SIGACTION + "libc.mmap.restype = ctypes.c_void_p\n"
+        "at = libc.mmap(ctypes.c_void_p(0x7E0000000000), 4096, 3, 0x32, -1, 0)\nassert at == 0x7E0000000000\n"
+        "ctypes.memmove(at, action, 32)\nact(ctypes.c_void_p(at))\n" + IN_TURN,
         {TIME},
     ),
     "memory in shared segments": (LIBC + "print(libc.shmget(0, 1 << 30, 0o1600))", {WRONG}),
