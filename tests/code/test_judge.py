@@ -4,7 +4,6 @@
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from tpt.judge.code.judge import Judge, verdicts
 from tpt.judge.code.program import Language
 from tpt.judge.code.spec import Kind, Result, Spec
 from tpt.records import Sample, Status
+from tpt.sandbox import runner
 from tpt.sandbox.command import Sandbox
 
 pytestmark = pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap is not installed: make sandbox")
@@ -352,8 +352,9 @@ ADDED = "\nprint(sum(map(int, input().split())))"
 
 @contextmanager
 def busy(processes: int) -> Iterator[None]:
-    """So many other programs that use all the cores they get."""
-    noise = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(processes)]
+    """So many other programs that use all the cores they get; some kernels give each session the same share."""
+    command = ["/bin/sh", "-c", "while :; do :; done"]
+    noise = [subprocess.Popen(command, start_new_session=True) for _ in range(processes)]
     try:
         yield
     finally:
@@ -383,6 +384,22 @@ def test_a_busy_machine_does_not_save_what_never_ends() -> None:
     with Judge(workers=2) as judge, busy(2 * len(os.sched_getaffinity(0))):
         results = list(judge.results([(spec, "python", source) for source in sources], True))
     assert [one.kind for one in results] == [Kind.TIME] * 2
+
+
+@pytest.mark.slow
+def test_where_other_programs_take_all_the_cores_nothing_is_said_of_a_solution(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "WALL", 0.5)  # a run is given up after 2.5 s
+    monkeypatch.setattr(runner, "WALL_MORE", 0.2)
+    source = "import time\nwhile time.process_time() < 0.095: pass" + ADDED
+    cores = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(cores)})
+        with Judge(workers=1) as judge, busy(40):
+            result = one(judge, source, Spec(tests=ADD.tests[:1], seconds=0.1))
+    finally:
+        os.sched_setaffinity(0, cores)
+    assert (result.kind, result.passed) == (Kind.JUDGE_ERROR, 0)
+    assert "other programs kept the machine busy" in result.reason
 
 
 def test_without_bubblewrap_nothing_is_run_and_the_message_says_what_to_install(

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tpt.errors import SandboxError
 from tpt.sandbox import filter as seccomp
+from tpt.sandbox import group
 
 INSTALL = (
     "install bubblewrap 0.8 or newer (Debian, Ubuntu: apt-get install bubblewrap; Fedora: dnf install bubblewrap); "
@@ -50,6 +51,7 @@ class Sandbox:
     bwrap: str = field(init=False)
     folder: Path = field(init=False)
     site_packages: list[str] = field(init=False)
+    groups: Path | None = field(init=False)  # where control groups can be made
 
     def __post_init__(self) -> None:
         self.bwrap = shutil.which("bwrap") or ""
@@ -65,6 +67,9 @@ class Sandbox:
         if self.kind == "bwrap":  # solutions recurse deeply; inherited, and not set by one more command for each start
             _, hard = resource.getrlimit(resource.RLIMIT_STACK)
             resource.setrlimit(resource.RLIMIT_STACK, (hard, hard))
+        self.groups = None
+        if self.kind == "bwrap":
+            self.groups = group.place(Path("/proc/self/mounts").read_text(), Path("/proc/self/cgroup").read_text())
         self.folder = Path(tempfile.mkdtemp(prefix="tpt-judge-"))
         self.folder.chmod(0o755)  # another user reads it, from inside
         self._fill()

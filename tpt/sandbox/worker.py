@@ -14,7 +14,7 @@ from enum import Enum
 from types import TracebackType
 
 from tpt.errors import SandboxError
-from tpt.sandbox import inside
+from tpt.sandbox import group, inside
 from tpt.sandbox.command import INSTALL, Sandbox
 
 START_SECONDS = 30.0  # a sandbox that is not up by then never will be
@@ -105,6 +105,7 @@ class Worker:
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
+        self._group = group.make(sandbox.groups) if sandbox.groups else None
         self._stopped = False
         self._current: _Jail | None = None
         self._spare: _Jail | None = None
@@ -129,6 +130,9 @@ class Worker:
             if jail:
                 jail.close()
         self._current = self._spare = None
+        if self._group:
+            self._group.remove()
+            self._group = None
 
     def renew(self) -> None:
         """Give the sandbox up: what runs next, the next sample, must not meet anything of what ran before."""
@@ -145,8 +149,10 @@ class Worker:
         """
         for attempt in (1, 2):
             if self._current is None:
-                self._current = self._spare or _Jail(self.sandbox)
-                self._spare = _Jail(self.sandbox)
+                self._current = self._spare or _Jail(self.sandbox, self._group)
+                self._spare = _Jail(self.sandbox, self._group)
+            if self._group:
+                self._group.limit(limits.memory + 2 * limits.output)
             try:
                 ran, dirty = self._current.run(program, stdin, limits)
             except Died:
@@ -154,6 +160,8 @@ class Worker:
                 if attempt == 2 or self._stopped:
                     raise
                 continue
+            if self._group and self._group.ran_out():
+                ran.stop, dirty = Stop.MEMORY, True
             if dirty:
                 self.renew()  # the next test must not meet anything of this one
             return ran
@@ -163,13 +171,14 @@ class Worker:
 class _Jail:
     """One sandbox, from its start to its end."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: Sandbox, place: group.Group | None) -> None:
         filter_fd = sandbox.filter()
+        command = sandbox.command(filter_fd)
         self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.said = os.memfd_create("stderr")
         try:
             self.process = subprocess.Popen(
-                sandbox.command(filter_fd),
+                place.joined(command) if place else command,
                 stdin=theirs.fileno(),
                 stdout=self.said,
                 stderr=self.said,
