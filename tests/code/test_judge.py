@@ -201,6 +201,22 @@ def test_an_array_of_numpy_that_nobody_touches_does_not_count(judge: Judge) -> N
     assert one(judge, source, SMALL) == Result(passed=2, total=2)
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "i = 0\nwhile True:\n    open(f'/tmp/{i}', 'w').close()\n    i += 1",
+        "import socket, time\nkept = [socket.socketpair() for _ in range(29)]\nwhile True: time.sleep(1)",
+        "import mmap, time\nx = mmap.mmap(-1, 40 * 2**20)\nfor i in range(0, len(x), 4096):\n    x[i] = 1\n"
+        "x.madvise(mmap.MADV_DONTNEED)\nwhile True: time.sleep(1)",
+        "import os, time\nfd = os.open('/dev/shm/x', os.O_CREAT | os.O_RDWR)\nos.unlink('/dev/shm/x')\n"
+        "for _ in range(5):\n    os.write(fd, bytes(7 * 10**6))\nwhile True: time.sleep(1)",
+    ],
+    ids=["files", "sockets", "shared memory that no page table shows", "a file without a name"],
+)
+def test_what_the_kernel_keeps_for_a_program_counts(judge: Judge, source: str) -> None:
+    assert one(judge, source, replace(ADD, memory_mb=24), partial=False).kind is Kind.MEMORY
+
+
 def test_memory_held_for_less_than_a_look_counts(judge: Judge) -> None:
     source = "x = b'x' * (300 * 2**20)\ndel x\nprint(sum(map(int, input().split())))"
     assert one(judge, source, SMALL, partial=False).kind is Kind.MEMORY

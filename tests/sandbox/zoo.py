@@ -14,7 +14,7 @@ LIBC = "import ctypes, os\nlibc = ctypes.CDLL(None, use_errno=True)\n"
 
 # Children in turn, 0.1 s of CPU each; then the right answer.
 IN_TURN = (
-    "import time\nfor _ in range(12):\n    child = os.fork()\n    if not child:\n"
+    "import time\nfor _ in range(8):\n    child = os.fork()\n    if not child:\n"
     "        while time.process_time() < 0.1:\n            pass\n        os._exit(0)\n"
     "    try:\n        os.waitpid(child, 0)\n    except ChildProcessError:\n        pass\nprint(7)"
 )

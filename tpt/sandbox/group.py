@@ -96,7 +96,7 @@ def place(mounts: str, own: str) -> Path | None:
         return None
     here = root / path.lstrip("/")
     for folder in (here, *here.parents):
-        if not folder.is_relative_to(root) or not folder.exists():
+        if not (folder.is_relative_to(root) and (folder / "cgroup.subtree_control").exists()):
             return None
         if CONTROLLER in (folder / "cgroup.subtree_control").read_text().split() and _holds(folder):
             return folder

@@ -152,7 +152,7 @@ def _run_python() -> None:
 def _stream(fd: int, name: str, mode: str, errors: str) -> io.TextIOWrapper:
     """A standard stream with the attributes that the interpreter gives it, which templates of contestants read."""
     buffer = open(fd, mode + "b", closefd=False)  # noqa: SIM115  # open to the end
-    buffer.raw.name = name
+    buffer.raw.name = name  # type: ignore[attr-defined]  # as of any buffered file
     stream = io.TextIOWrapper(buffer, "utf-8", errors, line_buffering=fd == 2)
     stream.mode = mode  # type: ignore[misc]  # read-only only for mypy
     return stream
@@ -315,6 +315,13 @@ class _Kernel:
         self._counters = [
             posix.open("/proc/net/" + name, posix.O_RDONLY | posix.O_CLOEXEC) for name in ("snmp", "snmp6")
         ]
+        self._last = posix.open("/proc/loadavg", posix.O_RDONLY | posix.O_CLOEXEC)
+        self._counters = []
+        for name in ("snmp", "snmp6"):
+            try:
+                self._counters.append(posix.open("/proc/net/" + name, posix.O_RDONLY | posix.O_CLOEXEC))
+            except FileNotFoundError:
+                pass  # this kernel has no IPv6
         for folder in PRIVATE:
             posix.listdir(folder)  # from now on, reading it changes no time of access
         self._first = self._traces()
@@ -329,7 +336,8 @@ class _Kernel:
 
     def changed(self, child: int) -> bool:
         """Whether a later run could tell from folders, packets or numbers of processes what this one did."""
-        return int(_read("/proc/loadavg").split()[-1]) != child or self._traces() != self._first
+        last = int(posix.pread(self._last, 100, 0).split()[-1])  # number given to a process or thread
+        return last != child or self._traces() != self._first
 
     def _traces(self) -> list[object]:
         folders = [(_files(one), _stat(one)) for one in PRIVATE]
@@ -373,9 +381,15 @@ def _kib(text: bytes, *names: bytes) -> int:
     return 1024 * sum(int(rest[0]) for rest in found if rest)
 
 
-def _read(path: str) -> bytes:
-    with open(path, "rb", buffering=0) as file:
-        return file.read()
+def _read(path: str, missing: "bytes | None" = None) -> bytes:
+    """A file's content; or, of a file that a kernel may not have, what stands for it."""
+    try:
+        with open(path, "rb", buffering=0) as file:
+            return file.read()
+    except FileNotFoundError:
+        if missing is None:
+            raise
+        return missing
 
 
 if __name__ == "__main__":

@@ -93,16 +93,21 @@ class Runner:
             Undecided: it was late, and may not have been on a machine with less to do.
             Died, SandboxError: see `Worker.run`.
         """
-        limits = Limits(cpu=seconds, wall=seconds, memory=memory, output=output)
+
+        def timed(slower: float) -> Ran:
+            limit = seconds * slower
+            limits = Limits(cpu=MARGIN * limit, wall=_wall(limit), memory=memory, output=output)
+            return self.worker.run(program, stdin, limits)
+
         with self.gate.among_others():
-            ran = self._timed(program, stdin, limits, self.slowness)
+            ran = timed(self.slowness)
             if not _late(ran, seconds * self.slowness):
                 return ran
             if ran.stop is not Stop.ENDED and self._clearly_late(ran, seconds, self.slowness):
                 return ran
         with self.gate.alone():
             before = max(self.slowness, slowness(self.worker, 3))
-            ran = self._timed(program, stdin, limits, before)
+            ran = timed(before)
             if not _late(ran, seconds * before):
                 return ran
             if self._clearly_late(ran, seconds, before) or ran.waited <= STARVED * ran.wall:
@@ -110,10 +115,6 @@ class Runner:
         raise Undecided(
             f"other programs kept the machine busy: it had no core for {ran.waited:.1f} of {ran.wall:.1f} s"
         )
-
-    def _timed(self, program: Program, stdin: bytes, limits: Limits, slower: float) -> Ran:
-        cpu = limits.cpu * slower
-        return self.worker.run(program, stdin, replace(limits, cpu=MARGIN * cpu, wall=_wall(cpu)))
 
     def _clearly_late(self, ran: Ran, seconds: float, slower: float) -> bool:
         """Whether a late run would have been so on an idle machine too.
