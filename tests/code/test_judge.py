@@ -208,10 +208,10 @@ def test_an_array_of_numpy_that_nobody_touches_does_not_count(judge: Judge) -> N
         "import socket, time\nkept = [socket.socketpair() for _ in range(29)]\nwhile True: time.sleep(1)",
         "import mmap, time\nx = mmap.mmap(-1, 40 * 2**20)\nfor i in range(0, len(x), 4096):\n    x[i] = 1\n"
         "x.madvise(mmap.MADV_DONTNEED)\nwhile True: time.sleep(1)",
-        "import os, time\nfd = os.open('/dev/shm/x', os.O_CREAT | os.O_RDWR)\nos.unlink('/dev/shm/x')\n"
-        "for _ in range(5):\n    os.write(fd, bytes(7 * 10**6))\nwhile True: time.sleep(1)",
+        "import os, time\nfor _ in range(5):\n    fd = os.open('/dev/shm/x', os.O_CREAT | os.O_RDWR)\n    os.unlink('/dev/shm/x')\n"
+        "    os.write(fd, bytes(7 * 10**6))\nwhile True: time.sleep(1)",
     ],
-    ids=["files", "sockets", "shared memory that no page table shows", "a file without a name"],
+    ids=["files", "sockets", "shared memory that no page table shows", "files without names"],
 )
 def test_what_the_kernel_keeps_for_a_program_counts(judge: Judge, source: str) -> None:
     assert one(judge, source, replace(ADD, memory_mb=24), partial=False).kind is Kind.MEMORY

@@ -318,7 +318,7 @@ class _Kernel:
         self._last = posix.open("/proc/loadavg", posix.O_RDONLY | posix.O_CLOEXEC)
         self._counters = []
         for name in ("snmp", "snmp6"):
-            try:
+            try:  # noqa: SIM105  # contextlib is one more import
                 self._counters.append(posix.open("/proc/net/" + name, posix.O_RDONLY | posix.O_CLOEXEC))
             except FileNotFoundError:
                 pass  # this kernel has no IPv6
