@@ -7,7 +7,7 @@ its memory.
 
 Without one, nothing bounds what a run writes within 50 ms, on each core as fast as its memory takes it; what of that it
 hides in shared mappings that it cuts short in that time; and the kernel's records of mappings, some 13 MB for each of
-its 64 processes.
+its 64 processes. The kernel itself keeps a user's pipes to 64 MB.
 """
 
 import logging

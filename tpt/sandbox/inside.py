@@ -204,14 +204,14 @@ def _watch(
     while not end.poll(1000 * max(0.001, min(TICK, started + starved + wall - time.monotonic()))):
         used, ready = tree.look()
         now = time.monotonic()
-        if ready:  # a clock tick more than elapsed makes up for one less before
-            starved += now - looked - min(used - before, now - looked + 1 / CLOCK)
+        if ready:  # CPU time is in whole clock ticks: one too many makes up for one that was missing before
+            starved = max(0.0, starved + now - looked - min(used - before, now - looked + 1 / CLOCK))
         looked, before = now, used
         if used > cpu:
             stopped = CPU
         elif tree.holds_more(memory - (kernel.memory() if kernel else 0)):
             stopped = MEMORY
-        elif now - started - max(0.0, starved) > wall or now - started > PATIENCE * wall:
+        elif now - started - starved > wall or now - started > PATIENCE * wall:
             stopped = WALL
         if stopped:
             break
@@ -229,8 +229,8 @@ def _watch(
     posix.close(pidfd)
     if not stopped and peak * 1024 > memory:  # between two looks
         stopped = MEMORY
-    waited = int(max(0.0, starved) * 1e6)
-    return status, int(spent * 1e6), int(took * 1e6), waited, peak, stopped, bool(kernel and kernel.changed(child))
+    times = (int(seconds * 1e6) for seconds in (spent, took, starved))
+    return status, *times, peak, stopped, bool(kernel and kernel.changed(child))
 
 
 def _kill_all(child: int, jailed: bool) -> None:
