@@ -1,12 +1,14 @@
 # ruff: noqa: E501
 """Judging programs, in real sandboxes."""
 
+import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from tpt.judge.code.program import Language
 from tpt.judge.code.spec import Kind, Result, Spec
 from tpt.judge.thinking import UNFINISHED
 from tpt.records import Sample, Status
+from tpt.sandbox import runner
 from tpt.sandbox.command import Sandbox
 
 pytestmark = pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap is not installed: make sandbox")
@@ -38,6 +41,47 @@ def is_same_list(p, q):
     while p and q and p.val == q.val:
         p, q = p.next, q.next
     return p is None and q is None
+"""
+
+
+# As contestants write it at the top of their solutions.
+FAST_INPUT = """
+import os, sys
+from io import BytesIO, IOBase
+
+class FastIO(IOBase):
+    def __init__(self, file):
+        self._fd = file.fileno()
+        self.buffer = BytesIO()
+        self.writable = "x" in file.mode or "r" not in file.mode
+        self.write = self.buffer.write if self.writable else None
+        self.newlines = 0
+
+    def readline(self):
+        while self.newlines == 0:
+            b = os.read(self._fd, max(os.fstat(self._fd).st_size, 8192))
+            self.newlines = b.count(b"\\n") + (not b)
+            ptr = self.buffer.tell()
+            self.buffer.seek(0, 2), self.buffer.write(b), self.buffer.seek(ptr)
+        self.newlines -= 1
+        return self.buffer.readline()
+
+    def flush(self):
+        if self.writable:
+            os.write(self._fd, self.buffer.getvalue())
+            self.buffer.truncate(0), self.buffer.seek(0)
+
+class IOWrapper(IOBase):
+    def __init__(self, file):
+        self.buffer = FastIO(file)
+        self.flush = self.buffer.flush
+        self.writable = self.buffer.writable
+        self.write = lambda s: self.buffer.write(s.encode("ascii"))
+        self.readline = lambda: self.buffer.readline().decode("ascii")
+
+sys.stdin, sys.stdout = IOWrapper(sys.stdin), IOWrapper(sys.stdout)
+input = lambda: sys.stdin.readline().rstrip()
+print(sum(map(int, input().split())))
 """
 
 
@@ -110,6 +154,11 @@ def test_the_kind_says_what_went_wrong(judge: Judge, source: str, kind: Kind, re
         "from sortedcontainers import SortedList\nprint(sum(SortedList(map(int, input().split()))))",
         "def main():\n    print(sum(map(int, input().split())))\nif __name__ == '__main__':\n    main()",
         "import os\nprint(sum(map(int, input().split())))\nos.write(2, b'a warning')",
+        FAST_INPUT,
+        "import sys\nprint(sum(map(int, sys.stdin.detach().read().split())))",
+        "import sys\nstreams = sys.stdin, sys.stdout, sys.stderr\nassert [one.mode for one in streams] == ['r', 'w', 'w']\n"
+        "assert [one.name for one in streams] == ['<stdin>', '<stdout>', '<stderr>']\n"
+        "assert sys.stdin.buffer.raw.name == '<stdin>'\nprint(sum(map(int, input().split())))",
     ],
 )
 def test_the_ways_in_which_people_write_programs_work(judge: Judge, source: str) -> None:
@@ -122,6 +171,101 @@ def test_a_program_meets_nothing_of_the_test_before(judge: Judge) -> None:
         "    import time\n    time.sleep(60)\nprint(sum(map(int, input().split())))"
     )
     assert one(judge, source).passed == 4
+
+
+SMALL = replace(ADD, tests=ADD.tests[:2], memory_mb=256)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import sys, threading\nsys.setrecursionlimit(10**6)\nthreading.stack_size(2**29)\n"
+        "def f(n):\n    return n and 1 + f(n - 1)\nthread = threading.Thread(target=f, args=(10**5,))\n"
+        "thread.start()\nthread.join()",
+        "import mmap\nx = mmap.mmap(-1, 2**31, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)\nx[2**30] = 1",
+        "import os\nx = bytearray(150 * 2**20)\nends = [os.pipe() for _ in range(4)]\nfor _, end in ends:\n"
+        "    if not os.fork():\n        import time\n        time.sleep(0.2)\n        os._exit(0)\nfor _ in ends:\n    os.wait()",
+        "import mmap, os\nx = mmap.mmap(-1, 100 * 2**20)\nfor _ in range(4):\n    if not os.fork():\n"
+        "        for i in range(0, len(x), 4096):\n            x[i] = 1\n        os._exit(0)\n"
+        "for _ in range(4):\n    os.wait()\nassert x[4096] == 1",
+    ],
+    ids=["a large stack", "memory that nobody touches", "memory shared since a fork", "shared memory"],
+)
+def test_memory_that_nobody_holds_does_not_count_and_what_is_shared_counts_once(judge: Judge, source: str) -> None:
+    assert one(judge, source + "\nprint(sum(map(int, input().split())))", SMALL) == Result(passed=2, total=2)
+
+
+def test_an_array_of_numpy_that_nobody_touches_does_not_count(judge: Judge) -> None:
+    if not Path("/usr/lib/python3/dist-packages/numpy").exists():
+        pytest.skip("numpy is not installed for /usr/bin/python3")
+    source = "import numpy as np\nx = np.zeros((10_000, 10_000))\nx[5] = 1\nprint(sum(map(int, input().split())))"
+    assert one(judge, source, SMALL) == Result(passed=2, total=2)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "i = 0\nwhile True:\n    open(f'/tmp/{i}', 'w').close()\n    i += 1",
+        "import socket, time\nkept = [socket.socketpair() for _ in range(29)]\nwhile True: time.sleep(1)",
+        "import mmap, time\nx = mmap.mmap(-1, 40 * 2**20)\nfor i in range(0, len(x), 4096):\n    x[i] = 1\n"
+        "x.madvise(mmap.MADV_DONTNEED)\nwhile True: time.sleep(1)",
+        "import os, time\nfor _ in range(5):\n    fd = os.open('/dev/shm/x', os.O_CREAT | os.O_RDWR)\n    os.unlink('/dev/shm/x')\n"
+        "    os.write(fd, bytes(7 * 10**6))\nwhile True: time.sleep(1)",
+    ],
+    ids=["files", "sockets", "shared memory that no page table shows", "files without names"],
+)
+def test_what_the_kernel_keeps_for_a_program_counts(judge: Judge, source: str) -> None:
+    assert one(judge, source, replace(ADD, memory_mb=24), partial=False).kind is Kind.MEMORY
+
+
+def test_memory_held_for_less_than_a_look_counts(judge: Judge) -> None:
+    source = "x = b'x' * (300 * 2**20)\ndel x\nprint(sum(map(int, input().split())))"
+    assert one(judge, source, SMALL, partial=False).kind is Kind.MEMORY
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import asyncio\nasync def f():\n    process = await asyncio.create_subprocess_exec('/bin/true')\n"
+        "    assert await process.wait() == 0\nasyncio.run(f())",
+        "import multiprocessing as mp\nwith mp.Pool(2) as pool:\n    assert pool.map(abs, [1, -2]) == [1, 2]\n"
+        "x = mp.Array('i', 1000)\nqueue = mp.Queue()\nqueue.put(1)\nassert queue.get() == 1",
+        "from concurrent.futures import ProcessPoolExecutor\nwith ProcessPoolExecutor(2) as pool:\n"
+        "    assert list(pool.map(abs, [1, -2])) == [1, 2]",
+        "import subprocess\nassert subprocess.run(['/bin/sh', '-c', 'echo 7 | cat'], capture_output=True).stdout == b'7\\n'",
+        "import socket\none, other = socket.socketpair()\none.send(b'x')\nassert other.recv(1) == b'x'\n"
+        "socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).close()\nserver = socket.create_server(('127.0.0.1', 0))\n"
+        "client = socket.create_connection(server.getsockname())\nclient.send(b'x')\nassert server.accept()[0].recv(1) == b'x'",
+        "import os, signal\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)\nif not os.fork():\n    os._exit(0)",
+    ],
+    ids=["asyncio", "multiprocessing", "futures", "subprocess", "sockets", "ignored children"],
+)
+def test_processes_and_sockets_work_as_usual(judge: Judge, source: str) -> None:
+    assert one(judge, source + "\nprint(sum(map(int, input().split())))", SMALL) == Result(passed=2, total=2)
+
+
+@pytest.mark.parametrize(
+    ("seen", "leave"),
+    [
+        ("os.stat('/tmp').st_mtime == 1", "os.utime('/tmp', (1, 1))"),
+        ("os.stat('/dev/shm').st_atime == 1", "os.utime('/dev/shm', (1, os.stat('/dev/shm').st_mtime))"),
+        ("os.stat('/tmp').st_mode & 0o777 == 0o711", "os.chmod('/tmp', 0o711)"),
+        ("os.stat('/tmp').st_ctime - os.stat('/dev/shm').st_ctime > 0.4", "time.sleep(0.5), os.chmod('/tmp', 0o700)"),
+        ("os.listxattr('/tmp')", "os.setxattr('/tmp', 'user.x', b'')"),
+        ("os.getpid() > 5", "[threading.Thread(target=int).start() for _ in range(20)]"),
+        ("os.getpid() > 5", "[os.fork() or os._exit(0) for _ in range(20)]"),
+        (
+            "' 7 ' in open('/proc/net/snmp').read()",
+            "[socket.socket(2, 2).sendto(b'', ('127.0.0.1', 9)) for _ in range(7)]",
+        ),
+    ],
+)
+def test_a_program_leaves_no_word_to_the_test_after_it(judge: Judge, seen: str, leave: str) -> None:
+    source = (
+        f"import os, socket, threading, time\nif {seen}:\n    print('seen')\ntry:\n    {leave}\n"
+        "except OSError as error:\n    assert error.errno == 95, error\nprint(sum(map(int, input().split())))"
+    )
+    assert one(judge, source) == Result(passed=4, total=4)
 
 
 def test_cpp_is_compiled_and_run(judge: Judge) -> None:
@@ -291,19 +435,60 @@ def test_samples_without_a_program_get_a_verdict_in_their_place(judge: Judge) ->
     assert (found[4].passed, found[4].total, found[4].kind, found[4].first_failed) == (1, 4, "wrong answer", 2)
 
 
-@pytest.mark.slow
-def test_a_busy_machine_does_not_make_a_right_solution_late() -> None:
-    work = "import time\nwhile time.process_time() < 0.3: pass\nprint(sum(map(int, input().split())))"
-    spec = Spec(tests=ADD.tests[:1], seconds=0.4)
-    noise = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(6)]
+BURN = "import os, threading, time\ndef burn():\n    while time.process_time() < 0.8: pass\n"
+ADDED = "\nprint(sum(map(int, input().split())))"
+
+
+@contextmanager
+def busy(processes: int) -> Iterator[None]:
+    """So many other programs that use all the cores they get; some kernels give each session the same share."""
+    command = ["/bin/sh", "-c", "while :; do :; done"]
+    noise = [subprocess.Popen(command, start_new_session=True) for _ in range(processes)]
     try:
-        with Judge(workers=4) as judge:
-            results = list(judge.results([(spec, "python", work)] * 8, True))
+        yield
     finally:
         for process in noise:
             process.kill()
             process.wait()
-    assert [(one.passed, one.kind) for one in results] == [(1, Kind.NONE)] * 8
+
+
+@pytest.mark.slow
+def test_a_busy_machine_does_not_make_a_right_solution_late() -> None:
+    """With ten times its time limit of waiting for a core: alone, below a thread that waits, and below a process."""
+    sources = [
+        BURN + "burn()" + ADDED,
+        BURN + "thread = threading.Thread(target=burn)\nthread.start()\nthread.join()" + ADDED,
+        BURN + "if not os.fork():\n    burn()\n    os._exit(0)\nos.wait()" + ADDED,
+    ]
+    spec = Spec(tests=ADD.tests[:1], seconds=1.0)
+    with Judge(workers=3) as judge, busy(8 * len(os.sched_getaffinity(0))):
+        results = list(judge.results([(spec, "python", source) for source in sources], True))
+    assert [(one.passed, one.kind) for one in results] == [(1, Kind.NONE)] * 3
+
+
+@pytest.mark.slow
+def test_a_busy_machine_does_not_save_what_never_ends() -> None:
+    spec = Spec(tests=ADD.tests[:1], seconds=0.3)
+    sources = ["while True: pass", "import time\ntime.sleep(10**6)"]
+    with Judge(workers=2) as judge, busy(2 * len(os.sched_getaffinity(0))):
+        results = list(judge.results([(spec, "python", source) for source in sources], True))
+    assert [one.kind for one in results] == [Kind.TIME] * 2
+
+
+@pytest.mark.slow
+def test_where_other_programs_take_all_the_cores_nothing_is_said_of_a_solution(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "WALL", 0.5)  # a run is given up after 2.5 s
+    monkeypatch.setattr(runner, "WALL_MORE", 0.2)
+    source = "import time\nwhile time.process_time() < 0.095: pass" + ADDED
+    cores = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(cores)})
+        with Judge(workers=1) as judge, busy(40):
+            result = one(judge, source, Spec(tests=ADD.tests[:1], seconds=0.1))
+    finally:
+        os.sched_setaffinity(0, cores)
+    assert (result.kind, result.passed) == (Kind.JUDGE_ERROR, 0)
+    assert "other programs kept the machine busy" in result.reason
 
 
 def test_without_bubblewrap_nothing_is_run_and_the_message_says_what_to_install(

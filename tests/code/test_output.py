@@ -1,9 +1,13 @@
 """When an output is the expected one."""
 
+import tracemalloc
+from unittest.mock import patch
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tpt.judge.code import output
 from tpt.judge.code.output import same
 
 
@@ -44,6 +48,8 @@ def test_space_case_and_the_end_of_a_decimal_do_not_count(printed: bytes, expect
         (b"\xff\xfe", b"7"),
         (b"1" * 400, b"1.5"),
         (b"1e999", b"2e999"),
+        (b"7" * 10**6 + b"x", b"7.5"),  # quick to refuse, too
+        (b"7e" * 10**6, b"7.5"),
     ],
 )
 def test_another_answer_is_wrong(printed: bytes, expected: bytes) -> None:
@@ -72,3 +78,34 @@ def test_only_the_tokens_count(words: list[str], space: str) -> None:
 def test_the_comparison_does_not_depend_on_which_is_which_for_words(one: list[str], other: list[str]) -> None:
     left, right = " ".join(one).encode(), " ".join(other).encode()
     assert same(left, right, tolerance=0) == same(right, left, tolerance=0)
+
+
+SPACE = " \t\n\r\v\f"
+outputs = st.text(st.sampled_from(SPACE + "01.eE-x\x1c\x85"), max_size=40).map(str.encode)
+
+
+def by_lists(printed: bytes, expected: bytes) -> bool:
+    """What `same` says, said simply."""
+    mine, theirs = printed.lower().split(), expected.lower().split()
+    return len(mine) == len(theirs) and all(
+        one == other or same(one, other) for one, other in zip(mine, theirs, strict=True)
+    )
+
+
+@given(outputs, outputs, st.integers(1, 5))
+def test_an_output_compared_piece_by_piece_is_compared_token_by_token(one: bytes, other: bytes, piece: int) -> None:
+    respaced = b"\v".join(one.split()) + b"\f"
+    with patch.object(output, "_PIECE", piece):
+        assert same(one, respaced)
+        assert same(one, other) == by_lists(one, other)
+
+
+def test_an_output_of_small_tokens_takes_little_memory_to_compare() -> None:
+    printed, expected = b"7 " * 10**6, b"7\n" * 10**6
+    tracemalloc.start()
+    try:
+        assert same(printed, expected)
+        assert not same(printed, expected + b"7")
+        assert tracemalloc.get_traced_memory()[1] < 10 * 2**20
+    finally:
+        tracemalloc.stop()

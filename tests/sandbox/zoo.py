@@ -12,6 +12,20 @@ MEMORY, OUTPUT = Kind.MEMORY, Kind.OUTPUT
 
 LIBC = "import ctypes, os\nlibc = ctypes.CDLL(None, use_errno=True)\n"
 
+# Children in turn, 0.1 s of CPU each; then the right answer.
+IN_TURN = (
+    "import time\nfor _ in range(8):\n    child = os.fork()\n    if not child:\n"
+    "        while time.process_time() < 0.1:\n            pass\n        os._exit(0)\n"
+    "    try:\n        os.waitpid(child, 0)\n    except ChildProcessError:\n        pass\nprint(7)"
+)
+
+# The system call that sets what SIGCHLD does, to no zombies (SA_NOCLDWAIT).
+SIGACTION = (
+    LIBC + "action = (ctypes.c_long * 4)(0, 2)\n"
+    "def act(at):\n    number = 13 if os.uname().machine == 'x86_64' else 134\n"
+    "    assert libc.syscall(number, 17, at, None, 8) == 0\n"
+)
+
 ZOO: dict[str, tuple[str, set[Kind]]] = {
     "fork bomb": ("import os\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        pass", {TIME, MEMORY}),
     "fork bomb in a shell": ("import os\nos.system('f(){ f|f& };f')\nprint(8)", {WRONG, TIME, CRASH}),
@@ -26,6 +40,55 @@ ZOO: dict[str, tuple[str, set[Kind]]] = {
         "import os\nfds = [os.memfd_create(str(i)) for i in range(50)]\n"
         "while True:\n    for fd in fds:\n        os.write(fd, b'x' * 10**6)",
         {CRASH},
+    ),
+    "shared memory in many processes": (
+        "import mmap, os, time\nfor _ in range(10):\n    if not os.fork():\n        x = mmap.mmap(-1, 150 * 2**20)\n"
+        "        for i in range(0, len(x), 4096):\n            x[i] = 1\n        time.sleep(60)\ntime.sleep(0.2)\nprint(7)",
+        {WRONG, MEMORY},
+    ),
+    "shared memory that its writer unmaps": (
+        "import mmap, os, time\nwhile True:\n    x = mmap.mmap(-1, 50 * 2**20)\n    if not os.fork():\n        time.sleep(60)\n"
+        "    for i in range(0, len(x), 4096):\n        x[i] = 1\n    x.close()",
+        {CRASH, MEMORY},
+    ),
+    "shared memory of a device": (
+        "import mmap, os\nx = mmap.mmap(os.open('/dev/zero', os.O_RDWR), 10**6)\nx[0] = 1\nprint(7)", {CRASH}
+    ),
+    "huge pages": ("import mmap\nmmap.mmap(-1, 2**21, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x40000)\nprint(7)", {CRASH, MEMORY}),
+    "memory of processes that cannot be looked at": (
+        LIBC + "import time\nlibc.prctl(4, 0, 0, 0, 0)\nfor _ in range(10):\n    if not os.fork():\n"
+        "        x = bytearray(60 * 2**20)\n        time.sleep(60)\ntime.sleep(60)",
+        {MEMORY},
+    ),
+    "memory that a pipe keeps": (LIBC + "print(libc.vmsplice(os.pipe()[1], 0, 0, 0), ctypes.get_errno())", {WRONG}),
+    "tables of pages that are never written": (
+        "import mmap, os, time\nfor _ in range(60):\n    if not os.fork():\n"
+        "        x = mmap.mmap(-1, 4 * 2**30, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)\n"
+        "        sum(x[i] for i in range(0, len(x), 2**21))\n        time.sleep(60)\ntime.sleep(60)",
+        {MEMORY, TIME},
+    ),
+    "files without content": ("i = 0\nwhile True:\n    open(f'/dev/shm/{i}', 'w').close()\n    i += 1", {MEMORY, TIME}),
+    "attributes of files": (
+        "import os\ni = 0\nwhile True:\n    open(f'/tmp/{i}', 'w').close()\n    os.setxattr(f'/tmp/{i}', 'user.x', bytes(60_000))\n"
+        "    i += 1",
+        {MEMORY, TIME, CRASH},
+    ),
+    "buffers of sockets": (
+        "import os, socket, time\nkept = []\nfor _ in range(40):\n    if not os.fork():\n        try:\n            while True:\n"
+        "                kept += socket.socketpair()\n                kept[-1].setblocking(False)\n"
+        "                kept[-1].send(bytes(150_000))\n        except OSError:\n            time.sleep(60)\ntime.sleep(60)",
+        {MEMORY, TIME},
+    ),
+    "larger buffers of sockets": (
+        "import socket\nsocket.socketpair()[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 10**7)\nprint(7)", {CRASH}
+    ),
+    "CPU time of ignored children": ("import os, signal\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)\n" + IN_TURN, {TIME}),
+    "CPU time of children that nobody waits for": (SIGACTION + "act(ctypes.byref(action))\n" + IN_TURN, {TIME}),
+    "CPU time hidden by an action at a round address": (
+        SIGACTION + "libc.mmap.restype = ctypes.c_void_p\n"
+        "at = libc.mmap(ctypes.c_void_p(0x7E0000000000), 4096, 3, 0x32, -1, 0)\nassert at == 0x7E0000000000\n"
+        "ctypes.memmove(at, action, 32)\nact(ctypes.c_void_p(at))\n" + IN_TURN,
+        {TIME},
     ),
     "memory in shared segments": (LIBC + "print(libc.shmget(0, 1 << 30, 0o1600))", {WRONG}),
     "a string of 10**12": ("print('x' * 10**12)", {MEMORY}),
@@ -84,6 +147,8 @@ ZOO: dict[str, tuple[str, set[Kind]]] = {
     "abort": ("import os\nos.abort()", {CRASH}),
     "it ends at once": ("import os\nos._exit(0)", {WRONG}),
     "it ends politely": ("raise SystemExit(0)", {WRONG}),
+    "tokens without number": ("print('7 ' * (8 * 10**6 - 10))", {WRONG}),
+    "almost a number": ("print('7' * 10**6 + 'x')", {WRONG}),
     "PASSED": ("print('PASSED')\nprint('ok 1 of 1 tests passed')", {WRONG}),
     "terminal tricks": ("print('8\\r7\\x1b[2K7\\x00')", {WRONG}),
     "it prints all answers": ("print(*range(1000))", {WRONG}),
@@ -118,6 +183,14 @@ ZOO: dict[str, tuple[str, set[Kind]]] = {
     "it changes the judge": ("open('/judge/inside.pyc', 'wb').write(b'')", {CRASH}),
     "it changes its input": ("import os\nos.write(0, b'x')", {CRASH}),
     "it calls home": ("import socket\nsocket.create_connection(('1.1.1.1', 80), timeout=1)", {CRASH}),
+    "it talks to the host": ("import socket\nsocket.socket(40, socket.SOCK_STREAM)\nprint(7)", {CRASH}),
+    "sockets of every other family": (
+        "import socket\nfor family in set(range(64)) - {1, 2, 10}:\n    for kind in (1, 2, 3, 5, 2**32 + 1):\n"
+        "        for make in (socket.socket, socket.socketpair):\n            try:\n                make(family, kind).close()\n"
+        "                print(7)\n                raise SystemExit\n            except (OSError, OverflowError):\n                pass\nprint(8)",
+        {WRONG},
+    ),
+    "another protocol": ("import socket\nsocket.socket(socket.AF_INET, socket.SOCK_STREAM, 262)\nprint(7)", {CRASH}),
     "it resolves a name": ("import socket\nsocket.getaddrinfo('example.org', 80)", {CRASH}),
     "it talks to this machine": ("import socket\nsocket.create_connection(('127.0.0.1', 22), timeout=1)", {CRASH}),
     "it becomes root": ("import os\nos.setuid(0)", {CRASH}),

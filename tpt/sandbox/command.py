@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tpt.errors import SandboxError
 from tpt.sandbox import filter as seccomp
+from tpt.sandbox import group
 
 INSTALL = (
     "install bubblewrap 0.8 or newer (Debian, Ubuntu: apt-get install bubblewrap; Fedora: dnf install bubblewrap); "
@@ -52,6 +53,7 @@ class Sandbox:
     bwrap: str = field(init=False)
     folder: Path = field(init=False)
     site_packages: list[str] = field(init=False)
+    groups: Path | None = field(init=False)  # where control groups can be made
 
     def __post_init__(self) -> None:
         self.bwrap = shutil.which("bwrap") or ""
@@ -64,9 +66,12 @@ class Sandbox:
                 f"task.python={self.python} lies outside /usr, which is all that a sandbox sees",
                 "install the system's python3, or one under /usr/local",
             )
-        if self.kind == "bwrap":  # solutions recurse deeply; inherited, and not set by one more command for each start
+        self.groups = None
+        if self.kind == "bwrap":
+            # Solutions recurse deeply; inherited, and not set by one more command for each start.
             _, hard = resource.getrlimit(resource.RLIMIT_STACK)
             resource.setrlimit(resource.RLIMIT_STACK, (hard, hard))
+            self.groups = group.place(Path("/proc/self/mounts").read_text(), Path("/proc/self/cgroup").read_text())
         drops_root = self.kind == "bwrap" and not os.geteuid()
         self.folder = Path(tempfile.mkdtemp(prefix="tpt-judge-", dir=_open_to_others() if drops_root else None))
         self._fill()
@@ -148,6 +153,7 @@ def _walls(folder: Path, filter_fd: int) -> list[str]:
         "--as-pid-1", "--cap-drop", "ALL", "--hostname", "judge", "--seccomp", str(filter_fd),
         "--ro-bind", "/usr", "/usr", *_links(), "--ro-bind-try", "/etc/alternatives", "/etc/alternatives",
         "--ro-bind", str(folder), HOLDS, "--proc", "/proc", "--dev", "/dev",
+        "--dev-bind", "/dev/null", "/dev/zero",  # which would map as memory that no file system's size bounds
         *size, "/dev/shm", *size, "/tmp", "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp",
     ]
     # fmt: on

@@ -1,12 +1,15 @@
 """A seccomp filter: the system calls that no solution of a problem needs and that could reach past its limits.
 
-Memory that is neither a process's nor a sized file system's (memfd, System V segments), other processes' memory,
-namespaces, keyrings, and scheduling, with which a run could slow the next one down.
+Memory that is neither a process's nor a sized file system's (memfd, System V segments, huge pages, pages lent to a
+pipe), other processes' memory, namespaces, keyrings, the families of sockets that a network namespace does not confine,
+larger buffers of sockets, and scheduling, with which a run could slow the next one down.
 """
 
 import errno
 import platform
+import socket
 import struct
+from dataclasses import dataclass
 
 from tpt.errors import SandboxError
 
@@ -22,6 +25,7 @@ DENIED = {
     "semget": (64, 190),
     "msgget": (68, 186),
     "mq_open": (240, 180),
+    "vmsplice": (278, 75),
     "add_key": (248, 217),
     "request_key": (249, 218),
     "keyctl": (250, 219),
@@ -47,9 +51,53 @@ DENIED = {
 ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 X32 = 0x40000000  # numbers from here on are another interface to the same calls
 
-# Classic BPF over struct seccomp_data: number at offset 0, architecture at 4 (linux/seccomp.h, linux/filter.h).
-_LOAD, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
+FAMILIES = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6)
+PROTOCOLS = (0, 1, socket.IPPROTO_TCP, socket.IPPROTO_UDP)  # 1: of AF_UNIX; as ICMP it needs rights
+_MAP_HUGETLB = 0x40000
+_BUFFERS = (7, 8, 32, 33, 60)  # SO_SNDBUF, SO_RCVBUF, both of them FORCE, SO_ZEROCOPY
+_SIGCHLD = 17
+_PRETENDED = 0  # an error number: the call does nothing and says that it did
+
+# Classic BPF over struct seccomp_data: number at offset 0, architecture at 4, six arguments of two words each from 16
+# on, the lower word first on both machines (linux/seccomp.h, linux/filter.h).
+_LOAD, _AND, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x06
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
+_WORD = 0xFFFFFFFF
+
+_Step = tuple[int, int, int, int]  # code, steps to skip where it is true, where it is not, operand
+
+
+@dataclass(frozen=True, slots=True)
+class _Test:
+    """Whether a word of the arguments, masked, is `value`; or, for `equal=False`, is not."""
+
+    word: int  # the lower one of argument i is 2 i
+    value: int
+    mask: int = _WORD
+    equal: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """The error number that a call ends with where all tests hold."""
+
+    numbers: tuple[int, int]
+    error: int
+    tests: tuple[_Test, ...] = ()
+
+
+_SOCKET = tuple(_Test(0, family, equal=False) for family in FAMILIES)
+_RULES = [
+    *(_Rule(numbers, errno.EPERM) for numbers in DENIED.values()),
+    _Rule((41, 198), errno.EAFNOSUPPORT, _SOCKET),  # socket
+    _Rule((53, 199), errno.EAFNOSUPPORT, _SOCKET),  # socketpair
+    _Rule((41, 198), errno.EPROTONOSUPPORT, tuple(_Test(4, one, equal=False) for one in PROTOCOLS)),
+    *(_Rule((54, 208), errno.EPERM, (_Test(2, socket.SOL_SOCKET), _Test(4, name))) for name in _BUFFERS),  # setsockopt
+    _Rule((9, 222), errno.ENOMEM, (_Test(6, _MAP_HUGETLB, _MAP_HUGETLB),)),  # mmap
+    # rt_sigaction that sets what SIGCHLD does: the CPU time of children that are ignored is told to nobody. Pretended,
+    # for then a program that only wants no zombies goes on. The pointer may have zeros in either of its words.
+    *(_Rule((13, 134), _PRETENDED, (_Test(0, _SIGCHLD), _Test(word, 0, equal=False))) for word in (2, 3)),
+]
 
 
 def program() -> bytes:
@@ -70,7 +118,24 @@ def program() -> bytes:
         (_AT_LEAST, 0, 1, X32),
         (_RETURN, 0, 0, _ERRNO | errno.ENOSYS),
     ]
-    for numbers in DENIED.values():
-        steps += [(_EQUAL, 0, 1, numbers[column]), (_RETURN, 0, 0, _ERRNO | errno.EPERM)]
+    for rule in _RULES:
+        steps += _block(rule, column)
     steps.append((_RETURN, 0, 0, _ALLOW))
     return b"".join(struct.pack("<HBBI", *step) for step in steps)
+
+
+def _block(rule: _Rule, column: int) -> list[_Step]:
+    """The steps of a rule; they begin and end with the call's number loaded."""
+    tests: list[_Step] = []
+    end = 3 * len(rule.tests) + 1  # where the rule does not hold: behind its return
+    for test in rule.tests:
+        left = end - len(tests) - 3
+        tests += [
+            (_LOAD, 0, 0, 16 + 4 * test.word),
+            (_AND, 0, 0, test.mask),
+            (_EQUAL, *((0, left) if test.equal else (left, 0)), test.value),
+        ]
+    found = [*tests, (_RETURN, 0, 0, _ERRNO | rule.error)]
+    if tests:
+        found.append((_LOAD, 0, 0, 0))
+    return [(_EQUAL, 0, len(found), rule.numbers[column]), *found]

@@ -24,15 +24,18 @@ import time
 
 # kind, cpu ms, wall ms, memory bytes, file bytes, processes; then words, each ended by a zero byte
 REQUEST = _struct.Struct("<6Q")
-# wait status, cpu us, wall us, us spent waiting for a core, peak KiB, why it was stopped, whether files are left
+# wait status, cpu us, wall us, us of these without a core, peak KiB, why it was stopped, whether it left traces
 REPLY = _struct.Struct("<7Q")
 PYTHON, EXECUTE = 0, 1  # kinds: Python source, run in a fork; a file to execute, or a command where words are given
 ENDED, WALL, MEMORY, CPU = 0, 1, 2, 3  # why it was stopped
 
 CHANNEL = PROGRAM = 3
 TICK = 0.05  # seconds between looks at a run's memory and time
+PATIENCE = 10  # times its wall limit that a run without a core is waited for
 PRIVATE = ("/tmp", "/dev/shm")  # the folders that a program can write to
-PAGE = resource.getpagesize()
+ROOM = 4 * 2**30  # bytes of address space beyond the memory limit: stacks of threads, arrays that nobody touches
+SHARED = 32 * 2**20  # bytes that a shared mapping counts for at least: more of it may be there than is mapped still
+INODE = 2048  # bytes of the kernel's that a file takes besides its content, at most
 CLOCK = posix.sysconf("SC_CLK_TCK")
 
 
@@ -43,8 +46,9 @@ def main(jailed: bool) -> None:
         jailed: whether this is process 1 of a sandbox; else runs are held together by their process group alone.
     """
     channel = _socket.socket(fileno=posix.dup2(0, CHANNEL))
+    kernel = _Kernel(channel) if jailed else None
     _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
-    _undumpable()
+    _let_look(0)
     compile("pass", "", "exec")  # what the compiler sets up at its first use, no run has to set up again
     gc.freeze()  # a run that collects garbage does not write to what it shares with us
     channel.send(b"ready")
@@ -58,9 +62,11 @@ def main(jailed: bool) -> None:
         if kind == PYTHON:
             _preload(words)
         started = time.monotonic()
+        begun, beginning = posix.pipe()
         child = posix.fork()
         if not child:
             try:
+                _let_look(1)  # at its memory, for us to count it
                 _become(fds, cpu, memory, size, processes if jailed else 0, jailed)
                 if kind == PYTHON:
                     _run_python()
@@ -68,9 +74,11 @@ def main(jailed: bool) -> None:
                     _execute(words)
             finally:
                 posix._exit(127)
-        for fd in fds:
+        for fd in (*fds, beginning):
             posix.close(fd)
-        channel.send(REPLY.pack(*_watch(child, started, cpu / 1000, wall / 1000, memory, jailed)))
+        posix.read(begun, 1)  # until the run has closed its end
+        posix.close(begun)
+        channel.send(REPLY.pack(*_watch(child, started, cpu / 1000, wall / 1000, memory, kernel)))
 
 
 def _preload(modules: list[str]) -> None:
@@ -82,12 +90,12 @@ def _preload(modules: list[str]) -> None:
             pass  # the program will say so itself
 
 
-def _undumpable() -> None:
-    """Keep processes of the same user from reading or writing our memory and files (PR_SET_DUMPABLE)."""
+def _let_look(allowed: int) -> None:
+    """Whether processes of the same user may read or write our memory and files (PR_SET_DUMPABLE)."""
     import _ctypes
 
     library = _ctypes.dlopen(None, 0)  # type: ignore[arg-type]  # None is the program itself
-    _ctypes.call_function(_ctypes.dlsym(library, "prctl"), (4, 0, 0, 0, 0))
+    _ctypes.call_function(_ctypes.dlsym(library, "prctl"), (4, allowed, 0, 0, 0))
 
 
 def _become(fds: tuple[int, ...], cpu: int, memory: int, size: int, processes: int, jailed: bool) -> None:
@@ -100,7 +108,7 @@ def _become(fds: tuple[int, ...], cpu: int, memory: int, size: int, processes: i
     posix.closerange(PROGRAM + 1, 1024)
     limits = [
         (resource.RLIMIT_CPU, cpu // 1000 + 2),  # a second line: whole seconds, and each process for itself
-        (resource.RLIMIT_AS, memory),
+        (resource.RLIMIT_AS, memory + ROOM),
         (resource.RLIMIT_FSIZE, size),
         (resource.RLIMIT_NOFILE, 64),
         (resource.RLIMIT_CORE, 0),
@@ -122,10 +130,9 @@ def _run_python() -> None:
     sys.modules["__main__"] = main
     sys.argv = ["solution.py"]
     builtins.exit = builtins.quit = _sitebuiltins.Quitter("exit", "Ctrl-D")  # as `site` does
-    given, out, errors = (open(fd, mode, closefd=False) for fd, mode in enumerate(("rb", "wb", "wb")))  # noqa: SIM115  # open to the end
-    sys.stdin = io.TextIOWrapper(given, "utf-8", "surrogateescape")
-    sys.stdout = io.TextIOWrapper(out, "utf-8", "surrogateescape")
-    sys.stderr = io.TextIOWrapper(errors, "utf-8", "backslashreplace", line_buffering=True)
+    sys.stdin = _stream(0, "<stdin>", "r", "surrogateescape")
+    sys.stdout = _stream(1, "<stdout>", "w", "surrogateescape")
+    sys.stderr = _stream(2, "<stderr>", "w", "backslashreplace")
     sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc]  # final only for mypy
     if hasattr(sys, "set_int_max_str_digits"):
         sys.set_int_max_str_digits(0)  # contests were held, and solutions labelled, before there was a limit
@@ -140,6 +147,15 @@ def _run_python() -> None:
         sys.excepthook(*sys.exc_info())
         code = 1
     _finish(code)
+
+
+def _stream(fd: int, name: str, mode: str, errors: str) -> io.TextIOWrapper:
+    """A standard stream with the attributes that the interpreter gives it, which templates of contestants read."""
+    buffer = open(fd, mode + "b", closefd=False)  # noqa: SIM115  # open to the end
+    buffer.raw.name = name  # type: ignore[attr-defined]  # as of any buffered file
+    stream = io.TextIOWrapper(buffer, "utf-8", errors, line_buffering=fd == 2)
+    stream.mode = mode  # type: ignore[misc]  # read-only only for mypy
+    return stream
 
 
 def _exit_code(code: object) -> int:
@@ -172,18 +188,30 @@ def _execute(words: list[str]) -> None:
     posix.execve(PROGRAM, ["solution"], posix.environ)
 
 
-def _watch(child: int, started: float, cpu: float, wall: float, memory: int, jailed: bool) -> tuple[int, ...]:
-    """Wait for a run, stop it at its limits, and leave no process of it behind."""
+def _watch(
+    child: int, started: float, cpu: float, wall: float, memory: int, kernel: "_Kernel | None"
+) -> tuple[int, ...]:
+    """Wait for a run, stop it at its limits, and leave no process of it behind.
+
+    The wall limit is on time in which the run could go on: while it is ready and no core is free, only CPU is counted.
+    """
+    jailed = kernel is not None
+    pidfd = posix.pidfd_open(child)
     end = select.poll()
-    end.register(posix.pidfd_open(child), select.POLLIN)
-    stopped, waited = ENDED, 0
-    while not end.poll(1000 * max(0.001, min(TICK, started + wall - time.monotonic()))):
-        used, resident, waited = _usage(child, jailed)
+    end.register(pidfd, select.POLLIN)
+    tree = _Tree(child, jailed)
+    stopped, looked, before, starved = ENDED, started, 0.0, 0.0
+    while not end.poll(1000 * max(0.001, min(TICK, started + starved + wall - time.monotonic()))):
+        used, ready = tree.look()
+        now = time.monotonic()
+        if ready:  # CPU time is in whole clock ticks: one too many makes up for one that was missing before
+            starved = max(0.0, starved + now - looked - min(used - before, now - looked + 1 / CLOCK))
+        looked, before = now, used
         if used > cpu:
             stopped = CPU
-        elif resident > memory:
+        elif tree.holds_more(memory - (kernel.memory() if kernel else 0)):
             stopped = MEMORY
-        elif time.monotonic() - started > wall:
+        elif now - started - starved > wall or now - started > PATIENCE * wall:
             stopped = WALL
         if stopped:
             break
@@ -198,16 +226,11 @@ def _watch(child: int, started: float, cpu: float, wall: float, memory: int, jai
             break
         spent += usage.ru_utime + usage.ru_stime
         peak = max(peak, usage.ru_maxrss)
-    posix.closerange(CHANNEL + 1, 1024)  # the pidfd among them
-    return status, int(spent * 1e6), int(took * 1e6), waited, peak, stopped, jailed and _files_left()
-
-
-def _files_left() -> bool:
-    """Whether there is anything in the folders that a program can write to, or they are no longer as they were."""
-    try:
-        return any(posix.listdir(folder) for folder in PRIVATE)
-    except OSError:
-        return True
+    posix.close(pidfd)
+    if not stopped and peak * 1024 > memory:  # between two looks
+        stopped = MEMORY
+    times = (int(seconds * 1e6) for seconds in (spent, took, starved))
+    return status, *times, peak, stopped, bool(kernel and kernel.changed(child))
 
 
 def _kill_all(child: int, jailed: bool) -> None:
@@ -221,25 +244,150 @@ def _kill_all(child: int, jailed: bool) -> None:
         pass
 
 
-def _usage(child: int, jailed: bool) -> tuple[float, int, int]:
-    """CPU seconds and private bytes of the whole process tree, and how long its root waited for a core, in us."""
-    ticks = pages = waited = 0
-    for name in posix.listdir("/proc") if jailed else [str(child)]:
-        if not name.isdigit() or name == "1":
-            continue
+class _Tree:
+    """All processes of a run, or, where they cannot be told from others, its first."""
+
+    def __init__(self, child: int, jailed: bool) -> None:
+        self._child, self._jailed = child, jailed
+        self._held: dict[str, int] = {}  # private bytes of each process, where what forks share counts in each of them
+        self._shared: dict[bytes, int] = {}  # bytes of each shared mapping that is not of a file
+        self._hidden = False
+
+    def look(self) -> tuple[float, bool]:
+        """CPU seconds of them all, and whether any of their threads runs or waits for a core."""
+        ticks, ready = 0, False
+        self._held, before, self._shared = {}, self._shared, {}
+        for name in posix.listdir("/proc") if self._jailed else [str(self._child)]:
+            if not name.isdigit() or name == "1":
+                continue
+            folder = "/proc/" + name
+            try:
+                fields = _read(folder + "/stat").rpartition(b")")[2].split()
+                ticks += sum(map(int, fields[11:15]))  # its own, and of its children that were waited for
+                ready = ready or fields[0] == b"R" or (fields[17] != b"1" and _any_ready(folder + "/task"))
+                self._held[folder] = _kib(_read(folder + "/status"), b"RssAnon:", b"VmSwap:", b"VmPTE:")
+                self._see_shared(_read(folder + "/maps"), before)
+            except PermissionError:
+                self._hidden = True
+            except OSError:
+                pass  # it ended meanwhile
+        return ticks / CLOCK, ready
+
+    def holds_more(self, memory: int) -> bool:
+        """Whether they hold more than so many bytes, as at the last look; so does whoever lets nobody look."""
+        left = memory - sum(self._shared.values())
+        return self._hidden or (sum(self._held.values()) > left and sum(map(self._share, self._held)) > left)
+
+    def _see_shared(self, maps: bytes, before: dict[bytes, int]) -> None:
+        """Note shared mappings: how far each reaches or reached; its pages stay until nobody maps any of them."""
+        if b" /dev/zero (deleted)" not in maps:
+            return
+        for line in maps.splitlines():
+            if line.endswith(b" /dev/zero (deleted)"):
+                area, _, offset, _, inode = line.split()[:5]
+                start, end = (int(one, 16) for one in area.split(b"-"))
+                known = max(SHARED, self._shared.get(inode, 0), before.get(inode, 0))
+                self._shared[inode] = max(known, int(offset, 16) + end - start)
+
+    def _share(self, folder: str) -> int:
+        """A process's private bytes, where what it shares with others since a fork is divided among them."""
         try:
-            with open("/proc/" + name + "/stat") as file:
-                fields = file.read().rpartition(")")[2].split()
-            with open("/proc/" + name + "/statm") as file:
-                _, resident, shared = file.read().split()[:3]
-            if int(name) == child:
-                with open("/proc/" + name + "/schedstat") as file:
-                    waited = int(file.read().split()[1]) // 1000
-        except (OSError, IndexError):
-            continue  # it ended meanwhile
-        ticks += sum(int(field) for field in fields[11:15])  # its own, and of its children that were waited for
-        pages += int(resident) - int(shared)
-    return ticks / CLOCK, pages * PAGE, waited
+            tables = _kib(_read(folder + "/status"), b"VmPTE:")
+            return min(self._held[folder], tables + _kib(_read(folder + "/smaps_rollup"), b"Pss_Anon:", b"SwapPss:"))
+        except PermissionError:
+            return self._held[folder]
+        except OSError:
+            return 0  # it ended meanwhile
+
+
+def _any_ready(tasks: str) -> bool:
+    """Whether a thread runs or waits for a core."""
+    stats = (_read(tasks + "/" + name + "/stat") for name in posix.listdir(tasks))
+    return any(stat.rpartition(b")")[2].split(None, 1)[0] == b"R" for stat in stats)
+
+
+class _Kernel:
+    """What runs take and leave behind outside their processes: files, sockets, what the kernel counts of them.
+
+    A later run can still tell how many there were before it, when they began, and how much CPU time they took.
+    """
+
+    def __init__(self, channel: "_socket.socket") -> None:
+        options = (_socket.SO_SNDBUF, _socket.SO_RCVBUF)  # the filter lets no run change its own
+        self._socket = 2 * max(channel.getsockopt(_socket.SOL_SOCKET, name) for name in options)
+        self._last = posix.open("/proc/loadavg", posix.O_RDONLY | posix.O_CLOEXEC)
+        self._counters = []
+        for name in ("snmp", "snmp6"):
+            try:  # noqa: SIM105  # contextlib is one more import
+                self._counters.append(posix.open("/proc/net/" + name, posix.O_RDONLY | posix.O_CLOEXEC))
+            except FileNotFoundError:
+                pass  # this kernel has no IPv6
+        for folder in PRIVATE:
+            posix.listdir(folder)  # from now on, reading it changes no time of access
+        self._first = self._traces()
+
+    def memory(self) -> int:
+        """Bytes of files, and, at most, of what the kernel keeps of them and of what sockets have not received yet."""
+        most = sum(map(_bytes, PRIVATE)) + INODE * sum(map(_files, PRIVATE))
+        sockets = int(_read("/proc/net/sockstat").split(None, 3)[2])
+        if sockets:
+            most += sockets * self._socket + _tcp_sockets() * _tcp_buffers()
+        return most
+
+    def changed(self, child: int) -> bool:
+        """Whether a later run could tell from folders, packets or numbers of processes what this one did."""
+        last = int(posix.pread(self._last, 100, 0).split()[-1])  # number given to a process or thread
+        return last != child or self._traces() != self._first
+
+    def _traces(self) -> list[object]:
+        folders = [(_files(one), _stat(one)) for one in PRIVATE]
+        return [folders, [posix.pread(fd, 16384, 0) for fd in self._counters]]
+
+
+def _files(folder: str) -> int:
+    """How many files a private file system holds; xattrs count as so many more."""
+    found = posix.statvfs(folder)
+    return found.f_files - found.f_ffree
+
+
+def _bytes(folder: str) -> int:
+    found = posix.statvfs(folder)
+    return (found.f_blocks - found.f_bfree) * found.f_frsize
+
+
+def _stat(folder: str) -> tuple[int, ...]:
+    found = posix.stat(folder)
+    times = (found.st_atime_ns, found.st_mtime_ns, found.st_ctime_ns)
+    return found.st_mode, found.st_uid, found.st_nlink, found.st_size, *times
+
+
+def _tcp_sockets() -> int:
+    """How many could hold packets."""
+    text = _read("/proc/net/sockstat") + _read("/proc/net/sockstat6", b"")
+    rest = (text.partition(name + b": inuse ")[2].split(None, 1) for name in (b"TCP", b"TCP6"))
+    return sum(int(one[0]) for one in rest if one)
+
+
+def _tcp_buffers() -> int:
+    """Bytes that one of them could hold."""
+    return sum(int(_read("/proc/sys/net/ipv4/" + name).split()[2]) for name in ("tcp_rmem", "tcp_wmem"))
+
+
+def _kib(text: bytes, *names: bytes) -> int:
+    """The sum of lines of a file in `/proc`, in bytes; a line that is not there counts nothing."""
+    found = (text.partition(name)[2].split(None, 1) for name in names)
+    return 1024 * sum(int(rest[0]) for rest in found if rest)
+
+
+def _read(path: str, missing: "bytes | None" = None) -> bytes:
+    """A file's content; or, of a file that a kernel may not have, what stands for it."""
+    try:
+        with open(path, "rb", buffering=0) as file:
+            return file.read()
+    except FileNotFoundError:
+        if missing is None:
+            raise
+        return missing
 
 
 if __name__ == "__main__":

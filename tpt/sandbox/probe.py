@@ -25,7 +25,8 @@ print(json.dumps({
     "sees other processes": len([name for name in os.listdir("/proc") if name.isdigit()]) > 2,
     "sees home folders": os.path.exists("/home") or os.path.exists("/root"),
     "can write to the system": works(lambda: open("/usr/tpt", "w")) or works(lambda: open("/tpt", "w")),
-    "reaches a network": len(socket.if_nameindex()) > 1,
+    "reaches a network": len(open("/proc/net/dev").readlines()) > 3,  # two of headings, and `lo`
+    "opens sockets of any family": works(lambda: socket.socket(socket.AF_NETLINK)),
     "can start any number of processes": works(fork_many),
 }))
 """

@@ -14,11 +14,11 @@ from enum import Enum
 from types import TracebackType
 
 from tpt.errors import SandboxError
-from tpt.sandbox import inside
+from tpt.sandbox import group, inside
 from tpt.sandbox.command import INSTALL, Sandbox
 
 START_SECONDS = 30.0  # a sandbox that is not up by then never will be
-GRACE_SECONDS = 5.0  # beyond a run's wall limit until its sandbox is given up
+GRACE_SECONDS = 30.0  # beyond a run's wall limit until its sandbox is given up
 STDERR_BYTES = 2_000  # of a program's last words that are looked at
 
 # Imported once a sample where its text names them, instead of once a test.
@@ -47,8 +47,8 @@ class Limits:
 
     Attributes:
         cpu: seconds.
-        wall: seconds.
-        memory: bytes; also of address space of each process.
+        wall: seconds in which it runs or waits for anything but a core; ten times as many in any case.
+        memory: bytes, resident or swapped out; what processes share counts once.
         output: bytes of stdout, and of any file it writes.
         processes: processes and threads.
     """
@@ -77,7 +77,7 @@ class Ran:
         exit_code: of the program; minus the signal's number where one ended it.
         stop: why it was stopped, if it was.
         cpu, wall: seconds it took.
-        waited: of the wall seconds, those in which it was ready but got no core (looked at every 50 ms).
+        waited: of the wall seconds, those in which it was ready but no core was free (looked at every 50 ms).
         peak: bytes of memory of its largest process.
         stdout: what it wrote; None where that is more than it may.
         stderr: the end of it.
@@ -105,6 +105,7 @@ class Worker:
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
+        self._group = group.make(sandbox.groups) if sandbox.groups else None
         self._stopped = False
         self._current: _Jail | None = None
         self._spare: _Jail | None = None
@@ -129,6 +130,9 @@ class Worker:
             if jail:
                 jail.close()
         self._current = self._spare = None
+        if self._group:
+            self._group.remove()
+            self._group = None
 
     def renew(self) -> None:
         """Give the sandbox up: what runs next, the next sample, must not meet anything of what ran before."""
@@ -145,8 +149,10 @@ class Worker:
         """
         for attempt in (1, 2):
             if self._current is None:
-                self._current = self._spare or _Jail(self.sandbox)
-                self._spare = _Jail(self.sandbox)
+                self._current = self._spare or _Jail(self.sandbox, self._group)
+                self._spare = _Jail(self.sandbox, self._group)
+            if self._group:
+                self._group.limit(limits.memory + 2 * limits.output)
             try:
                 ran, dirty = self._current.run(program, stdin, limits)
             except Died:
@@ -154,8 +160,10 @@ class Worker:
                 if attempt == 2 or self._stopped:
                     raise
                 continue
+            if self._group and self._group.ran_out():
+                ran.stop, dirty = Stop.MEMORY, True
             if dirty:
-                self.renew()  # the next test must not find this one's files
+                self.renew()  # the next test must not meet anything of this one
             return ran
         raise AssertionError("unreachable")
 
@@ -163,13 +171,14 @@ class Worker:
 class _Jail:
     """One sandbox, from its start to its end."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: Sandbox, place: group.Group | None) -> None:
         filter_fd = sandbox.filter()
+        command = sandbox.command(filter_fd)
         self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.said = os.memfd_create("stderr")
         try:
             self.process = subprocess.Popen(
-                sandbox.command(filter_fd),
+                place.joined(command) if place else command,
                 stdin=theirs.fileno(),
                 stdout=self.said,
                 stderr=self.said,
@@ -188,12 +197,12 @@ class _Jail:
         self.ready = False
 
     def run(self, program: Program, stdin: bytes, limits: Limits) -> tuple[Ran, bool]:
-        """Run once; also says whether files were left."""
+        """Run once; also says whether a later run could tell what this one did."""
         self._wait_until_ready()
         fds = [_memory_file(program.text), _memory_file(stdin), os.memfd_create("stdout"), os.memfd_create("stderr")]
         try:
             self._send(program, limits, fds)
-            reply = self._receive(limits.wall + GRACE_SECONDS)
+            reply = self._receive(inside.PATIENCE * limits.wall + GRACE_SECONDS)
             if len(reply) != inside.REPLY.size:
                 raise Died(self._last_words())
             status, cpu, wall, waited, peak, stop, dirty = inside.REPLY.unpack(reply)

@@ -19,7 +19,7 @@ from tpt.judge.thinking import UNFINISHED, final_part
 from tpt.records import Sample, Status, Verdict
 from tpt.sandbox.command import Sandbox
 from tpt.sandbox.probe import probe
-from tpt.sandbox.runner import Gate, Runner, slowness
+from tpt.sandbox.runner import Gate, Runner, Undecided, slowness
 from tpt.sandbox.worker import Died, Program, Worker
 
 COMPILER = Path("/usr/bin/g++")
@@ -130,17 +130,19 @@ class Judge:
             return stdio.judge(runner, program, spec, checker, partial)
         except Died as error:
             return self._blame(runner, spec, error)
+        except Undecided as error:
+            return _undecided(spec, error)
         finally:
             runner.worker.renew()
 
     def _blame(self, runner: Runner, spec: Spec, error: Died) -> Result:
         """A solution ended its sandbox twice: its own doing, unless an empty program fares no better."""
-        result = Result()
         try:
             runner.run(Program(b""), b"", 5.0, 2**30, 2**20)
-            result.add(Kind.CRASH, "it ended its sandbox")
-        except (Died, SandboxError):
-            result.add(Kind.JUDGE_ERROR, str(error))
+        except (Died, SandboxError, Undecided):
+            return _undecided(spec, error)
+        result = Result()
+        result.add(Kind.CRASH, "it ended its sandbox")
         result.total = spec.total
         return result
 
@@ -209,6 +211,14 @@ def verdict(sample: Sample, result: Result, found: Found | None) -> Verdict:
 def _unusable(spec: Spec) -> Result:
     """What comes of every program of a problem that has no usable tests."""
     return Result(0, spec.total, 0, Kind.NO_TESTS, spec.unusable)
+
+
+def _undecided(spec: Spec, why: Exception) -> Result:
+    """The judge's failure, whatever tests were passed before it."""
+    result = Result()
+    result.add(Kind.JUDGE_ERROR, str(why))
+    result.total = spec.total
+    return result
 
 
 def _program(runner: Runner, language: Language, source: str) -> Program | Result:
