@@ -17,7 +17,8 @@ from tpt.think.base import Completion, Draw, Prompt, Sampler
 from tpt.think.cache import BranchingCache
 from tpt.think.engines import has_vllm, make_sampler, resolve_engine
 from tpt.think.pick import pick
-from tpt.think.transformers import PICKING, TransformersSampler, common_prefix
+from tpt.think.branching import common_prefix
+from tpt.think.transformers import PICKING, TransformersSampler
 
 MODEL = ModelConfig(name="tiny-random", source="random", dtype="float32")
 CONTEXT = 512
@@ -100,7 +101,7 @@ def test_prompts_computed_in_several_parts_give_the_same_samples(
     transformers_engine: Sampler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at_once = drawn(transformers_engine, prompts(10), WARM)
-    monkeypatch.setattr("tpt.think.transformers.PREFILL", 3)
+    monkeypatch.setattr("tpt.think.branching.PREFILL", 3)
     assert drawn(transformers_engine, prompts(10), WARM) == at_once
 
 
@@ -209,7 +210,7 @@ def test_rows_on_a_gpu_take_half_of_its_free_memory(tiny_model: Path, monkeypatc
         monkeypatch.setattr("torch.cuda.memory_allocated", lambda: 0)
         rows = sampler._room(columns)
         cache = BranchingCache(rows, columns=columns)
-        sampler._forward(cache, slice(0, 1), [[5]], [0])
+        sampler._branching._forward(cache, slice(0, 1), [[5]], [0])
     held = sum(one.nbytes for one in (*cache._keys, *cache._values))
     picking = rows * 512 * PICKING
     assert 0.9 * free / 2 < held + picking <= free / 2

@@ -87,7 +87,11 @@ class BranchingCache(Cache):
 
         Returns:
             [batch, tokens, query heads, head size], and None for the weights.
+        Raises:
+            NotImplementedError: the model has a mask of its own, which this attention would leave out.
         """
+        if attention_mask is not None:
+            raise NotImplementedError("the model masks tokens in a way of its own")
         batch, query_heads, tokens, size = query.shape
         heads = key.shape[1]
         grouped = (query * scaling).reshape(batch, heads, query_heads // heads * tokens, size)
