@@ -210,7 +210,7 @@ def test_rows_on_a_gpu_take_half_of_its_free_memory(tiny_model: Path, monkeypatc
         monkeypatch.setattr("torch.cuda.memory_allocated", lambda: 0)
         rows = sampler._room(columns)
         cache = BranchingCache(rows, columns=columns)
-        sampler._branching._forward(cache, slice(0, 1), [[5]], [0])
+        sampler._sampling._forward(cache, slice(0, 1), [[5]], [0])
     held = sum(one.nbytes for one in (*cache._keys, *cache._values))
     picking = rows * 512 * PICKING
     assert 0.9 * free / 2 < held + picking <= free / 2

@@ -50,16 +50,18 @@ class Branching:
 
     Args:
         model: one whose attention can be replaced.
-        context: tokens of prompt and completion together.
     """
 
     words = "prompts computed once and branched"
 
-    def __init__(self, model: PreTrainedModel, context: int) -> None:
-        self.reach = context  # tokens of a sequence of which every layer sees all
+    def __init__(self, model: PreTrainedModel) -> None:
         self._model: Any = model
         self._device = model.device
         AttentionInterface.register(ATTENTION, _no_cache)
+
+    def columns(self, asked: list[tuple[Prompt, int]]) -> int:
+        """Tokens whose keys and values a row may hold."""
+        return max(len(prompt.ids) + limit for prompt, limit in asked) - len(_prefix(asked))
 
     def sample(
         self, asked: list[tuple[Prompt, int]], draw: Draw, rows: int, decode: Callable[[list[int]], str]
@@ -72,8 +74,7 @@ class Branching:
         """
         attend(self._model, ATTENTION)
         waiting = deque(_Problem(prompt, limit) for prompt, limit in asked)
-        prefix = _prefix(asked)
-        columns = max(len(one.prompt.ids) + one.limit for one in waiting) - len(prefix)
+        prefix, columns = _prefix(asked), self.columns(asked)
         # A GPU's memory that was given back in small pieces holds no larger ones: it would be used up several times.
         cache = BranchingCache(rows, self._prefill_prefix(prefix), columns if self._device.type == "cuda" else 0)
         running: list[_Row] = []
@@ -85,7 +86,7 @@ class Branching:
             yield from _retire(running, tokens, cache, draw, decode)
 
     def forced(self, prompts: list[list[int]], continuations: list[list[list[int]]]) -> list[Tensor]:
-        """What the model expects along given continuations; notes how far back its layers see (`reach`).
+        """What the model expects along given continuations.
 
         Args:
             prompts: token ids.
@@ -95,7 +96,6 @@ class Branching:
             of each prompt the logits before each token, [samples, tokens, vocabulary].
         """
         attend(self._model, ATTENTION)
-        AttentionMaskInterface.register(ATTENTION, self._measure_reach)
         n, steps = len(continuations[0]), len(continuations[0][0])
         asked = [(Prompt(str(number), ids, 0), steps) for number, ids in enumerate(prompts)]
         cache = BranchingCache(n * len(prompts), self._prefill_prefix(_prefix(asked)))
@@ -107,7 +107,6 @@ class Branching:
             for place, row in enumerate(rows):
                 row.ids.append(continuations[place // n][place % n][step])
                 row.column += 1
-        AttentionMaskInterface.register(ATTENTION, _no_mask)
         return list(torch.stack(found, 1).split(n))
 
     def _prefill_prefix(self, prefix: list[int]) -> list[tuple[Tensor, Tensor]]:
@@ -150,6 +149,7 @@ class Branching:
         columns = torch.tensor(starts, device=self._device)[:, None] + torch.arange(length, device=self._device)
         cache.begin(rows, columns)
         AttentionInterface.register(ATTENTION, cache.attend)
+        AttentionMaskInterface.register(ATTENTION, cache.mask)
         output = self._model(
             input_ids=padded,
             position_ids=columns + cache.prefix_length,
@@ -159,12 +159,6 @@ class Branching:
         )
         logits: Tensor = output.logits[:, -1]
         return logits
-
-    def _measure_reach(self, *args: Any, mask_function: Callable[..., Any], **given: Any) -> None:
-        """Learn from the masks that a model asks for how far its layers look back; the attention here needs none."""
-        places = torch.arange(self.reach, device=self._device)
-        sees_first = torch.as_tensor(mask_function(0, 0, places, torch.zeros_like(places)))
-        self.reach = int(sees_first.int().cumprod(0).sum())
 
 
 def attend(model: PreTrainedModel, attention: str) -> None:
@@ -216,10 +210,6 @@ def _close_holes(rows: list[_Row], holes: list[int], cache: BranchingCache) -> N
         for source, target in zip(sources, targets, strict=True):
             rows[target] = rows[source]
     del rows[left:]
-
-
-def _no_mask(*args: Any, **given: Any) -> None:
-    return None
 
 
 def _no_cache(*args: Any, **kwargs: Any) -> None:

@@ -1,6 +1,6 @@
 """Keys and values of many rows that go on from one prefix, and the attention that reads them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -67,6 +67,24 @@ class BranchingCache(Cache):
             self._values[layer_idx][self._rows, :, : self._width],
         )
 
+    def mask(self, *args: Any, mask_function: Callable[..., Any], **given: Any) -> Tensor | None:
+        """What the new tokens see, in layers that do not see all: see `transformers.AttentionMaskInterface`.
+
+        Args:
+            mask_function: of batch, head, query's and key's place in the whole text, as tensors that broadcast.
+
+        Returns:
+            [batch, 1, tokens, prefix and columns], true where a token sees another; None: each sees all before it.
+        """
+        last, first = torch.tensor(self.prefix_length + self._width - 1), torch.tensor(0)
+        if mask_function(0, 0, last, first):  # nothing is out of reach yet: neither a window nor a chunk is full
+            return None
+        queries = self.prefix_length + self._columns[:, None, :, None]
+        keys = torch.arange(self.prefix_length + self._width, device=queries.device)
+        batch = torch.arange(len(queries), device=queries.device)[:, None, None, None]
+        seen: Tensor = mask_function(batch, torch.zeros_like(batch), queries, keys)
+        return seen
+
     def attend(
         self,
         module: torch.nn.Module,
@@ -76,6 +94,7 @@ class BranchingCache(Cache):
         attention_mask: Tensor | None,
         scaling: float,
         softcap: float | None = None,
+        s_aux: Tensor | None = None,
         **kwargs: Any,
     ) -> tuple[Tensor, None]:
         """Attention of a transformers model: softmax over the prefix and the row together.
@@ -84,22 +103,25 @@ class BranchingCache(Cache):
 
         Args:
             query: [batch, query heads, tokens, head size]; key, value: [batch, heads, columns, head size].
+            attention_mask: of `mask`.
+            s_aux: sinks, which are not computed here.
 
         Returns:
-            [batch, tokens, query heads, head size], and None for the weights.
+            [batch, tokens, query heads, size of a value], and None for the weights.
         Raises:
-            NotImplementedError: the model has a mask of its own, which this attention would leave out.
+            NotImplementedError: the model attends in a way that this would leave out.
         """
-        if attention_mask is not None:
-            raise NotImplementedError("the model masks tokens in a way of its own")
+        if s_aux is not None:
+            raise NotImplementedError("its attention has sinks")
+        seen, prefix_seen = self._split(attention_mask)
         batch, query_heads, tokens, size = query.shape
-        heads = key.shape[1]
+        heads, value_size = key.shape[1], value.shape[3]
         grouped = (query * scaling).reshape(batch, heads, query_heads // heads * tokens, size)
         scores = grouped @ key.transpose(2, 3)
         masked = scores.view(batch, heads, -1, tokens, scores.shape[3])
         if softcap:
             masked = softcap * torch.tanh(masked / softcap)
-        scores = masked.masked_fill(~self._mask, float("-inf")).view_as(scores)
+        scores = masked.masked_fill(~seen, float("-inf")).view_as(scores)
         if not self._prefix:
             mixed = scores.softmax(-1, dtype=torch.float32).to(query.dtype) @ value
         else:
@@ -108,12 +130,26 @@ class BranchingCache(Cache):
             prefix_scores = folded @ prefix_keys.transpose(1, 2)
             if softcap:
                 prefix_scores = softcap * torch.tanh(prefix_scores / softcap)
+            if prefix_seen is not None:
+                split = prefix_scores.view(heads, batch, -1, tokens, self.prefix_length)
+                prefix_scores = split.masked_fill(~prefix_seen, float("-inf"))
             prefix_scores = prefix_scores.view(heads, batch, -1, self.prefix_length).transpose(0, 1)
             weights = torch.cat((prefix_scores, scores), -1).softmax(-1, dtype=torch.float32).to(query.dtype)
             on_prefix, on_row = torch.split(weights, [self.prefix_length, scores.shape[3]], -1)
             from_prefix = on_prefix.transpose(0, 1).reshape(heads, -1, self.prefix_length) @ prefix_values
-            mixed = from_prefix.view(heads, batch, -1, size).transpose(0, 1) + on_row @ value
-        return mixed.reshape(batch, query_heads, tokens, size).transpose(1, 2), None
+            mixed = from_prefix.view(heads, batch, -1, value_size).transpose(0, 1) + on_row @ value
+        return mixed.reshape(batch, query_heads, tokens, value_size).transpose(1, 2).contiguous(), None
+
+    def _split(self, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """What tokens see of their rows, [batch, 1, 1, tokens, columns], and of the prefix, [1, batch, 1, tokens, ...].
+
+        None for the prefix: all of it.
+        """
+        if mask is None:
+            return self._mask, None
+        if mask.dtype != torch.bool or mask.shape[-1] != self.prefix_length + self._width:
+            raise NotImplementedError("the model masks tokens in a way of its own")
+        return mask[:, :, None, :, self.prefix_length :], mask[None, :, 0, None, :, : self.prefix_length]
 
     def copy_rows(self, source: Sequence[int], target: Sequence[int]) -> None:
         """Make rows `target` the same as rows `source`."""

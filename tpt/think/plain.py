@@ -33,6 +33,10 @@ class Plain:
         self._model: Any = model
         self._attention = attention
 
+    def columns(self, asked: list[tuple[Prompt, int]]) -> int:
+        """See `Branching.columns`."""
+        return max(len(prompt.ids) + limit for prompt, limit in asked)
+
     def sample(
         self, asked: list[tuple[Prompt, int]], draw: Draw, rows: int, decode: Callable[[list[int]], str]
     ) -> Iterator[tuple[Prompt, list[Completion]]]:

@@ -15,7 +15,7 @@ from tpt.errors import EngineError, ModelError
 from tpt.hardware import cpu_threads
 from tpt.models import head_size
 from tpt.think.base import Completion, Draw, Prompt
-from tpt.think.branching import Branching, common_prefix, replaceable
+from tpt.think.branching import Branching, replaceable
 from tpt.think.check import Check
 from tpt.think.plain import Plain
 
@@ -32,7 +32,7 @@ PICKING = 24  # bytes that choosing a token takes for each word of the vocabular
 class TransformersSampler:
     """Samples with a transformers model in this process.
 
-    In rows that branch, if that computes the model (`tpt.think.check`), and in the plain way what it cannot.
+    In rows that branch, if that computes the model (`tpt.think.check`), else in the plain way.
     """
 
     def __init__(self, config: "SamplerConfig", model: "ModelConfig", model_dir: Path, context: int) -> None:
@@ -51,7 +51,7 @@ class TransformersSampler:
             self._model: Any = loaded.to(self._device).eval()
             self._tokenizer = AutoTokenizer.from_pretrained(model_dir)
             self._model.generation_config = GenerationConfig()  # the draw says everything
-            self._choose_ways()
+            self._sampling: Any = self._way()
         except torch.OutOfMemoryError as error:
             raise self._out_of_memory() from error
         except (OSError, ValueError, KeyError) as error:
@@ -60,22 +60,17 @@ class TransformersSampler:
                 "give a folder that save_pretrained wrote; a newer model may need a newer transformers",
             ) from error
 
-    def _choose_ways(self) -> None:
-        """Find out which ways of sampling compute this model.
+    def _way(self) -> Branching | Plain:
+        """The fastest way of sampling that computes this model.
 
         Raises:
             ModelError: none does.
         """
         own = self._model.config._attn_implementation
         check = Check.of(self._model, self._tokenizer)
-        self._branching, self._plain = self._branching_if_right(check), None
-        if self._branching is None or self._branching.reach < self._context:
-            self._plain = self._plain_if_right(check, own)
-
-    def _branching_if_right(self, check: Check) -> Branching | None:
         fault: str | None = "its attention cannot be replaced"
         if replaceable(self._model):
-            branching = Branching(self._model, self._context)
+            branching = Branching(self._model)
             fault = check.fault(branching.forced)
             if fault is None:
                 return branching
@@ -84,11 +79,8 @@ class TransformersSampler:
             self._name,
             fault,
         )
-        return None
-
-    def _plain_if_right(self, check: Check, attention: str) -> Plain:
-        for name in dict.fromkeys((attention, "eager")):
-            plain = Plain(self._model, name)
+        for attention in dict.fromkeys((own, "eager")):
+            plain = Plain(self._model, attention)
             fault = check.fault(plain.forced)
             if fault is None:
                 return plain
@@ -105,22 +97,14 @@ class TransformersSampler:
             "device": torch.cuda.get_device_name() if self._device == "cuda" else f"cpu x {torch.get_num_threads()}",
             "dtype": str(self._model.dtype).removeprefix("torch."),
             "rows": self._held,
-            "way": "; ".join(self._ways()),
+            "way": self._sampling.words,
             "determinism": "each sample is seeded by itself; the same seed gives the same sample on the same machine, "
             "up to rounding, which may differ with the other prompts in the batch",
         }
 
-    def _ways(self) -> Iterator[str]:
-        if self._branching:
-            yield self._branching.words
-        if self._branching and self._plain:
-            yield f"beyond {self._branching.reach} tokens {self._plain.words}"
-        elif self._plain:
-            yield self._plain.words
-
     def close(self) -> None:
         """See `Sampler.close`."""
-        self._model = self._branching = self._plain = None
+        self._model = self._sampling = None
 
     def __enter__(self) -> Self:
         return self
@@ -136,11 +120,9 @@ class TransformersSampler:
         waiting = iter(prompts)
         try:
             while chunk := [(one, self._limit(one, draw)) for one in islice(waiting, LOOKAHEAD)]:
-                near = [one for one in chunk if self._branches(*one)]
-                for way, asked in ((self._branching, near), (self._plain, [one for one in chunk if one not in near])):
-                    if way and asked:
-                        self._held = self._fitting(asked, draw.n)
-                        yield from way.sample(asked, draw, self._held, self._decode)
+                # What memory allows, but at least the samples of one prompt.
+                self._held = max(draw.n, min(self._room(self._sampling.columns(chunk)), len(chunk) * draw.n))
+                yield from self._sampling.sample(chunk, draw, self._held, self._decode)
         except torch.OutOfMemoryError as error:
             raise self._out_of_memory() from error
 
@@ -153,15 +135,6 @@ class TransformersSampler:
                 "use fewer worked examples (task.few_shot), or set a larger model.context",
             )
         return limit
-
-    def _branches(self, prompt: Prompt, limit: int) -> bool:
-        return self._branching is not None and len(prompt.ids) + limit <= self._branching.reach
-
-    def _fitting(self, asked: list[tuple[Prompt, int]], n: int) -> int:
-        """Samples to draw at once: what memory allows, but at least those of one prompt."""
-        shared = len(common_prefix([prompt.ids for prompt, _ in asked])) if len(asked) > 1 else 0
-        columns = max(len(prompt.ids) + limit for prompt, limit in asked) - shared
-        return max(n, min(self._room(columns), len(asked) * n))
 
     def _room(self, columns: int) -> int:
         """Rows of so many columns that half of a GPU's free memory holds, up to `ROWS`; or as many as are asked for."""
