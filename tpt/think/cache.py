@@ -31,6 +31,7 @@ class BranchingCache(Cache):
         self._keys: list[Tensor] = []  # per layer [rows, heads, columns, head size]
         self._values: list[Tensor] = []
         self._width = 0
+        self._layer: int | None = None  # whose keys were written last
 
     @property
     def prefix_length(self) -> int:
@@ -54,6 +55,9 @@ class BranchingCache(Cache):
         self, key_states: Tensor, value_states: Tensor, layer_idx: int, *args: Any, **kwargs: Any
     ) -> tuple[Tensor, Tensor]:
         """Write one layer's new keys and values ([batch, heads, tokens, head size]); gives back those of whole rows."""
+        if layer_idx > len(self._keys):
+            raise NotImplementedError("some of its layers keep no keys and values")
+        self._layer = layer_idx
         for held, new in ((self._keys, key_states), (self._values, value_states)):
             if layer_idx == len(held):
                 held.append(new.new_zeros((self._room, new.shape[1], self._columns_at_once, new.shape[3])))
@@ -113,6 +117,10 @@ class BranchingCache(Cache):
         """
         if s_aux is not None:
             raise NotImplementedError("its attention has sinks")
+        # The layer's own number may say less: a model may pass through a layer several times, with keys for each.
+        layer, self._layer = self._layer, None
+        if layer is None:
+            raise NotImplementedError("its layers share keys and values")
         seen, prefix_seen = self._split(attention_mask)
         batch, query_heads, tokens, size = query.shape
         heads, value_size = key.shape[1], value.shape[3]
@@ -125,7 +133,7 @@ class BranchingCache(Cache):
         if not self._prefix:
             mixed = scores.softmax(-1, dtype=torch.float32).to(query.dtype) @ value
         else:
-            prefix_keys, prefix_values = self._prefix[int(module.layer_idx)]  # type: ignore[arg-type]  # an int on every attention module
+            prefix_keys, prefix_values = self._prefix[layer]
             folded = grouped.transpose(0, 1).reshape(heads, -1, size)
             prefix_scores = folded @ prefix_keys.transpose(1, 2)
             if softcap:
