@@ -121,6 +121,8 @@ class BranchingCache(Cache):
         layer, self._layer = self._layer, None
         if layer is None:
             raise NotImplementedError("its layers share keys and values")
+        if key.shape[1::2] != self._keys[layer].shape[1::2]:
+            raise NotImplementedError("it keeps something else than keys and values")
         seen, prefix_seen = self._split(attention_mask)
         batch, query_heads, tokens, size = query.shape
         heads, value_size = key.shape[1], value.shape[3]

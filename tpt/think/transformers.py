@@ -16,7 +16,7 @@ from tpt.hardware import cpu_threads
 from tpt.models import head_size
 from tpt.think.base import Completion, Draw, Prompt
 from tpt.think.branching import Branching, replaceable
-from tpt.think.check import Check
+from tpt.think.check import Check, first_line
 from tpt.think.plain import Plain
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 LOOKAHEAD = 4096  # prompts whose common beginning is looked for at once
 ROWS = {"cpu": 64, "cuda": 4096}  # sequences in a batch, where memory allows; more gain little on 2 cores
+VLLM = "set sampler=vllm, which computes many models in code of its own"
 PICKING = 24  # bytes that choosing a token takes for each word of the vocabulary
 
 
@@ -56,7 +57,7 @@ class TransformersSampler:
             raise self._out_of_memory() from error
         except (OSError, ValueError, KeyError) as error:
             raise ModelError(
-                f"transformers cannot load {model.name} from {model_dir}: {_first_line(error)}",
+                f"transformers cannot load {model.name} from {model_dir}: {first_line(error)}",
                 "give a folder that save_pretrained wrote; a newer model may need a newer transformers",
             ) from error
 
@@ -67,7 +68,12 @@ class TransformersSampler:
             ModelError: none does.
         """
         own = self._model.config._attn_implementation
-        check = Check.of(self._model, self._tokenizer)
+        try:
+            check = Check.of(self._model, self._tokenizer)
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as error:
+            raise ModelError(f"transformers cannot compute {self._name}: {first_line(error)}", VLLM) from error
         fault: str | None = "its attention cannot be replaced"
         if replaceable(self._model):
             branching = Branching(self._model)
@@ -86,7 +92,7 @@ class TransformersSampler:
                 return plain
         raise ModelError(
             f"transformers samples {self._name} from another model than its forward pass computes: {fault}",
-            "set sampler=vllm",
+            VLLM,
         )
 
     def describe(self) -> dict[str, Any]:
@@ -155,7 +161,3 @@ class TransformersSampler:
             f"{self._name} and {self._rows} sequences do not fit into the GPU's memory",
             "set a lower sampler.max_num_seqs, or use a smaller model",
         )
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
