@@ -8,6 +8,7 @@ import random
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import architectures
 import pytest
@@ -42,7 +43,7 @@ OTHERS = sorted({*architectures.KINDS} - {*BRANCHING, *PLAIN, *REFUSED})
 def prompts() -> list[Prompt]:
     """With a common beginning, and ends of unequal length that a window or a chunk ends in or before."""
     rng = random.Random(0)
-    ids = [rng.randrange(3, 500) for _ in range(architectures.REACH + 10)]
+    ids = [rng.randrange(3, 500) for _ in range(2 * architectures.REACH)]
     return [Prompt("short", ids[: architectures.REACH - 3], 0), Prompt("long", [*ids[:30], *ids[:2:-1]], 10)]
 
 
@@ -57,7 +58,8 @@ def likeliest(model: PreTrainedModel, ids: list[int]) -> list[int]:
 def sampled(kind: str, tokenizer: Path, folder: Path) -> tuple[str, dict[str, list[list[int]]], PreTrainedModel]:
     """Which way the engine samples a kind of model, and the ids it samples."""
     architectures.save(architectures.build(kind), tokenizer, folder)
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+    causal: Any = AutoModelForCausalLM
+    model = causal.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
     config = ModelConfig(name=kind, source="random", dtype="float32")
     with make_sampler(SamplerConfig(engine="transformers"), config, folder, CONTEXT, seed=0) as engine:
         found = {prompt.key: [one.ids for one in drawn] for prompt, drawn in engine.sample(prompts(), GREEDY)}
@@ -97,9 +99,14 @@ def test_any_other_architecture_is_sampled_right_or_refused(kind: str, tiny_mode
         assert found[prompt.key] == [likeliest(model, prompt.ids)] * GREEDY.n, prompt.key
 
 
+def halved(model: Any) -> PreTrainedModel:
+    made: PreTrainedModel = model.to(torch.bfloat16)
+    return made
+
+
 @pytest.fixture(scope="module")
 def tiny_check(tiny_model: Path) -> Iterator[tuple[PreTrainedModel, Check]]:
-    model = architectures.build("llama").to(torch.bfloat16)
+    model = halved(architectures.build("llama"))
     yield model, Check.of(model, AutoTokenizer.from_pretrained(tiny_model))
 
 
@@ -113,7 +120,7 @@ def test_a_small_difference_in_the_model_is_not_taken_for_rounding(tiny_check: t
     """Positions that turn by another angle, as in a model that counts them by itself."""
     _, check = tiny_check
     theta = {"rope_parameters": {"rope_type": "default", "rope_theta": 100.0}}
-    other = architectures.build("llama", **theta).to(torch.bfloat16)
+    other = halved(architectures.build("llama", **theta))
     assert "differ by" in str(check.fault(Branching(other).forced))
 
 

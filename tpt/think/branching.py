@@ -107,7 +107,7 @@ class Branching:
             for place, row in enumerate(rows):
                 row.ids.append(continuations[place // n][place % n][step])
                 row.column += 1
-        return list(torch.stack(found, 1).split(n))
+        return list(torch.split(torch.stack(found, 1), n))
 
     def _prefill_prefix(self, prefix: list[int]) -> list[tuple[Tensor, Tensor]]:
         if not prefix:

@@ -79,7 +79,7 @@ class Plain:
     ) -> list[list[int]]:
         """`n` completions of each prompt, in order; `choose` gives the next token of every row from its logits."""
         ids = torch.tensor([prompt for prompt in prompts for _ in range(n)], device=self._model.device)
-        settings = GenerationConfig(
+        settings = GenerationConfig(  # type: ignore[no-untyped-call]
             max_new_tokens=limit, eos_token_id=list(end_ids) or None, pad_token_id=0, do_sample=False, use_cache=True
         )
         made = self._model.generate(

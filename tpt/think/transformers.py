@@ -51,7 +51,8 @@ class TransformersSampler:
             loaded: Any = AutoModelForCausalLM.from_pretrained(model_dir, dtype=dtype)
             self._model: Any = loaded.to(self._device).eval()
             self._tokenizer = AutoTokenizer.from_pretrained(model_dir)
-            self._model.generation_config = GenerationConfig()  # the draw says everything
+            # The draw says everything, and not the checkpoint.
+            self._model.generation_config = GenerationConfig()  # type: ignore[no-untyped-call]
             self._sampling: Any = self._way()
         except torch.OutOfMemoryError as error:
             raise self._out_of_memory() from error
@@ -74,25 +75,25 @@ class TransformersSampler:
             raise
         except Exception as error:
             raise ModelError(f"transformers cannot compute {self._name}: {first_line(error)}", VLLM) from error
-        fault: str | None = "its attention cannot be replaced"
+        unbranched: str | None = "its attention cannot be replaced"
         if replaceable(self._model):
             branching = Branching(self._model)
-            fault = check.fault(branching.forced)
-            if fault is None:
+            unbranched = check.fault(branching.forced)
+            if unbranched is None:
                 return branching
-        logger.warning(
-            "%s is sampled without branching, which is slower: %s. sampler=vllm is faster, if it knows the model",
-            self._name,
-            fault,
-        )
         for attention in dict.fromkeys((own, "eager")):
             plain = Plain(self._model, attention)
             fault = check.fault(plain.forced)
             if fault is None:
+                logger.warning(
+                    "%s is sampled without branching, which is slower: %s. If vLLM knows the model, sampler=vllm is "
+                    "faster",
+                    self._name,
+                    unbranched,
+                )
                 return plain
         raise ModelError(
-            f"transformers samples {self._name} from another model than its forward pass computes: {fault}",
-            VLLM,
+            f"transformers samples {self._name} from another model than its forward pass computes: {fault}", VLLM
         )
 
     def describe(self) -> dict[str, Any]:
