@@ -21,6 +21,7 @@ from tpt.think.branching import common_prefix
 from tpt.think.cache import BranchingCache
 from tpt.think.engines import has_vllm, make_sampler, resolve_engine
 from tpt.think.pick import pick
+from tpt.think.plain import Plain
 from tpt.think.transformers import PICKING, TransformersSampler
 from tpt.think.vllm import ENVIRONMENT, load
 
@@ -99,6 +100,14 @@ def test_the_batch_a_problem_is_in_does_not_change_its_samples(tiny_model: Path)
         alone = drawn(large, prompts(10)[4:5], WARM)
     assert together == few
     assert together["p4"] == alone["p4"]
+
+
+def test_the_plain_way_draws_the_same_samples_as_rows_that_branch(tiny_model: Path) -> None:
+    with engine("transformers", tiny_model, max_num_seqs=8) as sampler:
+        assert isinstance(sampler, TransformersSampler)
+        branched = drawn(sampler, prompts(10), WARM)
+        sampler._sampling = Plain(sampler._model, "sdpa")
+        assert drawn(sampler, prompts(10), WARM) == branched
 
 
 def test_prompts_computed_in_several_parts_give_the_same_samples(
