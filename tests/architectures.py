@@ -47,6 +47,7 @@ EXTRA: dict[str, dict[str, Any]] = {
     "gptj": {"rotary_dim": 4},
     "gpt_oss": {"head_dim": 8, "layer_types": ["sliding_attention", "full_attention"]},
     "jamba": {"num_hidden_layers": 4, "attn_layer_period": 2, "attn_layer_offset": 1, "mamba_dt_rank": 4},
+    "kimi_linear": {"linear_head_dim": 8, "linear_num_heads": 4, "layer_types": ["linear_attention", "full_attention"]},
     "lfm2": {"layer_types": ["conv", "full_attention"]},
     "lfm2_moe": {"layer_types": ["conv", "full_attention"], "num_dense_layers": 1},
     "llama4_text": {"head_dim": 8, "intermediate_size_mlp": 64},
