@@ -1,6 +1,5 @@
 """Models are found, fetched or built; where they cannot be, the error says what is missing."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -129,13 +128,53 @@ def test_the_context_is_what_the_user_sets_within_what_the_model_was_made_for(co
         models.context_length(copy, hub(copy, context=4096))
 
 
-def test_a_model_that_names_no_context_asks_for_one(copy: Path) -> None:
-    settings = json.loads((copy / "config.json").read_text())
-    del settings["max_position_embeddings"]
-    (copy / "config.json").write_text(json.dumps(settings))
+def configured(folder: Path, **settings: Any) -> Path:
+    """A folder with no more than a model's config."""
+    files.write_json(folder / "config.json", settings)
+    return folder
+
+
+def test_a_model_that_names_no_context_asks_for_one(tmp_path: Path) -> None:
+    mamba = configured(tmp_path, model_type="mamba")
     with pytest.raises(ModelError, match="names no context length"):
-        models.context_length(copy, RANDOM)
-    assert models.context_length(copy, hub(copy, context=512)) == 512
+        models.context_length(mamba, RANDOM)
+    assert models.context_length(mamba, hub(mamba, context=512)) == 512
+
+
+def test_the_context_of_a_longrope_model_ends_where_its_other_factors_begin(tmp_path: Path) -> None:
+    """Above it vLLM takes the long factors for every text, and training the short ones for the short texts."""
+    stretched = configured(
+        tmp_path,
+        model_type="phi3",
+        hidden_size=32,
+        num_attention_heads=4,
+        max_position_embeddings=131072,
+        original_max_position_embeddings=4096,
+        rope_scaling={"type": "longrope", "short_factor": [1.0] * 4, "long_factor": [9.0] * 4},
+    )
+    assert models.context_length(stretched, RANDOM) == 4096
+    assert models.context_length(stretched, hub(stretched, context=2048)) == 2048
+    with pytest.raises(ModelError, match=r"more than the 4096 .* before LongRoPE stretched it"):
+        models.context_length(stretched, hub(stretched, context=8192))
+
+
+def test_a_multimodal_models_context_is_that_of_its_language_model(tmp_path: Path) -> None:
+    """As Gemma 3 has it: what is at its default is not in the file."""
+    text = {"model_type": "gemma3_text", "hidden_size": 64, "num_hidden_layers": 2, "sliding_window": 1024}
+    gemma = configured(tmp_path, model_type="gemma3", text_config=text, vision_config={"hidden_size": 32})
+    assert models.context_length(gemma, RANDOM) == 131072
+    assert models.text_config(gemma).sliding_window == 1024
+    said = configured(tmp_path, model_type="gemma3", text_config=text | {"max_position_embeddings": 8192})
+    assert models.context_length(said, RANDOM) == 8192
+
+
+def test_a_learned_number_of_positions_is_a_context(tmp_path: Path) -> None:
+    assert models.context_length(configured(tmp_path, model_type="gpt2", n_positions=1024), RANDOM) == 1024
+
+
+def test_a_kind_of_model_that_transformers_does_not_know_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="nosuchmodel"):
+        models.context_length(configured(tmp_path, model_type="nosuchmodel"), RANDOM)
 
 
 def test_a_description_counts_parameters_and_tells_weights_apart(copy: Path) -> None:

@@ -32,6 +32,10 @@ HUB_FILES = ["*.json", "*.safetensors", "*.jinja", "tokenizer.model", "README.md
 HUB_LEFT_OUT = ["original/*", "consolidated*"]  # the same weights again, in their makers' own format
 HUB_TIMEOUT = 5.0  # seconds; where there is no hub, the wheel must not wait for it
 
+# Two sets of rotary factors, for short and for long sequences: vLLM takes one for all that an engine samples, training
+# one by the length of each sequence. Only where nothing is long do they compute the same model.
+LONG = "beyond them vLLM and training would compute different models"
+
 # The folder's name says which recipe made it: change it with the recipe, so that no old folder is taken for a new one.
 TINY_FOLDER = "tiny-random-1"
 WHEEL_FOLDER = "smollm2-135m-wheel"
@@ -122,20 +126,54 @@ def head_size(config: Any) -> int:
     return int(getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads)
 
 
+def text_config(folder: Path) -> Any:
+    """The config of a checkpoint's language model, as transformers has it: of a multimodal one, its text part.
+
+    Raises:
+        ModelError: transformers cannot read it.
+    """
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(folder, trust_remote_code=False).get_text_config()
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ModelError(
+            f"transformers cannot read {folder}/config.json: {reason}",
+            "check model.path; a newer model may need a newer transformers",
+        ) from error
+
+
 def context_length(folder: Path, model: ModelConfig) -> int:
     """Tokens of prompt and completion together: what the user set, else what the model was made for.
 
     Raises:
-        ModelError: neither says.
+        ModelError: neither says, or the user set more than the model was made for.
     """
-    made_for = files.read_json(folder / "config.json").get("max_position_embeddings")
+    made_for = _made_for(folder)
     if model.context and made_for and model.context > made_for:
         raise ModelError(
-            f"model.context={model.context} is more than the {made_for} that {model.name} was made for", "lower it"
+            f"model.context={model.context} is more than the {made_for} that {model.name} was made for"
+            + (f" before LongRoPE stretched it: {LONG}" if _stretched_from(text_config(folder)) else ""),
+            f"set model.context to {made_for} or less",
         )
     if not (model.context or made_for):
         raise ModelError(f"{folder}/config.json names no context length", "set model.context=")
-    return int(model.context or made_for)
+    return int(model.context or made_for or 0)
+
+
+def _made_for(folder: Path) -> int | None:
+    """Tokens that a checkpoint's language model was made for; None where its config does not say."""
+    config = text_config(folder)
+    return _stretched_from(config) or getattr(config, "max_position_embeddings", None)
+
+
+def _stretched_from(config: Any) -> int | None:
+    """Tokens a model was made for before LongRoPE stretched it; None: it was not stretched."""
+    rope = getattr(config, "rope_parameters", None) or {}
+    kinds = [one for one in (rope, *rope.values()) if isinstance(one, dict)]  # of all layers, or one a kind of layer
+    originals = [one["original_max_position_embeddings"] for one in kinds if one.get("rope_type") == "longrope"]
+    return min(originals, default=None)
 
 
 def describe(folder: Path) -> dict[str, Any]:
@@ -148,7 +186,7 @@ def describe(folder: Path) -> dict[str, Any]:
     return {
         "origin": _origin(folder),
         "parameters": parameter_count(folder),
-        "context": files.read_json(folder / "config.json").get("max_position_embeddings"),
+        "context": _made_for(folder),
         "weight_bytes": sum(path.stat().st_size for path in weights(folder)),
         "fingerprint": _fingerprint(folder),
     }

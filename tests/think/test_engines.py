@@ -3,7 +3,9 @@
 import random
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
+import architectures
 import pytest
 import torch
 from hypothesis import given, settings
@@ -13,11 +15,15 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tpt.config import ModelConfig, SamplerConfig
 from tpt.errors import ConfigError, EngineError, ModelError
+from tpt.models import context_length
 from tpt.think.base import Completion, Draw, Prompt, Sampler
+from tpt.think.branching import common_prefix
 from tpt.think.cache import BranchingCache
 from tpt.think.engines import has_vllm, make_sampler, resolve_engine
 from tpt.think.pick import pick
-from tpt.think.transformers import PICKING, TransformersSampler, common_prefix
+from tpt.think.plain import Plain
+from tpt.think.transformers import PICKING, TransformersSampler
+from tpt.think.vllm import ENVIRONMENT, load
 
 MODEL = ModelConfig(name="tiny-random", source="random", dtype="float32")
 CONTEXT = 512
@@ -96,11 +102,19 @@ def test_the_batch_a_problem_is_in_does_not_change_its_samples(tiny_model: Path)
     assert together["p4"] == alone["p4"]
 
 
+def test_the_plain_way_draws_the_same_samples_as_rows_that_branch(tiny_model: Path) -> None:
+    with engine("transformers", tiny_model, max_num_seqs=8) as sampler:
+        assert isinstance(sampler, TransformersSampler)
+        branched = drawn(sampler, prompts(10), WARM)
+        sampler._sampling = Plain(sampler._model, "sdpa")
+        assert drawn(sampler, prompts(10), WARM) == branched
+
+
 def test_prompts_computed_in_several_parts_give_the_same_samples(
     transformers_engine: Sampler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at_once = drawn(transformers_engine, prompts(10), WARM)
-    monkeypatch.setattr("tpt.think.transformers.PREFILL", 3)
+    monkeypatch.setattr("tpt.think.branching.PREFILL", 3)
     assert drawn(transformers_engine, prompts(10), WARM) == at_once
 
 
@@ -146,6 +160,60 @@ def test_vllm_and_transformers_agree_on_the_likeliest_continuation(
         assert drawn(sampler, prompts(20), WARM) == again
     same = sum(ours[key][0].ids == theirs[key][0].ids for key in ours)
     assert same >= 18  # two near-equal logits may be ordered either way
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not has_vllm(), reason="vLLM is not installed")
+def test_vllm_turns_short_texts_of_a_longrope_model_as_training_does(tiny_model: Path, tmp_path: Path) -> None:
+    rope = {"rope_type": "longrope", "short_factor": [1.0] * 16, "long_factor": [30.0] * 16, "rope_theta": 100.0}
+    lengths = {"max_position_embeddings": 512, "original_max_position_embeddings": 64}
+    model = architectures.build("phi3", hidden_size=128, rope_parameters=rope, sliding_window=None, **lengths)
+    folder = architectures.save(model, tiny_model, tmp_path)
+    context = context_length(folder, MODEL)
+    asked = [Prompt(one.key, one.ids[:50], one.seed) for one in prompts(8, shared=40)]
+    with make_sampler(SamplerConfig(engine="vllm", kv_cache_gib=0.5), MODEL, folder, context, seed=0) as sampler:
+        found = drawn(sampler, asked, GREEDY)
+    same = sum(found[one.key][0].ids == greedy(model, one.ids, 12) for one in asked)
+    assert same >= 7  # two near-equal logits may be ordered either way
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not has_vllm(), reason="vLLM is not installed")
+def test_a_large_gpu_gets_as_many_sequences_and_tokens_a_step_as_vllms_own_class_gives_it(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What vLLM's table says for the arguments that we make; the GPU is pretended."""
+    load()
+    from vllm import LLMEngine
+    from vllm.engine import arg_utils
+
+    asked = []
+
+    def stop(arguments: object, usage_context: object = None) -> None:
+        asked.append((arguments, usage_context))
+        raise MemoryError("far enough")
+
+    gpu = SimpleNamespace(
+        is_cpu=lambda: False,
+        is_tpu=lambda: False,
+        get_device_name=lambda: "NVIDIA H100 80GB HBM3",
+        get_device_total_memory=lambda: 80 * 2**30,
+    )
+    monkeypatch.setattr("vllm.platforms.current_platform", gpu)
+    monkeypatch.setattr(arg_utils, "current_platform", gpu)
+    monkeypatch.setattr(LLMEngine, "from_engine_args", stop)
+    with pytest.raises(EngineError, match="far enough"):
+        engine("vllm", tiny_model)
+    [(arguments, context)] = asked
+    assert isinstance(arguments, arg_utils.EngineArgs)
+    assert (arguments.max_num_seqs, arguments.max_num_batched_tokens) == (None, None)  # left to the table
+    tokens, sequences = arguments.get_batch_defaults(world_size=1)
+    assert (sequences.get(context), tokens.get(context)) == (1024, 16384)
+
+
+def test_warnings_of_vllm_reach_the_log() -> None:
+    """One of them says that a model is computed in another way than at short lengths."""
+    assert ENVIRONMENT["VLLM_LOGGING_LEVEL"] == "WARNING"
 
 
 def test_a_prompt_that_fills_the_context_is_refused(transformers_engine: Sampler) -> None:
@@ -209,7 +277,7 @@ def test_rows_on_a_gpu_take_half_of_its_free_memory(tiny_model: Path, monkeypatc
         monkeypatch.setattr("torch.cuda.memory_allocated", lambda: 0)
         rows = sampler._room(columns)
         cache = BranchingCache(rows, columns=columns)
-        sampler._forward(cache, slice(0, 1), [[5]], [0])
+        sampler._sampling._forward(cache, slice(0, 1), [[5]], [0])
     held = sum(one.nbytes for one in (*cache._keys, *cache._values))
     picking = rows * 512 * PICKING
     assert 0.9 * free / 2 < held + picking <= free / 2

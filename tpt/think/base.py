@@ -1,6 +1,6 @@
 """What a sampling engine is: prompts in, completions out as they finish. Imports no torch."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -34,6 +34,18 @@ class Completion:
     ids: list[int]
     text: str
     finish_reason: str
+
+
+def completed(ids: list[int], end_ids: tuple[int, ...], decode: Callable[[list[int]], str]) -> Completion:
+    """A completion of the ids up to the first end token.
+
+    Args:
+        decode: gives the text of ids.
+    """
+    end = next((place for place, token in enumerate(ids) if token in end_ids), None)
+    if end is None:
+        return Completion(ids, decode(ids), "length")
+    return Completion(ids[: end + 1], decode(ids[:end]), "stop")
 
 
 @dataclass(frozen=True)

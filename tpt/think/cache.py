@@ -1,6 +1,6 @@
 """Keys and values of many rows that go on from one prefix, and the attention that reads them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -31,6 +31,7 @@ class BranchingCache(Cache):
         self._keys: list[Tensor] = []  # per layer [rows, heads, columns, head size]
         self._values: list[Tensor] = []
         self._width = 0
+        self._layer: int | None = None  # whose keys were written last
 
     @property
     def prefix_length(self) -> int:
@@ -54,6 +55,9 @@ class BranchingCache(Cache):
         self, key_states: Tensor, value_states: Tensor, layer_idx: int, *args: Any, **kwargs: Any
     ) -> tuple[Tensor, Tensor]:
         """Write one layer's new keys and values ([batch, heads, tokens, head size]); gives back those of whole rows."""
+        if layer_idx > len(self._keys):
+            raise NotImplementedError("some of its layers keep no keys and values")
+        self._layer = layer_idx
         for held, new in ((self._keys, key_states), (self._values, value_states)):
             if layer_idx == len(held):
                 held.append(new.new_zeros((self._room, new.shape[1], self._columns_at_once, new.shape[3])))
@@ -67,6 +71,24 @@ class BranchingCache(Cache):
             self._values[layer_idx][self._rows, :, : self._width],
         )
 
+    def mask(self, *args: Any, mask_function: Callable[..., Any], **given: Any) -> Tensor | None:
+        """What the new tokens see, in layers that do not see all: see `transformers.AttentionMaskInterface`.
+
+        Args:
+            mask_function: of batch, head, query's and key's place in the whole text, as tensors that broadcast.
+
+        Returns:
+            [batch, 1, tokens, prefix and columns], true where a token sees another; None: each sees all before it.
+        """
+        last, first = torch.tensor(self.prefix_length + self._width - 1), torch.tensor(0)
+        if mask_function(0, 0, last, first):  # nothing is out of reach yet: neither a window nor a chunk is full
+            return None
+        queries = self.prefix_length + self._columns[:, None, :, None]
+        keys = torch.arange(self.prefix_length + self._width, device=queries.device)
+        batch = torch.arange(len(queries), device=queries.device)[:, None, None, None]
+        seen: Tensor = mask_function(batch, torch.zeros_like(batch), queries, keys)
+        return seen
+
     def attend(
         self,
         module: torch.nn.Module,
@@ -76,6 +98,7 @@ class BranchingCache(Cache):
         attention_mask: Tensor | None,
         scaling: float,
         softcap: float | None = None,
+        s_aux: Tensor | None = None,
         **kwargs: Any,
     ) -> tuple[Tensor, None]:
         """Attention of a transformers model: softmax over the prefix and the row together.
@@ -84,32 +107,59 @@ class BranchingCache(Cache):
 
         Args:
             query: [batch, query heads, tokens, head size]; key, value: [batch, heads, columns, head size].
+            attention_mask: of `mask`.
+            s_aux: sinks, which are not computed here.
 
         Returns:
-            [batch, tokens, query heads, head size], and None for the weights.
+            [batch, tokens, query heads, size of a value], and None for the weights.
+        Raises:
+            NotImplementedError: the model attends in a way that this would leave out.
         """
+        if s_aux is not None:
+            raise NotImplementedError("its attention has sinks")
+        # The layer's own number may say less: a model may pass through a layer several times, with keys for each.
+        layer, self._layer = self._layer, None
+        if layer is None:
+            raise NotImplementedError("its layers share keys and values")
+        if key.shape[1::2] != self._keys[layer].shape[1::2]:
+            raise NotImplementedError("it keeps something else than keys and values")
+        seen, prefix_seen = self._split(attention_mask)
         batch, query_heads, tokens, size = query.shape
-        heads = key.shape[1]
+        heads, value_size = key.shape[1], value.shape[3]
         grouped = (query * scaling).reshape(batch, heads, query_heads // heads * tokens, size)
         scores = grouped @ key.transpose(2, 3)
         masked = scores.view(batch, heads, -1, tokens, scores.shape[3])
         if softcap:
             masked = softcap * torch.tanh(masked / softcap)
-        scores = masked.masked_fill(~self._mask, float("-inf")).view_as(scores)
+        scores = masked.masked_fill(~seen, float("-inf")).view_as(scores)
         if not self._prefix:
             mixed = scores.softmax(-1, dtype=torch.float32).to(query.dtype) @ value
         else:
-            prefix_keys, prefix_values = self._prefix[int(module.layer_idx)]  # type: ignore[arg-type]  # an int on every attention module
+            prefix_keys, prefix_values = self._prefix[layer]
             folded = grouped.transpose(0, 1).reshape(heads, -1, size)
             prefix_scores = folded @ prefix_keys.transpose(1, 2)
             if softcap:
                 prefix_scores = softcap * torch.tanh(prefix_scores / softcap)
+            if prefix_seen is not None:
+                split = prefix_scores.view(heads, batch, -1, tokens, self.prefix_length)
+                prefix_scores = split.masked_fill(~prefix_seen, float("-inf"))
             prefix_scores = prefix_scores.view(heads, batch, -1, self.prefix_length).transpose(0, 1)
             weights = torch.cat((prefix_scores, scores), -1).softmax(-1, dtype=torch.float32).to(query.dtype)
             on_prefix, on_row = torch.split(weights, [self.prefix_length, scores.shape[3]], -1)
             from_prefix = on_prefix.transpose(0, 1).reshape(heads, -1, self.prefix_length) @ prefix_values
-            mixed = from_prefix.view(heads, batch, -1, size).transpose(0, 1) + on_row @ value
-        return mixed.reshape(batch, query_heads, tokens, size).transpose(1, 2), None
+            mixed = from_prefix.view(heads, batch, -1, value_size).transpose(0, 1) + on_row @ value
+        return mixed.reshape(batch, query_heads, tokens, value_size).transpose(1, 2).contiguous(), None
+
+    def _split(self, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """What tokens see of their rows, [batch, 1, 1, tokens, columns], and of the prefix, [1, batch, 1, tokens, ...].
+
+        None for the prefix: all of it.
+        """
+        if mask is None:
+            return self._mask, None
+        if mask.dtype != torch.bool or mask.shape[-1] != self.prefix_length + self._width:
+            raise NotImplementedError("the model masks tokens in a way of its own")
+        return mask[:, :, None, :, self.prefix_length :], mask[None, :, 0, None, :, : self.prefix_length]
 
     def copy_rows(self, source: Sequence[int], target: Sequence[int]) -> None:
         """Make rows `target` the same as rows `source`."""

@@ -1,0 +1,114 @@
+"""Sampling with the cache that a model makes itself, for models whose cache cannot branch.
+
+Right for every kind of model (states, latent attention, windows), since nothing of it is replaced: prompts of the same
+length make a batch, so there is no padding, and every sample computes its whole prompt.
+"""
+
+import random
+from collections.abc import Callable, Iterator
+from itertools import groupby
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList, PreTrainedModel
+
+from tpt.think.base import Completion, Draw, Prompt, completed
+from tpt.think.branching import attend
+from tpt.think.pick import pick
+
+PREFILL_TOKENS = 16384  # of the prompts of a batch, which all its samples compute at once
+
+
+class Plain:
+    """Draws samples with a model's own cache.
+
+    Args:
+        attention: as transformers names it.
+    """
+
+    words = "every sample computes its prompt, with the model's own cache"
+
+    def __init__(self, model: PreTrainedModel, attention: str) -> None:
+        self._model: Any = model
+        self._attention = attention
+
+    def columns(self, asked: list[tuple[Prompt, int]]) -> int:
+        """See `Branching.columns`."""
+        return max(len(prompt.ids) + limit for prompt, limit in asked)
+
+    def sample(
+        self, asked: list[tuple[Prompt, int]], draw: Draw, rows: int, decode: Callable[[list[int]], str]
+    ) -> Iterator[tuple[Prompt, list[Completion]]]:
+        """See `Branching.sample`."""
+        attend(self._model, self._attention)
+        for alike in _alike(asked, rows, draw.n):
+            prompts, limit = [prompt for prompt, _ in alike], alike[0][1]
+            uniforms = [random.Random(prompt.seed + index) for prompt in prompts for index in range(draw.n)]
+
+            def choose(logits: Tensor, uniforms: list[random.Random] = uniforms) -> Tensor:
+                return pick(logits, [one.random() for one in uniforms], draw.temperature, draw.top_p)
+
+            found = iter(self._generate([prompt.ids for prompt in prompts], draw.n, limit, draw.end_ids, choose))
+            for prompt in prompts:
+                yield prompt, [completed(next(found), draw.end_ids, decode) for _ in range(draw.n)]
+
+    def forced(self, prompts: list[list[int]], continuations: list[list[list[int]]]) -> list[Tensor]:
+        """See `Branching.forced`."""
+        attend(self._model, self._attention)
+        return [self._forced(*one) for one in zip(prompts, continuations, strict=True)]
+
+    def _forced(self, prompt: list[int], continuations: list[list[int]]) -> Tensor:
+        tokens = torch.tensor(continuations, device=self._model.device)
+        found: list[Tensor] = []
+
+        def choose(logits: Tensor) -> Tensor:
+            found.append(logits)
+            return tokens[:, len(found) - 1]
+
+        self._generate([prompt], len(tokens), tokens.shape[1], (), choose)
+        return torch.stack(found, 1)
+
+    def _generate(
+        self,
+        prompts: list[list[int]],
+        n: int,
+        limit: int,
+        end_ids: tuple[int, ...],
+        choose: Callable[[Tensor], Tensor],
+    ) -> list[list[int]]:
+        """`n` completions of each prompt, in order; `choose` gives the next token of every row from its logits."""
+        ids = torch.tensor([prompt for prompt in prompts for _ in range(n)], device=self._model.device)
+        settings = GenerationConfig(  # type: ignore[no-untyped-call]
+            max_new_tokens=limit, eos_token_id=list(end_ids) or None, pad_token_id=0, do_sample=False, use_cache=True
+        )
+        made = self._model.generate(
+            ids,
+            attention_mask=torch.ones_like(ids),
+            generation_config=settings,
+            logits_processor=LogitsProcessorList([_Choice(choose)]),
+        )
+        rows: list[list[int]] = made[:, ids.shape[1] :].tolist()
+        return rows
+
+
+class _Choice(LogitsProcessor):
+    """Leaves one token to choose from."""
+
+    def __init__(self, choose: Callable[[Tensor], Tensor]) -> None:
+        self._choose = choose
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        return torch.full_like(scores, float("-inf")).scatter(1, self._choose(scores)[:, None], 0.0)
+
+
+def _alike(asked: list[tuple[Prompt, int]], rows: int, n: int) -> Iterator[list[tuple[Prompt, int]]]:
+    """`asked` in batches of prompts of one length, and one limit, whose `n` samples take at most `rows`."""
+
+    def shape(one: tuple[Prompt, int]) -> tuple[int, int]:
+        return len(one[0].ids), one[1]
+
+    for _, same in groupby(sorted(asked, key=shape), key=shape):
+        alike = list(same)
+        size = max(1, min(rows, PREFILL_TOKENS // shape(alike[0])[0]) // n)
+        yield from (alike[start : start + size] for start in range(0, len(alike), size))
