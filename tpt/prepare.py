@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tpt import files, models, prompt, records
+from tpt import checkpoint, files, models, prompt, records
 from tpt.config import ModelConfig, SampleConfig
-from tpt.errors import ConfigError, DataError, DiskFull
+from tpt.errors import ConfigError, DataError, DiskFull, ModelError
 from tpt.loop import Stage
 from tpt.progress import Progress
 from tpt.records import Problem
@@ -25,13 +25,11 @@ def prepare(run: Run, stage: Stage, progress: Progress) -> dict[str, Any]:
     """Write `train.parquet` and `test.parquet`, and check model, problems, context and disk.
 
     Raises:
-        ModelError: a model cannot be found or loaded.
+        ModelError: a model cannot be found, loaded, prompted or trained.
         DataError: the problems cannot be read, or train and test share questions.
         ConfigError: prompts and completions do not fit the model's context.
         DiskFull: the run would not fit on the disk.
     """
-    from transformers import AutoTokenizer
-
     config = run.config
     aside: list[dict[str, str]] = []
     counts = {split: _write_problems(run, split, aside, progress) for split in ("train", "test")}
@@ -43,6 +41,7 @@ def prepare(run: Run, stage: Stage, progress: Progress) -> dict[str, Any]:
         )
     progress(1, 3, "checks", note="model")
     model_dir = models.locate(config.model)
+    tokenizer = check_model(run, config.model, model_dir, trained=config.rounds > 0)
     results: dict[str, Any] = {"model_dir": str(model_dir.resolve()), "model": models.describe(model_dir), **counts}
     if aside:
         listed = run.folder(stage) / "set_aside.json"
@@ -53,18 +52,55 @@ def prepare(run: Run, stage: Stage, progress: Progress) -> dict[str, Any]:
         }
     results |= run.config.task.marks()
     progress(2, 3, "checks", note="prompts")
-    tokenizer = AutoTokenizer.from_pretrained(model_dir)
     results["prompt_tokens"] = check_context(run, "test", config.evaluate, config.model, model_dir, tokenizer)
     if config.think.teacher:
         teacher_dir = models.locate(config.think.teacher)
         results["teacher_dir"] = str(teacher_dir.resolve())
-        teacher_tokenizer = AutoTokenizer.from_pretrained(teacher_dir)
+        teacher_tokenizer = check_model(run, config.think.teacher, teacher_dir, trained=False)
         check_context(run, "train", config.think, config.think.teacher, teacher_dir, teacher_tokenizer)
     else:
         check_context(run, "train", config.think, config.model, model_dir, tokenizer)
     check_disk(run, model_dir)
     progress(3, 3, "checks")
     return results
+
+
+def check_model(run: Run, model: ModelConfig, folder: Path, trained: bool) -> "PreTrainedTokenizerBase":
+    """Check that a checkpoint is whole and can be sampled from, and trained and exported if it will be.
+
+    Returns:
+        its tokenizer.
+    Raises:
+        ModelError: naming what stands in the way.
+    """
+    from transformers import AutoTokenizer
+
+    quantization = checkpoint.quantization(folder)
+    if quantization and trained:
+        raise ModelError(
+            f"{model.name} is quantised ({quantization}), and quantised weights cannot be fine-tuned",
+            "give the checkpoint that is not quantised: model.path=",
+        )
+    if quantization and run.config.sampler.engine == "transformers":
+        raise ModelError(
+            f"{model.name} is quantised ({quantization}), which the transformers engine does not sample from",
+            "give the checkpoint that is not quantised, or set sampler=vllm",
+        )
+    if trained:
+        from tpt.train.export import rehearse
+
+        rehearse(folder, run.folder(Stage(0, "prepare")) / "model")
+    else:
+        checkpoint.check_tensors(folder)
+    try:
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder)
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"the tokenizer of {model.name} in {folder} cannot be loaded: {checkpoint.first_line(error)}",
+            "check the tokenizer's files there; a newer model may need a newer transformers",
+        ) from error
+    prompt.end_ids(tokenizer, folder)  # raises where no token ends a completion
+    return tokenizer
 
 
 def check_context(
@@ -106,7 +142,7 @@ def check_disk(run: Run, model_dir: Path) -> None:
     Raises:
         DiskFull: naming what is needed and what is free.
     """
-    weights = sum(path.stat().st_size for path in model_dir.glob("*.safetensors"))
+    weights = sum(path.stat().st_size for path in models.weights(model_dir))
     # Each round exports the weights once; while a round trains, its checkpoint holds weights and two Adam moments.
     needed = run.config.rounds * weights + (3 * weights if run.config.rounds else 0)
     there = next(folder for folder in (run.root.resolve(), *run.root.resolve().parents) if folder.exists())

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, Self
 import torch
 import transformers
 from torch import Tensor
-from transformers import AttentionInterface, AutoModelForCausalLM, AutoTokenizer
+from transformers import AttentionInterface, AutoTokenizer
 
+from tpt.checkpoint import load_causal_lm
 from tpt.errors import EngineError, ModelError
 from tpt.hardware import cpu_threads
 from tpt.models import head_size
@@ -71,7 +72,7 @@ class TransformersSampler:
             torch.set_num_threads(cpu_threads())
         AttentionInterface.register(ATTENTION, _no_cache)
         try:
-            loaded: Any = AutoModelForCausalLM.from_pretrained(model_dir, dtype=dtype, attn_implementation=ATTENTION)
+            loaded: Any = load_causal_lm(model_dir, dtype=dtype, attn_implementation=ATTENTION)
             self._model: Any = loaded.to(self._device).eval()
             self._tokenizer = AutoTokenizer.from_pretrained(model_dir)
         except torch.OutOfMemoryError as error:

@@ -1,39 +1,112 @@
 """Writing a trained model as an ordinary checkpoint that vLLM and transformers load."""
 
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
-from transformers import PreTrainedModel
+from transformers import AutoTokenizer, GenerationConfig, PreTrainedModel
+from transformers.core_model_loading import revert_weight_conversion
 
-# What makes up a checkpoint besides config and weights.
+from tpt import checkpoint, files, models, prompt
+from tpt.errors import DiskFull, ModelError
+
+# What makes up a checkpoint besides config, generation config and weights: files of tokenizers, of the processors of
+# multimodal models, and a model's own code.
 COMPANIONS = (
-    "generation_config.json",
     "tokenizer.json",
-    "tokenizer.model",
     "tokenizer_config.json",
     "special_tokens_map.json",
     "added_tokens.json",
     "vocab.json",
+    "vocab.txt",
     "merges.txt",
-    "chat_template.jinja",
+    "tekken.json",
+    "*.model",
+    "*.tiktoken",
+    "*.jinja",
+    "additional_chat_templates",
+    "chat_template.json",
+    "preprocessor_config.json",
+    "video_preprocessor_config.json",
+    "processor_config.json",
+    "audio_tokenizer_config.json",
+    "*.py",
 )
+GENERATION = "generation_config.json"
 
 
 def export(model: PreTrainedModel, start: Path, out: Path, state: dict[str, Any] | None = None) -> None:
-    """Write weights (safetensors, in the dtype they were trained in), config and tokenizer; all or nothing.
+    """Write weights (safetensors, in the dtype they were trained in), config and companions; all or nothing.
 
     Args:
         model: the trained model, adapters already merged.
-        start: the checkpoint the training started from; its tokenizer's files are taken as they are.
+        start: the checkpoint the training started from; its companion files are taken as they are.
         out: the new checkpoint's folder.
         state: the weights, where they are gathered from several ranks.
     """
     partial = out.with_name(f".{out.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    model.save_pretrained(partial, state_dict=state)
-    for name in COMPANIONS:
-        if (start / name).exists():
-            shutil.copy2(start / name, partial / name)
+    _write(model, start, partial, state)
     shutil.rmtree(out, ignore_errors=True)
     partial.rename(out)
+
+
+def rehearse(start: Path, out: Path) -> None:
+    """Export a checkpoint as it is, except its weights, and remove it: what cannot be exported is not worth training.
+
+    Args:
+        start: the checkpoint that the training starts from.
+        out: the folder that will hold the trained one.
+
+    Raises:
+        ModelError: the checkpoint cannot be loaded whole, or cannot be exported.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    # Each rank has a folder of its own: all of them come here.
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.rehearsal-") as scratch:
+        model = checkpoint.skeleton(start)
+        try:
+            _write(model, start, Path(scratch), state={})
+            tied = model.all_tied_weights_keys
+            own = {name: tensor for name, tensor in model.state_dict().items() if name not in tied}
+            _, missing, mismatched = checkpoint.fill(model, revert_weight_conversion(model, own))
+            AutoTokenizer.from_pretrained(scratch)
+        except (ModelError, DiskFull):
+            raise
+        except Exception as error:  # transformers and what it is built on check much while they write
+            raise ModelError(
+                f"the model in {start} could be trained but not exported: {checkpoint.first_line(error)}",
+                "correct what it names in the folder's config.json or tokenizer files",
+            ) from error
+    lost = missing + mismatched
+    if lost:
+        raise ModelError(
+            f"an export of the model in {start} would lack {', '.join(lost[: checkpoint.NAMED])} "
+            f"({len(lost)} tensors): this version of transformers does not write them as it reads them",
+            "another version of transformers may",
+        )
+
+
+def _write(model: PreTrainedModel, start: Path, folder: Path, state: dict[str, Any] | None) -> None:
+    # What the base says of generation is kept below; transformers refuses to save much that it loads.
+    model.generation_config = GenerationConfig()
+    model.save_pretrained(folder, state_dict=state)
+    for pattern in COMPANIONS:
+        for path in start.glob(pattern):
+            if path.is_dir():
+                shutil.copytree(path, folder / path.name)
+            else:
+                shutil.copy2(path, folder)
+    files.write_json(folder / GENERATION, _generation(model, start))
+
+
+def _generation(model: PreTrainedModel, start: Path) -> dict[str, Any]:
+    """The generation config of a trained model: the base's, with the end token that is trained as the first."""
+    found = models.read_json(start / GENERATION)
+    if not found:
+        derived = GenerationConfig.from_model_config(model.config)  # type: ignore[no-untyped-call]  # untyped there
+        named = {name: getattr(derived, name) for name in ("bos_token_id", "pad_token_id")}
+        found = {name: value for name, value in named.items() if value is not None}
+    ends = prompt.end_ids(AutoTokenizer.from_pretrained(start), start)
+    return found | {"eos_token_id": ends if len(ends) > 1 else ends[0]}
