@@ -1,8 +1,8 @@
 """Loading a checkpoint as a language model, and what is checked before: no tensor may be left at random values."""
 
-import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from logging import CRITICAL
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from tpt.errors import ModelError
 
 if TYPE_CHECKING:
     from torch import Tensor
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 WRAPPERS = ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "base_model")
 QUANTIZED = ("quantization_config", "compression_config")  # of config.json
@@ -34,6 +34,24 @@ def load_causal_lm(folder: Path, **settings: Any) -> "PreTrainedModel":
     check_tensors(folder)
     model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(folder, **settings)
     return model
+
+
+def load_tokenizer(folder: Path) -> "PreTrainedTokenizerBase":
+    """A checkpoint's tokenizer.
+
+    Raises:
+        ModelError: transformers cannot load it.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder)
+    except Exception as error:  # what a damaged file makes transformers raise is of many kinds
+        raise ModelError(
+            f"the tokenizer in {folder} cannot be loaded: {said(error)}",
+            "check the tokenizer's files there; a newer model may need a newer transformers",
+        ) from error
+    return tokenizer
 
 
 def check_tensors(folder: Path) -> None:
@@ -64,9 +82,9 @@ def skeleton(folder: Path) -> "PreTrainedModel":
         model, missing, mismatched = fill(
             model, {name: torch.empty(shape, device="meta") for name, shape in stored.items()}
         )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except Exception as error:  # what a config that does not fit makes transformers raise is of many kinds
         raise ModelError(
-            f"transformers cannot load the model in {folder}: {first_line(error)}",
+            f"transformers cannot load the model in {folder}: {said(error)}",
             "check the folder's files; a newer model may need a newer transformers",
         ) from error
     if missing:
@@ -82,9 +100,7 @@ def skeleton(folder: Path) -> "PreTrainedModel":
     return model
 
 
-def fill(
-    model: "PreTrainedModel", tensors: "Mapping[str, Tensor]"
-) -> "tuple[PreTrainedModel, list[str], list[str]]":
+def fill(model: "PreTrainedModel", tensors: "Mapping[str, Tensor]") -> "tuple[PreTrainedModel, list[str], list[str]]":
     """Fill a model on the meta device with a checkpoint's tensors, which may be renamed, split or joined on the way.
 
     Returns:
@@ -92,8 +108,9 @@ def fill(
     """
     import torch
 
-    with _silent():
-        filled, found = type(model).from_pretrained(
+    kind: Any = type(model)
+    with quiet():
+        filled, found = kind.from_pretrained(
             None,
             config=model.config,
             state_dict=dict(tensors),
@@ -118,9 +135,9 @@ def quantization(folder: Path) -> str:
     return ""
 
 
-def first_line(error: Exception) -> str:
-    """What an error of a library says, without what follows on later lines."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+def said(error: Exception, most: int = 300) -> str:
+    """What an error of a library says, in one line of at most so many characters."""
+    return (" ".join(str(error).split()) or type(error).__name__)[:most]
 
 
 def _listed(names: list[str]) -> str:
@@ -141,17 +158,16 @@ def _advice(stored: Mapping[str, Any]) -> str:
 
 
 @contextmanager
-def _silent() -> Iterator[None]:
-    """Keep transformers' own report of missing tensors, and its progress bar, off the terminal."""
-    from transformers.utils import logging as transformers_logging
+def quiet() -> Iterator[None]:
+    """Keep transformers' own reports and progress bars off the terminal."""
+    from transformers import logging
 
-    logger = logging.getLogger("transformers.modeling_utils")
-    level, bar = logger.level, transformers_logging.is_progress_bar_enabled()  # type: ignore[no-untyped-call]  # untyped there
-    logger.setLevel(logging.CRITICAL)
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity(CRITICAL)
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers gives no hints here
     try:
         yield
     finally:
-        logger.setLevel(level)
-        if bar:
-            transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]  # nor here

@@ -73,8 +73,6 @@ def check_model(run: Run, model: ModelConfig, folder: Path, trained: bool) -> "P
     Raises:
         ModelError: naming what stands in the way.
     """
-    from transformers import AutoTokenizer
-
     quantization = checkpoint.quantization(folder)
     if quantization and trained:
         raise ModelError(
@@ -86,20 +84,14 @@ def check_model(run: Run, model: ModelConfig, folder: Path, trained: bool) -> "P
             f"{model.name} is quantised ({quantization}), which the transformers engine does not sample from",
             "give the checkpoint that is not quantised, or set sampler=vllm",
         )
+    tokenizer = checkpoint.load_tokenizer(folder)
+    prompt.end_ids(tokenizer, folder)  # raises where no token ends a completion
     if trained:
         from tpt.train.export import rehearse
 
         rehearse(folder, run.folder(Stage(0, "prepare")) / "model")
     else:
         checkpoint.check_tensors(folder)
-    try:
-        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder)
-    except (OSError, ValueError) as error:
-        raise ModelError(
-            f"the tokenizer of {model.name} in {folder} cannot be loaded: {checkpoint.first_line(error)}",
-            "check the tokenizer's files there; a newer model may need a newer transformers",
-        ) from error
-    prompt.end_ids(tokenizer, folder)  # raises where no token ends a completion
     return tokenizer
 
 

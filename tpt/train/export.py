@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoTokenizer, GenerationConfig, PreTrainedModel
+from transformers import GenerationConfig, PreTrainedModel
 from transformers.core_model_loading import revert_weight_conversion
 
 from tpt import checkpoint, files, models, prompt
@@ -64,19 +64,19 @@ def rehearse(start: Path, out: Path) -> None:
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     # Each rank has a folder of its own: all of them come here.
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.rehearsal-") as scratch:
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.rehearsal-") as scratch, checkpoint.quiet():
         model = checkpoint.skeleton(start)
         try:
             _write(model, start, Path(scratch), state={})
             tied = model.all_tied_weights_keys
             own = {name: tensor for name, tensor in model.state_dict().items() if name not in tied}
             _, missing, mismatched = checkpoint.fill(model, revert_weight_conversion(model, own))
-            AutoTokenizer.from_pretrained(scratch)
+            checkpoint.load_tokenizer(Path(scratch))
         except (ModelError, DiskFull):
             raise
         except Exception as error:  # transformers and what it is built on check much while they write
             raise ModelError(
-                f"the model in {start} could be trained but not exported: {checkpoint.first_line(error)}",
+                f"the model in {start} could be trained but not exported: {checkpoint.said(error)}",
                 "correct what it names in the folder's config.json or tokenizer files",
             ) from error
     lost = missing + mismatched
@@ -90,7 +90,7 @@ def rehearse(start: Path, out: Path) -> None:
 
 def _write(model: PreTrainedModel, start: Path, folder: Path, state: dict[str, Any] | None) -> None:
     # What the base says of generation is kept below; transformers refuses to save much that it loads.
-    model.generation_config = GenerationConfig()
+    model.generation_config = GenerationConfig()  # type: ignore[no-untyped-call]  # transformers gives no hints here
     model.save_pretrained(folder, state_dict=state)
     for pattern in COMPANIONS:
         for path in start.glob(pattern):
@@ -102,11 +102,11 @@ def _write(model: PreTrainedModel, start: Path, folder: Path, state: dict[str, A
 
 
 def _generation(model: PreTrainedModel, start: Path) -> dict[str, Any]:
-    """The generation config of a trained model: the base's, with the end token that is trained as the first."""
+    """The generation config of a trained model: its base's, in which the token that training ended with comes first."""
     found = models.read_json(start / GENERATION)
     if not found:
-        derived = GenerationConfig.from_model_config(model.config)  # type: ignore[no-untyped-call]  # untyped there
+        derived = GenerationConfig.from_model_config(model.config)
         named = {name: getattr(derived, name) for name in ("bos_token_id", "pad_token_id")}
         found = {name: value for name, value in named.items() if value is not None}
-    ends = prompt.end_ids(AutoTokenizer.from_pretrained(start), start)
+    ends = prompt.end_ids(checkpoint.load_tokenizer(start), start)
     return found | {"eos_token_id": ends if len(ends) > 1 else ends[0]}
