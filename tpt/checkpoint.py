@@ -10,7 +10,6 @@ from tpt import models
 from tpt.errors import ModelError
 
 if TYPE_CHECKING:
-    from torch import Tensor
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 WRAPPERS = ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "base_model")
@@ -66,8 +65,11 @@ def check_tensors(folder: Path) -> None:
         skeleton(folder)
 
 
-def skeleton(folder: Path) -> "PreTrainedModel":
+def skeleton(folder: Path, tensors: Mapping[str, tuple[int, ...]] | None = None) -> "PreTrainedModel":
     """The model of a checkpoint on the meta device, as if it had been loaded; reads headers alone.
+
+    Args:
+        tensors: names and shapes of the checkpoint's tensors, where they are not in its folder.
 
     Raises:
         ModelError: tensors are missing or have the wrong shape, or transformers has no such language model.
@@ -75,13 +77,12 @@ def skeleton(folder: Path) -> "PreTrainedModel":
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    stored = {name: shape for path in models.weights(folder) for name, shape in models.tensors(path).items()}
+    if tensors is None:
+        tensors = {name: shape for path in models.weights(folder) for name, shape in models.tensors(path).items()}
     try:
         with torch.device("meta"):
             model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder))  # type: ignore[no-untyped-call]  # transformers gives no hints here
-        model, missing, mismatched = fill(
-            model, {name: torch.empty(shape, device="meta") for name, shape in stored.items()}
-        )
+        model, missing, mismatched = _fill(model, tensors)
     except Exception as error:  # what a config that does not fit makes transformers raise is of many kinds
         raise ModelError(
             f"transformers cannot load the model in {folder}: {said(error)}",
@@ -90,7 +91,7 @@ def skeleton(folder: Path) -> "PreTrainedModel":
     if missing:
         raise ModelError(
             f"the checkpoint {folder} lacks {_listed(missing)}, which would be left at random values",
-            _advice(stored),
+            _advice(tensors),
         )
     if mismatched:
         raise ModelError(
@@ -100,20 +101,22 @@ def skeleton(folder: Path) -> "PreTrainedModel":
     return model
 
 
-def fill(model: "PreTrainedModel", tensors: "Mapping[str, Tensor]") -> "tuple[PreTrainedModel, list[str], list[str]]":
-    """Fill a model on the meta device with a checkpoint's tensors, which may be renamed, split or joined on the way.
+def _fill(
+    model: "PreTrainedModel", tensors: Mapping[str, tuple[int, ...]]
+) -> "tuple[PreTrainedModel, list[str], list[str]]":
+    """Load tensors of these shapes into a model on the meta device; some are renamed, split or joined on the way.
 
     Returns:
-        the filled model, names of tensors that it lacks, and of those in another shape; a shape is given as well.
+        the loaded model, the names of tensors that it lacks, and of those in another shape, with both shapes.
     """
     import torch
 
     kind: Any = type(model)
     with quiet():
-        filled, found = kind.from_pretrained(
+        loaded, found = kind.from_pretrained(
             None,
             config=model.config,
-            state_dict=dict(tensors),
+            state_dict={name: torch.empty(shape, device="meta") for name, shape in tensors.items()},
             device_map="meta",
             dtype=torch.float32,
             ignore_mismatched_sizes=True,
@@ -122,7 +125,7 @@ def fill(model: "PreTrainedModel", tensors: "Mapping[str, Tensor]") -> "tuple[Pr
     mismatched = [
         f"{name} ({list(stored)}, not {list(needed)})" for name, stored, needed in sorted(found["mismatched_keys"])
     ]
-    return filled, sorted(found["missing_keys"]), mismatched
+    return loaded, sorted(found["missing_keys"]), mismatched
 
 
 def quantization(folder: Path) -> str:

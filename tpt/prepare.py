@@ -30,6 +30,8 @@ def prepare(run: Run, stage: Stage, progress: Progress) -> dict[str, Any]:
         ConfigError: prompts and completions do not fit the model's context.
         DiskFull: the run would not fit on the disk.
     """
+    from tpt.train.export import rehearse  # it needs torch
+
     config = run.config
     aside: list[dict[str, str]] = []
     counts = {split: _write_problems(run, split, aside, progress) for split in ("train", "test")}
@@ -42,14 +44,15 @@ def prepare(run: Run, stage: Stage, progress: Progress) -> dict[str, Any]:
     progress(1, 3, "checks", note="model")
     model_dir = models.locate(config.model)
     tokenizer = check_model(run, config.model, model_dir, trained=config.rounds > 0)
+    warnings = rehearse(model_dir, run.folder(stage) / "model") if config.rounds else []
     results: dict[str, Any] = {"model_dir": str(model_dir.resolve()), "model": models.describe(model_dir), **counts}
     if aside:
         listed = run.folder(stage) / "set_aside.json"
         files.write_json(listed, aside)
-        results |= {
-            "set_aside": len(aside),
-            "warnings": [f"{len(aside)} problems cannot be judged and are set aside: {listed}"],
-        }
+        results["set_aside"] = len(aside)
+        warnings.append(f"{len(aside)} problems cannot be judged and are set aside: {listed}")
+    if warnings:
+        results["warnings"] = warnings
     results |= run.config.task.marks()
     progress(2, 3, "checks", note="prompts")
     results["prompt_tokens"] = check_context(run, "test", config.evaluate, config.model, model_dir, tokenizer)
@@ -66,7 +69,10 @@ def prepare(run: Run, stage: Stage, progress: Progress) -> dict[str, Any]:
 
 
 def check_model(run: Run, model: ModelConfig, folder: Path, trained: bool) -> "PreTrainedTokenizerBase":
-    """Check that a checkpoint is whole and can be sampled from, and trained and exported if it will be.
+    """Check that a checkpoint can be sampled from: its weights, its tokenizer and what ends a completion.
+
+    Args:
+        trained: whether the run trains it as well.
 
     Returns:
         its tokenizer.
@@ -77,21 +83,16 @@ def check_model(run: Run, model: ModelConfig, folder: Path, trained: bool) -> "P
     if quantization and trained:
         raise ModelError(
             f"{model.name} is quantised ({quantization}), and quantised weights cannot be fine-tuned",
-            "give the checkpoint that is not quantised: model.path=",
+            "give the checkpoint that is not quantised",
         )
     if quantization and run.config.sampler.engine == "transformers":
         raise ModelError(
             f"{model.name} is quantised ({quantization}), which the transformers engine does not sample from",
             "give the checkpoint that is not quantised, or set sampler=vllm",
         )
+    checkpoint.check_tensors(folder)
     tokenizer = checkpoint.load_tokenizer(folder)
     prompt.end_ids(tokenizer, folder)  # raises where no token ends a completion
-    if trained:
-        from tpt.train.export import rehearse
-
-        rehearse(folder, run.folder(Stage(0, "prepare")) / "model")
-    else:
-        checkpoint.check_tensors(folder)
     return tokenizer
 
 

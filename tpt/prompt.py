@@ -56,6 +56,11 @@ def _encode_beginning(text: str, tokenizer: "PreTrainedTokenizerBase") -> list[i
     return ids[: begins + len(own)]
 
 
+def appended(tokenizer: "PreTrainedTokenizerBase") -> int:
+    """How many tokens the tokenizer puts after a text of itself, such as an end token."""
+    return len(tokenizer.encode("a")) - len(_encode_beginning("a", tokenizer))
+
+
 def encode_completion(text: str, tokenizer: "PreTrainedTokenizerBase", end_id: int) -> list[int]:
     """Token ids of a completion that no model of ours sampled (a human's, another tokenizer's), end token included."""
     return [*tokenizer.encode(text, add_special_tokens=False), end_id]

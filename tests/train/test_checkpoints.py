@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from trainable import SETTINGS, example
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText, AutoTokenizer, GenerationConfig
 
 from tpt import models, records
 from tpt.checkpoint import load_causal_lm
@@ -155,14 +155,52 @@ def test_a_multimodal_model_is_trained_in_its_text_part_and_keeps_the_rest(multi
 
 def test_what_cannot_be_exported_is_said_before_training(base: Path) -> None:
     (base / "tokenizer.model").symlink_to("lost")  # as in a cache of the hub that was cleaned up
-    with pytest.raises(ModelError, match=r"could be trained but not exported: .*tokenizer\.model"):
+    with pytest.raises(ModelError, match=r"could be trained, but its export could not be used: .*tokenizer\.model"):
         trained(base)
     assert not list((base.parent / "run").iterdir())
+
+
+def composite(kind: str, base: Path, **extra: Any) -> Path:
+    """A multimodal checkpoint of another kind with random weights."""
+    sizes = {"vocab_size": 512, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 4}
+    heads = {"num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8, "pad_token_id": 0}
+    config = AutoConfig.for_model(kind, text_config=sizes | heads | extra.pop("text"), **extra)
+    AutoModelForImageTextToText.from_config(config).save_pretrained(base)  # type: ignore[no-untyped-call]  # untyped
+    return base
+
+
+def test_a_model_whose_language_part_alone_is_loaded_warns_and_its_export_goes_on(base: Path) -> None:
+    keys = {"linear_num_key_heads": 2, "linear_num_value_heads": 2, "linear_key_head_dim": 8}
+    sight = {"depth": 1, "hidden_size": 16, "intermediate_size": 32, "num_heads": 2, "out_hidden_size": 32}
+    composite("qwen3_5", base, text=keys | {"linear_value_head_dim": 8}, vision_config=sight)
+    [warning] = rehearse(base, base.parent / "out")
+    assert "multimodal checkpoint (qwen3_5)" in warning
+    assert "text only" in warning
+    out = exported(base)
+    assert rehearse(out, out) == []
+    one, other = (load_causal_lm(folder).state_dict() for folder in (base, out))
+    assert all(torch.equal(tensor, other[name]) for name, tensor in one.items())
+
+
+def test_an_export_that_would_not_load_again_is_refused_before_training(base: Path) -> None:
+    """transformers loads the text part of this kind from the whole, and not by itself."""
+    sight = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_global_layers": 1}
+    views = {"attention_heads": 2, "image_size": 28, "patch_size": 14, "vision_output_dim": 32}
+    rope = {"rope_type": "default", "rope_theta": 1e4}
+    composite(
+        "mllama",
+        base,
+        text={"cross_attention_layers": [1], "rope_parameters": rope},
+        vision_config=sight | views | {"intermediate_layers_indices": [0]},
+    )
+    with pytest.raises(ModelError, match=r"could be trained, but its export could not be used: .*MllamaTextConfig"):
+        rehearse(base, base.parent / "out")
+    load_causal_lm(base)
 
 
 def test_a_rehearsal_leaves_an_export_that_is_there_alone(base: Path) -> None:
     out = exported(base)
     before = {path: path.stat().st_mtime_ns for path in out.iterdir()}
-    rehearse(base, out)
+    assert rehearse(base, out) == []
     assert {path: path.stat().st_mtime_ns for path in out.iterdir()} == before
     assert {path.name for path in base.parent.iterdir()} == {"base", "out"}

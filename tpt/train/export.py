@@ -9,7 +9,7 @@ from transformers import GenerationConfig, PreTrainedModel
 from transformers.core_model_loading import revert_weight_conversion
 
 from tpt import checkpoint, files, models, prompt
-from tpt.errors import DiskFull, ModelError
+from tpt.errors import ModelError, TptError
 
 # What makes up a checkpoint besides config, generation config and weights: files of tokenizers, of the processors of
 # multimodal models, and a model's own code.
@@ -52,40 +52,46 @@ def export(model: PreTrainedModel, start: Path, out: Path, state: dict[str, Any]
     partial.rename(out)
 
 
-def rehearse(start: Path, out: Path) -> None:
+def rehearse(start: Path, out: Path) -> list[str]:
     """Export a checkpoint as it is, except its weights, and remove it: what cannot be exported is not worth training.
 
     Args:
         start: the checkpoint that the training starts from.
         out: the folder that will hold the trained one.
 
+    Returns:
+        warnings: what the trained checkpoint will not have.
     Raises:
         ModelError: the checkpoint cannot be loaded whole, or cannot be exported.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
+    model = checkpoint.skeleton(start)
     # Each rank has a folder of its own: all of them come here.
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.rehearsal-") as scratch, checkpoint.quiet():
-        model = checkpoint.skeleton(start)
         try:
             _write(model, start, Path(scratch), state={})
-            tied = model.all_tied_weights_keys
-            own = {name: tensor for name, tensor in model.state_dict().items() if name not in tied}
-            _, missing, mismatched = checkpoint.fill(model, revert_weight_conversion(model, own))
             checkpoint.load_tokenizer(Path(scratch))
-        except (ModelError, DiskFull):
-            raise
+            checkpoint.skeleton(Path(scratch), _stored_shapes(model))
         except Exception as error:  # transformers and what it is built on check much while they write
+            reason = error.message if isinstance(error, TptError) else checkpoint.said(error)
             raise ModelError(
-                f"the model in {start} could be trained but not exported: {checkpoint.said(error)}",
-                "correct what it names in the folder's config.json or tokenizer files",
+                f"the model in {start} could be trained, but its export could not be used: {reason}",
+                "correct the file of that folder that it names; else this version of transformers cannot write the "
+                "model as it reads it, and another model or version is needed",
             ) from error
-    lost = missing + mismatched
-    if lost:
-        raise ModelError(
-            f"an export of the model in {start} would lack {', '.join(lost[: checkpoint.NAMED])} "
-            f"({len(lost)} tensors): this version of transformers does not write them as it reads them",
-            "another version of transformers may",
-        )
+    kind = models.read_json(start / "config.json").get("model_type")
+    if kind == model.config.model_type:
+        return []
+    return [
+        f"{start} is a multimodal checkpoint ({kind}) of which transformers loads the language model alone "
+        f"({type(model).__name__}): trained rounds take and write text only"
+    ]
+
+
+def _stored_shapes(model: PreTrainedModel) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of the tensors that saving a model writes; tied ones are written once."""
+    own = {name: tensor for name, tensor in model.state_dict().items() if name not in model.all_tied_weights_keys}
+    return {name: tuple(tensor.shape) for name, tensor in revert_weight_conversion(model, own).items()}
 
 
 def _write(model: PreTrainedModel, start: Path, folder: Path, state: dict[str, Any] | None) -> None:
