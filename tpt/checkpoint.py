@@ -44,7 +44,7 @@ def load_tokenizer(folder: Path) -> "PreTrainedTokenizerBase":
     from transformers import AutoTokenizer
 
     try:
-        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder)
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except Exception as error:  # what a damaged file makes transformers raise is of many kinds
         raise ModelError(
             f"the tokenizer in {folder} cannot be loaded: {said(error)}",
@@ -81,7 +81,8 @@ def skeleton(folder: Path, tensors: Mapping[str, tuple[int, ...]] | None = None)
         tensors = {name: shape for path in models.weights(folder) for name, shape in models.tensors(path).items()}
     try:
         with torch.device("meta"):
-            model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder))  # type: ignore[no-untyped-call]  # transformers gives no hints here
+            config = AutoConfig.from_pretrained(folder, trust_remote_code=False)  # and it does not ask on the terminal
+            model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)  # type: ignore[no-untyped-call]  # transformers gives no hints here
         model, missing, mismatched = _fill(model, tensors)
     except Exception as error:  # what a config that does not fit makes transformers raise is of many kinds
         raise ModelError(
