@@ -1,10 +1,12 @@
 """Models are found, fetched or built; where they cannot be, the error says what is missing."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -47,6 +49,58 @@ def test_a_missing_part_of_the_weights_is_named(copy: Path) -> None:
     files.write_json(copy / "model.safetensors.index.json", index)
     with pytest.raises(ModelError, match=r"lacks model-00002-of-00002\.safetensors"):
         models.locate(hub(copy))
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda whole: whole[:-100], "not fully covered"),
+        (lambda whole: whole + b"more", "not fully covered"),
+        (lambda whole: whole[:8] + b"x" * (len(whole) - 8), "header"),
+        (lambda whole: b"", "header"),
+        (lambda whole: b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "a git-lfs pointer"),
+    ],
+    ids=["truncated", "too long", "broken header", "empty", "git-lfs pointer"],
+)
+@pytest.mark.parametrize("name", ["model.safetensors", "model-00002-of-00002.safetensors"])
+def test_a_damaged_file_of_weights_is_refused_by_name(
+    copy: Path, damage: Callable[[bytes], bytes], said: str, name: str
+) -> None:
+    whole = (copy / "model.safetensors").read_bytes()
+    files.write_json(copy / models.INDEX, {"weight_map": {"a": "model.safetensors", "b": name}})
+    (copy / name).write_bytes(damage(whole))
+    with pytest.raises(ModelError, match=rf"{re.escape(name)} is .*{said}"):
+        models.locate(hub(copy))
+
+
+@pytest.mark.parametrize("name", ["config.json", models.INDEX])
+def test_a_file_that_is_no_json_is_refused_by_name(copy: Path, name: str) -> None:
+    (copy / name).write_text('{"model_type": "lla')
+    with pytest.raises(ModelError, match=rf"{name} is not valid JSON"):
+        models.locate(hub(copy))
+
+
+def test_a_tokenizer_that_git_lfs_has_not_fetched_is_refused(copy: Path) -> None:
+    (copy / "tokenizer.json").write_text("version https://git-lfs.github.com/spec/v1\n")
+    with pytest.raises(ModelError, match=r"tokenizer\.json is a git-lfs pointer") as caught:
+        models.locate(hub(copy))
+    assert "git lfs pull" in caught.value.hint
+
+
+def test_a_folder_of_adapters_is_no_model(copy: Path) -> None:
+    (copy / "adapter_config.json").write_text("{}")
+    with pytest.raises(ModelError, match="holds adapters") as caught:
+        models.locate(hub(copy))
+    assert "merge" in caught.value.hint
+
+
+def test_weights_that_transformers_does_not_read_are_not_counted(copy: Path) -> None:
+    shutil.copy(copy / "model.safetensors", copy / "consolidated.safetensors")
+    assert models.describe(copy)["parameters"] == 115_008
+    (copy / "model.safetensors").rename(copy / "model-00001-of-00001.safetensors")
+    index = {"weight_map": dict.fromkeys(("a", "b"), "model-00001-of-00001.safetensors")}
+    files.write_json(copy / models.INDEX, index)
+    assert models.describe(copy)["parameters"] == 115_008
 
 
 def test_a_path_that_is_not_there_is_not_looked_for_on_the_hub(tmp_path: Path) -> None:

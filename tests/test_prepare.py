@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tpt.config import Config
+from tpt.config import Config, ModelConfig
 from tpt.errors import ConfigError, DataError, DiskFull, ModelError
 from tpt.loop import Stage
 from tpt.models import context_length
@@ -68,6 +68,64 @@ def test_a_disk_too_small_for_the_checkpoints_is_said_before_the_run(tiny_config
 def test_a_model_that_is_gone_is_said(tiny_config: Make, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="there is no model folder"):
         prepared(tiny_config("model.source=hub", f"model.path={tmp_path / 'none'}"))
+
+
+@pytest.fixture
+def copy(tiny_model: Path, tmp_path: Path) -> Path:
+    """A checkpoint folder that a test may change."""
+    return Path(shutil.copytree(tiny_model, tmp_path / "copy"))
+
+
+def change(path: Path, **values: object) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+def with_models(config: Config, base: Path | None = None, teacher: Path | None = None) -> Config:
+    if base:
+        config.model = ModelConfig(name="mine", source="hub", path=str(base))
+    if teacher:
+        config.think.teacher = ModelConfig(name="teacher", source="hub", path=str(teacher))
+    return config
+
+
+def test_quantised_weights_are_not_trained_and_only_vllm_samples_from_them(tiny_config: Make, copy: Path) -> None:
+    change(copy / "config.json", quantization_config={"quant_method": "gptq", "bits": 4})
+    with pytest.raises(ModelError, match=r"mine is quantised \(gptq\), and quantised weights cannot be fine-tuned"):
+        prepared(with_models(tiny_config(), copy))
+    for config in (with_models(tiny_config("rounds=0"), copy), with_models(tiny_config("seed=1"), teacher=copy)):
+        with pytest.raises(ModelError, match="transformers engine does not sample from") as caught:
+            prepared(config)
+        assert "sampler=vllm" in caught.value.hint
+    by_vllm = with_models(tiny_config("rounds=0"), copy)
+    by_vllm.sampler.engine = "vllm"
+    assert prepared(by_vllm).base_model() == copy
+
+
+@pytest.mark.parametrize("role", ["base", "teacher"])
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda one: (one / "model.safetensors").write_bytes(b"torn"), "is damaged or cut off"),
+        (lambda one: (one / "tokenizer.json").write_text("{}"), "the tokenizer in .* cannot be loaded"),
+        (lambda one: (one / "chat_template.jinja").write_text("{{ raise_exception('No.') }}"), "refuses this .*: No"),
+        (lambda one: (one / "generation_config.json").write_text("{"), "is not valid JSON"),
+    ],
+    ids=["weights", "tokenizer", "template", "generation config"],
+)
+def test_a_model_that_cannot_be_used_is_said_before_anything_is_sampled(
+    tiny_config: Make, copy: Path, role: str, damage: Callable[[Path], object], said: str
+) -> None:
+    damage(copy)
+    with pytest.raises(ModelError, match=said):
+        prepared(with_models(tiny_config(), **{role: copy}))
+
+
+def test_a_model_that_names_no_end_token_is_refused(tiny_config: Make, copy: Path) -> None:
+    change(copy / "tokenizer_config.json", eos_token=None)
+    for name in ("config.json", "generation_config.json"):
+        change(copy / name, eos_token_id=None)
+    with pytest.raises(ModelError, match="names no token that ends a completion"):
+        prepared(with_models(tiny_config(), copy))
 
 
 @pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap is not installed: make sandbox")

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 from omegaconf import OmegaConf
+from tokenizers.processors import TemplateProcessing
 from transformers import AutoTokenizer
 
 from tpt import files
+from tpt.errors import ModelError
 from tpt.prompt import DATE, encode_completion, end_ids, render
 from tpt.records import Problem
 from tpt.tasks import make
@@ -90,6 +92,73 @@ def test_a_template_that_writes_the_date_gives_the_same_prompt_every_day(tiny_mo
     tokenizer: Any = AutoTokenizer.from_pretrained(tiny_model)
     tokenizer.chat_template = "{{ strftime_now('%H:%M:%S') }} {% for m in messages %}{{ m['content'] }}{% endfor %}"
     assert tokenizer.decode(render(PROBLEM, word_problems(0), tokenizer)).startswith(DATE)
+
+
+def test_an_end_token_that_the_config_alone_names_is_used(tiny_model: Path, tmp_path: Path) -> None:
+    tokenizer: Any = AutoTokenizer.from_pretrained(tiny_model)
+    tokenizer.eos_token = tokenizer.chat_template = None
+    files.write_json(tmp_path / "config.json", {"eos_token_id": 5, "text_config": {"eos_token_id": 7}})
+    assert end_ids(tokenizer, tmp_path) == [5]
+    files.write_json(tmp_path / "config.json", {"eos_token_id": None, "text_config": {"eos_token_id": [7, 8]}})
+    assert end_ids(tokenizer, tmp_path) == [7, 8]
+    files.write_json(tmp_path / "generation_config.json", {"eos_token_id": 9})
+    assert end_ids(tokenizer, tmp_path) == [9]
+
+
+def test_a_checkpoint_that_names_no_end_token_is_refused(tiny_model: Path, tmp_path: Path) -> None:
+    tokenizer: Any = AutoTokenizer.from_pretrained(tiny_model)
+    tokenizer.eos_token = None
+    with pytest.raises(ModelError, match="names no token that ends a completion") as caught:
+        end_ids(tokenizer, tmp_path)
+    assert "generation_config.json" in caught.value.hint
+
+
+def test_an_end_token_that_the_tokenizer_appends_does_not_end_the_prompt(tiny_model: Path) -> None:
+    tokenizer: Any = AutoTokenizer.from_pretrained(tiny_model)
+    tokenizer.chat_template = None
+    plain = render(PROBLEM, word_problems(1), tokenizer)
+    start, end = ("<|im_start|>", 1), ("<|im_end|>", 2)
+    both = TemplateProcessing(single="<|im_start|> $A <|im_end|>", special_tokens=[start, end])
+    tokenizer.backend_tokenizer.post_processor = both
+    assert tokenizer.encode("a")[-1] == tokenizer.eos_token_id
+    assert render(PROBLEM, word_problems(1), tokenizer) == [1, *plain]
+    assert encode_completion("4", tokenizer, 2) == [*tokenizer.encode("4", add_special_tokens=False), 2]
+
+
+NEEDS_SYSTEM = (
+    "{% if messages[0]['role'] != 'system' %}{{ raise_exception('The first turn must be a system turn.') }}{% endif %}"
+)
+NO_TEXT = "{% for m in messages %}{% for part in m['content'] %}{{ part['text'] }}{% endfor %}{% endfor %}"
+ONE_TURN = "{% if messages | length > 1 %}{{ raise_exception('Only one turn, please.') }}{% endif %}"
+
+
+@pytest.mark.parametrize(
+    ("template", "said"),
+    [
+        (NEEDS_SYSTEM, "refuses this prompt: The first turn must be a system turn"),
+        (ONE_TURN + "{{ messages[0]['content'] }}", "refuses this prompt: Only one turn, please"),
+        ("{% for m in messages %}{{ m.text.strip() }}{% endfor %}", "refuses this prompt: .*text"),
+        ("{% for m in messages %}{{ 1 + m['content'] }}{% endfor %}", "refuses this prompt: unsupported operand"),
+        ("{% for m in messages %}", "refuses this prompt"),
+        (NO_TEXT, "leaves out a part of this prompt"),
+        ("{{ messages[-1]['content'] }}", "leaves out a part of this prompt"),
+    ],
+    ids=["system turn", "one turn", "undefined", "type", "syntax", "parts", "last turn alone"],
+)
+def test_a_template_that_does_not_take_the_prompt_is_refused_in_words(
+    tiny_model: Path, template: str, said: str
+) -> None:
+    tokenizer: Any = AutoTokenizer.from_pretrained(tiny_model)
+    tokenizer.chat_template = template
+    with pytest.raises(ModelError, match=rf"the chat template of .*tiny-random.* {said}") as caught:
+        render(PROBLEM, word_problems(1), tokenizer)
+    assert "task.few_shot=0" in caught.value.hint
+
+
+def test_a_template_that_trims_or_wraps_the_text_is_taken(tiny_model: Path) -> None:
+    tokenizer: Any = AutoTokenizer.from_pretrained(tiny_model)
+    tokenizer.chat_template = "{% for m in messages %}<{{ m['content'] | trim | replace('\n', '\n  ') }}>{% endfor %}"
+    assert tokenizer.decode(render(PROBLEM, word_problems(1), tokenizer)).endswith("What is 2 + 2?>")
 
 
 @pytest.mark.slow

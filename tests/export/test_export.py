@@ -13,6 +13,7 @@ import pytest
 from datasets import load_dataset
 from hub import TOKEN, running
 from huggingface_hub import ModelCard
+from tokenizers.processors import TemplateProcessing
 from transformers import AutoTokenizer
 
 from tpt import files, models, prompt, records
@@ -208,6 +209,25 @@ def test_the_models_template_makes_of_a_prompt_the_tokens_trained_on(run: Run, t
     assert "6 of 6 completions" in (written.examples / "README.md").read_text()
 
 
+def test_the_cards_code_makes_the_same_tokens_where_the_tokenizer_appends_an_end_token(
+    tiny_config: Make, tiny_model: Path, tmp_path: Path
+) -> None:
+    model = Path(copytree(tiny_model, tmp_path / "appending"))
+    tokenizer: Any = AutoTokenizer.from_pretrained(model)
+    (model / "chat_template.jinja").unlink()
+    tokenizer.chat_template = None
+    ends = TemplateProcessing(single="$A <|im_end|>", special_tokens=[("<|im_end|>", 2)])
+    tokenizer.backend_tokenizer.post_processor = ends
+    tokenizer.save_pretrained(model)
+    run = made(Run.create(tiny_config("rounds=1")), model, trained=1)
+    written = export(run, 1, tmp_path / "out")
+    [chat] = load_dataset(str(written.examples), split="train[:1]", cache_dir=str(tmp_path / "hf"))["prompt"]
+    code = (written.model / "README.md").read_text().partition("inputs = ")[2].partition("output = ")[0]
+    names = {"tokenizer": AutoTokenizer.from_pretrained(written.model), "chat": chat}
+    exec(f"inputs = {code}", names)
+    assert names["inputs"]["input_ids"].tolist() == [kept(run, model, 1)[0].prompt_ids]
+
+
 def test_where_rounds_accumulate_an_example_is_there_once(tiny_config: Make, tiny_model: Path, tmp_path: Path) -> None:
     run = made(Run.create(tiny_config("rounds=2", "prune.accumulate=true")), tiny_model)
     rows = load_dataset(str(export(run, 2, tmp_path / "out").examples), split="train", cache_dir=str(tmp_path / "hf"))
@@ -250,6 +270,19 @@ def test_a_run_that_lost_files_says_which_and_how_to_make_them_again(run: Run, t
     with pytest.raises(RunError, match="is incomplete") as caught:
         export(run, 2, tmp_path / "out")
     assert str(run.root / "/".join(lost.split("/")[:2]) / "manifest.json") in caught.value.hint
+
+
+def test_torn_weights_are_not_published_and_an_export_that_is_there_stays(run: Run, tmp_path: Path) -> None:
+    before = export(run, 1, tmp_path / "out").model / "model.safetensors"
+    whole, weights = before.read_bytes(), run.trained_model(1) / "model.safetensors"
+    weights.write_bytes(whole[:-1])
+    with pytest.raises(RunError, match=r"is incomplete: .*model\.safetensors is damaged or cut off") as caught:
+        export(run, 1, tmp_path / "out", force=True)
+    assert str(run.manifest_path(Stage(1, "train"))) in caught.value.hint
+    assert before.read_bytes() == whole
+    with pytest.raises(RunError, match="damaged or cut off"):
+        export(run, 1, tmp_path / "another")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "runs"]
 
 
 @pytest.mark.parametrize("force", [False, True])

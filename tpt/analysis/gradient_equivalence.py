@@ -138,14 +138,14 @@ def _sides(problem: str, right: list[Sample], wrong: list[Sample]) -> Sides:
 
 def _measure(run: Run, chosen: list[Sides]) -> "tuple[list[Measured], Products]":
     import torch
-    from transformers import AutoModelForCausalLM
     from transformers.utils.logging import disable_progress_bar
 
+    from tpt.checkpoint import load_causal_lm
     from tpt.train.gradients import Running, log_likelihood_gradient, products
 
     disable_progress_bar()  # type: ignore[no-untyped-call]  # of loading the weights: it would stand among the tables
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    model: Any = AutoModelForCausalLM.from_pretrained(run.base_model(), dtype=torch.float32)
+    model: Any = load_causal_lm(run.base_model(), dtype=torch.float32)
     model = model.to(device).eval()
     model.config.use_cache = False
     running, measured = Running(), []

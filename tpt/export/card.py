@@ -1,7 +1,7 @@
 """The model card: what the hub reads (YAML front matter) and what a person reads, all from the run folder."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import OmegaConf
 
@@ -14,6 +14,9 @@ from tpt.report import table
 from tpt.report.report import gain_in_words
 from tpt.report.rows import Row, collect, round_name
 from tpt.run import Run
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 PAPER = "https://arxiv.org/abs/2504.18116"
 CITATION = """\
@@ -37,12 +40,8 @@ KEEPS = {
 }
 
 
-def model_card(run: Run, round: int, base: Base, has_template: bool) -> str:
-    """The README.md of an exported model.
-
-    Args:
-        has_template: whether its tokenizer has a chat template.
-    """
+def model_card(run: Run, round: int, base: Base, tokenizer: "PreTrainedTokenizerBase") -> str:
+    """The README.md of an exported model with this tokenizer."""
     rows = [row for row in collect([run]) if row.round <= round]
     title = f"{run.config.model.name} after {round_count(round)} of Think, Prune, Train"
     sections = [
@@ -50,7 +49,7 @@ def model_card(run: Run, round: int, base: Base, has_template: bool) -> str:
         f"## Results\n\n{_results(run, round, rows)}",
         f"## What was measured, and what was not\n\n{_measured(run, round, rows)}",
         f"## How it was made\n\n{_method(run, round)}",
-        f"## Use\n\n{_use(run, has_template)}",
+        f"## Use\n\n{_use(run, tokenizer)}",
         f"## Licence\n\n{base.license_words}",
         f"## Settings\n\n{_settings(run, round)}",
         f"## Citation\n\nThe method is that of [Think, Prune, Train, Improve]({PAPER}):\n\n```bibtex\n{CITATION}\n```",
@@ -167,12 +166,14 @@ def _rounds_table(run: Run, number: int) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def _use(run: Run, has_template: bool) -> str:
+def _use(run: Run, tokenizer: "PreTrainedTokenizerBase") -> str:
     encode = (
         'tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_dict=True, return_tensors="pt")'
-        if has_template
+        if tokenizer.chat_template
         else 'tokenizer("\\n\\n".join(turn["content"] for turn in chat) + "\\n\\n", return_tensors="pt")'
     )
+    after = 0 if tokenizer.chat_template else prompt.appended(tokenizer)
+    cut = f"inputs = {{name: ids[:, :-{after}] for name, ids in inputs.items()}}  # the text goes on: no end token\n"
     shots = len(run.config.task.shots())
     before = (
         f"The figures hold for prompts like those of training: {shots} worked examples as earlier turns of the chat"
@@ -187,6 +188,7 @@ def _use(run: Run, has_template: bool) -> str:
         'tokenizer = AutoTokenizer.from_pretrained("model")\n'
         'chat = load_dataset("examples", split="train")[0]["prompt"]\n'
         f"inputs = {encode}\n"
+        f"{cut if after else ''}"
         f"output = model.generate(**inputs, max_new_tokens={run.config.evaluate.max_tokens})\n"
         'print(tokenizer.decode(output[0][inputs["input_ids"].shape[1] :], skip_special_tokens=True))\n'
         "```"

@@ -86,7 +86,7 @@ def _fill(run: Run, round: int, folder: Path) -> list[str]:
     tokenizer = AutoTokenizer.from_pretrained(made.model)
     template, base = tokenizer.chat_template, base_of(run)
     written = examples.write(run, round, tokenizer, prompt.end_ids(tokenizer, made.model), made.examples)
-    files.write_text(made.model / "README.md", card.model_card(run, round, base, bool(template)))
+    files.write_text(made.model / "README.md", card.model_card(run, round, base, tokenizer))
     files.write_text(made.examples / "README.md", data_card.data_card(run, round, base, written, template))
     warnings = []
     if base.license_is_unknown:

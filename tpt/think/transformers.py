@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import torch
 import transformers
-from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from transformers import AutoTokenizer, GenerationConfig
 
+from tpt.checkpoint import load_causal_lm
 from tpt.errors import EngineError, ModelError
 from tpt.hardware import cpu_threads
 from tpt.models import head_size
@@ -48,7 +49,7 @@ class TransformersSampler:
         if self._device == "cpu":
             torch.set_num_threads(cpu_threads())
         try:
-            loaded: Any = AutoModelForCausalLM.from_pretrained(model_dir, dtype=dtype)
+            loaded: Any = load_causal_lm(model_dir, dtype=dtype)
             self._model: Any = loaded.to(self._device).eval()
             self._tokenizer = AutoTokenizer.from_pretrained(model_dir)
             # The draw says everything, and not the checkpoint.

@@ -1,39 +1,118 @@
 """Writing a trained model as an ordinary checkpoint that vLLM and transformers load."""
 
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
-from transformers import PreTrainedModel
+from transformers import GenerationConfig, PreTrainedModel
+from transformers.core_model_loading import revert_weight_conversion
 
-# What makes up a checkpoint besides config and weights.
+from tpt import checkpoint, files, models, prompt
+from tpt.errors import ModelError, TptError
+
+# What makes up a checkpoint besides config, generation config and weights: files of tokenizers, of the processors of
+# multimodal models, and a model's own code.
 COMPANIONS = (
-    "generation_config.json",
     "tokenizer.json",
-    "tokenizer.model",
     "tokenizer_config.json",
     "special_tokens_map.json",
     "added_tokens.json",
     "vocab.json",
+    "vocab.txt",
     "merges.txt",
-    "chat_template.jinja",
+    "tekken.json",
+    "*.model",
+    "*.tiktoken",
+    "*.jinja",
+    "additional_chat_templates",
+    "chat_template.json",
+    "preprocessor_config.json",
+    "video_preprocessor_config.json",
+    "processor_config.json",
+    "audio_tokenizer_config.json",
+    "*.py",
 )
+GENERATION = "generation_config.json"
 
 
 def export(model: PreTrainedModel, start: Path, out: Path, state: dict[str, Any] | None = None) -> None:
-    """Write weights (safetensors, in the dtype they were trained in), config and tokenizer; all or nothing.
+    """Write weights (safetensors, in the dtype they were trained in), config and companions; all or nothing.
 
     Args:
         model: the trained model, adapters already merged.
-        start: the checkpoint the training started from; its tokenizer's files are taken as they are.
+        start: the checkpoint the training started from; its companion files are taken as they are.
         out: the new checkpoint's folder.
         state: the weights, where they are gathered from several ranks.
     """
     partial = out.with_name(f".{out.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    model.save_pretrained(partial, state_dict=state)
-    for name in COMPANIONS:
-        if (start / name).exists():
-            shutil.copy2(start / name, partial / name)
+    _write(model, start, partial, state)
     shutil.rmtree(out, ignore_errors=True)
     partial.rename(out)
+
+
+def rehearse(start: Path, out: Path) -> list[str]:
+    """Export a checkpoint as it is, except its weights, and remove it: what cannot be exported is not worth training.
+
+    Args:
+        start: the checkpoint that the training starts from.
+        out: the folder that will hold the trained one.
+
+    Returns:
+        warnings: what the trained checkpoint will not have.
+    Raises:
+        ModelError: the checkpoint cannot be loaded whole, or cannot be exported.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    model = checkpoint.skeleton(start)
+    # Each rank has a folder of its own: all of them come here.
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.rehearsal-") as scratch, checkpoint.quiet():
+        try:
+            _write(model, start, Path(scratch), state={})
+            checkpoint.load_tokenizer(Path(scratch))
+            checkpoint.skeleton(Path(scratch), _stored_shapes(model))
+        except Exception as error:  # transformers and what it is built on check much while they write
+            reason = error.message if isinstance(error, TptError) else checkpoint.said(error)
+            raise ModelError(
+                f"the model in {start} could be trained, but its export could not be used: {reason}",
+                "correct the file of that folder that it names; else this version of transformers cannot write the "
+                "model as it reads it, and another model or version is needed",
+            ) from error
+    kind = models.read_json(start / "config.json").get("model_type")
+    if kind == model.config.model_type:
+        return []
+    return [
+        f"{start} is a multimodal checkpoint ({kind}) of which transformers loads the language model alone "
+        f"({type(model).__name__}): trained rounds take and write text only"
+    ]
+
+
+def _stored_shapes(model: PreTrainedModel) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of the tensors that saving a model writes; tied ones are written once."""
+    own = {name: tensor for name, tensor in model.state_dict().items() if name not in model.all_tied_weights_keys}
+    return {name: tuple(tensor.shape) for name, tensor in revert_weight_conversion(model, own).items()}
+
+
+def _write(model: PreTrainedModel, start: Path, folder: Path, state: dict[str, Any] | None) -> None:
+    # What the base says of generation is kept below; transformers refuses to save much that it loads.
+    model.generation_config = GenerationConfig()  # type: ignore[no-untyped-call]  # transformers gives no hints here
+    model.save_pretrained(folder, state_dict=state)
+    for pattern in COMPANIONS:
+        for path in start.glob(pattern):
+            if path.is_dir():
+                shutil.copytree(path, folder / path.name)
+            else:
+                shutil.copy2(path, folder)
+    files.write_json(folder / GENERATION, _generation(model, start))
+
+
+def _generation(model: PreTrainedModel, start: Path) -> dict[str, Any]:
+    """The generation config of a trained model: its base's, in which the token that training ended with comes first."""
+    found = models.read_json(start / GENERATION)
+    if not found:
+        derived = GenerationConfig.from_model_config(model.config)
+        named = {name: getattr(derived, name) for name in ("bos_token_id", "pad_token_id")}
+        found = {name: value for name, value in named.items() if value is not None}
+    ends = prompt.end_ids(checkpoint.load_tokenizer(start), start)
+    return found | {"eos_token_id": ends if len(ends) > 1 else ends[0]}

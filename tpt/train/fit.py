@@ -17,9 +17,10 @@ from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from pytorch_lightning.strategies import DDPStrategy, Strategy
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers import AutoConfig, AutoTokenizer, PreTrainedModel
 
 from tpt import files, interrupt, models, ranks
+from tpt.checkpoint import load_causal_lm
 from tpt.config import LoraConfig, TrainConfig
 from tpt.errors import ModelError, TptError
 from tpt.hardware import cpu_has_bfloat16
@@ -27,7 +28,7 @@ from tpt.progress import Progress
 from tpt.train import sharded
 from tpt.train.attention import packing, resolve
 from tpt.train.data import ExampleModule, Examples
-from tpt.train.export import export
+from tpt.train.export import export, rehearse
 from tpt.train.fused import fuse
 from tpt.train.module import FineTuning
 
@@ -60,6 +61,7 @@ def fit(
         "ignore", message=".*(num_workers|LeafSpec|dataloader is not resumable|exists and is not empty|srun).*"
     )
     models.check_folder(model_dir)
+    rehearse(model_dir, out / "model")
     if settings.attention == "flex" and not torch.cuda.is_available():
         raise TptError("train.attention=flex computes gradients on a GPU only", "set train.attention=auto")
     settings = replace(settings, precision=resolve_precision(settings.precision))
@@ -117,7 +119,7 @@ def load(model_dir: Path, settings: TrainConfig) -> tuple[PreTrainedModel, Calla
         if settings.strategy == "fsdp":
             model: Any = sharded.skeleton(model_dir, dtype, attention)
         else:
-            model = AutoModelForCausalLM.from_pretrained(model_dir, dtype=dtype, attn_implementation=attention)
+            model = load_causal_lm(model_dir, dtype=dtype, attn_implementation=attention)
     except (OSError, ValueError) as error:
         raise ModelError(f"the model in {model_dir} cannot be loaded: {error}", "check the folder's files") from error
     model.config.use_cache = False
