@@ -93,3 +93,10 @@ def random_model(config: Any, attention: str) -> Any:
     """A model with random weights, always the same ones, in float32."""
     torch.manual_seed(0)
     return AutoModelForCausalLM.from_config(config, attn_implementation=attention, dtype=torch.float32)  # type: ignore[no-untyped-call]  # untyped there
+
+
+def checkpoint_of(kind: str, tiny_model: Path, folder: Path, **extra: Any) -> Path:
+    """A checkpoint of a small model of any kind, and the tokenizer of tiny-random."""
+    shutil.copytree(tiny_model, folder)
+    random_model(small(kind, **extra), "eager").save_pretrained(folder)
+    return folder
