@@ -17,6 +17,7 @@ from tpt.records import Example
 from tpt.train.attention import PACKED, packing, resolve, supported
 from tpt.train.data import collate
 from tpt.train.module import CompletionLoss
+from tpt.train.trained import every_weight_gets_a_gradient, freeze_beside_text
 from tpt.train.tree import Packing
 
 COMMON = ("llama", "qwen2", "gemma3_text", "gpt2", "mixtral")  # the others take long together
@@ -62,7 +63,10 @@ def test_a_kind_that_is_packed_computes_what_each_sequence_does_alone(kind: str)
     model = made(kind)
     assert packing(model, 40) is not None
     assert collate(ROWS, 0, Packing())["input_ids"].shape[0] == 1
+    freeze_beside_text(model)
     check_that_a_batch_is_its_sequences(model, Packing())
+    if every_weight_gets_a_gradient(model):
+        assert not [name for name, one in model.named_parameters() if one.requires_grad and one.grad is None]
 
 
 @pytest.mark.slow

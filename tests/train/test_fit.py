@@ -226,7 +226,7 @@ def test_two_ranks_equal_one_with_the_same_global_batch(
     assert in_a_process(start, examples, tmp_path / "two", replace(config, devices=2, strategy="ddp")) == 0
     assert losses(tmp_path / "one") == pytest.approx(losses(tmp_path / "two"), rel=1e-5)
     for name, tensor in weights(tmp_path / "one" / "model").items():
-        torch.testing.assert_close(tensor, weights(tmp_path / "two" / "model")[name], rtol=1e-4, atol=3e-5)
+        torch.testing.assert_close(tensor, weights(tmp_path / "two" / "model")[name], rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.slow

@@ -22,24 +22,46 @@ from tpt.train.trained import adapt, adapted_share, check, freeze_beside_text
 LORA = LoraConfig(rank=2)
 
 
-@pytest.mark.parametrize("kind", ["llama", "gpt2", "phi3", "opt", "gemma3"])
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "phi3", "opt", "gemma3", "mixtral"])
 def test_adapters_are_in_every_linear_layer_and_they_alone_are_trained(kind: str) -> None:
     model = random_model(small(kind), "eager")
     adapt(model, LORA)
     trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
     assert trained
     assert all("lora_" in name for name in trained)
-    assert adapted_share(model) > 0.98, "all but norms and biases"
+    assert adapted_share(model) > 0.95, "all but norms and biases"
 
 
 def test_the_share_of_the_weights_that_adapters_change_counts_what_they_do_not_reach() -> None:
-    model = random_model(small("mixtral"), "eager")
     heads, experts = 4 * (2 * 32 * 32 + 2 * 32 * 16), 4 * 4 * 3 * 32 * 64
+    model = random_model(small("gpt_oss"), "eager")
     adapt(model, LORA)
-    assert adapted_share(model) == pytest.approx(heads / (heads + experts), rel=0.03), "beside routers and norms"
-    few = random_model(small("llama"), "eager")
-    adapt(few, replace(LORA, targets=["q_proj"]))
-    assert adapted_share(few) == pytest.approx(32 * 32 / (2 * 32 * 32 + 2 * 32 * 16 + 3 * 32 * 64), rel=0.03)
+    assert adapted_share(model) == pytest.approx(heads / (heads + experts), rel=0.05), "beside routers, norms, biases"
+    model = random_model(small("llama"), "eager")
+    adapt(model, replace(LORA, targets=["q_proj"]))
+    assert adapted_share(model) == pytest.approx(32 * 32 / (2 * 32 * 32 + 2 * 32 * 16 + 3 * 32 * 64), rel=0.03)
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "mixtral"])
+def test_merged_adapters_compute_what_they_computed_beside_the_weights(
+    kind: str, tiny_model: Path, tmp_path: Path
+) -> None:
+    folder = checkpoint_of(kind, tiny_model, tmp_path / "start")
+    model, merge = load(folder, replace(SETTINGS, lora=LORA))
+    plain, _ = load(folder, SETTINGS)
+    ids = torch.tensor([[5, 9, 200, 31]])
+    with torch.no_grad():
+        for name, one in model.named_parameters():
+            if "lora_B" in name:
+                one.normal_(std=0.1)
+        before, start = model.eval()(input_ids=ids).logits, plain.eval()(input_ids=ids).logits
+        torch.testing.assert_close(merge().eval()(input_ids=ids).logits, before, rtol=1e-3, atol=1e-4)
+    assert not torch.allclose(before, start, atol=0.01)
+
+
+def test_experts_take_no_dropout_in_their_adapters() -> None:
+    with pytest.raises(ConfigError, match=r"set train\.lora\.dropout=0"):
+        adapt(random_model(small("mixtral"), "eager"), replace(LORA, dropout=0.1))
 
 
 def test_the_results_say_what_share_of_the_weights_is_adapted(tiny_model: Path, tmp_path: Path) -> None:
@@ -60,7 +82,7 @@ def test_layers_that_a_model_has_not_are_refused_before_its_weights_are_read(tin
     folder = checkpoint_of("gpt2", tiny_model, tmp_path / "gpt2")
     for path in folder.glob("*.safetensors"):
         path.unlink()
-    with pytest.raises(ConfigError, match=r"(?s)targets=\['q_proj'\].*gpt2.*all-linear.*c_attn, c_fc, c_proj"):
+    with pytest.raises(ConfigError, match=r"(?s)a gpt2 model.*q_proj.*all-linear.*c_attn, c_fc, c_proj"):
         check(folder, replace(SETTINGS, lora=replace(LORA, targets=["q_proj"])))
     with pytest.raises(ConfigError, match=r"train.attention=sdpa: transformers computes bloom with eager only"):
         check(checkpoint_of("bloom", tiny_model, tmp_path / "bloom"), replace(SETTINGS, attention="sdpa"))

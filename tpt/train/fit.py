@@ -30,7 +30,14 @@ from tpt.train.data import ExampleModule, Examples
 from tpt.train.export import export
 from tpt.train.fused import fuse
 from tpt.train.module import FineTuning
-from tpt.train.trained import FEW, adapt, adapted_share, freeze_beside_text, skeleton
+from tpt.train.trained import (
+    FEW,
+    adapt,
+    adapted_share,
+    every_weight_gets_a_gradient,
+    freeze_beside_text,
+    skeleton,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +67,7 @@ def fit(
     # The loader is set to where the checkpoint was taken by `_resume`, which Lightning cannot know.
     warnings.filterwarnings(
         "ignore",
-        message=".*(num_workers|LeafSpec|dataloader is not resumable|exists and is not empty|srun|find_unused_param).*",
+        message=".*(num_workers|LeafSpec|dataloader is not resumable|exists and is not empty|srun).*",
     )
     models.check_folder(model_dir)
     if settings.attention == "flex" and not torch.cuda.is_available():
@@ -81,7 +88,7 @@ def fit(
     _resume(out, checkpoint, data)
     started = time.monotonic()
     try:
-        trainer = _trainer(settings, out, _Steps(progress, checkpoint))
+        trainer = _trainer(settings, model, out, _Steps(progress, checkpoint))
         trainer.fit(module, data, ckpt_path=str(checkpoint) if checkpoint else None, weights_only=False)
     except torch.cuda.OutOfMemoryError as error:
         raise TptError(
@@ -206,7 +213,7 @@ class _Steps(Callback):
             raise interrupt.Interrupted
 
 
-def _trainer(settings: TrainConfig, out: Path, steps: Callback) -> pl.Trainer:
+def _trainer(settings: TrainConfig, model: PreTrainedModel, out: Path, steps: Callback) -> pl.Trainer:
     saving = ModelCheckpoint(
         out / "checkpoints",
         filename="{step}",
@@ -230,7 +237,7 @@ def _trainer(settings: TrainConfig, out: Path, steps: Callback) -> pl.Trainer:
         accelerator="auto",
         devices=settings.devices,
         num_nodes=settings.nodes,
-        strategy=_strategy(settings),
+        strategy=_strategy(settings, model),
         plugins=[environment],
         callbacks=[steps, saving],
         reload_dataloaders_every_n_epochs=1,
@@ -242,12 +249,12 @@ def _trainer(settings: TrainConfig, out: Path, steps: Callback) -> pl.Trainer:
     )
 
 
-def _strategy(settings: TrainConfig) -> Strategy | str:
+def _strategy(settings: TrainConfig, model: PreTrainedModel) -> Strategy | str:
     if settings.strategy == "fsdp":
         return sharded.strategy(settings)
     if settings.strategy == "ddp" or settings.ranks > 1:
-        # Some weights get no gradient in a step: experts that no token was sent to, biases that another rule updates.
-        return DDPStrategy(find_unused_parameters=True, timeout=timedelta(minutes=settings.timeout_minutes))
+        unused = not every_weight_gets_a_gradient(model)
+        return DDPStrategy(find_unused_parameters=unused, timeout=timedelta(minutes=settings.timeout_minutes))
     return "auto"
 
 

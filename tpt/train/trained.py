@@ -14,7 +14,7 @@ from transformers.pytorch_utils import Conv1D
 
 from tpt.config import ALL_LINEAR, LoraConfig, TrainConfig
 from tpt.errors import ConfigError
-from tpt.train.attention import resolve
+from tpt.train.attention import PACKED, resolve
 
 FEW = 0.5  # of the weights: adapters that cover less are reported with a warning
 
@@ -78,8 +78,10 @@ def adapt(model: PreTrainedModel, lora: LoraConfig) -> Any:
     except ValueError as error:
         names = sorted({name.rpartition(".")[2] for name, one in linear.items() if id(one) in text})
         raise ConfigError(
-            f"train.lora.targets={list(lora.targets)}: a {model.config.model_type} model has no layers of these names",
-            f"set train.lora.targets=[{ALL_LINEAR}], or name some of its linear layers: {', '.join(names)}",
+            f"adapters as train.lora describes them cannot be put into a {model.config.model_type} model: {error}",
+            "experts take adapters without dropout only: set train.lora.dropout=0"
+            if "dropout" in str(error)
+            else f"set train.lora.targets=[{ALL_LINEAR}], or name some of its linear layers: {', '.join(names)}",
         ) from error
 
 
@@ -87,17 +89,28 @@ def adapted_share(model: PreTrainedModel) -> float:
     """The share of a model's weights that its adapters change, between 0 and 1.
 
     All weights are those that text goes through, without embeddings and output head: what full fine-tuning changes
-    beside these. Experts that are stored as one tensor are no linear layers, and adapters do not reach them.
+    beside these. Experts that are stored as one tensor are no linear layers: peft reaches those of some models.
     """
+    from peft.tuners.lora.layer import ParamWrapper
     from peft.tuners.tuners_utils import BaseTunerLayer
 
-    ends = (model.get_input_embeddings(), model.get_output_embeddings())  # type: ignore[no-untyped-call]  # transformers leaves it untyped
-    left_out = {id(one) for module in ends if module is not None for one in module.parameters()}
-    adapted = [module.get_base_layer() for module in model.modules() if isinstance(module, BaseTunerLayer)]
-    part = {id(one): one for module in _text_part(model) for one in module.parameters()}
-    added = {id(one) for name, one in model.named_parameters() if "lora_" in name}
-    everything = sum(one.numel() for key, one in part.items() if key not in left_out | added)
-    return float(sum(module.weight.numel() for module in adapted) / everything)
+    part = [module for one in _text_part(model) for module in one.modules()]
+    head = model.get_output_embeddings()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
+    ends = [one for one in part if isinstance(one, nn.Embedding) or one is head]
+    tuners = [one for one in part if isinstance(one, BaseTunerLayer)]
+    adapted = [one.get_param() if isinstance(one, ParamWrapper) else one.get_base_layer().weight for one in tuners]
+    added = [value for name, value in model.named_parameters() if "lora_" in name]
+    left_out = {id(one) for one in added} | {id(one) for module in ends for one in module.parameters()}
+    weights = {id(one): one.numel() for module in part for one in module.parameters(recurse=False)}
+    return sum(one.numel() for one in adapted) / sum(n for key, n in weights.items() if key not in left_out)
+
+
+def every_weight_gets_a_gradient(model: PreTrainedModel) -> bool:
+    """Whether each step surely gives every trained weight a gradient; in other models some may go without.
+
+    Those are experts that no token was sent to, and the biases of routers, which another rule updates.
+    """
+    return model.config.model_type in PACKED and not any("expert" in name for name, _ in model.named_parameters())
 
 
 def _text_part(model: PreTrainedModel) -> list[nn.Module]:
