@@ -143,7 +143,8 @@ class TrainConfig:
     micro_batch: int | None = field(default=None, metadata=RUNTIME)  # examples a device takes at once; null: all it can
     gradient_checkpointing: bool = field(default=False, metadata=RUNTIME)  # less memory, a third more time
     share_prefix: bool = field(default=True, metadata=RUNTIME)  # what a batch's examples begin with is computed once
-    attention: str = field(default="auto", metadata=RUNTIME)  # auto | sdpa | flex | eager; auto: flex on GPUs, or sdpa
+    # auto | sdpa | flex | eager; auto: the first of flex (on GPUs), sdpa and eager that the model has
+    attention: str = field(default="auto", metadata=RUNTIME)
     fused: bool = field(default=True, metadata=RUNTIME)  # liger's kernels, where they are installed and there is a GPU
     strategy: str = field(default="auto", metadata=RUNTIME)  # auto | ddp | fsdp
     devices: int = field(default=1, metadata=RUNTIME)  # on each node

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 from torch.nn import functional
-from transformers import PreTrainedModel, set_seed
+from transformers import PreTrainedModel
 
 from tpt import files
 from tpt.config import TrainConfig
@@ -144,7 +144,7 @@ class FineTuning(pl.LightningModule):
         So an interrupted training goes on bit for bit, without the state of any generator in its checkpoint.
         """
         place = f"{self.seed} {self.current_epoch} {batch_idx} {self.global_rank}"
-        set_seed(zlib.crc32(place.encode()))
+        torch.manual_seed(zlib.crc32(place.encode()))
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Clip the gradient and record the step; here alone a GPU is waited for, once a step."""
