@@ -144,7 +144,10 @@ class FineTuning(pl.LightningModule):
         So an interrupted training goes on bit for bit, without the state of any generator in its checkpoint.
         """
         place = f"{self.seed} {self.current_epoch} {batch_idx} {self.global_rank}"
-        torch.manual_seed(zlib.crc32(place.encode()))
+        seed = zlib.crc32(place.encode())
+        torch.default_generator.manual_seed(seed)
+        if self.device.type == "cuda":
+            torch.cuda.manual_seed(seed)
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Clip the gradient and record the step; here alone a GPU is waited for, once a step."""

@@ -7,6 +7,7 @@ Master weights are float32: 16 bytes a parameter over all ranks, with AdamW's tw
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -70,8 +71,8 @@ def gather(model: nn.Module, keep: bool) -> dict[str, Tensor]:
     tied: dict[int, Tensor] = {}  # those that have two names stay one tensor, and are written once
     for name, value in model.state_dict(keep_vars=True).items():
         if id(value) not in tied:
-            whole = value.detach().full_tensor() if isinstance(value, DTensor) else value.detach()
-            tied[id(value)] = whole.cpu() if keep else torch.empty(0)
+            whole = value.full_tensor() if isinstance(value, DTensor) else value
+            tied[id(value)] = whole.detach().cpu() if keep else torch.empty(0)
         if keep:
             found[name] = tied[id(value)]
     return found
@@ -83,7 +84,7 @@ def _deal_out(model: PreTrainedModel, model_dir: Path) -> None:
     transformers loads them, for it knows which names and shapes in memory belong to those in the files: it may rename,
     merge (experts that are stored one by one) and transpose them.
     """
-    whole: dict[str, Tensor] = {}
+    whole: dict[str, Any] = {}
     problem: list[str | None] = [None]
     if dist.get_rank() == 0:
         try:

@@ -97,12 +97,13 @@ def adapted_share(model: PreTrainedModel) -> float:
     part = [module for one in _text_part(model) for module in one.modules()]
     head = model.get_output_embeddings()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
     ends = [one for one in part if isinstance(one, nn.Embedding) or one is head]
-    tuners = [one for one in part if isinstance(one, BaseTunerLayer)]
+    tuners: list[Any] = [one for one in part if isinstance(one, BaseTunerLayer)]
     adapted = [one.get_param() if isinstance(one, ParamWrapper) else one.get_base_layer().weight for one in tuners]
     added = [value for name, value in model.named_parameters() if "lora_" in name]
     left_out = {id(one) for one in added} | {id(one) for module in ends for one in module.parameters()}
     weights = {id(one): one.numel() for module in part for one in module.parameters(recurse=False)}
-    return sum(one.numel() for one in adapted) / sum(n for key, n in weights.items() if key not in left_out)
+    everything = sum(count for key, count in weights.items() if key not in left_out)
+    return float(sum(one.numel() for one in adapted) / everything)
 
 
 def every_weight_gets_a_gradient(model: PreTrainedModel) -> bool:
