@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from pytorch_lightning.strategies import DDPStrategy
 from safetensors import safe_open
 from trainable import SETTINGS, checkpoint_of, example, random_model, small
 
@@ -15,7 +16,7 @@ from tpt.errors import ConfigError
 from tpt.progress import Progress
 from tpt.records import Example
 from tpt.train.data import collate
-from tpt.train.fit import fit, load
+from tpt.train.fit import _strategy, fit, load
 from tpt.train.module import CompletionLoss
 from tpt.train.trained import adapt, adapted_share, check, freeze_beside_text
 
@@ -98,6 +99,15 @@ def test_what_text_does_not_go_through_is_not_trained() -> None:
     assert {name.split(".")[1] for name in trained} == {"language_model"}
     adapt(model, LORA)
     assert not any("lora_" in name for name, _ in model.named_parameters() if "vision" in name)
+
+
+@pytest.mark.parametrize(("kind", "unused"), [("llama", False), ("gemma3", False), ("ernie4_5_moe", True)])
+def test_ranks_wait_for_no_gradient_of_weights_that_may_get_none(kind: str, unused: bool) -> None:
+    model = random_model(small(kind), "eager")
+    freeze_beside_text(model)
+    strategy = _strategy(replace(SETTINGS, strategy="ddp", devices=2), model)
+    assert isinstance(strategy, DDPStrategy)
+    assert strategy._ddp_kwargs["find_unused_parameters"] is unused
 
 
 @pytest.mark.parametrize("rate", [1e-5, 1e-3])

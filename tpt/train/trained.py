@@ -54,7 +54,7 @@ def freeze_beside_text(model: PreTrainedModel) -> None:
         parameter.requires_grad_(id(parameter) in text)
 
 
-def adapt(model: PreTrainedModel, lora: LoraConfig) -> Any:
+def adapt(model: Any, lora: LoraConfig) -> Any:
     """The model with low-rank adapters in its linear layers, as peft wraps it; they alone are trained, in float32.
 
     Raises:
@@ -98,7 +98,8 @@ def adapted_share(model: PreTrainedModel) -> float:
     head = model.get_output_embeddings()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
     ends = [one for one in part if isinstance(one, nn.Embedding) or one is head]
     tuners: list[Any] = [one for one in part if isinstance(one, BaseTunerLayer)]
-    adapted = [one.get_param() if isinstance(one, ParamWrapper) else one.get_base_layer().weight for one in tuners]
+    wrapped = {id(one) for one in tuners if isinstance(one, ParamWrapper)}  # around a weight that is no layer
+    adapted = [one.get_param() if id(one) in wrapped else one.get_base_layer().weight for one in tuners]
     added = [value for name, value in model.named_parameters() if "lora_" in name]
     left_out = {id(one) for one in added} | {id(one) for module in ends for one in module.parameters()}
     weights = {id(one): one.numel() for module in part for one in module.parameters(recurse=False)}
