@@ -56,6 +56,11 @@ def test_a_question_in_both_splits_is_refused(tiny_config: Make, tmp_path: Path)
         prepared(tiny_config(*local))
 
 
+def test_adapters_for_layers_that_the_model_has_not_are_refused_before_anything_is_sampled(tiny_config: Make) -> None:
+    with pytest.raises(ConfigError, match=r"(?s)c_attn.*train\.lora\.targets=\[all-linear\].*down_proj.*q_proj"):
+        prepared(tiny_config("train.lora.rank=4", "train.lora.targets=[c_attn]"))
+
+
 def test_a_disk_too_small_for_the_checkpoints_is_said_before_the_run(tiny_config: Make, tmp_path: Path) -> None:
     weights = tmp_path / "model.safetensors"
     with weights.open("wb") as handle:

@@ -56,6 +56,7 @@ def prepare(run: Run, stage: Stage, progress: Progress) -> dict[str, Any]:
         warnings.append(f"{len(aside)} problems cannot be judged and are set aside: {listed}")
     if warnings:
         results["warnings"] = warnings
+    _check_training(run, model_dir)
     results |= run.config.task.marks()
     progress(2, 3, "checks", note="prompts")
     results["prompt_tokens"] = check_context(run, "test", config.evaluate, config.model, model_dir, tokenizer)
@@ -149,6 +150,15 @@ def check_disk(run: Run, model_dir: Path) -> None:
             f"under {run.root}; {free / GIB:.1f} GiB are free",
             "free some space, or set run_root= to a larger disk",
         )
+
+
+def _check_training(run: Run, model_dir: Path) -> None:
+    """Check what of the train settings depends on the model, where any is not the default."""
+    settings = run.config.train
+    if run.config.rounds and (settings.attention != "auto" or settings.lora.rank):
+        from tpt.train import trained
+
+        trained.check(model_dir, settings)
 
 
 def _write_problems(run: Run, split: Split, aside: list[dict[str, str]], progress: Progress) -> int:

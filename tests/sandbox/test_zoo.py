@@ -31,9 +31,7 @@ CALLS = Spec(
     memory_mb=SPEC.memory_mb,
 )
 RIGHT = "print(sum(map(int, input().split())))"
-BOUND = (
-    60.0  # seconds: a machine that is busy lets a run wait ten times its wall limit of 2.9 s, and each may run twice
-)
+BOUND = 60.0  # seconds: on a busy machine a run may wait for ten times its wall limit of 2.9 s, and do so twice
 
 
 @dataclass

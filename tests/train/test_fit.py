@@ -15,7 +15,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytorch_lightning.callbacks import Callback
-from trainable import SETTINGS, example, made_of
+from trainable import SETTINGS, checkpoint_of, example, made_of
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tpt import files, interrupt, records
@@ -215,21 +215,25 @@ def in_a_process(model: Path, examples: Path, out: Path, config: TrainConfig, nu
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("kind", ["llama", "gemma3"])
 def test_two_ranks_equal_one_with_the_same_global_batch(
-    tiny_model: Path, examples: Path, train: Train, tmp_path: Path
+    kind: str, tiny_model: Path, examples: Path, tmp_path: Path
 ) -> None:
+    """Also where a model has weights that text does not go through."""
+    start = checkpoint_of(kind, tiny_model, tmp_path / "start")
     config = replace(SETTINGS, batch_size=4)
-    train("one", config)
-    assert in_a_process(tiny_model, examples, tmp_path / "two", replace(config, devices=2, strategy="ddp")) == 0
+    fit(start, examples, tmp_path / "one", config, 7, CONTEXT, Progress())
+    assert in_a_process(start, examples, tmp_path / "two", replace(config, devices=2, strategy="ddp")) == 0
     assert losses(tmp_path / "one") == pytest.approx(losses(tmp_path / "two"), rel=1e-5)
     for name, tensor in weights(tmp_path / "one" / "model").items():
-        torch.testing.assert_close(tensor, weights(tmp_path / "two" / "model")[name], rtol=1e-4, atol=3e-5)
+        torch.testing.assert_close(tensor, weights(tmp_path / "two" / "model")[name], rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["llama", "gemma2"])
+@pytest.mark.parametrize("kind", ["llama", "gemma2", "mixtral"])
 def test_sharded_over_two_ranks_equals_one(kind: str, tiny_model: Path, examples: Path, tmp_path: Path) -> None:
-    """With embeddings tied to the output head, rows that two ranks cannot share equally, and worked examples."""
+    """With embeddings tied to the output head, rows that two ranks cannot share equally, worked examples, and experts
+    that are one tensor in memory and many in the file."""
     start = made_of(kind, tiny_model, tmp_path / "start")
     shots = list(range(3, 43))
     some = [replace(one, prompt_ids=shots + one.prompt_ids) for one in records.read(examples, Example)]
@@ -258,16 +262,18 @@ def test_sharded_over_two_ranks_equals_one(kind: str, tiny_model: Path, examples
 def test_a_signal_leaves_a_checkpoint_from_which_training_goes_on_bit_for_bit(
     tiny_model: Path, examples: Path, tmp_path: Path, changes: dict[str, Any], number: int
 ) -> None:
+    """With dropout too."""
+    start = made_of("llama", tiny_model, tmp_path / "start", attention_dropout=0.2)
     config = replace(SETTINGS, epochs=15, checkpoint_every=100_000, **changes)
-    assert in_a_process(tiny_model, examples, tmp_path / "calm", config) == 0
+    assert in_a_process(start, examples, tmp_path / "calm", config) == 0
     stopped = tmp_path / "stopped"
     # Where Lightning has started the other ranks, it may kill rank 0 when they end first; the checkpoint is there.
-    assert in_a_process(tiny_model, examples, stopped, config, number) in (interrupt.EXIT_INTERRUPTED, -signal.SIGKILL)
+    assert in_a_process(start, examples, stopped, config, number) in (interrupt.EXIT_INTERRUPTED, -signal.SIGKILL)
     [checkpoint] = (stopped / "checkpoints").iterdir()
     done = len(losses(stopped))
     assert 3 <= done < 15 * 6
     assert checkpoint.name == f"step={done}.ckpt"
-    assert in_a_process(tiny_model, examples, stopped, config) == 0
+    assert in_a_process(start, examples, stopped, config) == 0
     assert losses(stopped) == losses(tmp_path / "calm")
     for name, tensor in weights(tmp_path / "calm" / "model").items():
         assert torch.equal(tensor, weights(stopped / "model")[name])
@@ -289,7 +295,9 @@ class Stop(Callback):
 def test_an_interrupted_training_goes_on_to_the_same_loss_curve_and_weights(
     train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int, micro_batch: int
 ) -> None:
-    config = replace(SETTINGS, epochs=2, micro_batch=micro_batch, checkpoint_every=2)
+    """With dropout too: the adapters see other numbers in each step, and the same ones when a step is done again."""
+    lora = LoraConfig(rank=4, dropout=0.3)
+    config = replace(SETTINGS, epochs=2, micro_batch=micro_batch, checkpoint_every=2, lora=lora)
     train("calm", config)
     made = fit_module._trainer
 
@@ -380,13 +388,6 @@ def test_the_export_computes_what_the_model_in_memory_computed(
         assert AutoTokenizer.from_pretrained(tmp_path / name / "model").chat_template
 
 
-def test_lora_trains_the_adapters_alone(tiny_model: Path) -> None:
-    model, _ = load(tiny_model, replace(SETTINGS, lora=LoraConfig(rank=2)))
-    trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
-    assert trained
-    assert all("lora_" in name for name in trained)
-
-
 def test_gradient_checkpointing_gives_the_same_gradients(tiny_model: Path, tmp_path: Path) -> None:
     gradients = []
     for flag in (False, True):
@@ -396,6 +397,24 @@ def test_gradient_checkpointing_gives_the_same_gradients(tiny_model: Path, tmp_p
         gradients.append([p.grad.clone() for p in model.parameters() if p.grad is not None])
     for one, other in zip(*gradients, strict=True):
         torch.testing.assert_close(one, other)
+
+
+def test_each_micro_batch_drops_out_something_else_and_always_the_same(tiny_model: Path, tmp_path: Path) -> None:
+    model, _ = load(made_of("llama", tiny_model, tmp_path / "start", attention_dropout=0.5), SETTINGS)
+    batch = collate([example(0, 9, 9)], 0)
+    module = FineTuning(model, SETTINGS, 9, tmp_path / "m", seed=1)
+    other = FineTuning(model, SETTINGS, 9, tmp_path / "m", seed=2)
+
+    def losses_of(module: FineTuning, *steps: int) -> list[float]:
+        found = []
+        for step in steps:
+            module._seed_dropout(step)
+            found.append(module.completion_nll(batch).item())
+        return found
+
+    first = losses_of(module, 0, 1, 2)
+    assert len({*first, *losses_of(other, 0, 1, 2)}) == 6
+    assert losses_of(module, 2, 0, 1) == [first[2], first[0], first[1]]
 
 
 def test_the_learning_rate_warms_up_and_falls_to_nothing(tiny_model: Path, tmp_path: Path) -> None:

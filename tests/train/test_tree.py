@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.attention.flex_attention import flex_attention
 from trainable import SETTINGS, example, made_of
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+from transformers import AutoConfig, PreTrainedModel
 
 from tpt import records
 from tpt.config import LoraConfig
@@ -183,13 +183,6 @@ def test_a_model_that_looks_back_only_so_far_takes_longer_sequences_row_by_row(
 ) -> None:
     model, _ = load(made_of(kind, tiny_model, tmp_path / "start", **extra), SETTINGS)
     assert (packing(model, longest=60) is not None) is packed
-
-
-def test_a_model_that_keeps_a_state_takes_sequences_row_by_row(tiny_model: Path, tmp_path: Path) -> None:
-    config = AutoConfig.for_model(
-        "mamba2", num_hidden_layers=2, hidden_size=32, num_heads=4, head_dim=16, vocab_size=99
-    )
-    assert packing(AutoModelForCausalLM.from_config(config), longest=60) is None  # type: ignore[no-untyped-call]
 
 
 def test_a_model_that_caps_its_scores_is_not_trained_with_an_attention_that_leaves_that_out(

@@ -1,6 +1,5 @@
 """Which attention a model is trained with, and the mask that shows it the trees of a batch."""
 
-import inspect
 import logging
 import math
 from typing import Any
@@ -12,6 +11,7 @@ from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AttentionInterface, Attent
 from transformers.integrations.flex_attention import flex_attention_forward
 from transformers.masking_utils import flex_attention_mask
 
+from tpt.errors import ConfigError
 from tpt.models import head_size
 from tpt.train.tree import Packing
 
@@ -22,37 +22,69 @@ BLOCK = 128  # tokens: flex attention skips blocks of which no token sees anothe
 WIDEST_EAGER = 2048  # tokens of a row of which every layer keeps all scores
 MASKED = 2.0  # attention under a mask takes so many times the time of as many multiplications elsewhere; measured
 
+# Kinds of models of which a test has shown that sequences packed into one row compute what each does by itself. A kind
+# that is missing here is trained without packing, which is slower and never wrong: convolutions, linear attention and
+# other states that run along the row have no common mark by which they could be recognised.
+_PACKED = """
+afmoe apertus arcee biogpt bitnet codegen cohere cohere2 cohere2_moe ctrl cwm deepseek_v2 deepseek_v3 diffllama doge
+dots1 ernie4_5 ernie4_5_moe exaone4 exaone_moe falcon flex_olmo gemma gemma2 gemma3 gemma3_text gemma3n_text
+glm glm4 glm4_moe glm4_moe_lite gpt2 gpt_bigcode gpt_neox gpt_neox_japanese gpt_oss gptj granite granite_swa
+granitemoe granitemoe_swa granitemoeshared helium hunyuan_v1_dense hunyuan_v1_moe hy_v3 hyperclovax jais2 jetmoe
+llama llama4_text longcat_flash mellum mimo_v2_flash minicpm3 minimax_m2 ministral ministral3 mistral mixtral
+modernbert-decoder nanochat nemotron olmo olmo2 olmo3 olmoe opt persimmon phi phi3 phimoe qwen2 qwen2_moe qwen3
+qwen3_moe seed_oss smollm3 solar_open stablelm starcoder2 vaultgemma xglm youtu
+"""
+PACKED = frozenset(_PACKED.split())
+MASKED_LAYERS = {"full_attention", "sliding_attention", "chunked_attention"}
+
 
 def resolve(name: str, config: Any) -> str:
     """What `train.attention` means for a model here; a name that transformers knows.
 
-    `auto` is flex attention on a GPU that compiles it, else PyTorch's own `sdpa`. A model that caps attention's scores
-    (gemma2) is not trained with `sdpa`, which leaves that out: it gets `eager`.
+    `auto` is flex attention on a GPU that compiles it, else PyTorch's own `sdpa`, else `eager`. A model that caps
+    attention's scores (gemma2) is not trained with `sdpa`, which leaves that out.
 
     Args:
         config: the model's, as transformers has it.
+
+    Raises:
+        ConfigError: transformers has no such attention for the model.
     """
+    known = supported(config)
     if name != "auto":
+        if name not in known:
+            raise ConfigError(
+                f"train.attention={name}: transformers computes {config.model_type} with {' or '.join(known)} only",
+                f"set train.attention=auto, which is {resolve('auto', config).removeprefix('tpt_')} here",
+            )
         return {"flex": FLEX}.get(name, name)
     text = config.get_text_config()
-    if torch.cuda.is_available() and _takes_flex(text) and _flex_works(head_size(text)):
+    if torch.cuda.is_available() and _takes_flex(config) and _flex_works(head_size(text)):
         return FLEX
-    return "eager" if getattr(text, "attn_logit_softcapping", None) else "sdpa"
+    return "sdpa" if "sdpa" in known and not getattr(text, "attn_logit_softcapping", None) else "eager"
+
+
+def supported(config: Any) -> tuple[str, ...]:
+    """Values of `train.attention` other than `auto` that transformers has for a model; `config`: the model's."""
+    cls = MODEL_FOR_CAUSAL_LM_MAPPING.get(type(config), None)
+    optional = (("sdpa", "_supports_sdpa"), ("flex", "_supports_flex_attn"))
+    return ("eager", *(name for name, flag in optional if getattr(cls, flag, False)))
 
 
 def packing(model: PreTrainedModel, longest: int) -> Packing | None:
     """How sequences may be packed for a model; None: each needs a row of its own.
 
-    That is so where a model keeps a state from token to token, looks back only so far in some layers, or counts
-    positions by itself.
+    They are packed only where that is known to be exact: for the models in `PACKED`, whose tokens meet in attention
+    alone, under a mask and at positions that are given to them.
 
     Args:
         longest: tokens of the longest sequence.
     """
     config = model.config.get_text_config()
-    places = "position_ids" in inspect.signature(model.base_model.forward).parameters
+    layers = set(getattr(config, "layer_types", None) or ["full_attention"])
     reach = min(getattr(config, name, None) or math.inf for name in ("sliding_window", "attention_chunk_size"))
-    if model._is_stateful or not places or longest > reach or getattr(config, "alibi", False):
+    exact = model.config.model_type in PACKED and layers <= MASKED_LAYERS and not getattr(config, "alibi", False)
+    if not exact or longest > reach:
         return None
     if model.config._attn_implementation == FLEX:
         return Packing(multiple=BLOCK, masked=True)
@@ -119,8 +151,7 @@ AttentionMaskInterface.register(FLEX, flex_attention_mask)
 
 def _takes_flex(config: Any) -> bool:
     """Whether flex attention is for a model: its class knows it, and it drops nothing out."""
-    known = MODEL_FOR_CAUSAL_LM_MAPPING.get(type(config), None)
-    return bool(getattr(known, "_supports_flex_attn", False)) and not getattr(config, "attention_dropout", 0.0)
+    return "flex" in supported(config) and not getattr(config.get_text_config(), "attention_dropout", 0.0)
 
 
 def _flex_works(size: int) -> bool:

@@ -21,7 +21,7 @@ from transformers import AutoConfig, AutoTokenizer, PreTrainedModel
 
 from tpt import files, interrupt, models, ranks
 from tpt.checkpoint import load_causal_lm
-from tpt.config import LoraConfig, TrainConfig
+from tpt.config import TrainConfig
 from tpt.errors import ModelError, TptError
 from tpt.hardware import cpu_has_bfloat16
 from tpt.progress import Progress
@@ -31,6 +31,14 @@ from tpt.train.data import ExampleModule, Examples
 from tpt.train.export import export, rehearse
 from tpt.train.fused import fuse
 from tpt.train.module import FineTuning
+from tpt.train.trained import (
+    FEW,
+    adapt,
+    adapted_share,
+    every_weight_gets_a_gradient,
+    freeze_beside_text,
+    skeleton,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +57,8 @@ def fit(
         progress: told of each optimizer step.
 
     Returns:
-        steps, examples, examples left out, trained tokens, losses, speed and device; of ranks but 0: nothing.
+        steps, examples, examples left out, trained tokens, losses, speed and device, and of adapters the share of the
+        weights that they change; empty on every rank except 0.
     Raises:
         DataError: there is nothing to train on.
         ModelError: the checkpoint cannot be loaded.
@@ -58,7 +67,8 @@ def fit(
     """
     # The loader is set to where the checkpoint was taken by `_resume`, which Lightning cannot know.
     warnings.filterwarnings(
-        "ignore", message=".*(num_workers|LeafSpec|dataloader is not resumable|exists and is not empty|srun).*"
+        "ignore",
+        message=".*(num_workers|LeafSpec|dataloader is not resumable|exists and is not empty|srun).*",
     )
     models.check_folder(model_dir)
     rehearse(model_dir, out / "model")
@@ -70,30 +80,33 @@ def fit(
     tokenizer = AutoTokenizer.from_pretrained(model_dir)
     pad_id = next(one for one in (tokenizer.pad_token_id, tokenizer.eos_token_id, 0) if one is not None)
     model, merge = load(model_dir, settings)
+    share = adapted_share(model) if settings.lora.rank else None
     how = packing(model, max(rows.lengths)) if settings.share_prefix else None
     data = ExampleModule(rows, settings, seed, pad_id, how)
     unread = model_dir if settings.strategy == "fsdp" else None
-    module = FineTuning(model, settings, settings.epochs * data.steps_per_epoch, out / "metrics.jsonl", unread)
+    total = settings.epochs * data.steps_per_epoch
+    module = FineTuning(model, settings, total, out / "metrics.jsonl", unread, seed)
     checkpoint = newest_checkpoint(out, sharded=settings.strategy == "fsdp")
     _resume(out, checkpoint, data)
     started = time.monotonic()
     try:
-        trainer = _trainer(settings, out, _Steps(progress, checkpoint))
+        trainer = _trainer(settings, model, out, _Steps(progress, checkpoint))
         trainer.fit(module, data, ckpt_path=str(checkpoint) if checkpoint else None, weights_only=False)
     except torch.cuda.OutOfMemoryError as error:
         raise TptError(
             "the GPU ran out of memory while training",
-            "lower train.micro_batch, set train.gradient_checkpointing=true, "
-            "train.precision=bf16-true, train=lora, or train=fsdp over several GPUs",
+            "lower train.micro_batch, set train.gradient_checkpointing=true or train=lora "
+            "(with train.precision=bf16-true it takes least), or train=fsdp over several GPUs",
         ) from error
     if trainer.interrupted or trainer.global_step < module.total_steps:
         raise KeyboardInterrupt  # Lightning ends an interrupted training as if it were done
     state = sharded.gather(module.model, keep=trainer.is_global_zero) if settings.strategy == "fsdp" else None
     if not trainer.is_global_zero:
         return {}  # not held up until the model is written: that may take longer than ranks wait for each other
-    _export(merge, state, model_dir, out)
+    _export(module.model, merge, state, model_dir, out)
     shutil.rmtree(out / "checkpoints", ignore_errors=True)
-    return _results(out, rows, settings, time.monotonic() - started, str(trainer.strategy.root_device))
+    seconds = time.monotonic() - started
+    return _results(out, rows, settings, seconds, str(trainer.strategy.root_device)) | _adapted(share)
 
 
 def resolve_precision(name: str) -> str:
@@ -117,12 +130,13 @@ def load(model_dir: Path, settings: TrainConfig) -> tuple[PreTrainedModel, Calla
     try:
         attention = resolve(settings.attention, AutoConfig.from_pretrained(model_dir))
         if settings.strategy == "fsdp":
-            model: Any = sharded.skeleton(model_dir, dtype, attention)
+            model: Any = skeleton(model_dir, dtype, attention)
         else:
             model = load_causal_lm(model_dir, dtype=dtype, attn_implementation=attention)
     except (OSError, ValueError) as error:
         raise ModelError(f"the model in {model_dir} cannot be loaded: {error}", "check the folder's files") from error
     model.config.use_cache = False
+    freeze_beside_text(model)
     if settings.fused and settings.strategy != "fsdp":  # not seen with sharded weights yet
         fuse(model)
     if settings.gradient_checkpointing:
@@ -130,23 +144,10 @@ def load(model_dir: Path, settings: TrainConfig) -> tuple[PreTrainedModel, Calla
     model.train()
     if not settings.lora.rank:
         return model, lambda: model
-    adapted = _with_adapters(model, settings.lora)
-    # The adapters live inside the model's own modules; their wrapper is needed only to merge them.
-    return adapted.get_base_model(), adapted.merge_and_unload
-
-
-def _with_adapters(model: Any, lora: LoraConfig) -> Any:
-    import peft
-
-    model.enable_input_require_grads()  # without it, checkpointed blocks see no input that needs a gradient
-    adapters = peft.LoraConfig(
-        r=lora.rank,
-        lora_alpha=lora.alpha,
-        lora_dropout=lora.dropout,
-        target_modules=list(lora.targets),
-        task_type="CAUSAL_LM",
-    )
-    return peft.get_peft_model(model, adapters)
+    adapted = adapt(model, settings.lora)
+    # The adapters live inside the model's own modules; their wrapper is needed only to merge them. In bfloat16 much of
+    # what they learnt would be rounded away.
+    return adapted.get_base_model(), lambda: adapted.to("cpu", torch.float32).merge_and_unload()
 
 
 def newest_checkpoint(out: Path, sharded: bool = False) -> Path | None:
@@ -214,7 +215,7 @@ class _Steps(Callback):
             raise interrupt.Interrupted
 
 
-def _trainer(settings: TrainConfig, out: Path, steps: Callback) -> pl.Trainer:
+def _trainer(settings: TrainConfig, model: PreTrainedModel, out: Path, steps: Callback) -> pl.Trainer:
     saving = ModelCheckpoint(
         out / "checkpoints",
         filename="{step}",
@@ -238,7 +239,7 @@ def _trainer(settings: TrainConfig, out: Path, steps: Callback) -> pl.Trainer:
         accelerator="auto",
         devices=settings.devices,
         num_nodes=settings.nodes,
-        strategy=_strategy(settings),
+        strategy=_strategy(settings, model),
         plugins=[environment],
         callbacks=[steps, saving],
         reload_dataloaders_every_n_epochs=1,
@@ -250,11 +251,12 @@ def _trainer(settings: TrainConfig, out: Path, steps: Callback) -> pl.Trainer:
     )
 
 
-def _strategy(settings: TrainConfig) -> Strategy | str:
+def _strategy(settings: TrainConfig, model: PreTrainedModel) -> Strategy | str:
     if settings.strategy == "fsdp":
         return sharded.strategy(settings)
     if settings.strategy == "ddp" or settings.ranks > 1:
-        return DDPStrategy(timeout=timedelta(minutes=settings.timeout_minutes))
+        unused = not every_weight_gets_a_gradient(model)
+        return DDPStrategy(find_unused_parameters=unused, timeout=timedelta(minutes=settings.timeout_minutes))
     return "auto"
 
 
@@ -275,10 +277,18 @@ def _resume(out: Path, checkpoint: Path | None, data: ExampleModule) -> None:
 
 
 def _export(
-    merge: Callable[[], PreTrainedModel], state: dict[str, torch.Tensor] | None, model_dir: Path, out: Path
+    trained: PreTrainedModel,
+    merge: Callable[[], PreTrainedModel],
+    state: dict[str, torch.Tensor] | None,
+    model_dir: Path,
+    out: Path,
 ) -> None:
     """Write the model that was trained; `state`: its weights, where they were gathered from several ranks."""
-    model = sharded.skeleton(model_dir, next(iter(state.values())).dtype) if state else merge()
+    if state:
+        model = skeleton(model_dir, next(iter(state.values())).dtype)
+        model._weight_conversions = trained._weight_conversions
+    else:
+        model = merge()
     model.config.use_cache = True
     export(model, model_dir, out / "model", *([state] if state else []))
 
@@ -298,3 +308,16 @@ def _results(out: Path, rows: Examples, settings: TrainConfig, seconds: float, d
         "precision": settings.precision,
         "device": device,
     }
+
+
+def _adapted(share: float | None) -> dict[str, Any]:
+    """What the results say of the share of the weights that adapters change; `share`: None where there are none."""
+    if share is None:
+        return {}
+    said: dict[str, Any] = {"adapted_share": round(share, 4)}
+    if share < FEW:
+        said["warnings"] = [
+            f"the adapters change {share:.0%} of the model's weights: layers that train.lora.targets does not name, "
+            "and experts stored as one tensor, stay as they are; train=full changes all"
+        ]
+    return said

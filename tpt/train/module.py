@@ -1,6 +1,7 @@
 """Completion-only fine-tuning as a LightningModule."""
 
 import math
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -75,7 +76,8 @@ class FineTuning(pl.LightningModule):
         settings: the train config.
         total_steps: optimizer steps of the whole training.
         metrics: JSONL file that gets a line for each optimizer step.
-        model_dir: where a sharded training reads its weights, each rank its own; None: `model` has them.
+        model_dir: where a sharded training reads its weights; None: `model` has them.
+        seed: of dropout.
     """
 
     def __init__(
@@ -85,9 +87,11 @@ class FineTuning(pl.LightningModule):
         total_steps: int,
         metrics: Path,
         model_dir: Path | None = None,
+        seed: int = 0,
     ) -> None:
         super().__init__()
         self.objective = CompletionLoss(model, settings.fused)
+        self.seed = seed
         self.settings = settings
         self.total_steps = total_steps
         self.metrics = metrics
@@ -128,10 +132,22 @@ class FineTuning(pl.LightningModule):
         Lightning divides by the number of accumulated batches, and DDP by the number of ranks; both are undone here,
         so that each token of the step weighs the same however it was split up.
         """
+        self._seed_dropout(batch_idx)
         nll = self.completion_nll(batch)
         self._nll = self._nll.to(nll.device) + nll.detach()
         self._tokens = int(batch["step_tokens"])
         return nll * (self.settings.accumulate * self.trainer.world_size / self._tokens)
+
+    def _seed_dropout(self, batch_idx: int) -> None:
+        """Make what is dropped out depend on the seed and the micro-batch alone.
+
+        So an interrupted training goes on bit for bit, without the state of any generator in its checkpoint.
+        """
+        place = f"{self.seed} {self.current_epoch} {batch_idx} {self.global_rank}"
+        seed = zlib.crc32(place.encode())
+        torch.default_generator.manual_seed(seed)
+        if self.device.type == "cuda":
+            torch.cuda.manual_seed(seed)
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Clip the gradient and record the step; here alone a GPU is waited for, once a step."""

@@ -1,8 +1,8 @@
 """Training with weights, gradients and optimizer state sharded over all ranks (FSDP2), for models no GPU holds alone.
 
-No process ever holds the whole model on its device, and only rank 0 does in its host memory, while it exports: each
-rank reads its own rows of each tensor from the checkpoint. Master weights are float32: 16 bytes a parameter over all
-ranks, with AdamW's two moments and the gradient.
+No process ever holds the whole model on its device. Rank 0 does in its host memory, at the start, when it loads the
+checkpoint as transformers does and deals it out tensor by tensor, and at the end, when it exports: 4 bytes a parameter.
+Master weights are float32: 16 bytes a parameter over all ranks, with AdamW's two moments and the gradient.
 """
 
 from datetime import timedelta
@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import init_empty_weights
+import torch.distributed as dist
 from pytorch_lightning.strategies import ModelParallelStrategy
-from safetensors import safe_open
 from torch import Tensor, nn
+from torch.distributed.checkpoint.state_dict import StateDictOptions, set_model_state_dict
 from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+from transformers import PreTrainedModel
 
-from tpt import models
+from tpt.checkpoint import load_causal_lm
 from tpt.config import TrainConfig
 from tpt.errors import ModelError
 
@@ -34,20 +34,8 @@ def strategy(settings: TrainConfig) -> ModelParallelStrategy:
     )
 
 
-def skeleton(model_dir: Path, dtype: torch.dtype, attention: str = "sdpa") -> PreTrainedModel:
-    """The model without its weights, which are on the meta device; buffers such as rotary frequencies are real.
-
-    Args:
-        attention: as transformers names it.
-    """
-    config = AutoConfig.from_pretrained(model_dir)
-    with init_empty_weights(include_buffers=False):
-        model: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=dtype, attn_implementation=attention)  # type: ignore[no-untyped-call]  # transformers leaves it untyped
-    return model
-
-
 def shard(root: nn.Module, model: PreTrainedModel, model_dir: Path, mesh: DeviceMesh, settings: TrainConfig) -> None:
-    """Shard a skeleton in place, a decoder layer at a time, and read this rank's part of the weights.
+    """Shard a skeleton in place, a decoder layer at a time, and load this rank's part of the weights.
 
     Args:
         root: the module whose forward is called; what is in no layer (embeddings, output head) is sharded with it.
@@ -56,7 +44,7 @@ def shard(root: nn.Module, model: PreTrainedModel, model_dir: Path, mesh: Device
         mesh: the ranks, in one dimension.
 
     Raises:
-        ModelError: the checkpoint lacks a tensor, or one has another shape.
+        ModelError: transformers cannot load the checkpoint.
     """
     mixed = settings.precision == "bf16-mixed"
     policy = MixedPrecisionPolicy(torch.bfloat16, torch.float32) if mixed else MixedPrecisionPolicy()
@@ -71,7 +59,7 @@ def shard(root: nn.Module, model: PreTrainedModel, model_dir: Path, mesh: Device
     model.tie_weights()
     for name, buffer in computed.items():
         model.get_buffer(name).copy_(buffer)
-    _read_weights(model, model_dir, mesh)
+    _deal_out(model, model_dir)
 
 
 def gather(model: nn.Module, keep: bool) -> dict[str, Tensor]:
@@ -81,39 +69,33 @@ def gather(model: nn.Module, keep: bool) -> dict[str, Tensor]:
         keep: whether this rank wants them; the others get an empty dict.
     """
     found: dict[str, Tensor] = {}
-    for name, value in model.state_dict().items():
-        whole = value.full_tensor() if isinstance(value, DTensor) else value
+    tied: dict[int, Tensor] = {}  # those that have two names stay one tensor, and are written once
+    for name, value in model.state_dict(keep_vars=True).items():
+        if id(value) not in tied:
+            whole = value.full_tensor() if isinstance(value, DTensor) else value
+            tied[id(value)] = whole.detach().cpu() if keep else torch.empty(0)
         if keep:
-            found[name] = whole.cpu()
+            found[name] = tied[id(value)]
     return found
 
 
-def _read_weights(model: PreTrainedModel, model_dir: Path, mesh: DeviceMesh) -> None:
-    rank, ranks = mesh.get_local_rank(), mesh.size()
-    owed = dict(model.named_parameters()) | {
-        name: buffer for name, buffer in model.named_buffers() if name in model.state_dict()
-    }
-    for path in models.weights(model_dir):
-        with safe_open(path, framework="pt") as file:
-            for name in file.keys():  # noqa: SIM118  # no mapping
-                if name in owed:
-                    _copy_rows(owed.pop(name), file.get_slice(name), name, rank, ranks)
-    if owed:
-        raise ModelError(f"{model_dir} lacks the weights {', '.join(sorted(owed)[:3])}", "is the checkpoint whole?")
+def _deal_out(model: PreTrainedModel, model_dir: Path) -> None:
+    """Give each rank its part of the checkpoint's weights, which rank 0 reads.
 
-
-def _copy_rows(target: Tensor, stored: Any, name: str, rank: int, ranks: int) -> None:
-    """Copy this rank's rows of a stored tensor: FSDP2 deals out the first dimension in equal parts but the last."""
-    shape = list(stored.get_shape())
-    if shape != list(target.shape):
-        raise ModelError(f"the checkpoint's {name} has shape {shape}, the model's {list(target.shape)}")
-    with torch.no_grad():
-        if not isinstance(target, DTensor):
-            target.copy_(stored[:])
-            return
-        rows = -(-shape[0] // ranks)
-        first, last = min(rank * rows, shape[0]), min((rank + 1) * rows, shape[0])
-        local = target.to_local()
-        assert local.shape[0] == last - first, (name, local.shape, first, last)
-        if last > first:
-            local.copy_(stored[first:last])
+    transformers loads them, for it knows which names and shapes in memory belong to those in the files: it may rename,
+    merge (experts that are stored one by one) and transpose them.
+    """
+    whole: dict[str, Any] = {}
+    problem: list[str | None] = [None]
+    if dist.get_rank() == 0:
+        try:
+            loaded = load_causal_lm(model_dir, dtype=model.dtype)
+            whole = loaded.state_dict()
+            model._weight_conversions = loaded._weight_conversions  # for the export, which writes the names it read
+        except Exception as error:  # whatever it is, the other ranks must hear of it, or they wait for the weights
+            problem = [str(error)]
+    dist.broadcast_object_list(problem)
+    if problem[0] is not None:
+        raise ModelError(f"the model in {model_dir} cannot be loaded: {problem[0]}", "check the folder's files")
+    options = StateDictOptions(full_state_dict=True, broadcast_from_rank0=True)
+    set_model_state_dict(model, whole, options=options)

@@ -1,0 +1,123 @@
+"""What of a model is trained: the part that text goes through, all of it or low-rank adapters in it.
+
+Imports no Lightning, so that what is wrong with a choice can be found before anything is sampled.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import init_empty_weights
+from torch import nn
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+from transformers.pytorch_utils import Conv1D
+
+from tpt.config import ALL_LINEAR, LoraConfig, TrainConfig
+from tpt.errors import ConfigError
+from tpt.train.attention import PACKED, resolve
+
+FEW = 0.5  # of the weights: adapters that cover less are reported with a warning
+
+
+def check(model_dir: Path, settings: TrainConfig) -> None:
+    """Check that a model can be trained with these settings, without reading its weights.
+
+    Raises:
+        ConfigError: transformers has no such attention for the model, or the model no such layers to adapt.
+    """
+    attention = resolve(settings.attention, AutoConfig.from_pretrained(model_dir))
+    if settings.lora.rank:
+        adapt(skeleton(model_dir, torch.float32, attention), settings.lora)
+
+
+def skeleton(model_dir: Path, dtype: torch.dtype, attention: str = "sdpa") -> PreTrainedModel:
+    """The model without its weights, which are on the meta device; buffers such as rotary frequencies are real.
+
+    Args:
+        attention: as transformers names it.
+    """
+    config = AutoConfig.from_pretrained(model_dir)
+    with init_empty_weights(include_buffers=False):
+        model: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=dtype, attn_implementation=attention)  # type: ignore[no-untyped-call]  # transformers leaves it untyped
+    return model
+
+
+def freeze_beside_text(model: PreTrainedModel) -> None:
+    """Exclude from training what no text goes through: the towers and projectors of a multimodal model.
+
+    They get no gradient; frozen, they take no optimizer state either.
+    """
+    if model.config.get_text_config() is model.config:
+        return
+    text = {id(one) for module in _text_part(model) for one in module.parameters()}
+    for parameter in model.parameters():
+        parameter.requires_grad_(id(parameter) in text)
+
+
+def adapt(model: Any, lora: LoraConfig) -> Any:
+    """The model with low-rank adapters in its linear layers, as peft wraps it; they alone are trained, in float32.
+
+    Raises:
+        ConfigError: the model has none of the layers that `lora.targets` names.
+    """
+    import peft
+
+    text = {id(one) for module in _text_part(model) for one in module.modules()}
+    linear = {name: one for name, one in model.named_modules() if isinstance(one, nn.Linear | Conv1D)}
+    adapters = peft.LoraConfig(
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=ALL_LINEAR if ALL_LINEAR in lora.targets else list(lora.targets),
+        exclude_modules=[name for name, one in linear.items() if id(one) not in text] or None,
+        task_type="CAUSAL_LM",
+    )
+    model.enable_input_require_grads()  # without it, checkpointed blocks see no input that needs a gradient
+    try:
+        return peft.get_peft_model(model, adapters)
+    except ValueError as error:
+        names = sorted({name.rpartition(".")[2] for name, one in linear.items() if id(one) in text})
+        raise ConfigError(
+            f"adapters as train.lora describes them cannot be put into a {model.config.model_type} model: {error}",
+            "experts take adapters without dropout only: set train.lora.dropout=0"
+            if "dropout" in str(error)
+            else f"set train.lora.targets=[{ALL_LINEAR}], or name some of its linear layers: {', '.join(names)}",
+        ) from error
+
+
+def adapted_share(model: PreTrainedModel) -> float:
+    """The share of a model's weights that its adapters change, between 0 and 1.
+
+    All weights are those that text goes through, without embeddings and output head: what full fine-tuning changes
+    beside these. Experts that are stored as one tensor are no linear layers: peft reaches those of some models.
+    """
+    from peft.tuners.lora.layer import ParamWrapper
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    part = [module for one in _text_part(model) for module in one.modules()]
+    head = model.get_output_embeddings()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
+    ends = [one for one in part if isinstance(one, nn.Embedding) or one is head]
+    tuners: list[Any] = [one for one in part if isinstance(one, BaseTunerLayer)]
+    wrapped = {id(one) for one in tuners if isinstance(one, ParamWrapper)}  # around a weight that is no layer
+    adapted = [one.get_param() if id(one) in wrapped else one.get_base_layer().weight for one in tuners]
+    added = [value for name, value in model.named_parameters() if "lora_" in name]
+    left_out = {id(one) for one in added} | {id(one) for module in ends for one in module.parameters()}
+    weights = {id(one): one.numel() for module in part for one in module.parameters(recurse=False)}
+    everything = sum(count for key, count in weights.items() if key not in left_out)
+    return float(sum(one.numel() for one in adapted) / everything)
+
+
+def every_weight_gets_a_gradient(model: PreTrainedModel) -> bool:
+    """Whether each step surely gives every trained weight a gradient; in other models some may go without.
+
+    Those are experts that no token was sent to, and the biases of routers, which another rule updates.
+    """
+    return model.config.model_type in PACKED and not any("expert" in name for name, _ in model.named_parameters())
+
+
+def _text_part(model: PreTrainedModel) -> list[nn.Module]:
+    """The modules that text goes through."""
+    if model.config.get_text_config() is model.config:
+        return [model]
+    head = model.get_output_embeddings()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
+    return [one for one in (model.get_decoder(), head) if one is not None]  # type: ignore[no-untyped-call]  # untyped there
