@@ -150,7 +150,7 @@ def describe(folder: Path) -> dict[str, Any]:
         "parameters": parameter_count(folder),
         "context": files.read_json(folder / "config.json").get("max_position_embeddings"),
         "weight_bytes": sum(path.stat().st_size for path in weights(folder)),
-        "fingerprint": _fingerprint(folder),
+        "fingerprint": fingerprint(folder),
     }
 
 
@@ -164,7 +164,8 @@ def parameter_count(folder: Path) -> int:
     return total
 
 
-def _fingerprint(folder: Path, samples: int = 256, length: int = 4096) -> str:
+def fingerprint(folder: Path, samples: int = 256, length: int = 4096) -> str:
+    """A hash of a checkpoint's config and of samples of its weights, `length` bytes each."""
     digest = hashlib.sha256((folder / "config.json").read_bytes())
     for path in weights(folder):
         size = path.stat().st_size

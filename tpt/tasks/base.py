@@ -20,6 +20,8 @@ Split = Literal["train", "test"]
 
 # A field with this metadata says how to compute, not what: it takes no part in fingerprints.
 RUNTIME = {"runtime": True}
+# A field with this metadata says where `Task.files` lie: in fingerprints what is in them stands for it.
+PATH = {"path": True}
 
 
 @dataclass
@@ -78,7 +80,7 @@ class Task(ABC):
         return {}
 
     def files(self) -> list[Path]:
-        """Local files the problems come from: when they change, so does the run's fingerprint."""
+        """Local files the problems come from: when what is in them changes, so does the run's fingerprint."""
         return []
 
     def validate(self) -> None:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,7 +12,7 @@ from tpt.judge.code.program import Language
 from tpt.judge.code.spec import Source, Spec
 from tpt.records import Problem
 from tpt.tasks import rows
-from tpt.tasks.base import Split, register
+from tpt.tasks.base import PATH, Split, register
 from tpt.tasks.code import CodeTask
 
 TEST_KINDS = ("public_tests", "private_tests", "generated_tests")
@@ -36,7 +36,7 @@ class CodeContests(CodeTask):
             evaluates the 140 test problems without.
     """
 
-    path: str = "deepmind/code_contests"
+    path: str = field(default="deepmind/code_contests", metadata=PATH)
     tests: int | None = 50
     labelled: int | None = 5
     images: bool = False
