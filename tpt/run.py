@@ -452,7 +452,7 @@ class Run:
         return origin
 
     def record(self, stage: Stage) -> dict[str, Any]:
-        """A finished stage's line for `metrics.jsonl`, appended to it unless it is there; the last of a stage counts."""
+        """A finished stage's line for `metrics.jsonl`, appended unless it is there; of several the last counts."""
         manifest = self.manifest(stage)
         left_out = ("config", "versions", "engines", "model", "inputs")
         record = {name: value for name, value in manifest.items() if name not in left_out}
