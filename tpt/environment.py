@@ -2,13 +2,18 @@
 
 import os
 
+# GNU's OpenMP, which torch comes with, has threads spin while they wait for each other: for some ms, which is longer
+# than most of their work. Where other programs want the cores, those that are waited for do not get on meanwhile.
+WAITING = {"GOMP_SPINCOUNT": "10000"}
+POLICIES = (*WAITING, "OMP_WAIT_POLICY")  # what a user may have set
+
 
 def variables() -> dict[str, str]:
-    """The variables to set; those that the user has set stay as they are."""
-    return {**_safe_imports(), **_threads()}
+    """The variables to set."""
+    return {**safe_imports(), **waiting()}
 
 
-def _safe_imports() -> dict[str, str]:
+def safe_imports() -> dict[str, str]:
     """With these Python, and whatever Python it starts, imports nothing from the working directory.
 
     There may lie another checkout's `tpt`, a folder `datasets`, a file `random.py`.
@@ -18,5 +23,6 @@ def _safe_imports() -> dict[str, str]:
     return {"PYTHONSAFEPATH": "1"} | ({"PYTHONPATH": os.pathsep.join(entries)} if "PYTHONPATH" in os.environ else {})
 
 
-def _threads() -> dict[str, str]:
-    return {}
+def waiting() -> dict[str, str]:
+    """How long threads spin before they sleep, unless the user has said so."""
+    return {} if any(name in os.environ for name in POLICIES) else WAITING

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal
 from omegaconf import OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
+from tpt.bounds import Bounds, check
 from tpt.errors import ConfigError, nearest
 from tpt.records import Problem, Sample, Verdict
 
@@ -43,6 +44,13 @@ class Task(ABC):
     few_shot: int = 0
 
     registered: ClassVar[str] = ""
+    # Of the settings that are numbers; a class gives those of its own settings.
+    RANGES: ClassVar[dict[str, Bounds]] = {
+        "train_size": Bounds(1),
+        "test_size": Bounds(1),
+        "seed": Bounds(0),
+        "few_shot": Bounds(0),
+    }
 
     @abstractmethod
     def load(self, split: Split) -> Iterator[Problem]:
@@ -89,12 +97,9 @@ class Task(ABC):
         Raises:
             ConfigError: a value is out of range or contradicts another.
         """
-        for key in ("train_size", "test_size"):
-            value = getattr(self, key)
-            if value is not None and value < 1:
-                raise ConfigError(f"task.{key}={value} is out of range; it must be at least 1")
-        if self.few_shot < 0:
-            raise ConfigError(f"task.few_shot={self.few_shot} is out of range; it must be at least 0")
+        for kind in reversed(type(self).__mro__):
+            for name, bounds in vars(kind).get("RANGES", {}).items():
+                check(f"task.{name}", getattr(self, name), bounds)
 
     def check_few_shot(self, available: int) -> None:
         """Check that there are as many worked examples as are asked for.

@@ -7,7 +7,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
-from tpt.errors import ConfigError, DataError
+from tpt.bounds import Bounds
+from tpt.errors import DataError
 from tpt.judge.code.program import Language
 from tpt.judge.code.spec import Source, Spec
 from tpt.records import Problem
@@ -41,6 +42,7 @@ class CodeContests(CodeTask):
     labelled: int | None = 5
     images: bool = False
 
+    RANGES: ClassVar[dict[str, Bounds]] = {"tests": Bounds(1), "labelled": Bounds(0)}
     EVERYTHING: ClassVar[dict[str, Any]] = {"labelled": None, "images": True}
 
     def load(self, split: Split) -> Iterator[Problem]:
@@ -104,10 +106,6 @@ class CodeContests(CodeTask):
         """See `Task.validate`."""
         super().validate()
         self.check_few_shot(0)
-        if self.tests is not None and self.tests < 1:
-            raise ConfigError(f"task.tests={self.tests} is out of range; it must be at least 1")
-        if self.labelled is not None and self.labelled < 0:
-            raise ConfigError(f"task.labelled={self.labelled} is out of range; it must be at least 0")
 
     def _rows(self, split: Split) -> Iterator[dict[str, Any]]:
         for row in rows.rows(self.path, split, COLUMNS):
