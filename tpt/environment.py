@@ -4,7 +4,8 @@ import os
 
 # GNU's OpenMP, which torch comes with, has threads spin while they wait for each other: for some ms, which is longer
 # than most of their work. Where other programs want the cores, those that are waited for do not get on meanwhile.
-WAITING = {"GOMP_SPINCOUNT": "10000"}
+# LLVM's and Intel's, which may be loaded in its place, spin for 200 ms.
+WAITING = {"GOMP_SPINCOUNT": "1000", "KMP_BLOCKTIME": "1"}
 POLICIES = (*WAITING, "OMP_WAIT_POLICY")  # what a user may have set
 
 
