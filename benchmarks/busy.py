@@ -24,6 +24,7 @@ from tpt import environment, files, prompt
 from tpt.cluster.process import stage_environment
 from tpt.compose import compose
 from tpt.models import context_length, locate
+from tpt.stage import die_with_parent
 from tpt.think.base import Draw, Prompt
 from tpt.think.engines import make_sampler, resolve_engine
 
@@ -135,6 +136,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.side:
+        die_with_parent()
         files.write_json(options.out, measure(options.side, options))
         return
     figures = [compare(side, options) for side in options.sides]

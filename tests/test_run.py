@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tpt import config, files
+from tpt.cli import main
 from tpt.config import Config
 from tpt.errors import RunError
 from tpt.loop import Stage, carry_out, think_prune_train
@@ -348,6 +349,18 @@ def test_a_folder_of_another_version_is_refused(tiny_config: Make) -> None:
     assert "tpt run" in caught.value.hint
     with pytest.raises(RunError, match=r"was written by tpt 9\.9"):
         Run.create(tiny_config())
+
+
+def test_status_shows_the_other_runs_beside_one_of_another_version(
+    tiny_config: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, run = (Run.create(tiny_config(f"seed={seed}")) for seed in (1, 2))
+    files.write_json(old.root / "run.json", files.read_json(old.root / "run.json") | {"format": 4, "tpt": "0.1.0"})
+    assert main(["status", str(run.root.parent)]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "0/10" in said
+    assert "was written by tpt 0.1.0 (format 4)" in said
+    assert "it starts a folder of its own beside" in said
 
 
 def test_a_folder_whose_config_was_edited_is_refused(tiny_config: Make) -> None:

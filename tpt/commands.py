@@ -148,8 +148,8 @@ def status(path: Path, console: Console) -> int:
         except RunError as error:  # of another version, most likely: the others are to be seen all the same
             unreadable.append(error)
     plan.show_runs(runs, cluster.summaries(runs), console)
-    for error in unreadable:
-        console.print(f"[yellow]left out[/] {escape(error.message)}", highlight=False)
+    for one in unreadable:
+        console.print(f"[yellow]left out[/] {escape(one.message)}", highlight=False)
     if unreadable:
         console.print(f"hint: {escape(unreadable[0].hint)}", highlight=False)
     return 0
