@@ -55,7 +55,7 @@ def commands(root: Path, turns: int) -> list[Figure]:
     """Seconds until a command has said what it has to say."""
 
     def call(*words: str) -> None:
-        subprocess.run([sys.executable, "-m", "tpt.cli", *words], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([sys.executable, "-P", "-m", "tpt.cli", *words], check=True, stdout=subprocess.DEVNULL)
 
     [folder] = find(root)
     times, _ = alternate({"--help": lambda: call("--help"), "status": lambda: call("status", str(folder))}, turns)
@@ -83,7 +83,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="tpt-loop-") as folder:
         root = options.runs or Path(folder)
         if not options.runs:
-            subprocess.run([sys.executable, "-m", "tpt.cli", "run", "rounds=1", f"run_root={root}"], check=True)
+            subprocess.run([sys.executable, "-P", "-m", "tpt.cli", "run", "rounds=1", f"run_root={root}"], check=True)
         save("loop", [orchestration(root), *commands(root, options.turns)])
 
 

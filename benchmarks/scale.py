@@ -164,13 +164,13 @@ def compare(samples: int, peer: bool, folder: Path) -> list[Figure]:
     run = make(folder, samples)
     print(f"{samples:,} samples in {sum(1 for _ in run.root.rglob('*.parquet')):,} files", flush=True)
     ours, theirs = {}, {}
-    stage = [sys.executable, "-m", "tpt.stage", str(run.root)]
+    stage = [sys.executable, "-P", "-m", "tpt.stage", str(run.root)]
     ours["prune"] = measured([*stage, "1", "prune"])
     run.finish(Stage(1, "train"), {"steps": 1, "first_loss": 1.0, "final_loss": 1.0}, 0.0)
     (run.folder(Stage(1, "train")) / "model").mkdir()
     measured([*stage, "0", "evaluate"])
     ours["evaluate"] = measured([*stage, "1", "evaluate"])
-    ours["report"] = measured([sys.executable, "-m", "tpt.cli", "report", str(run.root)])
+    ours["report"] = measured([sys.executable, "-P", "-m", "tpt.cli", "report", str(run.root)])
     if peer:
         lines = folder / "samples.jsonl"
         as_json(run, lines)

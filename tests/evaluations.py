@@ -9,16 +9,19 @@ from tpt.run import Run
 PROBLEMS = 40
 
 
-def finish_evaluation(run: Run, round: int, solved: int, leniently: int = 0) -> None:
+def finish_evaluation(run: Run, round: int, solved: int, leniently: int = 0, unjudged: int = 0) -> None:
     """An evaluation in which both samples of the first `solved` problems are right.
 
     Args:
         leniently: problems of which the lenient reader finds both samples right, if that is more.
+        unjudged: of the last problems, how many the judge failed on.
     """
     samples, verdicts = [], []
     for number in range(PROBLEMS):
         strict = Status.CORRECT if number < solved else Status.WRONG
         lenient = Status.CORRECT if number < max(solved, leniently) else Status.WRONG
+        if number >= PROBLEMS - unjudged:
+            strict = lenient = Status.JUDGE_ERROR
         for index in range(2):
             samples.append(Sample(f"p{number}", index, [], [1, 2], "text", "stop"))
             verdicts.append(Verdict(f"p{number}", index, lenient, strict, lenient, "hash_marks", "1", "1"))

@@ -1,8 +1,14 @@
 """Configs: what composes, and what is refused with which words."""
 
+import copy
+import dataclasses
+import functools
+import math
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -11,6 +17,7 @@ from omegaconf import OmegaConf
 
 from tpt import compose, config
 from tpt.errors import ConfigError
+from tpt.tasks import REGISTRY
 
 GROUPS = ("model", "task", "prune", "train", "sampler", "cluster", "tracker", "experiment")
 SHIPPED = [(group, name) for group in GROUPS for name in compose.choices(group)]
@@ -83,6 +90,18 @@ def test_the_command_line_has_the_last_word_over_the_task() -> None:
         ("model.name=a/b", "names a folder", "letters"),
         ("train.strategy=fsdp train.lora.rank=8", "adapters cannot be merged", "rank=0"),
         ("task.train_size=0", "task.train_size=0", ""),
+        ("task.largest=5", "task.largest=5 is out of range; it must be at least 8", ""),
+        ("task.max_steps=5", "task.max_steps=5 is out of range; it must be between 1 and 4", ""),
+        ("train.betas=[0.9]", "train.betas=[0.9] has 1 numbers; it must have 2", ""),
+        ("train.betas=[2,3]", "each must be at least 0 and below 1", ""),
+        ("train.lora.dropout=5", "train.lora.dropout=5", ""),
+        ("train.lora.alpha=-3", "train.lora.alpha=-3", ""),
+        ("train.max_length=-5", "train.max_length=-5", ""),
+        ("model.learning_rate=-1 train.learning_rate=0.1", "model.learning_rate=-1", ""),
+        ("evaluate.confidence=nan", "evaluate.confidence=nan is not a finite number", ""),
+        ("train.clip=inf", "train.clip=inf is not a finite number", ""),
+        ("cluster.train.extra.weight=inf", "cluster.train.extra.weight=inf is not a finite number", ""),
+        ("seed=-1", "seed=-1 is out of range", ""),
     ],
 )
 def test_a_wrong_setting_is_refused_with_what_to_do(override: str, message: str, hint: str) -> None:
@@ -90,6 +109,52 @@ def test_a_wrong_setting_is_refused_with_what_to_do(override: str, message: str,
         compose.compose(override.split())
     assert message in caught.value.message
     assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize(("key", "value"), [("context", 2), ("dtype", "int4"), ("learning_rate", math.nan)])
+def test_a_teacher_is_held_to_what_models_are_held_to(key: str, value: Any) -> None:
+    settings = compose.compose(["+model@think.teacher=tiny-random", "sampler.engine=transformers"])
+    setattr(settings.think.teacher, key, value)
+    with pytest.raises(ConfigError, match=rf"think\.teacher\.{key}={value}"):
+        config.validate(settings)
+
+
+def numbers(kind: Any, prefix: str = "") -> Iterator[str]:
+    """The settings of a section that are numbers, or lists of them."""
+    for item in dataclasses.fields(kind):
+        if dataclasses.is_dataclass(item.type):
+            yield from numbers(item.type, f"{prefix}{item.name}.")
+        elif {int, float} & {item.type, *get_args(item.type)}:
+            yield prefix + item.name
+
+
+def test_every_number_among_the_settings_has_bounds() -> None:
+    sections = {f"{name}." if name else "": kind for name, kind in config.SECTIONS.items()}
+    found = [key for prefix, kind in sections.items() for key in numbers(kind, prefix)]
+    assert len(found) > 60
+    assert [key for key in (*found, "rounds", "seed") if key not in config.RANGES] == []
+    for task in REGISTRY.values():
+        ranges = {name for kind in task.__mro__ for name in vars(kind).get("RANGES", {})}
+        assert [key for key in numbers(task) if key not in ranges] == [], task
+
+
+@pytest.mark.parametrize("wrong", [math.nan, math.inf, -math.inf, -1e9])
+def test_nothing_that_is_no_number_or_far_below_is_within_any_bounds(wrong: float) -> None:
+    settings = compose.compose(
+        ["task=code_contests", "+model@think.teacher=tiny-random", "sampler.engine=transformers"]
+    )
+    ranges = [
+        *config.RANGES,
+        *(f"task.{name}" for kind in type(settings.task).__mro__ for name in vars(kind).get("RANGES", {})),
+    ]
+    for key in ranges:
+        changed = copy.deepcopy(settings)
+        *sections, name = key.split(".")
+        holder = functools.reduce(getattr, sections, changed)
+        value: Any = [wrong] * 2 if isinstance(getattr(holder, name, None), list) else wrong
+        setattr(holder, name, value)
+        with pytest.raises(ConfigError, match=name):
+            config.validate(changed)
 
 
 def test_a_users_own_config_folder_adds_choices(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The `tpt` command."""
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from types import FrameType
 from rich.console import Console
 from rich.markup import escape
 
-from tpt import __version__
+from tpt import __version__, environment
 from tpt.analysis import ANALYSES
 from tpt.errors import TptError
 
@@ -146,6 +147,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     console = Console(soft_wrap=True)
     signal.signal(signal.SIGTERM, _as_interrupt)
+    os.environ.update(environment.variables())
     try:
         return _dispatch(options, console)
     except TptError as error:

@@ -141,8 +141,17 @@ def status(path: Path, console: Console) -> int:
         raise RunError(
             f"no run folder at {path}, nor under it", "name a run folder, or the run_root= that runs were given"
         )
-    runs = [Run.open(folder) for folder in folders]
+    runs, unreadable = [], []
+    for folder in folders:
+        try:
+            runs.append(Run.open(folder))
+        except RunError as error:  # of another version, most likely: the others are to be seen all the same
+            unreadable.append(error)
     plan.show_runs(runs, cluster.summaries(runs), console)
+    for one in unreadable:
+        console.print(f"[yellow]left out[/] {escape(one.message)}", highlight=False)
+    if unreadable:
+        console.print(f"hint: {escape(unreadable[0].hint)}", highlight=False)
     return 0
 
 

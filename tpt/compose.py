@@ -56,7 +56,7 @@ def compose(overrides: Sequence[str] = (), config_dir: Path | None = None, pendi
     config = from_node(node)
     validate(config)
     from_run = config.prune.from_run
-    if from_run and not pending and not (Path(from_run) / "run.json").exists():
+    if from_run and not pending and not (Path(from_run).expanduser() / "run.json").exists():
         raise ConfigError(f"prune.from_run={from_run} is not a run folder", "`tpt status` lists the run folders")
     # Engines draw different samples, so the fingerprint must hold the engine itself and not `auto`.
     config.sampler.engine = resolve_engine(config.sampler.engine)

@@ -5,11 +5,13 @@
 
 import dataclasses
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from omegaconf import MISSING
 
+from tpt.bounds import Bounds, check, check_finite
 from tpt.errors import ConfigError, nearest
 from tpt.tasks.base import RUNTIME, Task
 
@@ -305,59 +307,67 @@ CHOICES = {
     "stop.reader": ("strict", "lenient"),
 }
 
-# key -> (lowest, highest); None: no bound
-RANGES: dict[str, tuple[float | None, float | None]] = {
-    "rounds": (0, None),
-    "think.samples_per_problem": (1, None),
-    "think.problems": (1, None),
-    "think.max_tokens": (1, None),
-    "think.temperature": (0, 2),
-    "think.top_p": (0.01, 1),
-    "evaluate.samples_per_problem": (1, None),
-    "evaluate.problems": (1, None),
-    "evaluate.max_tokens": (1, None),
-    "evaluate.temperature": (0, 2),
-    "evaluate.top_p": (0.01, 1),
-    "evaluate.confidence": (0.5, 0.999),
-    "evaluate.bootstrap": (100, None),
-    "prune.examples": (1, None),
-    "prune.per_problem": (0, None),
-    "prune.flip.rate": (0, 1),
-    "prune.decontaminate_n": (1, None),
-    "prune.mix.self": (0, None),
-    "prune.mix.human": (0, None),
-    "prune.mix.run": (0, None),
-    "train.learning_rate": (0, 1),
-    "train.epochs": (1, None),
-    "train.batch_size": (1, None),
-    "train.micro_batch": (1, None),
-    "train.nodes": (1, None),
-    "train.timeout_minutes": (1, None),
-    "train.warmup": (0, 1),
-    "train.weight_decay": (0, None),
-    "train.clip": (0, None),
-    "train.devices": (1, None),
-    "train.checkpoint_every": (1, None),
-    "train.lora.rank": (0, None),
-    "sampler.shard_size": (1, None),
-    "sampler.tensor_parallel": (1, None),
-    "sampler.data_parallel": (1, None),
-    "sampler.max_num_seqs": (1, None),
-    "sampler.gpu_memory_utilization": (0.05, 1),
-    "sampler.kv_cache_gib": (0.1, None),
-    "sampler.block_size": (1, None),
-    "model.context": (16, None),
-    **{f"cluster.{kind}.cpus": (1, None) for kind in ("cpu", "think", "train", "evaluate")},
-    **{f"cluster.{kind}.memory_gb": (0.1, None) for kind in ("cpu", "think", "train", "evaluate")},
-    **{f"cluster.{kind}.minutes": (1, None) for kind in ("cpu", "think", "train", "evaluate")},
-    "cluster.retries": (0, None),
-    "cluster.signal_seconds": (5, None),
-    "cluster.max_jobs": (1, None),
-    "tracker.traces": (0, None),
-    "stop.patience": (1, None),
-    "stop.minimum": (0, 100),
-    "stop.most": (1, None),
-    "stop.least": (0, None),
+# Of every setting that is a number, and of each number in a list; those of tasks are in their classes.
+RANGES: dict[str, Bounds] = {
+    "seed": Bounds(0),
+    "rounds": Bounds(0),
+    "think.samples_per_problem": Bounds(1),
+    "think.problems": Bounds(1),
+    "think.max_tokens": Bounds(1),
+    "think.temperature": Bounds(0, 2),
+    "think.top_p": Bounds(0.01, 1),
+    "evaluate.samples_per_problem": Bounds(1),
+    "evaluate.problems": Bounds(1),
+    "evaluate.max_tokens": Bounds(1),
+    "evaluate.temperature": Bounds(0, 2),
+    "evaluate.top_p": Bounds(0.01, 1),
+    "evaluate.ks": Bounds(1),
+    "evaluate.confidence": Bounds(0.5, 0.999),
+    "evaluate.bootstrap": Bounds(100),
+    "prune.examples": Bounds(1),
+    "prune.per_problem": Bounds(0),
+    "prune.warn_below": Bounds(0),
+    "prune.flip.rate": Bounds(0, 1),
+    "prune.decontaminate_n": Bounds(1),
+    "prune.mix.self": Bounds(0),
+    "prune.mix.human": Bounds(0),
+    "prune.mix.run": Bounds(0),
+    "train.learning_rate": Bounds(0, 1),
+    "train.epochs": Bounds(1),
+    "train.batch_size": Bounds(1),
+    "train.micro_batch": Bounds(1),
+    "train.nodes": Bounds(1),
+    "train.timeout_minutes": Bounds(1),
+    "train.warmup": Bounds(0, 1),
+    "train.weight_decay": Bounds(0),
+    "train.clip": Bounds(0),
+    "train.devices": Bounds(1),
+    "train.checkpoint_every": Bounds(1),
+    "train.max_length": Bounds(2),
+    "train.betas": Bounds(0, below=1, length=2),
+    "train.lora.rank": Bounds(0),
+    "train.lora.alpha": Bounds(1),
+    "train.lora.dropout": Bounds(0, below=1),
+    "sampler.shard_size": Bounds(1),
+    "sampler.tensor_parallel": Bounds(1),
+    "sampler.data_parallel": Bounds(1),
+    "sampler.max_num_seqs": Bounds(1),
+    "sampler.gpu_memory_utilization": Bounds(0.05, 1),
+    "sampler.kv_cache_gib": Bounds(0.1),
+    "sampler.block_size": Bounds(1),
+    "model.context": Bounds(16),
+    "model.learning_rate": Bounds(0, 1),
+    **{f"cluster.{kind}.cpus": Bounds(1) for kind in ("cpu", "think", "train", "evaluate")},
+    **{f"cluster.{kind}.memory_gb": Bounds(0.1) for kind in ("cpu", "think", "train", "evaluate")},
+    **{f"cluster.{kind}.minutes": Bounds(1) for kind in ("cpu", "think", "train", "evaluate")},
+    "cluster.retries": Bounds(0),
+    "cluster.signal_seconds": Bounds(5),
+    "cluster.max_jobs": Bounds(1),
+    "tracker.traces": Bounds(0),
+    "stop.patience": Bounds(1),
+    "stop.minimum": Bounds(0, 100),
+    "stop.most": Bounds(1),
+    "stop.least": Bounds(0),
 }
 
 
@@ -400,15 +410,13 @@ def validate(config: Config) -> None:
     Raises:
         ConfigError: naming the setting, the value it has, and what it may be.
     """
-    for key, allowed in CHOICES.items():
-        value = _get(config, key)
+    check_finite(to_dict(config))
+    for name, key in _with_teacher(config, CHOICES):
+        value, allowed = _get(config, name), CHOICES[key]
         if value not in allowed:
-            raise ConfigError(f"{key}={value} is not known; one of: {', '.join(allowed)}", nearest(value, allowed))
-    for key, (low, high) in RANGES.items():
-        value = _get(config, key)
-        if value is not None and ((low is not None and value < low) or (high is not None and value > high)):
-            bounds = f"at least {low}" if high is None else f"between {low} and {high}"
-            raise ConfigError(f"{key}={value} is out of range; it must be {bounds}")
+            raise ConfigError(f"{name}={value} is not known; one of: {', '.join(allowed)}", nearest(value, allowed))
+    for name, key in _with_teacher(config, RANGES):
+        check(name, _get(config, name), RANGES[key])
     config.task.validate()
     if config.stop.auto and config.rounds != max(config.stop.most, config.stop.least):
         raise ConfigError(
@@ -496,6 +504,14 @@ def _validate_model(config: Config) -> None:
             raise ConfigError(f"{key}.path is empty", "give a hub id, or a folder with a checkpoint")
     if not re.fullmatch(r"[A-Za-z0-9._-]+", config.model.name):
         raise ConfigError(f"model.name={config.model.name!r} names a folder", "use letters, digits, '.', '_' and '-'")
+
+
+def _with_teacher(config: Config, keys: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Each setting with its key; those of the model once more for the teacher, where there is one."""
+    for key in keys:
+        yield key, key
+        if config.think.teacher and key.startswith("model."):
+            yield key.replace("model", "think.teacher", 1), key
 
 
 def _get(config: Any, key: str) -> Any:

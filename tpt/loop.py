@@ -55,6 +55,8 @@ def carry_out(run: "Run", execute: Callable[[Stage], None], adopted: Callable[[S
         for stage in owed:
             if stage not in run.stages():  # an evaluation has shown that `rounds=auto` needs no further round
                 break
+            if run.done(stage):  # what it was made from has come out as before
+                continue
             origin = run.adopt(stage)
             if origin:
                 adopted(stage, origin)

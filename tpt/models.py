@@ -239,7 +239,7 @@ def describe(folder: Path) -> dict[str, Any]:
         "parameters": parameter_count(folder),
         "context": _made_for(folder),
         "weight_bytes": sum(path.stat().st_size for path in weights(folder)),
-        "fingerprint": _fingerprint(folder),
+        "fingerprint": fingerprint(folder),
     }
 
 
@@ -248,7 +248,8 @@ def parameter_count(folder: Path) -> int:
     return sum(math.prod(shape) for path in weights(folder) for shape in tensors(path).values())
 
 
-def _fingerprint(folder: Path, samples: int = 256, length: int = 4096) -> str:
+def fingerprint(folder: Path, samples: int = 256, length: int = 4096) -> str:
+    """A hash of a checkpoint's config and of samples of its weights, `length` bytes each."""
     digest = hashlib.sha256((folder / "config.json").read_bytes())
     for path in weights(folder):
         size = path.stat().st_size

@@ -6,12 +6,11 @@
         round-01/think/  round-01/prune/  round-01/train/  round-01/evaluate/
         round-02/...
 
-A stage is done when its `manifest.json` is there. A stage's fingerprint depends on its settings and on its inputs'
-fingerprints alone, so runs that share their first rounds share the work.
+A stage is done when its `manifest.json` is there and was made from the outcomes of its inputs that are there now. A
+stage's fingerprint depends on its settings and on its inputs' fingerprints alone, so runs that share their first rounds
+share the work.
 """
 
-import hashlib
-import json
 import os
 import platform
 import shutil
@@ -19,25 +18,32 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 from omegaconf import OmegaConf
 
-from tpt import __version__, compose, config, files
-from tpt.config import Config, ModelConfig
+from tpt import __version__, compose, config, files, identity
+from tpt.config import Config
 from tpt.errors import RunError
 from tpt.evaluate import stop, store
+from tpt.identity import FORMAT, Contents
 from tpt.loop import Stage, think_prune_train
 from tpt.tasks import base as tasks_base
 
-__all__ = ["Run", "Stage", "file_stamps", "find", "now", "run_fingerprint", "versions"]
+__all__ = ["Run", "Stage", "find", "now", "versions"]
 
-Stamps = dict[str, list[list[Any]]]
+Made = dict[str, str | None]  # the outcome of some stages as a hash, see `identity.of_stage`; None: not done
 
-# Raised when the meaning of a file in the run folder changes.
-FORMAT = 4
+
+@dataclass(frozen=True)
+class _Record:
+    """What a manifest says of how its stage came about: a hash of its outcome, and of those of its inputs."""
+
+    made: str | None
+    inputs: Made
 
 
 class Run:
@@ -46,22 +52,23 @@ class Run:
     Args:
         root: the run folder.
         settings: the resolved config.
-        stamps: name, size and time of change of the local files that the config names, as they were at the start.
+        contents: hashes of what the config names on this machine, as it was at the start.
     """
 
-    def __init__(self, root: Path, settings: Config, stamps: Stamps) -> None:
+    def __init__(self, root: Path, settings: Config, contents: Contents) -> None:
         self.root = root
         self.config = settings
-        self.stamps = stamps
+        self.contents = contents
         self._fingerprints: dict[Stage, str] = {}
+        self._records: dict[Stage, tuple[tuple[int, int], _Record]] = {}
 
     @classmethod
     def of(cls, settings: Config) -> "Run":
         """The run of a config, whether or not its folder is there."""
-        stamps = file_stamps(settings)
-        fingerprint = run_fingerprint(settings, stamps)
+        contents = identity.contents(settings)
+        fingerprint = identity.fingerprint(settings, contents)
         name = f"{settings.model.name}-{settings.task.name}-{settings.prune.mode}-{fingerprint[:8]}"
-        return cls(Path(settings.run_root) / name, settings, stamps)
+        return cls(Path(settings.run_root).expanduser() / name, settings, contents)
 
     @classmethod
     def create(cls, settings: Config) -> "Run":
@@ -75,7 +82,8 @@ class Run:
         if (run.root / "run.json").exists():
             kept = config.with_rounds_of(settings, cls.open(run.root).config)
         else:
-            head = {"format": FORMAT, "fingerprint": run_fingerprint(settings, run.stamps), "files": run.stamps}
+            fingerprint = identity.fingerprint(settings, run.contents)
+            head = {"format": FORMAT, "fingerprint": fingerprint, "contents": run.contents}
             files.write_json(run.root / "run.json", head | {"tpt": __version__, "created": now()})
         # The file holds the most rounds ever asked for; this object, what was asked for now.
         text = OmegaConf.to_yaml(OmegaConf.create(config.to_dict(kept)))
@@ -98,10 +106,11 @@ class Run:
             raise RunError(
                 f"{root} was written by tpt {recorded.get('tpt')} (format {recorded.get('format')}); "
                 f"this is tpt {__version__} (format {FORMAT})",
-                "read it with that version, or give another run_root=",
+                f"read it with that version: pip install think-prune-train=={recorded.get('tpt')}; to go on with this "
+                "one, give the settings to `tpt run` again: it starts a folder of its own beside",
             )
-        run = cls(root, compose.load(root / "config.yaml"), recorded["files"])
-        if recorded["fingerprint"] != run_fingerprint(run.config, run.stamps):
+        run = cls(root, compose.load(root / "config.yaml"), recorded["contents"])
+        if recorded["fingerprint"] != identity.fingerprint(run.config, run.contents):
             raise RunError(
                 f"{root} holds results of another config than its config.yaml says",
                 "undo the change to config.yaml, or give another run_root=",
@@ -110,7 +119,7 @@ class Run:
 
     def joined(self, other: "Run") -> "Run":
         """This run with the rounds that another point of a sweep, of the same run folder, asks for besides."""
-        return Run(self.root, config.with_rounds_of(self.config, other.config), self.stamps)
+        return Run(self.root, config.with_rounds_of(self.config, other.config), self.contents)
 
     # Paths
 
@@ -260,29 +269,100 @@ class Run:
             "train": ("train",),
             "evaluate": ("evaluate", "sampler"),
         }[stage.name]
-        settings: dict[str, Any] = {
-            name: config.to_dict(getattr(self.config, name), runtime=False) for name in sections
-        }
+        chosen = identity.settings_of(self.config, self.contents)
+        settings: dict[str, Any] = {name: chosen[name] for name in sections}
         settings |= {"stage": stage.name, "format": FORMAT}
-        if stage.name == "prepare":
-            settings |= {"files": self.stamps["data"]}
-        else:
+        if stage.name != "prepare":
             # The base model's evaluation and a round's work differ by seed; a round's number is part of the seed.
             settings |= {"seed": self.config.seed, "round": stage.round}
-        if stage.name == "prune":
-            settings["files"] = self.stamps["run"]
-        if stage.name == "think" and self.config.think.teacher:
-            settings["files"] = self.stamps.get("teacher", [])
         settings["inputs"] = [self.fingerprint(one) for one in self.inputs(stage)]
-        return _digest(settings)
+        return identity.digest(settings)
 
     def done(self, stage: Stage) -> bool:
-        """Whether a stage has finished."""
-        return self.manifest_path(stage).exists()
+        """Whether a stage has finished, and what it was made from has not been made anew since with another outcome.
+
+        Where the manifest of an input is gone, what that input will be is not known, and the stage counts as done.
+        """
+        return self._done(stage, {})
+
+    def _done(self, stage: Stage, known: dict[Stage, bool]) -> bool:
+        if stage not in known:
+            record = self._record(stage)
+            known[stage] = record is not None and all(
+                self._is_from(record.inputs, one) and (self._record(one) is None or self._done(one, known))
+                for one in self.inputs(stage)
+            )
+        return known[stage]
 
     def owed(self) -> list[Stage]:
-        """The stages that have not finished."""
-        return [stage for stage in self.stages() if not self.done(stage)]
+        """The stages to do: those that are not done, and those made from one of them.
+
+        The latter turn out to be done where what they are made from comes out as before.
+        """
+        found: list[Stage] = []
+        known: dict[Stage, bool] = {}
+        for stage in self.stages():
+            if not self._done(stage, known) or any(one in found for one in self.inputs(stage)):
+                found.append(stage)
+        return found
+
+    def made(self, stage: Stage) -> str | None:
+        """A hash of what a stage has made; None: its manifest is not there."""
+        record = self._record(stage)
+        return record.made if record else None
+
+    def stale(self, stage: Stage) -> bool:
+        """Whether what lies in a stage's folder, finished or not, was made from other inputs than there are now."""
+        begun = self._begun(stage)
+        return any(not self._is_from(begun, one) for one in self.inputs(stage))
+
+    def begin(self, stage: Stage) -> None:
+        """Make a stage's folder; what lies in it from other inputs than there are now is removed.
+
+        Processes that share the stage may all call this.
+        """
+        folder = self.folder(stage)
+        with FileLock(self.root / f".{str(stage).replace('/', '-')}.begin.lock"):
+            folder.mkdir(parents=True, exist_ok=True)
+            if self.stale(stage):
+                # The manifest first and the record of the inputs last: a kill in between leaves it stale.
+                self.manifest_path(stage).unlink(missing_ok=True)
+                for path in folder.iterdir():
+                    if path != self._inputs_path(stage):
+                        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+                self._inputs_path(stage).unlink(missing_ok=True)
+            if not self._inputs_path(stage).exists():
+                files.write_json(self._inputs_path(stage), self._inputs_made(stage))
+
+    def _inputs_path(self, stage: Stage) -> Path:
+        """The file that says from which outcomes of its inputs a stage was begun."""
+        return self.folder(stage) / "inputs.json"
+
+    def _inputs_made(self, stage: Stage) -> Made:
+        return {str(one): self.made(one) for one in self.inputs(stage)}
+
+    def _begun(self, stage: Stage) -> Made:
+        """From which outcomes of its inputs a stage was begun; what is not known is left out."""
+        path, record = self._inputs_path(stage), self._record(stage)
+        if path.exists():
+            return dict(files.read_json(path))
+        return record.inputs if record else {}
+
+    def _is_from(self, inputs: Made, one: Stage) -> bool:
+        """Whether a record of inputs names this outcome of an input, as far as both are known."""
+        return None in (inputs.get(str(one)), self.made(one)) or inputs[str(one)] == self.made(one)
+
+    def _record(self, stage: Stage) -> _Record | None:
+        """What a stage's manifest says, read again only where it was written anew; None: there is none."""
+        try:
+            stat = self.manifest_path(stage).stat()
+        except OSError:
+            return None
+        key = (stat.st_mtime_ns, stat.st_ino)
+        if stage not in self._records or self._records[stage][0] != key:
+            manifest = self.manifest(stage)
+            self._records[stage] = key, _Record(manifest.get("made"), manifest.get("inputs", {}))
+        return self._records[stage][1]
 
     def manifest(self, stage: Stage) -> dict[str, Any]:
         """What a finished stage recorded."""
@@ -300,13 +380,16 @@ class Run:
 
     def seed(self, stage: Stage) -> int:
         """A seed of the stage's own, below 2**31, drawn from the config's."""
-        return int(_digest([self.config.seed, stage.round, stage.name])[:7], 16)
+        return int(identity.digest([self.config.seed, stage.round, stage.name])[:7], 16)
 
     def finish(self, stage: Stage, results: dict[str, Any], seconds: float) -> None:
         """Write a stage's manifest, which makes it done, and publish it to the other runs under the same root."""
+        begun = self._inputs_path(stage)
         manifest = {
             "stage": str(stage),
             "fingerprint": self.fingerprint(stage),
+            "made": identity.of_stage(stage.name, self.folder(stage), results),
+            "inputs": files.read_json(begun) if begun.exists() else self._inputs_made(stage),
             "seed": self.seed(stage),
             "seconds": round(seconds, 2),
             "finished": now(),
@@ -337,11 +420,16 @@ class Run:
             return None
 
     def available(self, stage: Stage) -> Path | None:
-        """The folder of another run under the same root that has finished this very stage, if there is one."""
+        """The folder of another run under the same root that has finished this very stage, if there is one.
+
+        From the same outcomes of its inputs, too: where they are not the same for all hardware, two runs may differ.
+        """
         owner = None if self.done(stage) else self.owner(stage)
         if owner is None or not owner.done(stage):
             return None
-        same = owner.manifest(stage)["fingerprint"] == self.fingerprint(stage)
+        manifest = owner.manifest(stage)
+        same = manifest["fingerprint"] == self.fingerprint(stage)
+        same = same and all(self._is_from(manifest["inputs"], one) for one in self.inputs(stage))
         return owner.folder(stage) if same else None
 
     def adopt(self, stage: Stage) -> Path | None:
@@ -364,11 +452,12 @@ class Run:
         return origin
 
     def record(self, stage: Stage) -> dict[str, Any]:
-        """A finished stage's line for `metrics.jsonl`, appended to it unless it is there."""
+        """A finished stage's line for `metrics.jsonl`, appended unless it is there; of several the last counts."""
         manifest = self.manifest(stage)
-        left_out = ("config", "versions", "engines", "model")
+        left_out = ("config", "versions", "engines", "model", "inputs")
         record = {name: value for name, value in manifest.items() if name not in left_out}
-        if str(stage) not in {line["stage"] for line in files.read_jsonl(self.metrics_path)}:
+        latest = {line["stage"]: line["made"] for line in files.read_jsonl(self.metrics_path)}
+        if latest.get(str(stage)) != record["made"]:
             files.append_jsonl(self.metrics_path, record)
         return record
 
@@ -412,11 +501,6 @@ def find(run_root: Path) -> list[Path]:
     return sorted((head.parent for head in run_root.glob("*/run.json")), key=lambda path: path.stat().st_ctime)
 
 
-def run_fingerprint(settings: Config, stamps: Stamps) -> str:
-    """A hash of every setting that results depend on; the number of rounds is not one of them."""
-    return _digest({"config": config.to_dict(settings, runtime=False), "files": stamps})
-
-
 def versions() -> dict[str, str]:
     """Versions of what results depend on; a package that is not installed is left out."""
     from importlib import metadata
@@ -430,42 +514,12 @@ def versions() -> dict[str, str]:
     return found
 
 
-def file_stamps(settings: Config) -> Stamps:
-    """[name, size, time of change] of the local files a run reads.
-
-    Returns:
-        `data`: problems and model; `run`: the examples of another run; `teacher`, where there is one: its checkpoint.
-    """
-    other = settings.prune.from_run
-    examples = sorted(Path(other).glob("round-*/prune/examples.parquet")) if other else []
-    stamps = {"data": _stamps([*settings.task.files(), *_checkpoint(settings.model)]), "run": _stamps(examples)}
-    teacher = settings.think.teacher
-    return stamps | ({"teacher": _stamps(_checkpoint(teacher))} if teacher else {})
-
-
-def _checkpoint(model: ModelConfig) -> list[Path]:
-    """The files of a model that is a local folder."""
-    folder = Path(model.path)
-    if model.source != "hub" or not folder.is_dir():
-        return []
-    return [path for path in sorted(folder.iterdir()) if path.is_file()]
-
-
-def _stamps(paths: list[Path]) -> list[list[Any]]:
-    stats = [(path, path.stat()) for path in paths if path.exists()]
-    return [[path.name, stat.st_size, stat.st_mtime_ns] for path, stat in stats]
-
-
 def _link_or_copy(source: str, target: str) -> str:
     try:
         os.link(source, target)
     except OSError:  # another file system, or one without hard links
         shutil.copy2(source, target)
     return target
-
-
-def _digest(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 def now() -> str:

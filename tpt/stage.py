@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tpt import files, interrupt, ranks
+from tpt import files, identity, interrupt, ranks
 from tpt.cluster.process import record_failure
 from tpt.errors import RunError
 from tpt.loop import Stage
@@ -33,6 +33,8 @@ STAGES = {
     "train": ("tpt.train.stage", "train"),
     "evaluate": ("tpt.evaluate.stage", "evaluate"),
 }
+# what the config names that a stage reads
+READS = {"prepare": ("task.files", "task.code", "model.path", "think.teacher.path"), "prune": ("prune.from_run",)}
 
 
 def perform(run: Run, stage: Stage, before: float = 0.0) -> None:
@@ -45,7 +47,8 @@ def perform(run: Run, stage: Stage, before: float = 0.0) -> None:
         return
     started = time.monotonic()
     folder = run.folder(stage)
-    folder.mkdir(parents=True, exist_ok=True)
+    run.begin(stage)
+    identity.check(run.config, run.contents, READS.get(stage.name, ()))
     module, name = STAGES[stage.name]
     function: Callable[[Run, Stage, Progress], dict[str, Any]] = getattr(importlib.import_module(module), name)
     if ranks.rank():
@@ -61,7 +64,7 @@ def share(run: Run, stage: Stage, index: int, count: int) -> None:
     """Write the sample shards that fall to one of several workers; `finish` then finishes the stage."""
     from tpt.think.stage import Worker, sample
 
-    run.folder(stage).mkdir(parents=True, exist_ok=True)
+    run.begin(stage)
     sample(run, stage, Progress(run.progress_path(stage, index)), Worker(index, count))
 
 
@@ -73,6 +76,7 @@ def finish(run: Run, stage: Stage) -> None:
     """
     from tpt.think.stage import check_sampled
 
+    run.begin(stage)
     check_sampled(run, stage)
     engines = [files.read_json(path) for path in run.folder(stage).glob("engine-*.json")]
     perform(run, stage, before=max((one["start_seconds"] + one["sample_seconds"] for one in engines), default=0.0))

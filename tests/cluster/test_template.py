@@ -47,7 +47,7 @@ def test_a_forked_stage_does_its_work_in_a_process_group_of_its_own(template: Te
 @pytest.mark.slow
 def test_a_forked_stage_has_the_environment_that_it_was_given(template: Template, run: Run, tmp_path: Path) -> None:
     elsewhere = {"TPT_CACHE": str(tmp_path / "cache")}
-    assert process.start(run, PREPARE, environment=elsewhere, template=template).popen.wait() == 0
+    assert process.start(run, PREPARE, extra=elsewhere, template=template).popen.wait() == 0
     assert list((tmp_path / "cache").iterdir())
 
 

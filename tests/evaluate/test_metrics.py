@@ -7,7 +7,8 @@ import pytest
 
 from tpt.config import EvaluateConfig
 from tpt.errors import DataError
-from tpt.evaluate.metrics import difference, summarise
+from tpt.evaluate.metrics import difference, doubts, summarise
+from tpt.judge.thinking import UNFINISHED
 from tpt.records import Sample, Status, Verdict
 
 CONFIG = EvaluateConfig(samples_per_problem=2, ks=[1, 2], bootstrap=200)
@@ -98,6 +99,36 @@ def test_a_gold_answer_that_cannot_be_read_and_a_judge_that_failed_never_count_a
     found = summarise([s for s, _ in pairs], [v for _, v in pairs], CONFIG, 0)
     assert found["strict"]["pass@k"]["1"]["value"] == found["lenient"]["maj@k"]["5"]["value"] == 0
     assert found["statuses"]["gold_unreadable"] == found["statuses"]["judge_error"] == 1
+    assert found["judge_error"] == found["gold_unreadable"] == 1 / 5
+    assert found["well_formed"] == 2 / 5, "partial and wrong: of the others nobody knows"
+    errors, golds = doubts(found)
+    assert "1 of 5 samples could not be judged: the judge failed" in errors
+    assert "the gold answer cannot be read" in golds
+    assert "may be too low" in golds
+
+
+def test_an_evaluation_that_could_not_be_judged_at_all_does_not_look_like_a_model_that_solves_nothing() -> None:
+    error = Status.JUDGE_ERROR
+    pairs = [judged("a", index, error, error, "7") for index in range(3)]
+    found = summarise([s for s, _ in pairs], [v for _, v in pairs], CONFIG, 0)
+    assert (found["judge_error"], found["well_formed"]) == (1, 0)
+    assert "its figures mean nothing" in doubts(found)[0]
+    assert doubts(summarise((s for s, _ in PAIRS), (v for _, v in PAIRS), CONFIG, 0)) == []
+
+
+def test_one_answer_in_three_forms_has_three_votes_of_the_lenient_reader() -> None:
+    right = [judged("a", index, W, C, form) for index, form in enumerate(("$18", "18", "18.00"))]
+    pairs = [*right, *(judged("a", index, W, W, "20") for index in (3, 4))]
+    found = summarise([s for s, _ in pairs], [v for _, v in pairs], CONFIG, 0)
+    assert found["lenient"]["maj@k"]["5"]["value"] == 1
+    assert found["strict"]["maj@k"]["5"]["value"] == 0, "the paper's reader compares texts"
+
+
+def test_samples_that_never_left_their_thinking_are_counted() -> None:
+    pairs = [judged("a", index, N, N, "") for index in range(2)]
+    verdicts = [pairs[0][1], replace(pairs[1][1], rule=UNFINISHED)]
+    found = summarise([one for one, _ in pairs], verdicts, CONFIG, 0)
+    assert found["unfinished_thinking"] == 1 / 2
 
 
 def test_the_texts_of_the_samples_are_not_kept_in_memory() -> None:

@@ -59,7 +59,7 @@ def test_the_page_says_what_rose_by_how_much_and_how_sure(make_run: MakeRun, tmp
 
 def test_a_change_within_the_noise_has_no_arrow(make_run: MakeRun, tmp_path: Path) -> None:
     run = make_run(rounds=1)
-    for name in ("metrics.json", "manifest.json"):
+    for name in ("metrics.json", "per_problem.parquet", "manifest.json"):
         before, after = (run.folder(Stage(round, "evaluate")) / name for round in (0, 1))
         after.write_bytes(before.read_bytes())
     assert '<li class="flat">round 1: no change' in page_of([run], tmp_path)

@@ -269,6 +269,23 @@ def test_what_each_threshold_of_soft_positive_keeps_is_told(tiny_config: Make, t
     assert list(csv.DictReader((tmp_path / "table.csv").open()))[1]["kept_at_all_but_one"] == "20"
 
 
+def test_samples_that_could_not_be_judged_are_told_in_every_artefact(tiny_config: Make, tmp_path: Path) -> None:
+    run = Run.create(tiny_config("rounds=1"))
+    finish_evaluation(run, 0, 10)
+    assert "judge errors" not in printed([run], tmp_path)
+    finish_evaluation(run, 1, 20, unjudged=4)
+    said = " ".join(printed([run], tmp_path, 120).split())
+    note = "round 1: 8 of 80 samples could not be judged: the judge failed. They count as not correct"
+    assert note in said
+    table, page = ((tmp_path / name).read_text() for name in ("table.md", "report.html"))
+    assert "| well formed | cut off | judge errors |" in table
+    assert note in table
+    assert note in page
+    assert "judge errors" in page
+    rows = list(csv.DictReader((tmp_path / "table.csv").open()))
+    assert [(row["judge_error"], row["well_formed"]) for row in rows] == [("0.0", "1.0"), ("0.1", "0.9")]
+
+
 def test_what_was_judged_without_a_sandbox_is_marked_in_every_artefact(tiny_config: Make, tmp_path: Path) -> None:
     run = Run.create(tiny_config("rounds=1"))
     finish_evaluation(run, 0, 10)

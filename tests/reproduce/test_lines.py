@@ -133,7 +133,7 @@ def test_an_arm_of_rounds_auto_stands_with_the_round_to_take_and_others_are_comp
 ) -> None:
     fixed = make_run(rounds=2)
     stopping = StopConfig(auto=True, most=2, minimum=100.0)  # no round gains 100 points: the base model is to be taken
-    auto = Run(fixed.root, dataclasses.replace(fixed.config, stop=stopping), fixed.stamps)
+    auto = Run(fixed.root, dataclasses.replace(fixed.config, stop=stopping), fixed.contents)
     end = auto.stopped()
     assert end is not None
     assert (end.after, end.take) == (1, 0)

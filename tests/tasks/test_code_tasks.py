@@ -311,7 +311,7 @@ def test_more_puzzles_than_there_are_is_said() -> None:
         ({"language": "cpp"}, "code_puzzles are in Python"),
         ({"test_size": None}, "generated"),
         ({"seconds": 0}, "task.seconds=0"),
-        ({"workers": 0}, "workers from 1"),
+        ({"workers": 0}, "task.workers=0"),
     ],
 )
 def test_wrong_settings_are_refused(settings: dict[str, Any], message: str) -> None:

@@ -10,15 +10,15 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 
-from tpt import compose, files
+from tpt import compose, files, identity
 from tpt.cluster import check, ledger, local, resources, slurm, snapshot, status
 from tpt.cluster.ledger import Submitted
 from tpt.cluster.planning import Plan, Planned, known_ids
 from tpt.cluster.submit import name_of, script, submit
-from tpt.config import Config, validate
+from tpt.config import Config, to_dict, validate
 from tpt.errors import ConfigError, RunError
 from tpt.loop import Stage
-from tpt.run import Run, run_fingerprint
+from tpt.run import Run
 from tpt.sweep import Sweep
 
 REFRESH_SECONDS = 3.0
@@ -178,7 +178,7 @@ def resubmit(runs: Sequence[Run], sweep: Path | None, overrides: Sequence[str], 
     Raises:
         ConfigError: an override would change results.
     """
-    changed = [Run(run.root, _with(run, overrides), run.stamps) for run in runs]
+    changed = [Run(run.root, _with(run, overrides), run.contents) for run in runs]
     for run in changed:
         check.check(run)
     plan = Plan(changed, slurm.states(known_ids(changed)))
@@ -193,7 +193,10 @@ def _with(run: Run, overrides: Sequence[str]) -> Config:
     node = OmegaConf.merge(OmegaConf.load(run.config_path), number, OmegaConf.from_dotlist(list(overrides)))
     config = compose.from_node(node)  # type: ignore[arg-type]  # a run's config is always a mapping
     validate(config)
-    if run_fingerprint(config, run.stamps) != run_fingerprint(run.config, run.stamps):
+    # Of what a path names the content counts; where the path is another one, that has to be looked at.
+    same = to_dict(config, runtime=False) == to_dict(run.config, runtime=False)
+    named = run.contents if same else identity.contents(config)
+    if identity.fingerprint(config, named) != identity.fingerprint(run.config, run.contents):
         raise ConfigError(
             f"{' '.join(overrides)} would change this run's results",
             "give only settings of how to compute (cluster.*, train.devices, ...), or start another run: tpt run",

@@ -1,10 +1,12 @@
 """Stages through submitit's executors for one machine: the jobs of SLURM without SLURM."""
 
+import os
 import time
 from typing import Any
 
 from submitit import DebugExecutor, LocalExecutor
 
+from tpt import environment
 from tpt.cluster.graph import jobs_of
 from tpt.cluster.job import StageJob
 from tpt.cluster.local import POLL_SECONDS, Watch, progress
@@ -26,6 +28,7 @@ def execute(run: Run, stage: Stage, watch: Watch) -> None:
     Raises:
         StageFailed: with the stage's own message.
     """
+    os.environ.update(environment.variables())  # submitit starts its jobs with our variables
     for job in jobs_of(run, stage):
         gpus = gpus_per_node(run.config, job)
         jobs = [

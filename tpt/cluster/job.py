@@ -16,7 +16,7 @@ from typing import Any
 
 import submitit
 
-from tpt import ranks, records
+from tpt import environment, ranks, records
 from tpt.cluster import needless, process, snapshot
 from tpt.cluster.graph import SCORE
 from tpt.cluster.process import Process, StageFailed
@@ -80,7 +80,7 @@ class StageJob:
             StageFailed, TptError: it cannot be done.
         """
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
-        os.environ.update(process.caches())
+        os.environ.update({**process.caches(), **environment.variables()})
         self.started = time.monotonic()
         rank = submitit.JobEnvironment().global_rank if self.ranks > 1 else 0
         run = Run.open(self.root)
@@ -222,7 +222,7 @@ class ReportJob:
         Raises:
             TptError: none has.
         """
-        os.environ.update(process.caches())
+        os.environ.update({**process.caches(), **environment.variables()})
         from tpt.report.report import report
         from tpt.stage import settle
 

@@ -66,7 +66,7 @@ def _is_awaited(run: Run, stage: Stage, others: list[Run]) -> bool:
     ids = {entry.id for entry in _jobs(run, stage)}
     waiting = [other for other in others if ids & {need for one in ledger.latest(other).values() for need in one.needs}]
     same = run.fingerprint(stage)
-    return any(other.fingerprint(one) == same for other in waiting for one in other.owed())
+    return any(other.fingerprint(one) == same for other in waiting for one in other.stages() if not other.done(one))
 
 
 def _jobs(run: Run, stage: Stage) -> list[Submitted]:

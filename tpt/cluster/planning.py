@@ -54,13 +54,14 @@ class Plan:
         producers: dict[Stage, Planned | str] = {}
         before = len(self.jobs)
         for stage in run.stages():
-            if run.done(stage):
+            remade = any(one in producers for one in run.inputs(stage))  # and then this stage may have to be, too
+            if run.done(stage) and not remade:
                 continue
             if run.available(stage):
                 self.shared += 1
                 continue
             found = self._at_work(run, stage) or self._elsewhere(run, stage)
-            if found is None and stage.name == "think" and sampled(run, stage):
+            if found is None and stage.name == "think" and not remade and sampled(run, stage):
                 continue  # whoever needs the samples first writes the manifest
             producers[stage] = found or self._submit(run, stage, producers)
             if stage.name != "prepare":
@@ -99,7 +100,7 @@ class Plan:
     def _submit(self, run: Run, stage: Stage, producers: dict[Stage, Planned | str]) -> Planned:
         needs = [producers[one] for one in run.inputs(stage) if one in producers]
         latest = ledger.latest(run)
-        chosen = [job for job in jobs_of(run, stage) if not (job.sampling and sampled(run, stage))]
+        chosen = [job for job in jobs_of(run, stage) if needs or not (job.sampling and sampled(run, stage))]
         for job in chosen:
             # What is left of an array of which a task has failed must not sample the same shards at the same time.
             rest = latest.get(job.name)

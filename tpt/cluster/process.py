@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tpt import files
+from tpt import environment, files
 from tpt.cluster.template import Forked, Template
 from tpt.errors import DiskFull, TptError
 from tpt.loop import Stage
@@ -59,7 +59,7 @@ def start(
     stage: Stage,
     worker: int = 0,
     arguments: Sequence[str] = (),
-    environment: Mapping[str, str] | None = None,
+    extra: Mapping[str, str] | None = None,
     label: int | str | None = None,
     template: Template | None = None,
 ) -> Process:
@@ -68,29 +68,30 @@ def start(
     Args:
         arguments: further ones, e.g. `["--worker", "0/4"]`.
         label: of the log file, where it is not the worker's number.
-        environment: variables beside those of every stage.
+        extra: variables beside those of every stage.
         template: a process that has imported what the stage needs.
     """
     log = new_log(run, stage, worker if label is None else label)
     words = [str(run.root), str(stage.round), stage.name, "--die-with-parent", *arguments]
-    variables = {**stage_environment(), **(environment or {})}
+    variables = {**stage_environment(), **(extra or {})}
     popen = (template and template.start(words, log, variables)) or _popen(words, log, variables)
     return Process(popen, log, worker)
 
 
 def stage_environment() -> dict[str, str]:
     """The variables of every stage."""
-    return {**os.environ, "PYTHONUNBUFFERED": "1", "TOKENIZERS_PARALLELISM": "false", **caches()}
+    own = {"PYTHONUNBUFFERED": "1", "TOKENIZERS_PARALLELISM": "false"}
+    return {**os.environ, **own, **caches(), **environment.variables()}
 
 
-def _popen(arguments: Sequence[str], log: Path, environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+def _popen(arguments: Sequence[str], log: Path, variables: Mapping[str, str]) -> "subprocess.Popen[bytes]":
     with log.open("wb") as output:
         return subprocess.Popen(
-            [sys.executable, "-m", "tpt.stage", *arguments],
+            [sys.executable, "-P", "-m", "tpt.stage", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=environment,
+            env=variables,
             start_new_session=True,  # Ctrl-C reaches us alone; we stop the stage and everything that it started
         )
 

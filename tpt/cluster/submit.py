@@ -72,8 +72,12 @@ def parameters(planned: Planned, code: Path, dependency: str = "") -> dict[str, 
         dependency: in sbatch's words; "": none.
     """
     path = shlex.quote(str(code.resolve()))
-    # Without PYTHONSAFEPATH Python would prefer the folder that the user happened to submit from.
-    exports = [f'export PYTHONPATH={path}"${{PYTHONPATH:+:$PYTHONPATH}}" PYTHONSAFEPATH=1']
+    # Without PYTHONSAFEPATH Python would prefer the folder that the user happened to submit from; an empty entry in
+    # PYTHONPATH, as a colon too many leaves one, means that folder too.
+    exports = [
+        f'export PYTHONPATH={path}"$(printf %s "${{PYTHONPATH:+:$PYTHONPATH}}" | tr -s :)" PYTHONSAFEPATH=1',
+        "export PYTHONPATH=${PYTHONPATH%:}",
+    ]
     config = planned.run.config
     found = resources.parameters(config, planned.job, name_of(planned.run, planned.job), exports)
     if dependency:

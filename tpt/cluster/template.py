@@ -66,8 +66,9 @@ class Template:
     def __init__(self, engine: str, environment: Mapping[str, str], once: bool = False) -> None:
         self._ours, theirs = socket.socketpair()
         self._once = once
+        words = ["once"] if once else []
         self._popen = subprocess.Popen(
-            [sys.executable, "-m", "tpt.cluster.template", str(theirs.fileno()), engine, *(["once"] if once else [])],
+            [sys.executable, "-P", "-m", "tpt.cluster.template", str(theirs.fileno()), engine, *words],
             env=environment,
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import groupby
 from typing import Any, Literal
 
@@ -14,10 +15,15 @@ from tpt.config import EvaluateConfig
 from tpt.errors import DataError
 from tpt.evaluate.bootstrap import Floats, Interval, interval, paired
 from tpt.evaluate.passk import pass_at_k
+from tpt.judge.answer import canonical
+from tpt.judge.thinking import UNFINISHED
 from tpt.records import Sample, Status, Verdict
 
 Reader = Literal["strict", "lenient"]
 READERS: tuple[Reader, Reader] = ("strict", "lenient")
+JUDGED = (Status.CORRECT, Status.PARTIAL, Status.WRONG)
+
+_vote = lru_cache(maxsize=2**16)(canonical)  # an answer comes up many times
 
 
 @dataclass
@@ -29,6 +35,7 @@ class _Reading:
     right: set[str] = field(default_factory=set)
 
     def add(self, status: Status, answer: str) -> None:
+        """Take one sample; `answer`: equal for answers that are the same."""
         if answer:
             self.votes[answer] += 1
         if status is Status.CORRECT:
@@ -48,6 +55,9 @@ class _Tally:
     Attributes:
         correct, majority: by reader, of each problem: correct samples, and whether the majority is right.
         voted: the readers that found an answer anywhere; programs are not voted on.
+        well_formed: samples in which the strict reader found an answer, and could judge it.
+        judge_error, gold_unreadable: samples of which a reader could not say whether they are right.
+        unfinished_thinking: samples that end inside their thinking.
         distinct: different texts, added up over the problems.
     """
 
@@ -61,6 +71,9 @@ class _Tally:
     cut_off: int = 0
     statuses: Counter[Status] = field(default_factory=Counter)
     well_formed: int = 0
+    judge_error: int = 0
+    gold_unreadable: int = 0
+    unfinished_thinking: int = 0
 
     def add(self, problem: str, pairs: Iterable[tuple[Sample, Verdict]]) -> None:
         """Count the samples of one problem."""
@@ -71,10 +84,13 @@ class _Tally:
             n += 1
             texts.add(hash(sample.text))
             strict.add(verdict.strict, verdict.strict_answer)
-            lenient.add(verdict.lenient, verdict.lenient_answer)
+            lenient.add(verdict.lenient, _vote(verdict.lenient_answer))
             self.tokens += len(sample.completion_ids)
             self.cut_off += sample.finish_reason == "length"
-            self.well_formed += verdict.strict is not Status.NO_ANSWER
+            self.well_formed += verdict.strict in JUDGED
+            self.judge_error += Status.JUDGE_ERROR in (verdict.strict, verdict.lenient)
+            self.gold_unreadable += Status.GOLD_UNREADABLE in (verdict.strict, verdict.lenient)
+            self.unfinished_thinking += verdict.rule == UNFINISHED
             self.statuses[verdict.status] += 1
         self.ids.append(problem)
         self.n.append(n)
@@ -124,11 +140,33 @@ def summarise(
         "mean_tokens": (tally.tokens if tokens is None else tokens) / total,
         "cut_off": tally.cut_off / total,
         "well_formed": tally.well_formed / total,
+        "judge_error": tally.judge_error / total,
+        "gold_unreadable": tally.gold_unreadable / total,
+        "unfinished_thinking": tally.unfinished_thinking / total,
         "distinct": tally.distinct / len(tally.ids),
         "statuses": {str(status): tally.statuses[status] for status in Status},
         **{reader: _figures(tally, reader, config, seed) for reader in READERS},
         "per_problem": {"id": tally.ids, "n": tally.n, **tally.correct},
     }
+
+
+def doubts(metrics: dict[str, Any]) -> list[str]:
+    """A sentence for each kind of samples that count as not correct though nobody knows whether they are.
+
+    Args:
+        metrics: what `summarise` gave.
+    """
+    total = metrics["samples"]
+    found = []
+    for name, why in (
+        ("judge_error", "could not be judged: the judge failed"),
+        ("gold_unreadable", "could not be judged: the gold answer cannot be read"),
+    ):
+        count = round(metrics.get(name, 0) * total)
+        if count:
+            effect = "its figures mean nothing" if count == total else "its figures may be too low"
+            found.append(f"{count:,} of {total:,} samples {why}. They count as not correct, so {effect}")
+    return found
 
 
 def _paired(samples: Iterable[Sample], verdicts: Iterable[Verdict]) -> Iterator[tuple[Sample, Verdict]]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from tpt import records
 from tpt.evaluate import store
-from tpt.evaluate.metrics import summarise
+from tpt.evaluate.metrics import doubts, summarise
 from tpt.judge.stage import judge
 from tpt.loop import Stage
 from tpt.progress import Progress
@@ -13,7 +13,7 @@ from tpt.run import Run
 from tpt.think import stage as think_stage
 
 # Columns that the figures need; tokens are counted without making an object of each.
-VERDICT = ("problem_id", "index", "status", "strict", "lenient", "strict_answer", "lenient_answer")
+VERDICT = ("problem_id", "index", "status", "strict", "lenient", "rule", "strict_answer", "lenient_answer")
 
 
 def evaluate(run: Run, stage: Stage, progress: Progress) -> dict[str, Any]:
@@ -31,4 +31,6 @@ def evaluate(run: Run, stage: Stage, progress: Progress) -> dict[str, Any]:
         tokens=summary["tokens"],
     )
     store.save(folder, metrics)
-    return summary | {"metrics": store.headline(metrics)} | run.config.task.marks()
+    warnings = doubts(metrics)
+    results = summary | {"metrics": store.headline(metrics)} | run.config.task.marks()
+    return results | ({"warnings": warnings} if warnings else {})

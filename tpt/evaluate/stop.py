@@ -115,8 +115,8 @@ def _name(round: int) -> str:
 
 def _written(run: "Run", round: int) -> int | None:
     """When a round's evaluation was written, in nanoseconds; None: it is not done."""
-    path = run.manifest_path(Stage(round, "evaluate"))
-    return path.stat().st_mtime_ns if path.exists() else None
+    stage = Stage(round, "evaluate")
+    return run.manifest_path(stage).stat().st_mtime_ns if run.done(stage) else None
 
 
 def _basis(run: "Run", after: int) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def export(run: Run, round: int | None = None, out: Path | None = None, force: b
     """
     round = _trained(run, round)
     out = (out or run.export_dir(round)).resolve()
-    mark = {"run": run.name, "round": round, "model": run.manifest(Stage(round, "train"))["fingerprint"]}
+    mark = {"run": run.name, "round": round, "model": run.made(Stage(round, "train"))}
     mark["evaluated"] = [one for one in range(round + 1) if run.done(Stage(one, "evaluate"))]
     if _holds(out, mark, force):
         return Export(out, False, files.read_json(out / MARK)["warnings"])

@@ -39,7 +39,7 @@ def judging(run: Run, sampled: Stage, worker: Worker) -> Iterator[None]:
         yield
         return
     words = [str(run.root), str(sampled.round), sampled.name, str(worker.index), str(worker.count)]
-    child = subprocess.Popen([sys.executable, "-m", "tpt.judge.early", *words], stdin=subprocess.PIPE)
+    child = subprocess.Popen([sys.executable, "-P", "-m", "tpt.judge.early", *words], stdin=subprocess.PIPE)
     assert child.stdin
     try:
         yield

@@ -35,7 +35,7 @@ def judge(run: Run, sampled: Stage, progress: Progress) -> list[Path]:
 
 
 def judge_shard(run: Run, sampled: Stage, number: int, problems: list[Problem]) -> bool:
-    """Write the verdict shard of a sample shard, if it is not there.
+    """Write the verdict shard of a sample shard, if it is not there, or the samples were drawn again since.
 
     Args:
         problems: the shard's.
@@ -45,10 +45,10 @@ def judge_shard(run: Run, sampled: Stage, number: int, problems: list[Problem]) 
     """
     folder, partial = destination(run, sampled)
     path = records.shard_path(folder, TABLE, number)
-    if records.is_whole(path):
+    samples = records.shard_path(run.folder(sampled), think_stage.TABLE, number)
+    if records.is_whole(path) and path.stat().st_mtime_ns >= samples.stat().st_mtime_ns:
         return False
     by_id = {problem.id: problem for problem in problems}
-    samples = records.shard_path(run.folder(sampled), think_stage.TABLE, number)
     records.write(path, Verdict, run.config.task.judge(_pairs(by_id, samples), partial))
     return True
 

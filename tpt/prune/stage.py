@@ -34,7 +34,7 @@ def prune_round(run: Run, stage: Stage, progress: Progress) -> dict[str, Any]:
     if run.config.prune.accumulate and stage.round > 1:
         inputs.earlier = run.folder(Stage(stage.round - 1, "prune")) / "examples.parquet"
     if run.config.prune.from_run:
-        other = Run.open(Path(run.config.prune.from_run))
+        other = Run.open(Path(run.config.prune.from_run).expanduser())
         pruned = [one for one in other.stages() if one.name == "prune" and other.done(one)]
         inputs.other_examples = [other.folder(one) / "examples.parquet" for one in pruned]
         inputs.other_problems = other.problems_path("train")

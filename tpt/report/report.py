@@ -11,7 +11,7 @@ from tpt.errors import RunError
 from tpt.evaluate.bootstrap import Interval
 from tpt.report import figure, page, table
 from tpt.report.latex import latex
-from tpt.report.rows import Row, collect, ends, unevaluated
+from tpt.report.rows import Row, collect, doubtful, ends, unevaluated
 from tpt.run import Run
 
 
@@ -49,7 +49,8 @@ def report(runs: list[Run], out: Path, html: Path | None = None) -> Report:
     if html.is_dir():
         raise RunError(f"{html} is a folder", "name the page's file, e.g. report.html")
     runs = list({run.root.resolve(): run for run in runs}.values())
-    rows, notes = collect(runs), [*ends(runs), *unevaluated(runs)]
+    rows = collect(runs)
+    notes = [*doubtful(rows), *ends(runs), *unevaluated(runs)]
     if any(row.unsafe for row in rows):
         notes.insert(0, table.UNSAFE)
     if not rows:

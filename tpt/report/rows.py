@@ -7,7 +7,7 @@ from typing import Any
 from tpt import config
 from tpt.evaluate import stop
 from tpt.evaluate.bootstrap import Interval
-from tpt.evaluate.metrics import READERS, Reader, difference
+from tpt.evaluate.metrics import READERS, Reader, difference, doubts
 from tpt.loop import Stage
 from tpt.run import Run
 
@@ -75,6 +75,12 @@ def collect(runs: list[Run]) -> list[Row]:
         RunError: the figures of a finished evaluation are gone.
     """
     return [row for run, label in zip(runs, distinguishing(runs), strict=True) for row in _of_run(run, label)]
+
+
+def doubtful(rows: list[Row]) -> list[str]:
+    """A line for each row of which samples could not be judged, and for each reason."""
+    named = [(f"{row.label}: {row.name}" if row.label else row.name, row) for row in rows]
+    return [f"{name}: {words}" for name, row in named for words in doubts(row.metrics)]
 
 
 def unevaluated(runs: list[Run]) -> list[str]:

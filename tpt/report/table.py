@@ -16,6 +16,12 @@ UNSAFE = "NOT SANDBOXED: solutions were judged with task.sandbox=none, with this
 THRESHOLD_TITLE = "samples that each threshold of soft-positive pruning keeps"
 COST_TITLE = "what each round took"
 STAGES = ("think", "prune", "train", "evaluate")
+# Shares that have a column only where some row has them.
+TROUBLES = {
+    "judge_error": "judge errors",
+    "gold_unreadable": "unreadable golds",
+    "unfinished_thinking": "unfinished thinking",
+}
 
 
 def percent(value: Interval) -> str:
@@ -48,7 +54,13 @@ def figure_cells(row: Row, rows: list[Row]) -> dict[str, str]:
         found[f"pass@{k} lenient"] = percent(row.interval("lenient", "pass@k", k)) if k in row.ks else ""
     found["well formed"] = f"{100 * row.metrics['well_formed']:.1f}"
     found["cut off"] = f"{100 * row.metrics['cut_off']:.1f}"
-    return found
+    return found | trouble_cells(row, rows)
+
+
+def trouble_cells(row: Row, rows: list[Row]) -> dict[str, str]:
+    """Of a row's samples, the shares that could not be judged or never came to an answer, by column."""
+    shown = [name for name in TROUBLES if any(one.metrics.get(name) for one in rows)]
+    return {TROUBLES[name]: f"{100 * row.metrics.get(name, 0):.1f}" for name in shown}
 
 
 def majority_cells(row: Row, rows: list[Row]) -> dict[str, str]:
@@ -188,6 +200,7 @@ def _numbers(row: Row) -> dict[str, str | float]:
             record[f"{reader}_correct@{k}"] = count
     for name in ("well_formed", "cut_off", "mean_tokens", "distinct", "problems", "samples"):
         record[name] = row.metrics[name]
+    record |= {name: row.metrics.get(name, 0) for name in TROUBLES}
     record["kept"] = "" if row.kept is None else row.kept
     record |= {f"kept_at_{name}": count for name, count in row.by_threshold.items()}
     record |= {"sandbox": "none"} if row.unsafe else {}

@@ -78,7 +78,9 @@ def reproduce(name: str, words: Sequence[str], dry_run: bool, console: Console) 
     if dry_run:
         return _dry_run(arms, configs, on_slurm, console)
     outcome = _submit(arms, console) if on_slurm else _carry_out(arms, console)
-    folder = Path(next(iter(configs.values())).run_root) / "experiments" / _folder_name(name, scale_name, extra)
+    folder = (
+        Path(next(iter(configs.values())).run_root).expanduser() / "experiments" / _folder_name(name, scale_name, extra)
+    )
     command = shlex.join(["tpt", "reproduce", name, f"scale={scale_name}", *extra])
     _report(name, experiment, scale.note, arms, outcome, folder, command, console)
     _print_undone(outcome, command, console)

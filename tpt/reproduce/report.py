@@ -11,6 +11,7 @@ from rich.text import Text
 from tpt import files
 from tpt.analysis import ANALYSES, Outcome
 from tpt.errors import DataError
+from tpt.evaluate.metrics import doubts
 from tpt.loop import Stage
 from tpt.report.rows import ends
 from tpt.report.table import UNSAFE, interval_words
@@ -52,7 +53,7 @@ def report(
     ended = [f"{arm.label}: {one}" for arm in arms if arm.name in runs for one in ends([runs[arm.name]])]
     said = [*sentences(found), *ended]
     analysed = _analyse(experiment, arms, runs, folder)
-    notes = [one for one in (note, _paper_note(paper), MANY, _unsafe(found)) if one]
+    notes = [one for one in (note, _paper_note(paper), MANY, _unsafe(found), *_doubtful(found)) if one]
     parts = [
         f"# {experiment.title}\n",
         f"{experiment.question}\n",
@@ -121,6 +122,10 @@ def _made_by(runs: Sequence[Run]) -> str:
 
 def _paper_note(paper: Paper | None) -> str:
     return f"The paper's figures are of {paper.setting} ({paper.source})." if paper else ""
+
+
+def _doubtful(found: Sequence[Line]) -> list[str]:
+    return [f"{line.label}, {line.row.name}: {words}." for line in found for words in doubts(line.row.metrics)]
 
 
 def _unsafe(found: Sequence[Line]) -> str:

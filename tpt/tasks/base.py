@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal
 from omegaconf import OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
+from tpt.bounds import Bounds, check
 from tpt.errors import ConfigError, nearest
 from tpt.records import Problem, Sample, Verdict
 
@@ -20,6 +21,8 @@ Split = Literal["train", "test"]
 
 # A field with this metadata says how to compute, not what: it takes no part in fingerprints.
 RUNTIME = {"runtime": True}
+# A field with this metadata says where `Task.files` lie: in fingerprints what is in them stands for it.
+PATH = {"path": True}
 
 
 @dataclass
@@ -41,6 +44,13 @@ class Task(ABC):
     few_shot: int = 0
 
     registered: ClassVar[str] = ""
+    # Of the settings that are numbers; a class gives those of its own settings.
+    RANGES: ClassVar[dict[str, Bounds]] = {
+        "train_size": Bounds(1),
+        "test_size": Bounds(1),
+        "seed": Bounds(0),
+        "few_shot": Bounds(0),
+    }
 
     @abstractmethod
     def load(self, split: Split) -> Iterator[Problem]:
@@ -78,7 +88,7 @@ class Task(ABC):
         return {}
 
     def files(self) -> list[Path]:
-        """Local files the problems come from: when they change, so does the run's fingerprint."""
+        """Local files the problems come from: when what is in them changes, so does the run's fingerprint."""
         return []
 
     def validate(self) -> None:
@@ -87,12 +97,9 @@ class Task(ABC):
         Raises:
             ConfigError: a value is out of range or contradicts another.
         """
-        for key in ("train_size", "test_size"):
-            value = getattr(self, key)
-            if value is not None and value < 1:
-                raise ConfigError(f"task.{key}={value} is out of range; it must be at least 1")
-        if self.few_shot < 0:
-            raise ConfigError(f"task.few_shot={self.few_shot} is out of range; it must be at least 0")
+        for kind in reversed(type(self).__mro__):
+            for name, bounds in vars(kind).get("RANGES", {}).items():
+                check(f"task.{name}", getattr(self, name), bounds)
 
     def check_few_shot(self, available: int) -> None:
         """Check that there are as many worked examples as are asked for.

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from tpt.bounds import Bounds
 from tpt.errors import ConfigError, nearest
 from tpt.judge.code.program import Language, fenced
 from tpt.judge.code.spec import Spec
@@ -42,6 +43,13 @@ class CodeTask(Task):
     references: int = 2
     workers: int | None = field(default=None, metadata=RUNTIME)
 
+    RANGES: ClassVar[dict[str, Bounds]] = {
+        "seconds": Bounds(above=0),
+        "time_factor": Bounds(above=0),
+        "memory_mb": Bounds(1),
+        "references": Bounds(0),
+        "workers": Bounds(1),
+    }
     EVERYTHING: ClassVar[dict[str, Any]] = {}  # settings with which nothing that can be judged is left out
 
     def screen(self, problems: Iterable[Problem], reject: Callable[[Problem, str], None]) -> Iterator[Problem]:
@@ -122,8 +130,3 @@ class CodeTask(Task):
         for key, value, known in (("language", self.language, LANGUAGES), ("sandbox", self.sandbox, ("bwrap", "none"))):
             if value not in known:
                 raise ConfigError(f"task.{key}={value} is not known; one of: {', '.join(known)}", nearest(value, known))
-        for key in ("seconds", "time_factor", "memory_mb"):
-            if getattr(self, key) <= 0:
-                raise ConfigError(f"task.{key}={getattr(self, key)} is out of range; it must be more than 0")
-        if self.references < 0 or (self.workers is not None and self.workers < 1):
-            raise ConfigError("task.references or task.workers is out of range", "references from 0, workers from 1")

@@ -2,18 +2,19 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
-from tpt.errors import ConfigError, DataError
+from tpt.bounds import Bounds
+from tpt.errors import DataError
 from tpt.judge.code.program import Language
 from tpt.judge.code.spec import Source, Spec
 from tpt.judge.code.stdio import by_tokens
 from tpt.records import Problem
 from tpt.tasks import rows
-from tpt.tasks.base import Split, register
+from tpt.tasks.base import PATH, Split, register
 from tpt.tasks.code import CodeTask
 
 TEST_KINDS = ("public_tests", "private_tests", "generated_tests")
@@ -39,11 +40,12 @@ class CodeContests(CodeTask):
             evaluates the 140 test problems without.
     """
 
-    path: str = "deepmind/code_contests"
+    path: str = field(default="deepmind/code_contests", metadata=PATH)
     tests: int | None = 50
     labelled: int | None = 5
     images: bool = False
 
+    RANGES: ClassVar[dict[str, Bounds]] = {"tests": Bounds(1), "labelled": Bounds(0)}
     EVERYTHING: ClassVar[dict[str, Any]] = {"labelled": None, "images": True}
 
     def load(self, split: Split) -> Iterator[Problem]:
@@ -107,10 +109,6 @@ class CodeContests(CodeTask):
         """See `Task.validate`."""
         super().validate()
         self.check_few_shot(0)
-        if self.tests is not None and self.tests < 1:
-            raise ConfigError(f"task.tests={self.tests} is out of range; it must be at least 1")
-        if self.labelled is not None and self.labelled < 0:
-            raise ConfigError(f"task.labelled={self.labelled} is out of range; it must be at least 0")
 
     def _rows(self, split: Split) -> Iterator[dict[str, Any]]:
         for row in rows.rows(self.path, split, COLUMNS):

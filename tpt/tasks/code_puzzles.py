@@ -3,8 +3,9 @@
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
+from tpt.bounds import Bounds
 from tpt.errors import ConfigError
 from tpt.judge.code.program import fenced
 from tpt.judge.code.spec import Spec
@@ -133,6 +134,8 @@ class CodePuzzles(CodeTask):
     references: int = 1
     max_steps: int = 2
 
+    RANGES: ClassVar[dict[str, Bounds]] = {"max_steps": Bounds(1, 2)}
+
     def load(self, split: Split) -> Iterator[Problem]:
         """Problems that are in this split by a hash of their question, which no seed can change.
 
@@ -175,8 +178,6 @@ class CodePuzzles(CodeTask):
         """See `Task.validate`."""
         super().validate()
         self.check_few_shot(len(SHOTS))
-        if self.max_steps not in (1, 2):
-            raise ConfigError(f"task.max_steps={self.max_steps} is out of range; it is 1 or 2")
         if self.language != "python":
             raise ConfigError(f"task.language={self.language}: code_puzzles are in Python", "leave it out")
         if self.train_size is None or self.test_size is None:

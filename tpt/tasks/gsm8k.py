@@ -3,15 +3,15 @@
 import random
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tpt.errors import DataError
 from tpt.judge.answer import gold_answer, readable_gold
 from tpt.records import Problem
-from tpt.tasks.base import Split, Task, register
-from tpt.tasks.rows import rows
+from tpt.tasks.base import PATH, Split, Task, register
+from tpt.tasks.rows import files, local, rows
 
 COLUMNS = ("question", "answer")
 CALCULATION = re.compile(r"<<[^<>]*>>")  # the data set's calculator annotations
@@ -48,11 +48,12 @@ class Gsm8k(Task):
     """GSM8K.
 
     Attributes:
-        path: a hub id, or a folder with `train.jsonl` and `test.jsonl` (columns `question` and `answer`).
+        path: a hub id, a folder with `train` and `test` as JSONL or parquet (columns `question` and `answer`), or one
+            file.
         subset: the hub data set's configuration.
     """
 
-    path: str = "openai/gsm8k"
+    path: str = field(default="openai/gsm8k", metadata=PATH)
     subset: str = "main"
 
     def load(self, split: Split) -> Iterator[Problem]:
@@ -97,9 +98,8 @@ class Gsm8k(Task):
         return SHOTS[: self.few_shot]
 
     def files(self) -> list[Path]:
-        """The local files, where `path` is a folder."""
-        folder = Path(self.path).expanduser()
-        return [folder / "train.jsonl", folder / "test.jsonl"] if folder.is_dir() else []
+        """See `Task.files`."""
+        return files(self.path)
 
     def validate(self) -> None:
         """See `Task.validate`."""
@@ -107,7 +107,8 @@ class Gsm8k(Task):
         self.check_few_shot(len(SHOTS))
 
     def _source(self, split: Split) -> str:
-        return str(Path(self.path) / f"{split}.jsonl") if self.files() else f"{self.path} ({split})"
+        found = local(self.path, split)
+        return ", ".join(map(str, found)) if found else f"{self.path} ({split})"
 
     def _rows(self, split: Split) -> Iterator[tuple[str, str]]:
         numbered = enumerate(rows(self.path, split, COLUMNS, self.subset), 1)

@@ -1,7 +1,7 @@
 """LeetCode problems with function calls (`class Solution`), judged by their assertions."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from tpt.judge.code.program import fenced
 from tpt.judge.code.spec import Spec
 from tpt.records import Problem
 from tpt.tasks import rows
-from tpt.tasks.base import Split, register
+from tpt.tasks.base import PATH, Split, register
 from tpt.tasks.code import CodeTask
 
 COLUMNS = ("task_id", "problem_description", "starter_code", "prompt", "entry_point", "test")
@@ -27,7 +27,7 @@ class LeetCode(CodeTask):
         path: a hub id, a folder with `train` and `test` as JSONL or parquet, or one file.
     """
 
-    path: str = "newfacade/LeetCodeDataset"
+    path: str = field(default="newfacade/LeetCodeDataset", metadata=PATH)
     seconds: float = 10.0
 
     def load(self, split: Split) -> Iterator[Problem]:

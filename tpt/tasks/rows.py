@@ -26,8 +26,7 @@ def local(path: str, split: Split) -> list[Path]:
     if place.is_file():
         return [place]
     if place.is_dir():
-        lines = place / f"{split}.jsonl"
-        found = [lines] if lines.is_file() else _parquets(place, split)
+        found = _found(place, split)
         if not found:
             raise DataError(f"{place} has neither {split}.jsonl nor {split}*.parquet", "put the split's problems there")
         return found
@@ -71,11 +70,14 @@ def drawn(
 
 
 def files(path: str) -> list[Path]:
-    """The local files under a data set's path, whatever their split: when they change, so does the run."""
+    """The local files of both splits, of which missing ones are left out; none where `path` is a hub id."""
     place = Path(path).expanduser()
-    if place.is_file():
-        return [place]
-    return [*sorted(place.glob("*.jsonl")), *_parquets(place, "")]
+    return [place] if place.is_file() else [*_found(place, "train"), *_found(place, "test")]
+
+
+def _found(folder: Path, split: Split) -> list[Path]:
+    lines = folder / f"{split}.jsonl"
+    return [lines] if lines.is_file() else _parquets(folder, split)
 
 
 def _parquets(folder: Path, prefix: str) -> list[Path]:

@@ -3,7 +3,9 @@
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import ClassVar
 
+from tpt.bounds import Bounds
 from tpt.errors import ConfigError
 from tpt.records import Problem
 from tpt.tasks.base import Split, Task, register
@@ -228,6 +230,12 @@ class WordProblems(Task):
     max_steps: int = 2
     largest: int = 20
 
+    RANGES: ClassVar[dict[str, Bounds]] = {
+        "min_steps": Bounds(1, 4),
+        "max_steps": Bounds(1, 4),
+        "largest": Bounds(8),
+    }
+
     def load(self, split: Split) -> Iterator[Problem]:
         """Problems that are in this split by a hash of their question, which no seed can change.
 
@@ -263,8 +271,6 @@ class WordProblems(Task):
                 f"task.min_steps={self.min_steps} task.max_steps={self.max_steps} is out of range",
                 "1 <= min_steps <= max_steps <= 4",
             )
-        if self.largest < 8:
-            raise ConfigError(f"task.largest={self.largest} is out of range; it must be at least 8")
         self.check_few_shot(len(SHOTS))
         if self.train_size is None or self.test_size is None:
             raise ConfigError("word_problems is endless", "give task.train_size and task.test_size")
