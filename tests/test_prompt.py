@@ -10,7 +10,8 @@ from transformers import AutoTokenizer
 
 from tpt import files
 from tpt.errors import ModelError
-from tpt.prompt import DATE, encode_completion, end_ids, render
+from tpt.judge.thinking import final_part
+from tpt.prompt import DATE, decoder, encode_completion, end_ids, render
 from tpt.records import Problem
 from tpt.tasks import make
 from tpt.tasks.base import Task
@@ -159,6 +160,15 @@ def test_a_template_that_trims_or_wraps_the_text_is_taken(tiny_model: Path) -> N
     tokenizer: Any = AutoTokenizer.from_pretrained(tiny_model)
     tokenizer.chat_template = "{% for m in messages %}<{{ m['content'] | trim | replace('\n', '\n  ') }}>{% endfor %}"
     assert tokenizer.decode(render(PROBLEM, word_problems(1), tokenizer)).endswith("What is 2 + 2?>")
+
+
+def test_special_tokens_are_no_text_except_tags_of_thinking(tiny_model: Path) -> None:
+    tokenizer: Any = AutoTokenizer.from_pretrained(tiny_model)
+    tokenizer.add_special_tokens({"additional_special_tokens": ["[THINK]", "[/THINK]", "<|note|>"]})
+    ids = tokenizer.encode("[THINK]5[/THINK]<|note|>18<|im_end|>", add_special_tokens=False)
+    text = decoder(tokenizer)(ids)
+    assert text.replace(" ", "") == "[THINK]5[/THINK]18"
+    assert (final_part(text) or "").strip() == "18"
 
 
 @pytest.mark.slow

@@ -1,10 +1,12 @@
 """The only place where text becomes tokens, for thinking and for training alike."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tpt import models
 from tpt.errors import ModelError
+from tpt.judge.thinking import is_tag
 from tpt.records import Problem
 from tpt.tasks.base import Task
 
@@ -59,6 +61,21 @@ def _encode_beginning(text: str, tokenizer: "PreTrainedTokenizerBase") -> list[i
 def appended(tokenizer: "PreTrainedTokenizerBase") -> int:
     """How many tokens the tokenizer puts after a text of itself, such as an end token."""
     return len(tokenizer.encode("a")) - len(_encode_beginning("a", tokenizer))
+
+
+def decoder(tokenizer: "PreTrainedTokenizerBase") -> Callable[[list[int]], str]:
+    """A function that gives the text of token ids without special tokens, except tags of thinking.
+
+    Some tokenizers count those among their special tokens; without them, what was thought would be read as an answer.
+    """
+    special = {one: token.content for one, token in tokenizer.added_tokens_decoder.items() if token.special}
+    left_out = {one for one, content in special.items() if not is_tag(content)}
+
+    def decode(ids: list[int]) -> str:
+        shown = [one for one in ids if one not in left_out]
+        return str(tokenizer.decode(shown, clean_up_tokenization_spaces=False))
+
+    return decode
 
 
 def encode_completion(text: str, tokenizer: "PreTrainedTokenizerBase", end_id: int) -> list[int]:

@@ -26,6 +26,11 @@ _BARE_FINAL = "assistantfinal"
 _ANSWER = re.compile(r"<\s?(/?)\s?(?:answer|final_answer|\|begin_of_solution\||\|end_of_solution\|)\s?>", re.IGNORECASE)
 
 
+def is_tag(token: str) -> bool:
+    """Whether a token is a tag that opens or closes thinking."""
+    return _TAG.fullmatch(token) is not None
+
+
 def left_open(prompt: str) -> str:
     """The opening tag that a prompt ends with, with the space behind it; "" where it ends otherwise.
 

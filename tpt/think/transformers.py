@@ -15,6 +15,7 @@ from tpt.checkpoint import load_causal_lm
 from tpt.errors import EngineError, ModelError
 from tpt.hardware import cpu_threads
 from tpt.models import head_size
+from tpt.prompt import decoder
 from tpt.think.base import Completion, Draw, Prompt
 from tpt.think.branching import Branching, replaceable
 from tpt.think.check import Check, first_line
@@ -52,6 +53,7 @@ class TransformersSampler:
             loaded: Any = load_causal_lm(model_dir, dtype=dtype)
             self._model: Any = loaded.to(self._device).eval()
             self._tokenizer = AutoTokenizer.from_pretrained(model_dir)
+            self._decode = decoder(self._tokenizer)
             # The draw says everything, and not the checkpoint.
             self._model.generation_config = GenerationConfig()  # type: ignore[no-untyped-call]
             self._sampling: Any = self._way()
@@ -154,9 +156,6 @@ class TransformersSampler:
         token = 2 * config.num_hidden_layers * width * self._model.dtype.itemsize
         free = torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
         return min(self._rows, int(free // 2 // (columns * token + config.vocab_size * PICKING)))
-
-    def _decode(self, ids: list[int]) -> str:
-        return str(self._tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
 
     def _out_of_memory(self) -> EngineError:
         return EngineError(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tpt.errors import EngineError, ModelError, TptError
 from tpt.hardware import cpu_has_bfloat16, cpu_threads, free_memory
+from tpt.prompt import decoder
 from tpt.think.base import Completion, Draw, Prompt
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class VllmSampler:
         self._context = context
         with self._explained(f"vLLM does not start with {model.name}"):
             load()
+            from transformers import AutoTokenizer
             from vllm import EngineArgs, LLMEngine
             from vllm.platforms import current_platform
             from vllm.usage.usage_lib import UsageContext
@@ -85,7 +87,8 @@ class VllmSampler:
             )
             # The context of vLLM's own `LLM`: with none, a large GPU gets an eighth of its sequences and tokens a step.
             self._engine = LLMEngine.from_engine_args(arguments, usage_context=UsageContext.LLM_CLASS)
-            self._tokenizer = self._engine.get_tokenizer()
+            # Not the engine's, which may be of another kind than the one that made the prompts.
+            self._decode = decoder(AutoTokenizer.from_pretrained(model_dir))
         self._sequences = int(self._engine.vllm_config.scheduler_config.max_num_seqs)
 
     def _cpu_settings(self, config: "SamplerConfig", context: int) -> dict[str, Any]:
@@ -189,9 +192,7 @@ class VllmSampler:
     def _completion(self, output: Any) -> Completion:
         ids = list(output.token_ids)
         stopped = output.finish_reason == "stop"
-        shown = ids[:-1] if stopped else ids
-        text = self._tokenizer.decode(shown, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        return Completion(ids, text, "stop" if stopped else "length")
+        return Completion(ids, self._decode(ids[:-1] if stopped else ids), "stop" if stopped else "length")
 
     @contextmanager
     def _explained(self, what: str) -> Iterator[None]:
