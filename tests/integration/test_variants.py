@@ -1,5 +1,6 @@
 """What the paper varies, each through the whole loop with a tiny model."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,8 +9,9 @@ from transformers import AutoTokenizer
 
 from tpt import records
 from tpt.cli import main
+from tpt.judge.thinking import UNFINISHED
 from tpt.loop import Stage
-from tpt.records import Example, Problem
+from tpt.records import Example, Problem, Sample, Status, Verdict
 from tpt.run import Run, find
 
 Command = Callable[..., list[str]]
@@ -65,3 +67,24 @@ def test_nothing_kept_says_what_to_change_and_keeps_the_samples(
     run = Run.open(find(tmp_path / "runs")[0])
     assert run.done(Stage(1, "think"))
     assert records.shards(run.folder(Stage(1, "prune")), "verdicts")
+
+
+@pytest.mark.slow
+def test_a_template_that_begins_the_thinking_makes_answers_of_what_follows_it_alone(
+    tiny_command: Command, tmp_path: Path, tiny_model: Path
+) -> None:
+    model = tmp_path / "thinks"
+    shutil.copytree(tiny_model, model)
+    template = AutoTokenizer.from_pretrained(model).chat_template
+    assert isinstance(template, str)
+    begun = "{% if add_generation_prompt %}{{ '<think>\\n' }}{% endif %}"
+    (model / "chat_template.jinja").write_text(template + begun, encoding="utf-8")
+    assert main(tiny_command("rounds=0", "model.source=hub", "model.name=thinks", f"model.path={model}")) == 0
+    run = Run.open(find(tmp_path / "runs")[0])
+    stage = Stage(0, "evaluate")
+    samples = [one for path in records.shards(run.folder(stage), "samples") for one in records.read(path, Sample)]
+    verdicts = [one for path in records.shards(run.folder(stage), "verdicts") for one in records.read(path, Verdict)]
+    assert samples
+    assert all(one.text.startswith("<think>\n") for one in samples)
+    assert {(one.rule, one.lenient) for one in verdicts} == {(UNFINISHED, Status.NO_ANSWER)}
+    assert run.manifest(stage)["unfinished_thinking"] == 1.0
