@@ -125,6 +125,15 @@ def marked_answers(text: str) -> tuple[str, str, str]:
     return strict, found.text if found else "", found.rule if found else ""
 
 
+def canonical(text: str) -> str:
+    """A text that is the same for answers that are: `$18`, `18` and `18.00` give `18`; words are compared without case.
+
+    "" for no answer. For votes and counts of answers, e.g. of `Verdict.lenient_answer`.
+    """
+    number = segments.plain_number(text)
+    return str(number) if number is not None else " ".join(_wording(text).casefold().split())
+
+
 def readable_gold(gold: str) -> bool:
     """Whether a gold text's answer is a number."""
     return _gold_number(gold_answer(gold)) is not None

@@ -1,0 +1,56 @@
+"""What a completion says once its thinking is done.
+
+Reasoning models think in a block of their own before they answer. What stands in it (drafts, quotations of the asked
+format, `#### 5` in an example) is not said to anyone, so no reader may take an answer from it.
+"""
+
+import re
+
+UNFINISHED = "unfinished_thinking"  # the rule of a verdict on a completion that never left its thinking
+
+_NAME = r"(?:seed:)?(?:think(?:ing)?|thoughts?|reason(?:ing)?|analysis|reflection|scratchpad|inner_monologue)"
+_OPENING = (
+    rf"<\s?{_NAME}\s?>|◁think▷|\[THINK\]|<\|(?:begin_of_thought|start_thinking|begin_think|think)\|>"
+    r"|<\|channel\|>(?:analysis|commentary)\b"
+)
+_CLOSING = (
+    rf"<\s?/\s?{_NAME}\s?>|◁/think▷|\[/THINK\]|<\|(?:end_of_thought|end_thinking|end_think|/think)\|>"
+    r"|<\|channel\|>final\b[^<\n]{0,40}(?:<\|message\|>)?"
+)
+_TAG = re.compile(rf"(?P<closing>{_CLOSING})|(?:{_OPENING})", re.IGNORECASE)
+# Harmony's channels as they read where the tokenizer left its special tokens out of the text.
+_BARE_ANALYSIS = re.compile(r"analysis(?=[A-Z0-9\"'(*$\\])")
+_BARE_FINAL = "assistantfinal"
+
+_ANSWER = re.compile(r"<\s?(/?)\s?(?:answer|final_answer|\|begin_of_solution\||\|end_of_solution\|)\s?>", re.IGNORECASE)
+
+
+def final_part(text: str) -> str | None:
+    """What stands behind the last closing tag of thinking; all of a text that has none; None for unfinished thinking.
+
+    Some chat templates put the opening tag into the prompt, hence the completion may have the closing one alone. Where
+    such a completion ends inside its thinking, no tag says so, and its text is taken as it stands.
+    """
+    last = None
+    for last in _TAG.finditer(text):
+        pass
+    if last is not None:
+        return text[last.end() :] if last["closing"] else None
+    if _BARE_ANALYSIS.match(text):
+        _, mark, final = text.rpartition(_BARE_FINAL)
+        return final if mark else None
+    return text
+
+
+def in_answer_tags(text: str) -> str:
+    """What stands in the last `<answer>`, to its closing tag or, as where that is the stop string, to the text's end.
+
+    All of a text without such a tag.
+    """
+    start, end = None, len(text)
+    for tag in _ANSWER.finditer(text):
+        if tag[1] or "end_of" in tag[0].lower():
+            end = min(end, tag.start())
+        else:
+            start, end = tag.end(), len(text)
+    return text if start is None else text[start:end]
