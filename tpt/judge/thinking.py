@@ -31,11 +31,8 @@ def final_part(text: str) -> str | None:
     Some chat templates put the opening tag into the prompt, hence the completion may have the closing one alone. Where
     such a completion ends inside its thinking, no tag says so, and its text is taken as it stands.
     """
-    last = None
-    for last in _TAG.finditer(text):
-        pass
-    if last is not None:
-        return text[last.end() :] if last["closing"] else None
+    if tags := list(_TAG.finditer(text)):
+        return text[tags[-1].end() :] if tags[-1]["closing"] else None
     if _BARE_ANALYSIS.match(text):
         _, mark, final = text.rpartition(_BARE_FINAL)
         return final if mark else None
