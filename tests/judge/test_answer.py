@@ -78,7 +78,7 @@ CASES = [
     ("31", "31", N, C, "whole_text"),
     ("31", "$31.00", N, C, "whole_text"),
     ("31", "16 + 15 makes 31 slices in all", N, C, "last_number"),
-    ("31", "From 40 he took 9-31", N, C, "last_number"),
+    ("31", "From 40 he took 9-31", N, W, "last_number"),  # -22, or a range
     ("31", "I do not know.", N, N, ""),
     ("31", "", N, N, ""),
     ("31", "#### ", N, N, ""),
