@@ -203,7 +203,12 @@ def _read_gold(gold_text: str) -> _Gold:
         return _Gold(text, quantity=quantity)
     word = _wording(text)
     plain = word.replace(" ", "").replace("-", "")
-    is_word = (len(plain) > 2 or word.casefold() in _YES_NO) and plain.isalpha() and bool(re.search("[aeiouy]", plain, re.I)) and "\\" not in word
+    is_word = (
+        (len(plain) > 2 or word.casefold() in _YES_NO)
+        and plain.isalpha()
+        and bool(re.search("[aeiouy]", plain, re.I))
+        and "\\" not in word
+    )
     return _Gold(text, word=word.casefold() if is_word else "")
 
 
@@ -330,7 +335,11 @@ def _compare_quantity(gold: _Gold, expected: Quantity, text: str) -> _Found:
     algebra = _SYMBOLIC.search(plain) or _ARITHMETIC.fullmatch(plain)
     if not algebra or _RELATION.search(plain) or len(plain) > FORMULA or _INCOMPLETE.search(plain):
         return found, Status.WRONG, []
-    if not is_formula(latex.spelled(plain)) or latex.same_special(gold.text, plain) is False or latex.differ_in_kind(gold.text, plain):
+    if (
+        not is_formula(latex.spelled(plain))
+        or latex.same_special(gold.text, plain) is False
+        or latex.differ_in_kind(gold.text, plain)
+    ):
         return found, Status.WRONG, []
     value = expected.value
     exact = str(value) if value.denominator == 1 else rf"\frac{{{value.numerator}}}{{{value.denominator}}}"

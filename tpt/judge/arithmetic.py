@@ -15,7 +15,7 @@ from tpt.judge import numbers, units, words
 from tpt.judge.units import Unit
 
 BITS = 8_192  # of a numerator or a denominator
-DEPTH = 40  # brackets in brackets
+DEPTH = 12  # brackets in brackets
 FACTORIAL = 500
 
 _NUMBER = re.compile(

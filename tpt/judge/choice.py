@@ -10,8 +10,12 @@ from dataclasses import dataclass
 
 from tpt.judge.dress import clean
 
+STATEMENTS = 40  # of one text that are looked at, the last ones
+
 _LETTER = r"[A-J]"
-_GOLD = re.compile(rf"\W*(?:(?:option|choice|answer)\b\W*)?(?:({_LETTER})|\(([a-j])\)|([a-j])\))(?:[).:\]]\W*|\W*)", re.I)
+_GOLD = re.compile(
+    rf"\W*(?:(?:option|choice|answer)\b\W*)?(?:({_LETTER})|\(([a-j])\)|([a-j])\))(?:[).:\]]\W*|\W*)", re.I
+)
 _UPPER = re.compile(r"\W*(?:[A-J]\b|\([a-j]\)|[a-j]\))")
 _INTRODUCED = re.compile(
     r"^(?:[\s*_\"'`:,.$–—-]|(?:the|my|best|correct|right|final|answer|option|choice|letter|is|definitely|clearly|indeed"
@@ -23,7 +27,9 @@ _AT_HEAD = re.compile(r"(?P<open>[(\[{*\"'$]*)\s?(?P<letter>[A-Ja-j])(?P<close>[
 _SECOND = re.compile(
     rf"\s*(?:,\s*(?:and|or|&)?|/|&|\+|\bor\b|\band\b|\bor\s+maybe\b)\s*(?:option\s+|choice\s+)?\W{{0,3}}{_LETTER}(?![\w'])"
 )
-_BEHIND_WORD = re.compile(r"\s+(?:because|since|as|for|which|with|due|given|so|by|from|but|while|whereas|where)\b", re.I)
+_BEHIND_WORD = re.compile(
+    r"\s+(?:because|since|as|for|which|with|due|given|so|by|from|but|while|whereas|where)\b", re.I
+)
 _OPERATOR = re.compile(r"\s*[-+*/=^<>(]\s*(?:\d|[A-Za-z]\b|\()")
 
 _NOUN = r"(?:answers?|option|choice|letter|selection|response)"  # "the options are A, B and C" states nothing
@@ -129,7 +135,7 @@ def _run_together(text: str) -> Choice | None:
 
 def _statements(text: str) -> list[tuple[int, Choice]]:
     found: list[tuple[int, Choice]] = []
-    for match in _STATED.finditer(text):
+    for match in list(_STATED.finditer(text))[-STATEMENTS:]:
         rest = text[match.end() : match.end() + 200].split("\n\n\n")[0]
         if match["wrong"] or rest[:1] == "'":
             continue

@@ -9,7 +9,11 @@ from dataclasses import dataclass
 
 from tpt.judge.dress import clean
 
-_TIME = re.compile(r"(?<![\d:.])(\d{1,2})\s?:\s?([0-5]\d)(?:\s?:\s?([0-5]\d))?(?![\d:])\s*(?:([ap])\.?\s?m\b\.?)?", re.I)
+LONGEST = 200  # characters of a text that can be a moment and little else
+
+_TIME = re.compile(
+    r"(?<![\d:.])(\d{1,2})\s?:\s?([0-5]\d)(?:\s?:\s?([0-5]\d))?(?![\d:])\s*(?:([ap])\.?\s?m\b\.?)?", re.I
+)
 _MONTHS = "january february march april may june july august september october november december".split()
 _MONTH = r"(?P<month{n}>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\b\.?"
 _DAY = r"(?P<day{n}>\d{{1,2}})(?:st|nd|rd|th)?"
@@ -24,7 +28,9 @@ _DATE = re.compile(
     ),
     re.I,
 )
-_AROUND = re.compile(r"(?:on|at|by|is|it|the|of|in|it's|about|exactly|\W|(?:mon|tues|wednes|thurs|fri|satur|sun)day)*", re.I)
+_AROUND = re.compile(
+    r"(?:on|at|by|is|it|the|of|in|it's|about|exactly|\W|(?:mon|tues|wednes|thurs|fri|satur|sun)day)*", re.I
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +61,7 @@ class Moment:
 
 def whole(text: str) -> Moment | None:
     """The moment that a text is, but for little words, weekdays and signs around it."""
-    plain = clean(text)
+    plain = clean(text) if len(text) <= LONGEST else ""
     match = _DATE.search(plain) or _TIME.search(plain)
     if match is None or not _AROUND.fullmatch(plain[: match.start()]) or not _AROUND.fullmatch(plain[match.end() :]):
         return None
@@ -78,5 +84,9 @@ def _moment(match: "re.Match[str]") -> Moment | None:
         return Moment((hour, minute, second), (match[4] or "").lower()) if hour <= 24 else None
     form = next(n for n in "123" if groups[f"day{n}"])
     month, day, year = (groups[f"{part}{form}"] for part in ("month", "day", "year"))
-    number = int(month) if month.isdecimal() else 1 + next(i for i, name in enumerate(_MONTHS) if name[:3] == month[:3].lower())
+    number = (
+        int(month)
+        if month.isdecimal()
+        else 1 + next(i for i, name in enumerate(_MONTHS) if name[:3] == month[:3].lower())
+    )
     return Moment((int(year or 0), number, int(day)), date=True) if number <= 12 and int(day) <= 31 else None

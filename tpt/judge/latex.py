@@ -33,6 +33,9 @@ _SAME = [  # one of two spellings
     (re.compile(r"\\(?:lbrace|rbrace)(?![a-zA-Z])"), lambda m: r"\{" if "l" == m[0][1] else r"\}"),
     (re.compile(r"\\(?:text|mathrm|mathit|textbf|mathbf|textit|textrm|mbox|operatorname|boxed|mathsf)\s*\{([^{}]*)\}"),
      lambda m: m[1] if len(m[1]) == 1 else f" {m[1]} "),
+    (re.compile(r">="), r"\\ge "),
+    (re.compile(r"<="), r"\\le "),
+    (re.compile(r"\\pmod\s*\{\s*(\w+)\s*\}"), r"\\pmod \1"),
     (re.compile(r"\*\*"), "^"),
     (re.compile(r"\*"), r"\\cdot "),
     (re.compile(r"(?<![\\A-Za-z])infinity(?![A-Za-z])", re.I), r"\\infty "),
@@ -46,13 +49,19 @@ _SINGLE = re.compile(r"([\^_])\s*\{\s*(\w)\s*\}")
 _THOUSANDS = re.compile(r"(?<=\d)(?:\{,\}|,\\!)(?=\d{3}(?!\d))")
 _SPACES = re.compile(r"(?<!\d)\s+|\s+(?!\d)")
 _FUNCTION_ARGUMENT = re.compile(r"\\(ln|log|sin|cos|tan|cot|sec|csc|exp|arctan|arcsin|arccos)\s*\(([^()]*)\)$")
-_UNIT_WORDS = re.compile(r"(?<=[\w})\s])\s+((?:(?:square|cubic|sq|cu|per|units?|[a-zA-Z]{2,15}(?:\^[23])?)[\s./]*){1,4})$")
+_UNIT_WORDS = re.compile(
+    r"(?<=[\w})\s])\s+((?:(?:square|cubic|sq|cu|per|units?|[a-zA-Z]{2,15})(?:\s?\^\s?\{?[23]\}?)?[\s./]*){1,4})$"
+)
 
 _INFINITY = re.compile(r"([+-]?)\\infty")
-_BASE = re.compile(r"(\d[0-9A-Fa-f]*)_(?:\{?(\d{1,2})\}?)")
-_BASE_IN_WORDS = re.compile(r"\s*[(,]?\s*(?:in\s+)?base\s*-?\s*(\d{1,2}|two|three|eight|ten|sixteen)\s*\)?\s*$", re.I)
+_BASE = re.compile(r"(\d[0-9A-Fa-f]*(?=_)|[0-9A-Fa-f]{2,}(?=_\{?1[1-6]))_(?:\{?(\d{1,2})\}?)")
+_BASE_IN_WORDS = re.compile(
+    r"\s*(?:[(,]?\s*(?:in\s+)?base\s*-?|_\s*\{)\s*(\d{1,2}|two|three|eight|ten|sixteen)\s*[)}]?\s*$", re.I
+)
 _BASES = {"two": "2", "three": "3", "eight": "8", "ten": "10", "sixteen": "16"}
-_NAMED = re.compile(r"^(?:\([a-zA-Z\\,\s]+\)|[a-zA-Z](?:_\w)?)\s*(?:=|\\in(?![a-zA-Z])|\\equiv(?![a-zA-Z]))\s*(?=[\[(\\\]\d-])")
+_NAMED = re.compile(
+    r"^(?:\([a-zA-Z\\,\s]+\)|[a-zA-Z](?:_\w)?)\s*(?:=|\\in(?![a-zA-Z])|\\equiv(?![a-zA-Z]))\s*(?=[\[(\\\]\d-])"
+)
 _OPENING = {"(": ")", "[": "]", r"\{": r"\}", r"\langle": r"\rangle"}
 _OR = re.compile(r"\\cup|\\lor|(?<![A-Za-z])or(?![A-Za-z])")
 _INTERVAL = re.compile(r"([\[\](])([^,]{1,80}),([^,]{1,80})([\])\[])")
@@ -92,7 +101,12 @@ def differ_in_kind(gold: str, answer: str) -> bool:
     kinds = _kind(squeezed(gold)), _kind(squeezed(answer))
     if None not in kinds:
         return kinds[0] != kinds[1]
-    return kinds[1] == r"\{" and kinds[0] is None and not re.search("[,;]", gold) and not re.search(r"\band\b|\bor\b|\\pm", gold)
+    return (
+        kinds[1] == r"\{"
+        and kinds[0] is None
+        and not re.search("[,;]", gold)
+        and not re.search(r"\band\b|\bor\b|\\pm", gold)
+    )
 
 
 def same_special(gold: str, answer: str) -> bool | None:
@@ -139,7 +153,11 @@ def same_spans(gold: list[Span], answer: list[Span]) -> bool | list[tuple[str, s
     gold, answer = (sorted(some, key=_by_low) for some in (gold, answer))
     if [one.closed for one in gold] != [one.closed for one in answer]:
         return False
-    ends = [(a, b) for one, other in zip(gold, answer, strict=True) for a, b in ((one.low, other.low), (one.high, other.high))]
+    ends = [
+        (a, b)
+        for one, other in zip(gold, answer, strict=True)
+        for a, b in ((one.low, other.low), (one.high, other.high))
+    ]
     owed = []
     for left, right in ends:
         if squeezed(left).lstrip("+") == squeezed(right).lstrip("+"):
@@ -215,7 +233,10 @@ def _roots(text: str) -> str:
         inner, end = (of[2], of.end()) if of[2] else _bracketed(text, of.end(), of[3])
         if inner is None:
             continue
-        parts += [text[place : root.start()], rf"\sqrt{of[1] or ''}{{{_roots(inner) if len(inner) < len(text) else inner}}}"]
+        parts += [
+            text[place : root.start()],
+            rf"\sqrt{of[1] or ''}{{{_roots(inner) if len(inner) < len(text) else inner}}}",
+        ]
         place = end
     return "".join([*parts, text[place:]])
 

@@ -39,6 +39,7 @@ IN_TEXT = re.compile(
     rf"{_MAGNITUDE}(?:\s?%)?"
 )
 
+
 def value(match: "re.Match[str]") -> Fraction | None:
     """The number that `NUMBER` matched; None for a zero denominator or more digits than are read."""
     if len(match[0]) > LONGEST:

@@ -11,6 +11,7 @@ What comes before that, thinking and `<answer>` tags, is cut in `tpt.judge.think
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tpt.judge import arithmetic, numbers, words
@@ -38,9 +39,11 @@ ANSWER_IS = re.compile(
     re.I,
 )
 BOXED = re.compile(r"\\(?:boxed|fbox)\s{0,20}\{")
+_MARKS = (_MARK, BOXED, ANSWER_IS)
 _BARE_BOX = re.compile(r"\\(?:boxed|fbox)\s{0,3}([-+]?\d[\d.,]{0,300}|[A-J]\b)")
 _NEW_TURN = re.compile(
-    r"\n[ \t#*]{0,6}(?:question|problem|user|human|q)[ \t*]{0,4}\d{0,3}:|<\|im_start\|>user|<\|start_header_id\|>user", re.I
+    r"\n[ \t#*]{0,6}(?:question|problem|user|human|q)[ \t*]{0,4}\d{0,3}:|<\|im_start\|>user|<\|start_header_id\|>user",
+    re.I,
 )
 _OPERATORS = re.compile(r"[\\^*/+=<>()\[\]{}|√π!°²³]|\d")
 _SENTENCE_END = re.compile(r"(?<=[^\W\d])[.!?](?=\s)|(?<=[\d)%$*])[.!?](?=\s)|[\n。！]")
@@ -61,20 +64,20 @@ def window(text: str) -> str:
     if len(text) <= READ:
         return text
     tail = text[-READ:]
-    marks = (_MARK, BOXED, ANSWER_IS)
-    if any(mark.search(tail) for mark in marks):
+    if any(mark.search(tail) for mark in _MARKS):
         return tail
-    last = max((match.start() for mark in marks for match in mark.finditer(text)), default=None)
+    last = max((match.start() for mark in _MARKS for match in mark.finditer(text)), default=None)
     return tail if last is None else text[last : last + READ]
 
 
 def first_turn(text: str) -> str:
     """A text up to where the model asks itself another question, if it has answered the first one by then."""
-    for turn in _NEW_TURN.finditer(text):
-        answered = text[: turn.start()]
-        if any(mark.search(answered) for mark in (_MARK, BOXED, ANSWER_IS)):
-            return answered
-    return text
+    turn = _NEW_TURN.search(text)
+    if turn is None:
+        return text
+    first = min((found.start() for mark in _MARKS if (found := mark.search(text))), default=len(text))
+    turn = _NEW_TURN.search(text, first)
+    return text[: turn.start()] if turn else text
 
 
 def find(text: str, *, numeric: bool) -> Candidate | None:
@@ -94,16 +97,18 @@ def find(text: str, *, numeric: bool) -> Candidate | None:
     return _last_number(text)
 
 
-def marked(text: str) -> list[tuple[str, str]]:
+def marked(text: str) -> Iterator[tuple[str, str]]:
     """The places where an answer is marked, as (rule, text), the one that counts most first."""
-    hashes = [match[1] for match in _MARK.finditer(text) if not _HEADING.match(match[1])]
-    found = [("hash_marks", behind) for behind in reversed(hashes)]
+    for match in reversed(list(_MARK.finditer(text))):
+        if not _HEADING.match(match[1]):
+            yield "hash_marks", match[1]
     # Of a box and a stated answer the later one counts; a box in a stated answer is the later one.
     boxed, box_at = last_boxed(text)
     stated = list(ANSWER_IS.finditer(text))
     ends = [(box_at, "boxed", boxed)] if box_at >= 0 else []
     ends += [(stated[-1].start(), "answer_is", stated[-1][1])] if stated else []
-    return found + [(rule, segment) for _, rule, segment in sorted(ends, reverse=True)]
+    for _, rule, segment in sorted(ends, reverse=True):
+        yield rule, segment
 
 
 def last_boxed(text: str) -> tuple[str, int]:

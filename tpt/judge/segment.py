@@ -13,6 +13,7 @@ from tpt.judge.arithmetic import Quantity
 from tpt.judge.dress import clean
 
 SHORT = 400  # characters of a piece that are read at all
+NUMBERS = 12  # of a sentence that are looked at, the last ones
 
 _PAIRS = {"(": ")", "[": "]", "{": "}", "<": ">", '"': '"', "'": "'", "“": "”", "«": "»", "$": "$", "*": "*", "_": "_"}
 _FRONT = re.compile(r"^[\s*_:\"',;.~≈`#]+(?![\d])|^[\s*_:\"',;~≈`#]+|^(?:[-=]>|→|⇒)\s*")
@@ -46,7 +47,7 @@ _WORD = re.compile(r"[A-Za-z]{2}")
 _NUMBER = r"[-$€£¥₹]?\s?(?:\d|(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)\b)"
 # Directly behind a number: what makes it another one, or a part of something.
 _CONTINUED = re.compile(
-    r"\s*(?:[+*^=<>≤≥≠|\\√πΠ·_∞²³%]|/(?!\s*[A-Za-z]{2})|-\s*(?:\d|[a-z]\b)|:\s*\d|[\d(\[{]\d*x"
+    r"\s*(?:[+*^=<>≤≥≠|\\√πΠ·_∞²³%]|/(?!\s*[A-Za-z]{2})|-\s*(?:\d|[a-z]\b)|[:;]\s*[-$€£]?\d|[\d(\[{]\d*x"
     r"|(?:pi|sqrt|root|log|ln|sin|cos|tan|exp|mod|modulo|choose|point|plus|minus|divided|multiplied|squared|cubed"
     r"|remainders?|factorial|e\d*)\b"
     r"|(?:more|less|fewer|greater|larger|smaller|higher|lower|short|ahead|older|younger)\s+than\b|times\s+(?:as|the)\b"
@@ -57,10 +58,14 @@ _CONTINUED = re.compile(
 _LETTER = re.compile(r"\s*\(?[A-Za-zΑ-ω](?![\w'])(?!\s+[A-Za-z]{2,})")  # a variable: `18 n`; but `18 a day`
 _GLUED = re.compile(r"[A-Za-zΑ-ω]|[\u0300-\u036f]")
 # Further on, before the sentence ends: another quantity beside it.
-_ANOTHER = re.compile(rf"(?:,|;|&|\band\b|\bor\b|\bto\b|\bplus\b|\s[-+*/])\s*(?:(?:[A-Za-z']+)\s+){{0,2}}?(?={_NUMBER})", re.I)
+_ANOTHER = re.compile(
+    rf"(?:,|;|&|\band\b|\bor\b|\bto\b|\bplus\b|\s[-+*/])\s*(?:(?:[A-Za-z']+)\s+){{0,2}}?(?={_NUMBER})", re.I
+)
 _BESIDE = re.compile(r"[^.;\n]{0,40}?\b(?:each|per|apiece|an?|every|left|remaining|over)\b", re.I)
 _OR_MORE = re.compile(r"\bor\s+(?:more|less|fewer|so|higher|above|over|greater|lower|below|under)\b", re.I)
-_OF = re.compile(r"\s(?:out\s+)?of\s+(?:the\s+|these\s+|those\s+)?\d|\smore\s+than\b|\s(?:less|fewer|greater)\s+than\b", re.I)
+_OF = re.compile(
+    r"\s(?:out\s+)?of\s+(?:the\s+|these\s+|those\s+)?\d|\smore\s+than\b|\s(?:less|fewer|greater)\s+than\b", re.I
+)
 _REMARK = re.compile(r"\s*[\[(]([^()\[\]]{0,200})[)\]]")
 _CLAUSE = re.compile(
     r"\s*(?:[,;:—]|--|\s-\s)?\s*\b(?:since|because|as|for|so|which|where|when|while|if|due|given|by|after|from|but|not)\b"
@@ -78,7 +83,7 @@ _BEFORE = re.compile(
     r"|squared?|root\s+of|factor\s+of|multiple\s+of)"
     r"|n't(?:\s+\w+)?|n’t|%\s+of|\d\s*(?:to|or)|between\s+\S{1,20}\s+and"
     r"|[<>≤≥≠±√|^_\\×*/!]|[A-Za-z]\()"
-    r"(?:\s+(?:a|an|the|about|exactly|simply|just|equal\s+to|actually|really))?[\s\"'(*$€£~]*$",
+    r"(?:\s+(?:a|an|the|about|exactly|simply|just|equal\s+to|actually|really))?[\s\"'(\[{*$€£~]*$",
     re.I,
 )
 _ADJUNCT = re.compile(r"\b(?:every|per|each)\s+$", re.I)
@@ -248,13 +253,13 @@ def _last(text: str) -> Quantity | None:
     found: list[tuple[int, Quantity, int]] = []
     place = 0
     text = text[-SHORT:]
-    digits = numbers.IN_TEXT.search(text) is not None
-    while match := (numbers.IN_TEXT if digits else words.IN_TEXT).search(text, place):
-        place = match.end()
-        if not digits and match[0].lower() == "one":
-            continue
+    pattern = numbers.IN_TEXT if numbers.IN_TEXT.search(text) else words.IN_TEXT
+    starts = [match for match in pattern.finditer(text) if pattern is numbers.IN_TEXT or match[0].lower() != "one"]
+    for match in starts[-NUMBERS:]:
+        if match.start() < place:
+            continue  # a part of the expression before
         if one := arithmetic.prefix(text[match.start() :]):
-            place = max(place, match.start() + one[1])
+            place = match.start() + one[1]
             found.append((match.start(), one[0], match.start() + one[1]))
         else:
             found.append((match.start(), Quantity(Fraction(0)), -1))
@@ -286,7 +291,11 @@ def harmless(rest: str, quantity: Quantity | None = None) -> bool:
         if _REFUSED_REMARK.match(remark[1]) and not _again(remark[1], quantity):
             return False
         return harmless(rest[remark.end() :], quantity)
-    clause = re.split(r"[.;!?](?:\s|$)|\b(?:since|because|which|where|when|while|if|given|but)\b|[(\n—]", rest, maxsplit=1)[0]
+    clause = re.split(
+        r"[.;!?](?:\s|$)|\b(?:since|because|which|where|when|while|if|given|but|not|rather|instead)\b|[(\n—]",
+        rest,
+        maxsplit=1,
+    )[0]
     if _OR_MORE.search(clause) or _OF.match(" " + clause):
         return False
     for another in _ANOTHER.finditer(clause):

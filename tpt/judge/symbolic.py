@@ -21,7 +21,7 @@ DEADLINE = 5.0  # seconds for one pair
 START_DEADLINE = 120.0  # seconds for a worker's imports
 MEMORY = 4 * 2**30  # bytes of address space of a worker
 FORMULA = 300  # characters of a text that can be a formula as a whole
-NEAR = 1e-12  # relative difference of constants that are equal
+NEAR = 1e-25  # relative difference of constants that are equal
 LONGEST = 4_000  # characters from the end of a text that are looked at
 
 _MATH_MODE = re.compile(r"\$|\\[(\[]|\\boxed")
@@ -204,4 +204,4 @@ def _differ(gold: Any, found: Any) -> bool:
     if not all(isinstance(one, sympy.Expr) and one.is_number for one in (gold, found)) or found == 0 or gold == 0:
         return False
     exact = [one.replace(lambda e: e.is_Float, lambda e: sympy.Rational(str(e))) for one in (gold, found)]
-    return bool(abs(sympy.N(exact[0] / exact[1], 30) - 1) > NEAR)
+    return bool(abs(sympy.N(exact[0] / exact[1], 50) - 1) > NEAR)

@@ -31,7 +31,8 @@ def final_part(text: str) -> str | None:
     Some chat templates put the opening tag into the prompt, hence the completion may have the closing one alone. Where
     such a completion ends inside its thinking, no tag says so, and its text is taken as it stands.
     """
-    if tags := list(_TAG.finditer(text)):
+    tags = list(_TAG.finditer(text)) if any(sign in text for sign in "<[◁") else []
+    if tags:
         return text[tags[-1].end() :] if tags[-1]["closing"] else None
     if _BARE_ANALYSIS.match(text):
         _, mark, final = text.rpartition(_BARE_FINAL)
@@ -45,6 +46,8 @@ def in_answer_tags(text: str) -> str:
     All of a text without such a tag.
     """
     start, end = None, len(text)
+    if "<" not in text:
+        return text
     for tag in _ANSWER.finditer(text):
         if tag[1] or "end_of" in tag[0].lower():
             end = min(end, tag.start())
