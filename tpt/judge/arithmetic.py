@@ -46,6 +46,7 @@ _ROUND = re.compile(r"(floor|ceil)\s*\(", re.I)
 _AND = re.compile(r"\s*(?:,?\s*and\s+|,\s*)?(?=[-\d$])")
 _SLASH = re.compile(r"\s{0,3}/\s{0,3}(?=[A-Za-z]{2}|[hsmd]\b)")
 _EXPONENT = re.compile(r"\s?\^\s?[({]?\s?(-?\d)\s?[)}]?(?!\d)")
+_NEGATION = re.compile(r"'t\b")
 _ORDINAL = re.compile(r"\s?(?:st|nd|rd|th)(?![a-z])", re.I)
 _BRACKETS = {"(": ")", "{": "}"}
 
@@ -294,7 +295,7 @@ class _Parser:
                 exponent, end = self._exponent(word.end()) or (power, word.end())
                 exponents[symbol] = exponents.get(symbol, 0) + sign * exponent
                 power = 1
-            elif len(name) == 1 or lower in _NO_NOUN or len(nouns) == _NOUNS:
+            elif len(name) == 1 or lower in _NO_NOUN or len(nouns) == _NOUNS or _NEGATION.match(self.text, word.end()):
                 break
             else:
                 nouns.add(_stem(lower))
@@ -409,7 +410,8 @@ def _times(left: Quantity, right: Quantity) -> Quantity:
     exponents = dict(left.unit)
     for symbol, exponent in right.unit:
         exponents[symbol] = exponents.get(symbol, 0) + exponent
-    return Quantity(left.value * right.value, units.make(exponents))
+    shares = 100 ** (left.percent + right.percent)  # 90 * 10% is 9
+    return Quantity(left.value * right.value / shares, units.make(exponents))
 
 
 def _over(left: Quantity, right: Quantity) -> Quantity:

@@ -40,17 +40,18 @@ _SENTENCE = re.compile(r"(?<=[^\W\d][.!?])\s+(?=[A-Z(*$])|(?<=\d[.!?])\s+(?=[A-Z
 _EQUALS = re.compile(r"(?<![<>!=])[=≈](?![>=])")
 _OTHER_RELATION = re.compile(r"[<>≤≥≠∈∨∧∪]|!=|==")
 _COEFFICIENT = re.compile(r"[-+*/^\d\s.()]*\d[-+*/^\d\s.()]*[a-zA-Z][-+*/^\d\s.()]*")
+_NAME = re.compile(r"[A-Za-z]")
 _VARIABLE = re.compile(r"[^\d=]{0,40}")
 _AFTER_COLON = re.compile(r"[A-Za-z)]\s?:\s*(?=[-$€£]?\s?\d)")
 _WORD = re.compile(r"[A-Za-z]{2}")
 
-_NUMBER = r"[-$€£¥₹]?\s?(?:\d|(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)\b)"
+_NUMBER = r"[-$€£¥₹]?\s?(?:\d|(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)\b)"
 # Directly behind a number: what makes it another one, or a part of something.
 _CONTINUED = re.compile(
     r"\s*(?:[+*^=<>≤≥≠|\\√πΠ·_∞²³%]|/(?!\s*[A-Za-z]{2})|-\s*(?:\d|[a-z]\b)|[:;]\s*[-$€£]?\d|[\d(\[{]\d*x"
     r"|(?:pi|sqrt|root|log|ln|sin|cos|tan|exp|mod|modulo|choose|point|plus|minus|divided|multiplied|squared|cubed"
     r"|remainders?|factorial|e\d*)\b"
-    r"|(?:more|less|fewer|greater|larger|smaller|higher|lower|short|ahead|older|younger)\s+than\b|times\s+(?:as|the)\b"
+    r"|times\s+(?:as|the)\b"
     r"|(?:of|out\s+of)\s+(?:the\s+)?\d|to\s+[-$]?\d|[-–]?\s?(?:st|nd|rd|th)\b"
     rf"|or\s+(?:more|less|fewer|so|higher|above|over|greater|lower|below|under|most|fewer)\b)",
     re.I,
@@ -59,12 +60,15 @@ _LETTER = re.compile(r"\s*\(?[A-Za-zΑ-ω](?![\w'])(?!\s+[A-Za-z]{2,})")  # a va
 _GLUED = re.compile(r"[A-Za-zΑ-ω]|[\u0300-\u036f]")
 # Further on, before the sentence ends: another quantity beside it.
 _ANOTHER = re.compile(
-    rf"(?:,|;|&|\band\b|\bor\b|\bto\b|\bplus\b|\s[-+*/])\s*(?:(?:[A-Za-z']+)\s+){{0,2}}?(?={_NUMBER})", re.I
+    rf"(?:(?:,|;|&|\band\b|\bor\b)\s*(?:[A-Za-z']+\s+){{0,2}}?|(?:\bto\b|\bplus\b|\s[-+*/])\s*)(?={_NUMBER})", re.I
 )
 _BESIDE = re.compile(r"[^.;\n]{0,40}?\b(?:each|per|apiece|an?|every|left|remaining|over)\b", re.I)
 _OR_MORE = re.compile(r"\bor\s+(?:more|less|fewer|so|higher|above|over|greater|lower|below|under)\b", re.I)
-_OF = re.compile(
-    r"\s(?:out\s+)?of\s+(?:the\s+|these\s+|those\s+)?\d|\smore\s+than\b|\s(?:less|fewer|greater)\s+than\b", re.I
+_OF = re.compile(r"\s(?:out\s+)?of\s+(?:the\s+|these\s+|those\s+)?\d", re.I)
+# "18 more than Bob" may be asked for; "18 more than 20", "18 more than x" is another number.
+_THAN = re.compile(
+    r"\b(?:more|less|fewer|greater|larger|smaller|higher|lower|older|younger)\s+than\b(?=.*\d|\s+[a-z]\b(?!')|\s+(?:half|twice)\b)",
+    re.I,
 )
 _REMARK = re.compile(r"\s*[\[(]([^()\[\]]{0,200})[)\]]")
 _CLAUSE = re.compile(
@@ -76,7 +80,7 @@ _REFUSED_REMARK = re.compile(r"\s*(?:or|and|mod|modulo|to|plus|minus|±|[+*/^])\
 
 # Directly before a number: denials, bounds, factors, guesses.
 _BEFORE = re.compile(
-    r"(?:\b(?:not|never|neither|nor|cannot|than|nearly|almost|up\s+to|at\s+least|at\s+most|over|under|above|below"
+    r"(?:\b(?:not|never|neither|nor|cannot|than|nearly|almost|(?<!rounds\s)(?<!rounded\s)(?<!round\s)up\s+to|at\s+least|at\s+most|over|under|above|below"
     r"|between|within|beyond|exceeds?|exceeding|minimum\s+of|maximum\s+of|as\s+(?:many|much|few|little)\s+as"
     r"|no\s+more|unlike|instead\s+of|rather\s+than|close\s+to|near|twice|thrice|double|triple|half(?:\s+of)?"
     r"|maybe|perhaps|possibly|might\s+be|could\s+be|third\s+of|quarter\s+of|percent\s+of|log|ln|sqrt|sin|cos|tan|exp"
@@ -188,13 +192,42 @@ def _equation(text: str, running: bool) -> Quantity | None:
     *others, right = [bare(side) for side in _EQUALS.split(text)]
     if not others[-1] and len(others) == 1:
         return _last(right) if running else _phrase(right)
+    computed = _ending(others[-1])
+    certain = _computed(computed, right) if computed else None
+    if certain:
+        return certain
     found = _last(right) if running else _phrase(_LEAD.sub("", right))
+    if found is None and running and _NAME.fullmatch(right):
+        return _last(others[-1])  # "or 160 = Y"
     if found is None:
         return _left_side(others[0], right) if len(others) == 1 else None
-    head = arithmetic.whole(others[-1])
-    if head is not None:
-        return found if len(others) > 1 or _agree(head, found) else None
+    whole = arithmetic.whole(others[-1])
+    if whole is not None and len(others) == 1 and not running:
+        return found if _agree(whole, found) else None
     return None if _COEFFICIENT.fullmatch(others[-1]) else found
+
+
+def _ending(text: str) -> Quantity | None:
+    """The expression that a text ends in: `150 - 30` of "So they add 150 - 30"."""
+    for match in list(numbers.IN_TEXT.finditer(text[-SHORT:]))[-NUMBERS:]:
+        if found := arithmetic.whole(text[-SHORT:][match.start() :]):
+            return None if denied(text[-SHORT:][: match.start()]) else found
+    return None
+
+
+def _computed(left: Quantity, right: str) -> Quantity | None:
+    """The right side's number where it is what the left side amounts to, whatever words follow it: 3 more than Tory.
+
+    Of `96 / 12 = 8 dozen` both 8 and 96 may be meant.
+    """
+    found = arithmetic.prefix(right)
+    if found is None or "round" in right or re.match(r"\s*(?:[-+*/^=<>(\\√π]|or\b|\d|[a-zA-Z]\b)", right[found[1] :]):
+        return None
+    if found[0].value == left.value:
+        return found[0]
+    plain = numbers.NUMBER.match(right)
+    same = plain is not None and numbers.parse(re.match(r"[-$\d.,]*", right)[0].rstrip(".,")) == left.value  # type: ignore[index]
+    return replace(found[0], rounded=left.value) if same else None
 
 
 def _left_side(left: str, right: str) -> Quantity | None:
@@ -296,7 +329,7 @@ def harmless(rest: str, quantity: Quantity | None = None) -> bool:
         rest,
         maxsplit=1,
     )[0]
-    if _OR_MORE.search(clause) or _OF.match(" " + clause):
+    if _OR_MORE.search(clause) or _THAN.search(clause) or _OF.match(" " + clause):
         return False
     for another in _ANOTHER.finditer(clause):
         if not _BESIDE.match(clause, another.end()) and not _again(clause[another.start() :], quantity):
