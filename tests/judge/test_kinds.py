@@ -1,10 +1,20 @@
+# ruff: noqa: E501  # one line a gold answer
 """Each kind of answer as a careful reader takes it: what is right, and what comes near and is not."""
+
+import json
+import time
+from pathlib import Path
 
 import pytest
 
+from tpt.judge import latex
 from tpt.judge.answer import Judgement, canonical, judge_answer, judge_texts
+from tpt.judge.arithmetic import whole
+from tpt.judge.symbolic import Symbolic
 from tpt.judge.thinking import UNFINISHED
 from tpt.records import Status
+
+LABELLED = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "graders" / "answers_labelled.jsonl"
 
 # kind: gold answer, completions that give it, completions that do not
 KINDS: dict[str, list[tuple[str, list[str], list[str]]]] = {
@@ -319,3 +329,136 @@ PAIRS = [
     for texts, right in ((rights, True), (wrongs, False))
     for text in texts
 ]
+
+
+@pytest.fixture(scope="module")
+def judgements() -> list[Judgement]:
+    return list(judge_texts((gold, text) for _, gold, text, _ in PAIRS))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_of_answer_is_read_as_a_careful_reader_reads_it(kind: str, judgements: list[Judgement]) -> None:
+    differ = [
+        (gold, text[:80], str(found.lenient), found.rule, "should be right" if right else "should not be right")
+        for (of_kind, gold, text, right), found in zip(PAIRS, judgements, strict=True)
+        if of_kind == kind and (found.lenient is Status.CORRECT) is not right
+    ]
+    assert not differ
+
+
+def test_the_strict_reader_stays_the_papers_but_for_thinking() -> None:
+    for text, strict in (
+        ("<think>#### 5</think>\n18 it is.\n#### 18", Status.CORRECT),
+        ("#### 5\n#### 18", Status.WRONG),
+        ("<think>#### 18</think> #### 5", Status.WRONG),
+        ("<think>#### 18", Status.NO_ANSWER),
+        ("<answer>18</answer>", Status.NO_ANSWER),
+        ("#### $18", Status.NO_ANSWER),
+        ("#### 18 - 2", Status.CORRECT),  # as the paper's replication reads it
+    ):
+        assert judge_answer(gold="18", pred=text).strict is strict, text
+
+
+def test_unfinished_thinking_is_no_answer_and_is_named() -> None:
+    found = judge_answer(gold="18", pred="<think>So #### 18, or \\boxed{18}?")
+    assert (found.status, found.rule) == (Status.NO_ANSWER, UNFINISHED)
+    assert "thinking" in found.reason
+    assert judge_answer(gold="18", pred="18").rule != UNFINISHED
+
+
+def test_what_is_not_read_of_a_long_text_is_said() -> None:
+    found = judge_answer(gold="18", pred="It is 18. " + "Well. " * 20_000)
+    assert found.lenient is Status.NO_ANSWER
+    assert "120,010 characters" in found.reason
+    marked = judge_answer(gold="18", pred="The answer is 18. " + "Well. " * 20_000)
+    assert marked.lenient is Status.CORRECT  # a mark is found however far up it stands
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        ["18", "$18", "18.00", "\\boxed{18}", "18 dollars", "20 - 2", "eighteen"],
+        ["0.5", "1/2", "\\frac{1}{2}", "one half"],
+        ["B", "(B)", "b)", "\\text{(B)}"],
+        ["2\\sqrt{3}", "2√3", "2 \\sqrt 3", "$2\\sqrt{3}$"],
+        ["10:30", "10:30.", "\\text{10:30}"],
+        ["Monday", "monday", "**Monday**."],
+    ],
+)
+def test_equal_answers_have_one_canonical_form(same: list[str]) -> None:
+    assert len({canonical(text) for text in same}) == 1
+
+
+def test_different_answers_have_different_canonical_forms() -> None:
+    texts = [
+        "18",
+        "-18",
+        "1.8",
+        "50%",
+        "B",
+        "C",
+        "2\\sqrt{3}",
+        "3\\sqrt{2}",
+        "10:30",
+        "10:31",
+        "Monday",
+        "x",
+        "less than 18",
+    ]
+    assert len({canonical(text) for text in texts}) == len(texts)
+    assert canonical("") == canonical("  ") == ""
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    ["1e999999999", "10**10**10", "9" * 100_000, "9^9^9^9", "(" * 5000 + "1" + ")" * 5000, "100000!", "1/0", "2^-1e9"],
+)
+def test_arithmetic_that_would_grow_is_not_computed(bomb: str) -> None:
+    assert whole(bomb) is None
+    assert judge_answer(gold="7", pred=f"#### {bomb}").lenient is not Status.CORRECT
+    canonical(bomb)
+
+
+REPEATED = [
+    "1 ", "(1/", "- ", "5 and ", "and 5 ", "hundred and ", "half of ", "5 hours ", "m/", "0.333...", "'000", "A or ",
+    "answer is B ", "答案", "answer ", "10:30 ", "May 5 ", "<think>", "</think>", "\nQuestion: ", '"', "= 5 ", "5 (",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("gold", ["7", "B", "10:30", "Yes"])
+def test_a_text_of_one_thing_over_and_over_is_read_quickly(gold: str) -> None:
+    with Symbolic(workers=1, deadline=1) as symbolic:
+        for unit in REPEATED:
+            started = time.process_time()
+            judge_answer(gold=gold, pred=unit * (100_000 // len(unit)), symbolic=symbolic)
+            judge_answer(gold=gold, pred="#### " + unit * (250 // len(unit)), symbolic=symbolic)
+            assert time.process_time() - started < 10, unit  # a fraction of a second, were nothing quadratic
+
+
+@pytest.mark.parametrize(
+    "unit", ["\\frac{1}{", "sqrt(", "√", "^2", "x<", "[1,2] \\cup ", "\\text{", "(", "{", "_{", "a = "]
+)
+def test_comparing_what_is_written_costs_no_more_for_hostile_formulas(unit: str) -> None:
+    text = unit * (300 // len(unit))
+    started = time.process_time()
+    for other in (text, "x + 1", "(2, 5]"):
+        latex.same_special(text, other)
+        latex.spans(text)
+        latex.differ_in_kind(text, other)
+        canonical(text)
+    assert time.process_time() - started < 10
+
+
+EXCEPTIONS = {
+    "Answer: see above. 18": "labelled wrong; the one number of the text is what it gives for an answer",
+}
+
+
+@pytest.mark.skipif(not LABELLED.exists(), reason="the shared data is not beside this checkout")
+def test_it_agrees_with_the_answers_labelled_by_hand() -> None:
+    rows = [json.loads(line) for line in LABELLED.open()]
+    found = judge_texts((row["gold"], row["completion"]) for row in rows)
+    differ = [
+        row for row, one in zip(rows, found, strict=True) if (one.lenient is Status.CORRECT) is not row["correct"]
+    ]
+    assert [row for row in differ if row["completion"] not in EXCEPTIONS] == []

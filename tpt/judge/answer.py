@@ -36,7 +36,7 @@ PAIRS_AT_ONCE = 256
 
 _LIST = re.compile(r"[\s$]*-?\d+,\s?-?\d[\s$]*|.*[(\[{][^()]*\d,\s?-?\d{1,2}[^\d,].*")
 _VARIABLE = re.compile(r"\d[a-zA-Z]$")  # `4m` of a gold answer is four times m, `4 m` is a length
-_MODULUS = re.compile(r"\\pmod\s*\{[^{}]*\}|\(\s*mod\s[^()]*\)|\\mod(?![a-z])[^,]*$")
+_MODULUS = re.compile(r"\\pmod\s*(?:\{[^{}]*\}|\w+)|\(\s*mod\s[^()]*\)|\\mod(?![a-z])[^,]*$")
 _RATIO = re.compile(r"(\d{1,9})((?:\s?(?::|\\colon|\bto\b)\s?\d{1,9})+)")
 _ARITHMETIC = re.compile(r"[\d\s!+\-*/^(){}.,$]+")
 _SYMBOLIC = re.compile(r"[\\√π∞]|\b(?:sqrt|log|ln|sin|cos|tan|exp|pi)\b|(?<=\d)(?:sqrt|pi)")
@@ -159,7 +159,10 @@ def canonical(text: str) -> str:
         return str(moment)
     if (letter := choice.gold_letter(text)) is not None:
         return letter
-    return latex.squeezed(text[:SHORT]).casefold() if text.strip() else ""
+    word = _wording(text)
+    if len(word) > 2 and word.replace(" ", "").isalpha():
+        return " ".join(word.casefold().split())
+    return latex.squeezed(word[:SHORT])
 
 
 def readable_gold(gold: str) -> bool:
@@ -267,13 +270,19 @@ def _compare(gold: _Gold, text: str) -> _Found:
     found = find(text, numeric=False)
     if found is None or not found.text.strip():
         return found, Status.NO_ANSWER, []
-    if gold.moment:
-        return _compare_moment(gold.moment, found, text)
-    if gold.ratio:
-        return found, _status(_ratio(_wording(found.text)) == gold.ratio), []
-    if gold.word:
-        return _compare_words(gold.word, found)
+    if gold.moment or gold.ratio or gold.word:
+        return found, _status(_says(gold, found, text)), []
     return _compare_expression(gold, found, text)
+
+
+def _says(gold: _Gold, found: Candidate, text: str) -> bool:
+    """Whether an answer is the time, the date, the ratio or the word of the gold answer."""
+    if gold.moment:
+        answer = _moment(found, text)
+        return answer is not None and gold.moment.agrees(answer)
+    if gold.ratio:
+        return _ratio(_wording(found.text)) == gold.ratio
+    return any(_wording(piece).casefold() == gold.word for piece in _pieces(gold.word, found))
 
 
 def _status(right: bool) -> Status:
@@ -295,28 +304,27 @@ def _compare_choice(letter: str, text: str) -> _Found:
     return Candidate(stated[1], stated[0].letter, None), _status(stated[0].letter == letter), []
 
 
-def _compare_moment(gold: Moment, found: Candidate, text: str) -> _Found:
-    """By the marked time or date; in running text by the last one."""
+def _moment(found: Candidate, text: str) -> Moment | None:
+    """The marked time or date; in running text the last one."""
     answer = clock.whole(found.text)
     if answer is None and found.rule == "whole_text" and (last := clock.last(text[-SHORT:])):
-        answer = None if segments.denied(clean(text[-SHORT:])[: last[1]]) else last[0]
-    return found, _status(answer is not None and gold.agrees(answer)), []
+        return None if segments.denied(clean(text[-SHORT:])[: last[1]]) else last[0]
+    return answer
 
 
-def _compare_words(word: str, found: Candidate) -> _Found:
-    """By the whole of the answer or its first clause; yes and no also by a line of their own."""
-    pieces = [found.text, _CLAUSE.split(found.text.strip(" *"), maxsplit=1)[0]]
-    if found.rule == "whole_text":
-        lines = [line for line in found.text.split("\n") if line.strip()]
-        if word not in _YES_NO and len(lines) == 1:
-            pieces = [found.text]
-        else:
-            ends = {_wording(line).casefold() for line in (lines[0], lines[-1])} & _YES_NO
-            if len(ends) > 1:
-                return found, Status.WRONG, []
-            pieces += [lines[-1]] if lines[-1] != lines[0] else []
-            pieces = pieces if word in _YES_NO else [found.text, lines[-1]]
-    return found, _status(any(_wording(piece).casefold() == word for piece in pieces)), []
+def _pieces(word: str, found: Candidate) -> list[str]:
+    """The parts of an answer that may be a word: all of it, or its first clause; without a mark its last line.
+
+    Yes and no may also stand at the head of a text, unless its end says the other.
+    """
+    head = _CLAUSE.split(found.text.strip(" *"), maxsplit=1)[0]
+    if found.rule != "whole_text":
+        return [found.text, head]
+    lines = [line for line in found.text.split("\n") if line.strip()]
+    if word not in _YES_NO:
+        return [found.text, lines[-1]]
+    both = {_wording(line).casefold() for line in (lines[0], lines[-1])} & _YES_NO
+    return [] if len(both) > 1 else [head, lines[-1]]
 
 
 def _compare_quantity(gold: _Gold, expected: Quantity, text: str) -> _Found:
@@ -327,23 +335,29 @@ def _compare_quantity(gold: _Gold, expected: Quantity, text: str) -> _Found:
     if found.quantity is not None:
         return found, _status(_equal(expected, found.quantity, found.text)), []
     plain = found.text.strip("* ")
-    if arithmetic.whole(segments.bare(plain)) is not None:
-        return found, Status.WRONG, []  # a number that is denied, a bound, or one of several
-    if _same_writing(gold.text, plain):
+    if _MODULUS.search(plain) and _same_writing(gold.text, plain):
         return found, Status.CORRECT, []
-    # `2x` or `10:30` where a number is asked for; math-verify would take the first number it sees.
-    algebra = _SYMBOLIC.search(plain) or _ARITHMETIC.fullmatch(plain)
-    if not algebra or _RELATION.search(plain) or len(plain) > FORMULA or _INCOMPLETE.search(plain):
-        return found, Status.WRONG, []
-    if (
-        not is_formula(latex.spelled(plain))
-        or latex.same_special(gold.text, plain) is False
-        or latex.differ_in_kind(gold.text, plain)
-    ):
+    # A number that was not read as one is denied, a bound, or one of several.
+    if arithmetic.whole(segments.bare(plain)) is not None or not _is_algebra(gold.text, plain):
         return found, Status.WRONG, []
     value = expected.value
     exact = str(value) if value.denominator == 1 else rf"\frac{{{value.numerator}}}{{{value.denominator}}}"
     return found, Status.WRONG, [(f"${exact}$", _listed(plain))]
+
+
+def _is_algebra(gold: str, answer: str) -> bool:
+    """Whether an answer to a question for a number is an expression that algebra may find equal to it.
+
+    Not `2x` or `10:30`, of which math-verify would take the first number it sees.
+    """
+    return (
+        len(answer) <= FORMULA
+        and bool(_SYMBOLIC.search(answer) or _ARITHMETIC.fullmatch(answer))
+        and not (_RELATION.search(answer) or _INCOMPLETE.search(answer))
+        and is_formula(latex.spelled(answer))
+        and latex.same_special(gold, answer) is not False
+        and not latex.differ_in_kind(gold, answer)
+    )
 
 
 def _compare_expression(gold: _Gold, found: Candidate, text: str) -> _Found:

@@ -29,7 +29,6 @@ _WORD = re.compile(r"\s*([^\W\d_]+|[¢$€£¥₹])(\.(?=\s*(?:\d|$)))?")
 _MAGNITUDE = re.compile(rf"\s{{0,3}}({'|'.join(numbers.MAGNITUDES)})s?(?![a-z])\.?(?!\w)", re.I)
 _GLUED = {"K": 10**3, "k": 10**3, "M": 10**6, "B": 10**9}
 _CURRENCY_BEFORE = re.compile(r"\s*(?:(?:US|CA|AU)?\$|[€£¥₹]|(?:Rs|USD|EUR|GBP|INR)\b\.?)\s*")
-_SPACE = re.compile(r"\s*")
 _SUM = re.compile(r"\s*([+-](?!\s*[+])|plus\b|minus\b)\s*", re.I)
 _PRODUCT = re.compile(
     r"\s*(\*(?!\*)|/|[x×](?=\s*[\d(.$])|times(?=\s+[\d(.a-z])|multiplied\s+by\b|divided\s+by\b|mod(?:ulo)?(?=\s+\d)"
@@ -52,12 +51,117 @@ _BRACKETS = {"(": ")", "{": "}"}
 
 # What may stand behind a number as the name of what is counted, and never does because it means something else.
 _NO_NOUN = frozenset(
-    "a an and or but nor to of in on at by for from with without per plus minus times more less fewer greater over "
-    "under above below than then left remaining remain remains so since because as which that who if is are was were "
-    "be been will would can could not it its this these those there each every apiece altogether total choose mod "
-    "modulo remainder remainders point out up until till through between squared cubed pi sqrt root log ln sin cos tan "
-    "exp factorial divided multiplied while when where after before during within the his her their my your our some "
-    "half x i r".split()
+    [
+        "a",
+        "an",
+        "and",
+        "or",
+        "but",
+        "nor",
+        "to",
+        "of",
+        "in",
+        "on",
+        "at",
+        "by",
+        "for",
+        "from",
+        "with",
+        "without",
+        "per",
+        "plus",
+        "minus",
+        "times",
+        "more",
+        "less",
+        "fewer",
+        "greater",
+        "over",
+        "under",
+        "above",
+        "below",
+        "than",
+        "then",
+        "left",
+        "remaining",
+        "remain",
+        "remains",
+        "so",
+        "since",
+        "because",
+        "as",
+        "which",
+        "that",
+        "who",
+        "if",
+        "is",
+        "are",
+        "was",
+        "were",
+        "be",
+        "been",
+        "will",
+        "would",
+        "can",
+        "could",
+        "not",
+        "it",
+        "its",
+        "this",
+        "these",
+        "those",
+        "there",
+        "each",
+        "every",
+        "apiece",
+        "altogether",
+        "total",
+        "choose",
+        "mod",
+        "modulo",
+        "remainder",
+        "remainders",
+        "point",
+        "out",
+        "up",
+        "until",
+        "till",
+        "through",
+        "between",
+        "squared",
+        "cubed",
+        "pi",
+        "sqrt",
+        "root",
+        "log",
+        "ln",
+        "sin",
+        "cos",
+        "tan",
+        "exp",
+        "factorial",
+        "divided",
+        "multiplied",
+        "while",
+        "when",
+        "where",
+        "after",
+        "before",
+        "during",
+        "within",
+        "the",
+        "his",
+        "her",
+        "their",
+        "my",
+        "your",
+        "our",
+        "some",
+        "half",
+        "x",
+        "i",
+        "r",
+    ]
 )
 _NOUNS = 3
 
@@ -144,22 +248,18 @@ class _Parser:
 
     def power(self, at: int, depth: int) -> tuple[Quantity, int] | None:
         """A sign, a power, a factorial, a percent sign."""
-        at = _SPACE.match(self.text, at).end()  # type: ignore[union-attr]  # it always matches
+        at = self._behind_spaces(at)
         if self.text[at : at + 1] in ("-", "+"):
             rest = self.power(at + 1, depth + 1) if depth < DEPTH else None
-            if rest is None:
-                return None
-            return (_negative(rest[0]) if self.text[at] == "-" else rest[0]), rest[1]
+            return (_negative(rest[0]), rest[1]) if rest and self.text[at] == "-" else rest
         base = self.atom(at, depth)
         if base is None:
             return None
         quantity, at = base
         if raised := _POWER.match(self.text, at):
-            exponent = self.power(raised.end(), depth + 1) if depth < DEPTH else None
-            if exponent is None:
-                return None
-            power = exponent[0]  # with the unit of the whole, `10^8 m/s`
-            return Quantity(_power(quantity.value, power.value), power.unit, power.nouns), exponent[1]
+            found = self.power(raised.end(), depth + 1) if depth < DEPTH else None
+            # The unit behind the exponent is that of the whole, `10^8 m/s`.
+            return found and (replace(found[0], value=_power(quantity.value, found[0].value)), found[1])
         if named := _RAISED.match(self.text, at):
             return Quantity(_power(quantity.value, Fraction(2 if named[1].lower() == "squared" else 3))), named.end()
         return self.units(quantity, at, depth)
@@ -198,11 +298,16 @@ class _Parser:
         spelled = words.parse_prefix(self.text, at)
         return self._magnified(spelled[0], spelled[1], money) if spelled else None
 
+    def _behind_spaces(self, at: int) -> int:
+        while self.text[at : at + 1].isspace():
+            at += 1
+        return at
+
     def _bracketed(self, at: int, closing: str, depth: int) -> tuple[Quantity, int] | None:
         inner = self.expression(at, depth + 1) if depth < DEPTH else None
         if inner is None:
             return None
-        end = _SPACE.match(self.text, inner[1]).end()  # type: ignore[union-attr]
+        end = self._behind_spaces(inner[1])
         return (inner[0], end + 1) if self.text[end : end + 1] == closing else None
 
     def _in_words(self, opening: "re.Match[str]", depth: int) -> tuple[Quantity, int] | None:
@@ -434,7 +539,7 @@ def _modulo(left: Quantity, right: Quantity) -> Quantity:
 
 def _choose(left: Quantity, right: Quantity) -> Quantity | None:
     n, k = left.value, right.value
-    whole_numbers = n.denominator == k.denominator == 1 and 0 <= k and 0 <= n <= FACTORIAL
+    whole_numbers = n.denominator == k.denominator == 1 and k >= 0 and 0 <= n <= FACTORIAL
     return Quantity(Fraction(math.comb(int(n), int(k)))) if whole_numbers else None
 
 

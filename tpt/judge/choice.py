@@ -103,7 +103,7 @@ def at_head(piece: str) -> Choice | None:
 
 
 def stated(text: str) -> tuple[Choice, str] | None:
-    """The choice that running text states, and how: `answer_is`, `last_line`, `whole_text`; None where it states none."""
+    """The choice that running text states, and the rule that found it; None where it states none."""
     text = clean(text)
     found = [*_statements(text)]
     if found:
@@ -136,7 +136,7 @@ def _run_together(text: str) -> Choice | None:
 def _statements(text: str) -> list[tuple[int, Choice]]:
     found: list[tuple[int, Choice]] = []
     for match in list(_STATED.finditer(text))[-STATEMENTS:]:
-        rest = text[match.end() : match.end() + 200].split("\n\n\n")[0]
+        rest = text[match.end() : match.end() + 200].split("\n\n\n", maxsplit=1)[0]
         if match["wrong"] or rest[:1] == "'":
             continue
         if _NOT.match(rest):

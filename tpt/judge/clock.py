@@ -14,8 +14,11 @@ LONGEST = 200  # characters of a text that can be a moment and little else
 _TIME = re.compile(
     r"(?<![\d:.])(\d{1,2})\s?:\s?([0-5]\d)(?:\s?:\s?([0-5]\d))?(?![\d:])\s*(?:([ap])\.?\s?m\b\.?)?", re.I
 )
-_MONTHS = "january february march april may june july august september october november december".split()
-_MONTH = r"(?P<month{n}>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\b\.?"
+_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+_MONTH = (
+    r"(?P<month{n}>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?"
+    r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\b\.?"
+)
 _DAY = r"(?P<day{n}>\d{{1,2}})(?:st|nd|rd|th)?"
 _YEAR = r"(?:\s*,?\s*(?P<year{n}>\d{{4}}))?"
 _DATE = re.compile(
@@ -84,9 +87,5 @@ def _moment(match: "re.Match[str]") -> Moment | None:
         return Moment((hour, minute, second), (match[4] or "").lower()) if hour <= 24 else None
     form = next(n for n in "123" if groups[f"day{n}"])
     month, day, year = (groups[f"{part}{form}"] for part in ("month", "day", "year"))
-    number = (
-        int(month)
-        if month.isdecimal()
-        else 1 + next(i for i, name in enumerate(_MONTHS) if name[:3] == month[:3].lower())
-    )
+    number = int(month) if month.isdecimal() else 1 + _MONTHS.index(month[:3].lower())
     return Moment((int(year or 0), number, int(day)), date=True) if number <= 12 and int(day) <= 31 else None

@@ -37,7 +37,8 @@ _REPEATING = re.compile(
 _AND_SO_ON = re.compile(r"(?<![\d.])(\d{0,20})\.(\d{2,40})(?:\.\.\.|…|\\l?dots)")
 _COMMANDS = {
     "times": "*", "cdot": "*", "ast": "*", "div": "/", "over": "/", "approx": "≈", "simeq": "≈",
-    "to": "→", "rightarrow": "→", "Rightarrow": "→", "lfloor": " floor(", "rfloor": ")", "lceil": " ceil(", "rceil": ")",
+    "to": "→", "rightarrow": "→", "Rightarrow": "→",
+    "lfloor": " floor(", "rfloor": ")", "lceil": " ceil(", "rceil": ")",
 }  # fmt: skip
 _COMMAND = re.compile(rf"\\({'|'.join(_COMMANDS)})(?![a-zA-Z])")
 _DEGREES = re.compile(r"(?:\^\s*\{?\s*\\circ\s*\}?|°|∘)\s*(?:\{?([CF])\}?(?![a-zA-Z]))?")

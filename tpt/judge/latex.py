@@ -7,6 +7,7 @@ read rightly.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tpt.judge import arithmetic, numbers, units
@@ -21,7 +22,7 @@ _SIGNS = {
 }  # fmt: skip
 _RAISED = re.compile(r"[⁰¹²³⁴-⁹⁻]+")
 _RAISED_AS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
-_SAME = [  # one of two spellings
+_SAME: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [  # one of two spellings
     (re.compile(r"\\(?:left|right|big[lr]?|Big[lr]?|displaystyle|textstyle|limits|bf|rm)(?![a-zA-Z])"), ""),
     (re.compile(r"(?<!\\)\\(?:[,;:! ]|quad(?![a-zA-Z])|qquad(?![a-zA-Z]))|(?<!\\)~"), " "),
     (re.compile(r"\\[dtc]frac(?![a-zA-Z])"), r"\\frac"),
@@ -30,7 +31,7 @@ _SAME = [  # one of two spellings
     (re.compile(r"\\neq(?![a-zA-Z])"), r"\\ne "),
     (re.compile(r"\\varnothing(?![a-zA-Z])|\\O(?![a-zA-Z])"), r"\\emptyset "),
     (re.compile(r"\\(?:dots|cdots|dotsc|dotsb)(?![a-zA-Z])|\.\.\."), r"\\ldots "),
-    (re.compile(r"\\(?:lbrace|rbrace)(?![a-zA-Z])"), lambda m: r"\{" if "l" == m[0][1] else r"\}"),
+    (re.compile(r"\\(?:lbrace|rbrace)(?![a-zA-Z])"), lambda m: r"\{" if m[0][1] == "l" else r"\}"),
     (re.compile(r"\\(?:text|mathrm|mathit|textbf|mathbf|textit|textrm|mbox|operatorname|boxed|mathsf)\s*\{([^{}]*)\}"),
      lambda m: m[1] if len(m[1]) == 1 else f" {m[1]} "),
     (re.compile(r">="), r"\\ge "),
@@ -97,16 +98,11 @@ def squeezed(text: str) -> str:
 
 
 def differ_in_kind(gold: str, answer: str) -> bool:
-    """Whether one is a set, a tuple, an interval, a vector, a matrix and the other another of these, or no set at all."""
+    """Whether two are of different kinds: a set, a tuple, a list, a vector, a matrix; or the answer alone is a set."""
     kinds = _kind(squeezed(gold)), _kind(squeezed(answer))
     if None not in kinds:
         return kinds[0] != kinds[1]
-    return (
-        kinds[1] == r"\{"
-        and kinds[0] is None
-        and not re.search("[,;]", gold)
-        and not re.search(r"\band\b|\bor\b|\\pm", gold)
-    )
+    return kinds[1] == r"\{" and kinds[0] is None and not re.search(r"[,;]|\band\b|\bor\b|\\pm", gold)
 
 
 def same_special(gold: str, answer: str) -> bool | None:
@@ -148,7 +144,7 @@ def spans(text: str) -> list[Span] | None:
 
 def same_spans(gold: list[Span], answer: list[Span]) -> bool | list[tuple[str, str]]:
     """Whether two unions are the same; where only their ends' values can tell, the pairs of ends to compare."""
-    if len(gold) != len(answer) or len(gold) == 1 and gold[0].name and answer[0].name not in ("", gold[0].name):
+    if len(gold) != len(answer) or (len(gold) == 1 and gold[0].name and answer[0].name not in ("", gold[0].name)):
         return False
     gold, answer = (sorted(some, key=_by_low) for some in (gold, answer))
     if [one.closed for one in gold] != [one.closed for one in answer]:

@@ -6,7 +6,6 @@ from fractions import Fraction
 from tpt.judge.dress import clean
 
 LONGEST = 400  # characters of a number, and the largest power of ten, that are read at all
-
 ROUNDED = 4  # decimals from which a rounded fraction counts as given
 _DECIMALS = re.compile(r"\.(\d{2,30})(?!\d)")
 
@@ -78,23 +77,6 @@ def parse(text: str) -> Fraction | None:
     return value(match) if match else None
 
 
-def parse_in_text(token: str) -> Fraction | None:
-    """The number in a token that `IN_TEXT` found."""
-    if len(token) > LONGEST:
-        return None
-    match = IN_TEXT.fullmatch(token)
-    if match is None:
-        return None
-    token = match["number"]
-    if re.search(r",\d{1,2}$", token):
-        token = token.replace(",", ".")
-    try:
-        number = Fraction(token.replace(",", "")) * MAGNITUDES.get((match["magnitude"] or "").lower(), 1)
-        return -number if "-" in match["sign"] else number
-    except (ValueError, ZeroDivisionError):
-        return None
-
-
 def rounds_to(exact: Fraction, found: Fraction, written: str, *, percent: bool = False) -> bool:
     """Whether a fraction without an end as a decimal is given rightly rounded, to `ROUNDED` decimals or more.
 
@@ -102,9 +84,8 @@ def rounds_to(exact: Fraction, found: Fraction, written: str, *, percent: bool =
         written: the text that gave `found`; a fraction in it is not a rounding.
         percent: whether that is a percentage of the whole, which `exact` is a share of.
     """
-    text = clean(written)
-    decimals = _DECIMALS.search(text)
-    if decimals is None or "/" in text or not _endless(exact):
+    decimals = _DECIMALS.search(text := clean(written)) if _endless(exact) else None
+    if decimals is None or "/" in text:
         return False
     places, value = len(decimals[1]), found
     if percent:

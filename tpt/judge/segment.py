@@ -48,12 +48,12 @@ _WORD = re.compile(r"[A-Za-z]{2}")
 _NUMBER = r"[-$€£¥₹]?\s?(?:\d|(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)\b)"
 # Directly behind a number: what makes it another one, or a part of something.
 _CONTINUED = re.compile(
-    r"\s*(?:[+*^=<>≤≥≠|\\√πΠ·_∞²³%]|/(?!\s*[A-Za-z]{2})|-\s*(?:\d|[a-z]\b)|[:;]\s*[-$€£]?\d|[\d(\[{]\d*x"
+    r"\s*(?:\d|[+*^=<>≤≥≠|\\√πΠ·_∞²³%]|/(?!\s*[A-Za-z]{2})|-\s*(?:\d|[a-z]\b)|[:;]\s*[-$€£]?\d|[\d(\[{]\d*x"
     r"|(?:pi|sqrt|root|log|ln|sin|cos|tan|exp|mod|modulo|choose|point|plus|minus|divided|multiplied|squared|cubed"
     r"|remainders?|factorial|e\d*)\b"
     r"|times\s+(?:as|the)\b"
     r"|(?:of|out\s+of)\s+(?:the\s+)?\d|to\s+[-$]?\d|[-–]?\s?(?:st|nd|rd|th)\b"
-    rf"|or\s+(?:more|less|fewer|so|higher|above|over|greater|lower|below|under|most|fewer)\b)",
+    r"|or\s+(?:more|less|fewer|so|higher|above|over|greater|lower|below|under|most|fewer)\b)",
     re.I,
 )
 _LETTER = re.compile(r"\s*\(?[A-Za-zΑ-ω](?![\w'])(?!\s+[A-Za-z]{2,})")  # a variable: `18 n`; but `18 a day`
@@ -69,6 +69,9 @@ _OF = re.compile(r"\s(?:out\s+)?of\s+(?:the\s+|these\s+|those\s+)?\d", re.I)
 _THAN = re.compile(
     r"\b(?:more|less|fewer|greater|larger|smaller|higher|lower|older|younger)\s+than\b(?=.*\d|\s+[a-z]\b(?!')|\s+(?:half|twice)\b)",
     re.I,
+)
+_CLAUSE_END = re.compile(
+    r"[.;!?](?:\s|$)|\b(?:since|because|which|where|when|while|if|given|but|not|rather|instead)\b|[(\n—]"
 )
 _REMARK = re.compile(r"\s*[\[(]([^()\[\]]{0,200})[)\]]")
 _CLAUSE = re.compile(
@@ -169,10 +172,17 @@ def _text(text: str) -> Quantity | None:
     head = arithmetic.prefix(lead)
     if head and _CLAUSE.match(lead, head[1]):
         return head[0] if harmless(lead[head[1] :], head[0]) else _concluded(lead)
-    sentences = [one for one in _SENTENCE.split(text) if one]
-    if len(sentences) > 1:
-        counted = [one for one in sentences if any(c.isdigit() for c in one) or words.IN_TEXT.search(one)]
-        return _text(bare(counted[0])) if counted else None
+    return _sentences(text) if _SENTENCE.search(text.rstrip()) else _sentence(text, lead)
+
+
+def _sentences(text: str) -> Quantity | None:
+    """Of several sentences the first with a number."""
+    parts = _SENTENCE.split(text)
+    counted = [bare(one) for one in parts if any(c.isdigit() for c in one) or words.IN_TEXT.search(one)]
+    return _text(counted[0]) if counted and counted[0] != text else None
+
+
+def _sentence(text: str, lead: str) -> Quantity | None:
     if _EQUALS.search(text):
         return None if _OTHER_RELATION.search(text) else _equation(text, running=False)
     return _phrase(lead)
@@ -186,25 +196,25 @@ def _equation(text: str, running: bool) -> Quantity | None:
         values = {quantity.value if (quantity := _equation(part, running)) else None for part in named}
         return _equation(named[0], running) if len(values) == 1 else None
     exact, sign, rounded = text.rpartition("≈")
-    if sign and (found := _text(exact) or None):
+    if sign and (found := _text(exact)):
         near = arithmetic.prefix(bare(rounded))
-        return replace(found, rounded=near[0].value if near else None)
+        return replace(found, rounded=near[0].value if near and _agree(found, near[0]) else None)
+    return _exact_equation(text, running)
+
+
+def _exact_equation(text: str, running: bool) -> Quantity | None:
     *others, right = [bare(side) for side in _EQUALS.split(text)]
     if not others[-1] and len(others) == 1:
         return _last(right) if running else _phrase(right)
     computed = _ending(others[-1])
-    certain = _computed(computed, right) if computed else None
-    if certain:
+    if computed and (certain := _computed(computed, right)):
         return certain
     found = _last(right) if running else _phrase(_LEAD.sub("", right))
-    if found is None and running and _NAME.fullmatch(right):
-        return _last(others[-1])  # "or 160 = Y"
     if found is None:
-        return _left_side(others[0], right) if len(others) == 1 else None
-    whole = arithmetic.whole(others[-1])
-    if whole is not None and len(others) == 1 and not running:
-        return found if _agree(whole, found) else None
-    return None if _COEFFICIENT.fullmatch(others[-1]) else found
+        return _left_side(others, right, running)
+    left = arithmetic.whole(others[-1]) if len(others) == 1 and not running else None
+    contradicted = left is not None and not _agree(left, found)
+    return None if contradicted or (left is None and _COEFFICIENT.fullmatch(others[-1])) else found
 
 
 def _ending(text: str) -> Quantity | None:
@@ -230,10 +240,12 @@ def _computed(left: Quantity, right: str) -> Quantity | None:
     return replace(found[0], rounded=left.value) if same else None
 
 
-def _left_side(left: str, right: str) -> Quantity | None:
-    """What `18 = x` and `50 apples = 40 + 10` (of what cannot be computed) name."""
-    first = arithmetic.prefix(left)
-    if first is None or not harmless(left[first[1] :], first[0]):
+def _left_side(others: list[str], right: str, running: bool) -> Quantity | None:
+    """What `18 = x`, "or 160 = Y" and `50 apples = 40 + 10` (of what cannot be computed) name."""
+    if running:
+        return _last(others[-1]) if _NAME.fullmatch(right) else None
+    first = arithmetic.prefix(others[0])
+    if first is None or len(others) > 1 or not harmless(others[0][first[1] :], first[0]):
         return None
     named = _VARIABLE.fullmatch(right) and not words.parse_prefix(right)
     return first[0] if named or arithmetic.prefix(right) else None
@@ -315,26 +327,20 @@ def harmless(rest: str, quantity: Quantity | None = None) -> bool:
     rest = _ITALIC.sub("", rest[:SHORT].lstrip("\"'$”»`"), count=1)
     if _ARROW.match(rest) or not rest.strip(" .") or rest[0] == "\n":
         return True
-    if _GLUED.match(rest) and (len(rest) < 2 or not _WORD.match(rest)):
-        return False
     counted = quantity is not None and (quantity.unit or quantity.nouns)  # behind a unit no variable can stand
-    if _CONTINUED.match(rest) or (_LETTER.match(rest) and not counted) or re.match(r"\s*\d", rest):
-        return _again(rest, quantity)
+    glued = _GLUED.match(rest) and not _WORD.match(rest)
+    if glued or _CONTINUED.match(rest) or (_LETTER.match(rest) and not counted):
+        return not glued and _again(rest, quantity)
     if remark := _REMARK.match(rest):
-        if _REFUSED_REMARK.match(remark[1]) and not _again(remark[1], quantity):
-            return False
-        return harmless(rest[remark.end() :], quantity)
-    clause = re.split(
-        r"[.;!?](?:\s|$)|\b(?:since|because|which|where|when|while|if|given|but|not|rather|instead)\b|[(\n—]",
-        rest,
-        maxsplit=1,
-    )[0]
+        refused = _REFUSED_REMARK.match(remark[1]) and not _again(remark[1], quantity)
+        return not refused and harmless(rest[remark.end() :], quantity)
+    clause = _CLAUSE_END.split(rest, maxsplit=1)[0]
     if _OR_MORE.search(clause) or _THAN.search(clause) or _OF.match(" " + clause):
         return False
-    for another in _ANOTHER.finditer(clause):
-        if not _BESIDE.match(clause, another.end()) and not _again(clause[another.start() :], quantity):
-            return False
-    return True
+    return all(
+        _BESIDE.match(clause, another.end()) or _again(clause[another.start() :], quantity)
+        for another in _ANOTHER.finditer(clause)
+    )
 
 
 def _again(text: str, quantity: Quantity | None) -> bool:

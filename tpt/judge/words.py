@@ -39,7 +39,7 @@ def parse_prefix(text: str, start: int = 0) -> tuple[Fraction, int] | None:
             group = 1
         elif name in _SMALL and _SMALL[name] < room:
             group += _SMALL[name]
-            room = 10 if 20 <= _SMALL[name] else 1
+            room = 10 if _SMALL[name] >= 20 else 1
         elif name == "hundred" and 0 < group < 100:
             group, room = group * 100, 100
         elif name in _LARGE and 0 < group < 1000:
