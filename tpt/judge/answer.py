@@ -44,6 +44,7 @@ _RELATION = re.compile(r"[<>≤≥≠]|\\(?:ne|neq|le|leq|ge|geq|lor|land|in|cup
 _CLAUSE = re.compile(r"[,.;:(\n—]|\s-\s|\s(?:because|since|as|for)\s", re.I)
 _IN_PIECES = re.compile(r"\S\s*\$[^$]+\$\s*\S|\$[^$]+\$[^$]+\$[^$]+\$|\\boxed.*\\boxed|[A-Za-z]{3,}\s+\\?\$")
 _AND = re.compile(r"\s*,?\s*(?<![\\A-Za-z])(?:and|or)(?![A-Za-z])\s*")
+_IS = re.compile(r"[A-Za-z]{2}(?:\s(?:is|are)\b|:)\s*([^\n]{1,200}?)\.?$")  # "The point is (1, 2)."
 _INCOMPLETE = re.compile(r"(?:log|ln|sin|cos|tan|exp|sqrt)(?:_\{?\w{1,3}\}?)?\W*$")
 _YES_NO = frozenset(("yes", "no", "true", "false"))
 
@@ -363,6 +364,8 @@ def _is_algebra(gold: str, answer: str) -> bool:
 def _compare_expression(gold: _Gold, found: Candidate, text: str) -> _Found:
     """As it is written, then by kind and intervals, then by math-verify."""
     answer = found.text.strip()
+    if found.rule == "whole_text" and (end := _IS.search(answer[-FORMULA:])) and is_formula(latex.spelled(end[1])):
+        answer = end[1]
     if answer == gold.text or _same_writing(gold.text, answer):
         return found, Status.CORRECT, []
     short = len(answer) <= FORMULA and len(gold.text) <= FORMULA

@@ -23,7 +23,7 @@ _INTRODUCED = re.compile(
     r"|letra|buchstabe|вариант|选项)\b(?!')){0,12}",
     re.I,
 )
-_AT_HEAD = re.compile(r"(?P<open>[(\[{*\"'$]*)\s?(?P<letter>[A-Ja-j])(?P<close>[)\]}\"'*$]*)(?![\w'^*/+=<>-])")
+_AT_HEAD = re.compile(r"(?P<open>[(\[{*\"'$]*)\s?(?P<letter>[A-Ja-j])(?P<close>[)\]}\"'*$]*)(?![A-Za-z0-9_'^*/+=<>-])")
 _SECOND = re.compile(
     rf"\s*(?:,\s*(?:and|or|&)?|/|&|\+|\bor\b|\band\b|\bor\s+maybe\b)\s*(?:option\s+|choice\s+)?\W{{0,3}}{_LETTER}(?![\w'])"
 )
@@ -37,7 +37,7 @@ _IS = r"(?:is|are|would\s+be|must\s+be|should\s+be|has\s+to\s+be|will\s+be)"
 _STATED = re.compile(
     rf"(?<![A-Za-z])(?P<wrong>incorrect\s+|wrong\s+|other\s+|not\s+the\s+)?(?:{_NOUN}(?:\s+[\w']+){{0,6}}?\s+{_IS}\b(?!n't)"
     rf"|{_NOUN}[*_\"]*\s*(?:[:=]|\s-\s)"
-    rf"|answer\s+choice\b|\b(?:choose|pick|select|opt\s+for|go(?:ing)?\s+with|chose)\b"
+    rf"|answer\s+choice\b|\b(?:choose|pick|select|opt\s+for|go(?:ing)?\s+(?:with|for)|chose)\b"
     r"|(?:réponse|respuesta|resposta|risposta|antwort|lösung|antwoord|odpowied[zź]|cevap|jawaban|svar|ответ|відповідь)"
     r"\b[^.:=\n]{0,30}?(?:\s(?:est|es|é|è|ist|is|jest|to|er|är|adalah|—|-)\s|[:=])"
     r"|(?:答案|答え|正解|正确选项|选项|选择|选|选择|選擇|정답|답)\s*(?:应该)?(?:是|为|為|は|은|는|:)?)",

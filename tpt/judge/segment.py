@@ -90,7 +90,7 @@ _BEFORE = re.compile(
     r"|squared?|root\s+of|factor\s+of|multiple\s+of)"
     r"|n't(?:\s+\w+)?|n’t|%\s+of|\d\s*(?:to|or)|between\s+\S{1,20}\s+and"
     r"|[<>≤≥≠±√|^_\\×*/!]|[A-Za-z]\()"
-    r"(?:\s+(?:a|an|the|about|exactly|simply|just|equal\s+to|actually|really))?[\s\"'(\[{*$€£~]*$",
+    r"(?:\s+(?:be|a|an|the|about|exactly|simply|just|equal\s+to|actually|really))?[\s\"'(\[{*$€£~]*$",
     re.I,
 )
 _ADJUNCT = re.compile(r"\b(?:every|per|each)\s+$", re.I)
