@@ -45,6 +45,8 @@ _CLAUSE = re.compile(r"[,.;:(\n—]|\s-\s|\s(?:because|since|as|for)\s", re.I)
 _IN_PIECES = re.compile(r"\S\s*\$[^$]+\$\s*\S|\$[^$]+\$[^$]+\$[^$]+\$|\\boxed.*\\boxed|[A-Za-z]{3,}\s+\\?\$")
 _AND = re.compile(r"\s*,?\s*(?<![\\A-Za-z])(?:and|or)(?![A-Za-z])\s*")
 _IS = re.compile(r"[A-Za-z]{2}(?:\s(?:is|are)\b|:)\s*([^\n]{1,200}?)\.?$")  # "The point is (1, 2)."
+_WORDS = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")  # `18\text{th}`, `18\text{ or so}`
+_NAME = re.compile(r"[\s$]*([a-zA-Z])\s*=")
 _INCOMPLETE = re.compile(r"(?:log|ln|sin|cos|tan|exp|sqrt)(?:_\{?\w{1,3}\}?)?\W*$")
 _YES_NO = frozenset(("yes", "no", "true", "false"))
 
@@ -334,7 +336,8 @@ def _compare_quantity(gold: _Gold, expected: Quantity, text: str) -> _Found:
     if found is None or not found.text.strip():
         return found, Status.NO_ANSWER, []
     if found.quantity is not None:
-        return found, _status(_equal(expected, found.quantity, found.text)), []
+        names = {name[1] for one in (gold.text, segments.bare(found.text)) if (name := _NAME.match(one))}
+        return found, _status(len(names) < 2 and _equal(expected, found.quantity, found.text)), []
     plain = found.text.strip("* ")
     if _MODULUS.search(plain) and _same_writing(gold.text, plain):
         return found, Status.CORRECT, []
@@ -355,7 +358,8 @@ def _is_algebra(gold: str, answer: str) -> bool:
         len(answer) <= FORMULA
         and bool(_SYMBOLIC.search(answer) or _ARITHMETIC.fullmatch(answer))
         and not (_RELATION.search(answer) or _INCOMPLETE.search(answer))
-        and is_formula(latex.spelled(answer))
+        and is_formula(spelled := latex.spelled(answer))
+        and not _WORDS.search(spelled)
         and latex.same_special(gold, answer) is not False
         and not latex.differ_in_kind(gold, answer)
     )

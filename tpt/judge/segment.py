@@ -50,7 +50,7 @@ _NUMBER = r"[-$€£¥₹]?\s?(?:\d|(?:two|three|four|five|six|seven|eight|nine|
 _CONTINUED = re.compile(
     r"\s*(?:\d|[+*^=<>≤≥≠|\\√πΠ·_∞²³%]|/(?!\s*[A-Za-z]{2})|-\s*(?:\d|[a-z]\b)|[:;]\s*[-$€£]?\d|[\d(\[{]\d*x"
     r"|(?:pi|sqrt|root|log|ln|sin|cos|tan|exp|mod|modulo|choose|point|plus|minus|divided|multiplied|squared|cubed"
-    r"|remainders?|factorial|e\d*)\b"
+    r"|remainders?|factorial|e\d*|over(?=\s+\d))\b|→\s*\d"
     r"|times\s+(?:as|the)\b"
     r"|(?:of|out\s+of)\s+(?:the\s+)?\d|to\s+[-$]?\d|[-–]?\s?(?:st|nd|rd|th)\b"
     r"|or\s+(?:more|less|fewer|so|higher|above|over|greater|lower|below|under|most|fewer)\b)",
@@ -93,6 +93,7 @@ _BEFORE = re.compile(
     r"(?:\s+(?:be|a|an|the|about|exactly|simply|just|equal\s+to|actually|really))?[\s\"'(\[{*$€£~]*$",
     re.I,
 )
+_FACTOR = re.compile(r"\b(?:twice|double|triple|half of)\s+$", re.I)
 _ADJUNCT = re.compile(r"\b(?:every|per|each)\s+$", re.I)
 _CONCLUSION = re.compile(
     r"\b(?:so|which\s+(?:is|makes|gives|equals|comes\s+to|leaves)|that\s+is|that's|i\.e\.|thus|hence|therefore|making"
@@ -303,11 +304,11 @@ def _last(text: str) -> Quantity | None:
     for match in starts[-NUMBERS:]:
         if match.start() < place:
             continue  # a part of the expression before
-        if one := arithmetic.prefix(text[match.start() :]):
-            place = match.start() + one[1]
-            found.append((match.start(), one[0], match.start() + one[1]))
-        else:
-            found.append((match.start(), Quantity(Fraction(0)), -1))
+        factor = _FACTOR.search(text[: match.start()])
+        start = factor.start() if factor else match.start()
+        one = arithmetic.prefix(text[start:])
+        place = start + one[1] if one else match.end()
+        found.append((start, one[0], place) if one else (start, Quantity(Fraction(0)), -1))
     if len(found) > 1 and _ADJUNCT.search(text[: found[-1][0]]):
         found.pop()
     if not found:
