@@ -429,7 +429,7 @@ def test_a_kind_of_answer_is_read_as_a_careful_reader_reads_it(kind: str, judgem
     assert not differ
 
 
-def test_the_strict_reader_stays_the_papers_but_for_thinking() -> None:
+def test_the_strict_reader_stays_the_papers_except_for_thinking() -> None:
     for text, strict in (
         ("<think>#### 5</think>\n18 it is.\n#### 18", Status.CORRECT),
         ("#### 5\n#### 18", Status.WRONG),
@@ -440,6 +440,9 @@ def test_the_strict_reader_stays_the_papers_but_for_thinking() -> None:
         ("#### 18 - 2", Status.CORRECT),  # as the paper's replication reads it
     ):
         assert judge_answer(gold="18", pred=text).strict is strict, text
+    for gold in ("18 dollars", "2^4", "twelve", "(B)", "10:30"):  # what is no number is read as text
+        assert judge_answer(gold=gold, pred=f"so\n#### {gold}\nor").strict is Status.CORRECT
+        assert judge_answer(gold=gold, pred="#### 18").strict is Status.WRONG
 
 
 def test_unfinished_thinking_is_no_answer_and_is_named() -> None:

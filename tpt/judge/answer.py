@@ -170,7 +170,7 @@ def canonical(text: str) -> str:
 
 def readable_gold(gold: str) -> bool:
     """Whether a gold text's answer is a number."""
-    return _gold_quantity(gold_answer(gold)) is not None
+    return _is_number(gold_answer(gold))
 
 
 @dataclass(frozen=True, slots=True)
@@ -392,7 +392,7 @@ def _compare_expression(gold: _Gold, found: Candidate, text: str) -> _Found:
 
 
 def _same_writing(gold: str, answer: str) -> bool:
-    """Whether two short expressions are the same but for spaces and spelling; `H_2O` is `H2O`."""
+    """Whether two short expressions are the same except for spaces and spelling; `H_2O` is `H2O`."""
     if len(answer) > FORMULA or len(gold) > FORMULA:
         return False
     left, right = latex.squeezed(gold), latex.squeezed(answer)
@@ -420,11 +420,11 @@ def _settle(owed: _Owed, outcomes: list[Outcome]) -> None:
 
 
 def _read_strictly(gold: _Gold, final: str) -> Judgement:
-    if gold.quantity is None:
-        answer = _after_first_mark(final)
-    else:
+    if _is_number(gold.text):
         match = STRICT.search(final)
         answer = match[1] if match else ""
+    else:
+        answer = _after_first_mark(final)
     if not answer:
         return Judgement(Status.NO_ANSWER, Status.NO_ANSWER)
     # Data sets write thousands with commas or without; a model has no way to know which.
@@ -462,6 +462,12 @@ def _same_unit(expected: Quantity, found: Quantity) -> bool:
         )
     both_counted = not (expected.unit or found.unit) and expected.nouns and found.nouns
     return not both_counted or bool(expected.nouns & found.nouns)
+
+
+@lru_cache(4096)
+def _is_number(gold: str) -> bool:
+    """Whether a gold answer is a number and no more: neither `18 dollars` nor `2^4`."""
+    return not _LIST.fullmatch(gold) and numbers.parse(gold) is not None
 
 
 def _gold_quantity(gold: str) -> Quantity | None:

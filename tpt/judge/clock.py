@@ -63,7 +63,7 @@ class Moment:
 
 
 def whole(text: str) -> Moment | None:
-    """The moment that a text is, but for little words, weekdays and signs around it."""
+    """The moment that a text is, with nothing but little words, weekdays and signs around it."""
     plain = clean(text) if len(text) <= LONGEST else ""
     match = _DATE.search(plain) or _TIME.search(plain)
     if match is None or not _AROUND.fullmatch(plain[: match.start()]) or not _AROUND.fullmatch(plain[match.end() :]):

@@ -5,9 +5,10 @@ Of these, the first that is there counts:
     boxed        the last \\boxed{...}, or, where it comes later:
     answer_is    what follows the last "answer is", "answer:", ...
     whole_text   all of the text, where it is a number or a short formula (`answer_tag` where `<answer>` holds it)
-    last_number  the last number in the text
+    last_number  the last number in the text, unless it is denied, a bound or a rate's
 
-What comes before that, thinking and `<answer>` tags, is cut in `tpt.judge.thinking`.
+A letter of a choice may also stand alone on a line (`last_line`, see `tpt.judge.choice`). What comes before all that,
+thinking and `<answer>` tags, is cut in `tpt.judge.thinking`; `unfinished_thinking` is the rule where nothing is left.
 """
 
 import re
@@ -125,11 +126,6 @@ def last_boxed(text: str) -> tuple[str, int]:
         if not depth:
             return text[start:position], start
     return "", -1
-
-
-def all_boxed(text: str) -> list[str]:
-    """What stands in each of the boxes of a text that hold no braces but those of one level."""
-    return [one[1] for one in re.finditer(r"\\(?:boxed|fbox)\s{0,3}\{((?:[^{}]|\{[^{}]*\}){1,300})\}", text)]
 
 
 def _candidate(rule: str, segment: str, numeric: bool) -> Candidate | None:
