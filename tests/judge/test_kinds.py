@@ -475,6 +475,21 @@ def test_equal_answers_have_one_canonical_form(same: list[str]) -> None:
     assert len({canonical(text) for text in same}) == 1
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "#### $18",
+        "\\boxed{9 \\cdot 2}",
+        "She pays 20 - 2 dollars.",
+        "It is 9 * 2 = 18 in all.",
+        "There are eighteen of them.",
+        "18",
+    ],
+)
+def test_a_vote_on_lenient_answers_counts_what_was_read(text: str) -> None:
+    assert canonical(judge_answer(gold="18", pred=text).lenient_answer) == "18"
+
+
 def test_different_answers_have_different_canonical_forms() -> None:
     texts = [
         "18",

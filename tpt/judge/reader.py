@@ -172,16 +172,18 @@ def _last_number(text: str) -> Candidate | None:
         return None
     if quantity is None and "=" in sentence:
         return Candidate("last_number", sentence.rpartition("=")[2].strip(" $.,;:"), None)
-    return Candidate("last_number", _shown(text, place) if quantity is None else _number_at(sentence), quantity)
+    return Candidate("last_number", _shown(text, place) if quantity is None else _written(sentence, quantity), quantity)
 
 
 def _last_digit(text: str) -> int | None:
     return next((place for place in range(len(text) - 1, -1, -1) if text[place].isdecimal()), None)
 
 
-def _number_at(sentence: str) -> str:
+def _written(sentence: str, quantity: Quantity) -> str:
+    """The number as the sentence has it last, or, where it was computed or in words, its value."""
     found = list(numbers.IN_TEXT.finditer(sentence))
-    return found[-1][0] if found else sentence.strip()
+    last = found[-1][0].strip() if found else ""
+    return last if numbers.parse(last) == quantity.value else str(quantity.value)
 
 
 def _shown(text: str, place: int) -> str:
