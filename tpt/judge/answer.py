@@ -17,7 +17,7 @@ answer is:
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import islice
 
@@ -155,17 +155,16 @@ def canonical(text: str) -> str:
 
     "" for no answer. For votes and counts of answers, e.g. of `Verdict.lenient_answer`.
     """
-    quantity = segments.read(text)
-    if quantity is not None:
-        return str(quantity.value)
     if (moment := clock.whole(text)) is not None:
         return str(moment)
     if (letter := choice.gold_letter(text)) is not None:
         return letter
+    if (quantity := segments.read(text)) is not None:
+        return str(quantity.value)
     word = _wording(text)
-    if len(word) > 2 and word.replace(" ", "").isalpha():
+    if len(word) > 1 and word.replace(" ", "").isalpha():
         return " ".join(word.casefold().split())
-    return latex.squeezed(word[:SHORT])
+    return latex.squeezed(text[:SHORT])
 
 
 def readable_gold(gold: str) -> bool:
@@ -273,6 +272,9 @@ def _compare(gold: _Gold, text: str) -> _Found:
     found = find(text, numeric=False)
     if found is None or not found.text.strip():
         return found, Status.NO_ANSWER, []
+    if gold.word in _YES_NO:
+        said = [one for piece in _pieces(gold.word, found) if (one := _wording(piece)).casefold() in _YES_NO]
+        return replace(found, text=said[0]) if said else found, _status(gold.word in map(str.casefold, said)), []
     if gold.moment or gold.ratio or gold.word:
         return found, _status(_says(gold, found, text)), []
     return _compare_expression(gold, found, text)
@@ -297,7 +299,7 @@ def _compare_choice(letter: str, text: str) -> _Found:
     for rule, piece in reader.marked(text):
         head = choice.at_head(piece) if rule != "answer_is" else None
         if head is not None:
-            return Candidate(rule, piece.strip(), None), _status(head.letter == letter), []
+            return Candidate(rule, head.letter or piece.strip(), None), _status(head.letter == letter), []
         if rule == "answer_is":
             break
     stated = choice.stated(text)

@@ -30,7 +30,7 @@ _LEAD = re.compile(
     re.I,
 )
 _MONEY = re.compile(r"(?<!\w)\$(?=\s?-?\d)")
-_LIST = re.compile(r"[\[({]\s*-?[\d.]+\s*[,;].*[\])}]")
+_LIST = re.compile(r"[\[({\]]\s*-?[\d.]+\s*[,;].*[\])}\[]|[\[\](]\s*-?[\d.]+\s*[,;]\s*-?[\d.]+\W*")
 _ARROW = re.compile(r"\s*(?:=>|->|→|⇒)\s*[A-Za-z]{2}")
 _ITALIC = re.compile(r"[*_](?=\s+[A-Za-z]{2}|[.,;:!?]|$)")
 _MINUS = re.compile(r"^(?:minus|negative)\s+(?=[$€£]?[\da-z])", re.I)
@@ -50,7 +50,7 @@ _NUMBER = r"[-$€£¥₹]?\s?(?:\d|(?:two|three|four|five|six|seven|eight|nine|
 _CONTINUED = re.compile(
     r"\s*(?:\d|[+*^=<>≤≥≠|\\√πΠ·_∞²³%]|/(?!\s*[A-Za-z]{2})|-\s*(?:\d|[a-z]\b)|[:;]\s*[-$€£]?\d|[\d(\[{]\d*x"
     r"|(?:pi|sqrt|root|log|ln|sin|cos|tan|exp|mod|modulo|choose|point|plus|minus|divided|multiplied|squared|cubed"
-    r"|remainders?|factorial|e\d*|over(?=\s+\d))\b|→\s*\d"
+    r"|remainders?|factorial|e\d*|over(?=\s+\d))(?![a-z])|→\s*\d"
     r"|times\s+(?:as|the)\b"
     r"|(?:of|out\s+of)\s+(?:the\s+)?\d|to\s+[-$]?\d|[-–]?\s?(?:st|nd|rd|th)\b"
     r"|or\s+(?:more|less|fewer|so|higher|above|over|greater|lower|below|under|most|fewer)\b)",
@@ -89,10 +89,11 @@ _BEFORE = re.compile(
     r"|maybe|perhaps|possibly|might\s+be|could\s+be|third\s+of|quarter\s+of|percent\s+of|log|ln|sqrt|sin|cos|tan|exp"
     r"|squared?|root\s+of|factor\s+of|multiple\s+of)"
     r"|n't(?:\s+\w+)?|n’t|%\s+of|\d\s*(?:to|or)|between\s+\S{1,20}\s+and"
-    r"|[<>≤≥≠±√|^_\\×*/!]|[A-Za-z]\()"
+    r"|[<>≤≥≠±√|^_\\×*/!]|[A-Za-z]\(|(?:(?<![A-Za-z])[A-Za-z]|[)\]}])\s*[-+])"
     r"(?:\s+(?:be|a|an|the|about|exactly|simply|just|equal\s+to|actually|really))?[\s\"'(\[{*$€£~]*$",
     re.I,
 )
+_VARIABLE_BEFORE = re.compile(r"(?<![A-Za-z'])[A-Za-z]\s*$")
 _FACTOR = re.compile(r"\b(?:twice|double|triple|half of)\s+$", re.I)
 _ADJUNCT = re.compile(r"\b(?:every|per|each)\s+$", re.I)
 _CONCLUSION = re.compile(
@@ -191,7 +192,7 @@ def _sentence(text: str, lead: str) -> Quantity | None:
 
 def _equation(text: str, running: bool) -> Quantity | None:
     """The right side of an equation, or its left where the right is a name; None where two numbers contradict."""
-    parts = re.split(r"[,;]\s|\band\b", text)
+    parts = re.split(r"[,;]\s*(?=[A-Za-z])|[,;]\s|\b(?:and|or)\b", text)
     named = [part for part in parts if re.match(r"\W*[A-Za-z]\w{0,3}\s*=", part)]
     if len(named) > 1:  # x = 18, y = 7
         values = {quantity.value if (quantity := _equation(part, running)) else None for part in named}
@@ -314,7 +315,8 @@ def _last(text: str) -> Quantity | None:
     if not found:
         return None
     start, quantity, end = found[-1]
-    if end < 0 or denied(text[:start]) or not harmless(text[end:], quantity):
+    subtracted = text[start] == "-" and _VARIABLE_BEFORE.search(text[:start])  # x - 6
+    if end < 0 or subtracted or denied(text[:start]) or not harmless(text[end:], quantity):
         return None
     return quantity
 
@@ -348,7 +350,7 @@ def _again(text: str, quantity: Quantity | None) -> bool:
     """Whether another quantity that follows is the same once more."""
     if quantity is None:
         return False
-    start = re.match(r"\W*(?:or|i\.e\.|that is|about|approximately|simply|=)?\W*(?=[\d$.])", text)
+    start = re.match(r"[^\w+$.-]*(?:or|i\.e\.|that is|about|approximately|simply)?[^\w+$.-]*(?=[\d$.-])", text)
     found = arithmetic.prefix(text[start.end() :]) if start else None
     if found is None:
         return False
