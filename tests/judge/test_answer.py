@@ -78,7 +78,7 @@ CASES = [
     ("31", "31", N, C, "whole_text"),
     ("31", "$31.00", N, C, "whole_text"),
     ("31", "16 + 15 makes 31 slices in all", N, C, "last_number"),
-    ("31", "From 40 he took 9-31", N, C, "last_number"),
+    ("31", "From 40 he took 9-31", N, W, "last_number"),  # -22, or a range
     ("31", "I do not know.", N, N, ""),
     ("31", "", N, N, ""),
     ("31", "#### ", N, N, ""),
@@ -225,7 +225,7 @@ DISAGREEMENTS = {
     "$-2 \\\\le x \\\\le 7$": "doubled backslashes: not LaTeX",
     "$f(y)$": "they take two functions of different variables for equal",
     "$\\begin{pmatrix}0.33\\\\0.2 \\end{pmatrix}$": "they set a precision of two digits for this case",
-    "$(0.6,2.6667]$": "they set a precision of four digits for this case",
+    "Answer $ \\frac{1}{2} \\$ = \\frac{10}{9} $": "one half is not ten ninths; they take what stands last",
 }
 
 
@@ -235,7 +235,4 @@ def test_it_agrees_with_math_verifys_labelled_pairs() -> None:
     found = judge_texts((row["gold"], row["pred"]) for row in rows)
     wrong = [row for row, one in zip(rows, found, strict=True) if (one.lenient is C) != bool(row["expected"])]
     unexplained = [row for row in wrong if row["pred"] not in DISAGREEMENTS]
-    # Long solutions whose last number is not the boxed one, or that sympy does not finish in time, stay unexplained.
-    assert len(unexplained) <= 4, [(row["gold"][-60:], row["pred"][-60:]) for row in unexplained]
-    false_positives = [row for row in unexplained if not row["expected"]]
-    assert not false_positives
+    assert unexplained == []

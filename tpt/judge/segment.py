@@ -1,105 +1,358 @@
-"""The number that a marked piece of text names: `$18 per day`, `9 * 2 = 18`, `After 3 weeks: **18** eggs`.
+"""The quantity that a marked piece of text names: `$18 per day`, `9 * 2 = 18`, `After 3 weeks: **18** eggs`.
 
-None where it names no number plainly: an expression (`4\\pi`, `2x`), several answers (`5 or 6`), a time (`10:30`).
+None where it names no number plainly: an expression (`4\\pi`, `2x`), several answers (`5 or 6`), a time (`10:30`), a
+bound (`less than 18`), a denial (`not 18`).
 """
 
 import re
+from dataclasses import replace
 from fractions import Fraction
 
-from tpt.judge import numbers
+from tpt.judge import arithmetic, numbers, words
+from tpt.judge.arithmetic import Quantity
+from tpt.judge.dress import clean
 
-EDGES = " *_$:[](){}<>,\"'•~≈"
+SHORT = 400  # characters of a piece that are read at all
+NUMBERS = 12  # of a sentence that are looked at, the last ones
+
+_PAIRS = {"(": ")", "[": "]", "{": "}", "<": ">", '"': '"', "'": "'", "“": "”", "«": "»", "$": "$", "*": "*", "_": "_"}
+_FRONT = re.compile(r"^[\s*_:\"',;.~≈`#]+(?![\d])|^[\s*_:\"',;~≈`#]+|^(?:[-=]>|→|⇒)\s*")
+_BACK = re.compile(r"[^\w)\]}%$€£¥₹¢!+\-=<>/^|\\√°]+$")
 _LABEL = re.compile(
-    r"^\W*(?:final\s+)?(?:answer|total|result)\b\s*(?:is\b|:|=|[-\u2013\u2014]{1,2}(?=\s|\d))?\s*", re.I
+    r"^\W*(?:(?:the|my|so|final|correct)\s+){0,3}(?:answer|total|result)s?\b\s*"
+    r"(?:(?:is|are)\b|:|=|[-\u2013\u2014]{1,2}(?=\s|\d))?\s*",
+    re.I,
 )
-_ARROW = re.compile(r"^\s*(?:[-=]>|→|⇒)\s*|^\s*(?=minus|negative)", re.I)
-_MINUS = re.compile(r"^(?:minus|negative)\s+(?=[$€£]?\d)", re.I)
-_REMARK = re.compile(r"\s\((?!-?\d+\))[^()]{0,200}\)\W{0,9}$")  # `50 (= 40 + 10)`
+_LEAD = re.compile(
+    r"^(?:(?:is|it is|it's|approximately|approx\.?|about|around|roughly|exactly|precisely|only|just|simply|definitely"
+    r"|therefore|thus|so|given by|an?\s+total\s+of|(?:the\s+)?total\s+of|equal to|equals|also|the number|the value"
+    r"|positive|≈|~)[\s:,]\s*)+",
+    re.I,
+)
+_MONEY = re.compile(r"(?<!\w)\$(?=\s?-?\d)")
+_LIST = re.compile(r"[\[({\]]\s*-?[\d.]+\s*[,;].*[\])}\[]|[\[\](]\s*-?[\d.]+\s*[,;]\s*-?[\d.]+\W*")
+_ARROW = re.compile(r"\s*(?:=>|->|→|⇒)\s*[A-Za-z]{2}")
+_ITALIC = re.compile(r"[*_](?=\s+[A-Za-z]{2}|[.,;:!?]|$)")
+_MINUS = re.compile(r"^(?:minus|negative)\s+(?=[$€£]?[\da-z])", re.I)
 _OPTION = re.compile(r"^\(?[A-J]\)\s*(?=\S)")  # `(D) 5`
 _BOLD = re.compile(r"\*\*([^*\n]{0,80}\d[^*\n]{0,80})\*\*")
-_EQUALS = re.compile(r"[=≈](?!>)")
-_AFTER_COLON = re.compile(r"^.*[A-Za-z)]\s?:(?=\s*[-$€£]?\s?\d)")
+_SENTENCE = re.compile(r"(?<=[^\W\d][.!?])\s+(?=[A-Z(*$])|(?<=\d[.!?])\s+(?=[A-Z(*$])|[。！]")
+_EQUALS = re.compile(r"(?<![<>!=])[=≈](?![>=])")
+_OTHER_RELATION = re.compile(r"[<>≤≥≠∈∨∧∪]|!=|==")
+_COEFFICIENT = re.compile(r"[-+*/^\d\s.()]*\d[-+*/^\d\s.()]*[a-zA-Z][-+*/^\d\s.()]*")
+_NAME = re.compile(r"[A-Za-z]")
+_VARIABLE = re.compile(r"[^\d=]{0,40}")
+_AFTER_COLON = re.compile(r"[A-Za-z)]\s?:\s*(?=[-$€£]?\s?\d)")
 _WORD = re.compile(r"[A-Za-z]{2}")
-_FUNCTION = re.compile(r"\b(?:sin|cos|tan|log|ln|sqrt|exp|pi)\b")
-_OPERATORS = re.compile(r"[\\^_*/+=<>()\[\]{}|√π!]|\d")
-_VARIABLE = re.compile(r"[a-zπ](?![a-zA-Z])")
-_UNITS = frozenset("mghsl")
-_PER = ("(", "[", "/ ", "/d", "/h", "/m", "/w", "/y", "/p", "/e", "=>", "<", "** ")
-_ANOTHER = re.compile(r"\s*(?:,|;|\bor\b|\band\b)\s*[-$€£]?\s?\d[\d.,/]*\W*$")
+
+_NUMBER = r"[-$€£¥₹]?\s?(?:\d|(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)\b)"
+# Directly behind a number: what makes it another one, or a part of something.
+_CONTINUED = re.compile(
+    r"\s*(?:\d|[+*^=<>≤≥≠|\\√πΠ·_∞²³%]|/(?!\s*[A-Za-z]{2})|-\s*(?:\d|[a-z]\b)|[:;]\s*[-$€£]?\d|[\d(\[{]\d*x"
+    r"|(?:pi|sqrt|root|log|ln|sin|cos|tan|exp|mod|modulo|choose|point|plus|minus|divided|multiplied|squared|cubed"
+    r"|remainders?|factorial|e\d*|over(?=\s+\d))(?![a-z])|→\s*\d"
+    r"|times\s+(?:as|the)\b"
+    r"|(?:of|out\s+of)\s+(?:the\s+)?\d|to\s+[-$]?\d|[-–]?\s?(?:st|nd|rd|th)\b"
+    r"|or\s+(?:more|less|fewer|so|higher|above|over|greater|lower|below|under|most|fewer)\b)",
+    re.I,
+)
+_LETTER = re.compile(r"\s*\(?[A-Za-zΑ-ω](?![\w'])(?!\s+[A-Za-z]{2,})")  # a variable: `18 n`; but `18 a day`
+_GLUED = re.compile(r"[A-Za-zΑ-ω]|[\u0300-\u036f]")
+# Further on, before the sentence ends: another quantity beside it.
+_ANOTHER = re.compile(
+    rf"(?:(?:,|;|&|\band\b|\bor\b)\s*(?:[A-Za-z']+\s+){{0,2}}?|(?:\bto\b|\bplus\b|\s[-+*/])\s*)(?={_NUMBER})", re.I
+)
+_BESIDE = re.compile(r"[^.;\n]{0,40}?\b(?:each|per|apiece|an?|every|left|remaining|over)\b", re.I)
+_OR_MORE = re.compile(r"\bor\s+(?:more|less|fewer|so|higher|above|over|greater|lower|below|under)\b", re.I)
+_OF = re.compile(r"\s(?:out\s+)?of\s+(?:the\s+|these\s+|those\s+)?\d", re.I)
+# "18 more than Bob" may be asked for; "18 more than 20", "18 more than x" is another number.
+_THAN = re.compile(
+    r"\b(?:more|less|fewer|greater|larger|smaller|higher|lower|older|younger)\s+than\b(?=.*\d|\s+[a-z]\b(?!')|\s+(?:half|twice)\b)",
+    re.I,
+)
+_CLAUSE_END = re.compile(
+    r"[.;!?](?:\s|$)|\b(?:since|because|which|where|when|while|if|given|but|not|rather|instead)\b|[(\n—]"
+)
+_REMARK = re.compile(r"\s*[\[(]([^()\[\]]{0,200})[)\]]")
+_CLAUSE = re.compile(
+    r"\s*(?:[,;:—]|--|\s-\s)?\s*\b(?:since|because|as|for|so|which|where|when|while|if|due|given|by|after|from|but|not)\b"
+    r"|\s*[.;!?](?:\s|$)",
+    re.I,
+)
+_REFUSED_REMARK = re.compile(r"\s*(?:or|and|mod|modulo|to|plus|minus|±|[+*/^])\b", re.I)
+
+# Directly before a number: denials, bounds, factors, guesses.
+_BEFORE = re.compile(
+    r"(?:\b(?:not|never|neither|nor|cannot|than|nearly|almost|(?<!rounds\s)(?<!rounded\s)(?<!round\s)up\s+to|at\s+least|at\s+most|over|under|above|below"
+    r"|between|within|beyond|exceeds?|exceeding|minimum\s+of|maximum\s+of|as\s+(?:many|much|few|little)\s+as"
+    r"|no\s+more|unlike|instead\s+of|rather\s+than|close\s+to|near|twice|thrice|double|triple|half(?:\s+of)?"
+    r"|maybe|perhaps|possibly|might\s+be|could\s+be|third\s+of|quarter\s+of|percent\s+of|log|ln|sqrt|sin|cos|tan|exp"
+    r"|squared?|root\s+of|factor\s+of|multiple\s+of)"
+    r"|n't(?:\s+\w+)?|n’t|%\s+of|\d\s*(?:to|or)|between\s+\S{1,20}\s+and"
+    r"|[<>≤≥≠±√|^_\\×*/!]|[A-Za-z]\(|(?:(?<![A-Za-z])[A-Za-z]|[)\]}])\s*[-+])"
+    r"(?:\s+(?:be|a|an|the|about|exactly|simply|just|equal\s+to|actually|really))?[\s\"'(\[{*$€£~]*$",
+    re.I,
+)
+_VARIABLE_BEFORE = re.compile(r"(?<![A-Za-z'])[A-Za-z]\s*$")
+_FACTOR = re.compile(r"\b(?:twice|double|triple|half of)\s+$", re.I)
+_ADJUNCT = re.compile(r"\b(?:every|per|each)\s+$", re.I)
+_CONCLUSION = re.compile(
+    r"\b(?:so|which\s+(?:is|makes|gives|equals|comes\s+to|leaves)|that\s+is|that's|i\.e\.|thus|hence|therefore|making"
+    r"|giving|leaving|totall?ing|equals?|it\s+is|it's|is|are|be|gives)\b[,:]?\s+",
+    re.I,
+)
 
 
 def bare(segment: str) -> str:
     """A marked piece of text without its label ("Answer:"), its dress and its brackets; "" if nothing is left."""
     if segment.isdecimal():
         return segment
-    text = _LABEL.sub("", _ARROW.sub("", numbers.clean(segment)))
-    return _MINUS.sub("-", _trim(_REMARK.sub("", text)))
+    text = clean(segment)
+    for _ in range(6):
+        before = text
+        text = _BACK.sub("", _FRONT.sub("", text.strip()))
+        text = _LABEL.sub("", text)
+        if _in_a_pair(text) and not _LIST.fullmatch(text):
+            text = text[1:-1]
+        if text == before:
+            break
+    if text.count("$") % 2 == 0 and text.count("$") != len(_MONEY.findall(text)):
+        text = text.replace("$", "")  # mathematics
+    return _MINUS.sub("-", text.strip())
+
+
+def _in_a_pair(text: str) -> bool:
+    """Whether brackets or quotes hold all of a text."""
+    inner = text[1:-1]
+    return len(text) > 1 and _PAIRS.get(text[0]) == text[-1] and text[0] not in inner and text[-1] not in inner
 
 
 def plain_number(segment: str) -> Fraction | None:
-    """The number that a piece of text names, behind its last equals sign, or before its first."""
-    if segment.isdecimal():
-        return numbers.parse(segment)
-    bold = _BOLD.findall(segment)
-    if len(bold) == 1 and _WORD.match(segment.lstrip(" #")):  # "She makes **$18** in 9 days"
-        segment = bold[0]
-    text = _OPTION.sub("", bare(segment))
-    if not _EQUALS.search(text):
-        return _one_side(text)
-    sides = [_trim(side) for side in _EQUALS.split(text)]
-    number = _one_side(sides[-1])
-    begins = numbers.NUMBER.match(sides[0])
-    return _one_side(sides[0]) if number is None and begins else number  # "50 apples = 40 + 10"
+    """The number that a piece of text names, without its unit."""
+    quantity = read(segment)
+    return quantity.value if quantity else None
 
 
-def _one_side(text: str) -> Fraction | None:
-    whole = numbers.parse(text)
-    if whole is not None:
+def read(segment: str) -> Quantity | None:
+    """The quantity that a marked piece of text names: as a whole, at its head, behind its equals sign or its words."""
+    if segment.isdecimal() and segment.isascii() and len(segment) <= numbers.LONGEST:
+        return Quantity(Fraction(int(segment)))
+    text = _OPTION.sub("", bare(_bold(segment[: 2 * SHORT])))
+    if len(text) > SHORT and not numbers.NUMBER.match(text):
+        text = text[:SHORT]
+    return _text(text)
+
+
+def read_sentence(sentence: str) -> Quantity | None:
+    """The quantity that a sentence of running text ends in: its last, unless that is denied, a bound or a rate's."""
+    text = bare(sentence)
+    if _EQUALS.search(text) and not _OTHER_RELATION.search(text):
+        return _equation(text, running=True)
+    return _last(text)
+
+
+def denied(before: str) -> bool:
+    """Whether what stands before a number denies it, bounds it or multiplies it."""
+    return _BEFORE.search(before[-60:]) is not None
+
+
+def _bold(segment: str) -> str:
+    """What is bold in a sentence that has one bold number: "She makes **$18** in 9 days"."""
+    found = list(_BOLD.finditer(segment))
+    if len(found) != 1 or not _WORD.match(segment.lstrip(" #")):
+        return segment
+    bold = found[0]
+    apart = denied(segment[: bold.start()]) or not harmless(segment[bold.end() :])
+    return segment if apart else bold[1]
+
+
+def _text(text: str) -> Quantity | None:
+    whole = arithmetic.whole(text)
+    if whole or _LIST.fullmatch(text):
         return whole
-    match = numbers.NUMBER.search(text)
-    if match is None or "\\" in text[: match.start()]:
+    lead = _LEAD.sub("", text)
+    head = arithmetic.prefix(lead)
+    if head and _CLAUSE.match(lead, head[1]):
+        return head[0] if harmless(lead[head[1] :], head[0]) else _concluded(lead)
+    return _sentences(text) if _SENTENCE.search(text.rstrip()) else _sentence(text, lead)
+
+
+def _sentences(text: str) -> Quantity | None:
+    """Of several sentences the first with a number."""
+    parts = _SENTENCE.split(text)
+    counted = [bare(one) for one in parts if any(c.isdigit() for c in one) or words.IN_TEXT.search(one)]
+    return _text(counted[0]) if counted and counted[0] != text else None
+
+
+def _sentence(text: str, lead: str) -> Quantity | None:
+    if _EQUALS.search(text):
+        return None if _OTHER_RELATION.search(text) else _equation(text, running=False)
+    return _phrase(lead)
+
+
+def _equation(text: str, running: bool) -> Quantity | None:
+    """The right side of an equation, or its left where the right is a name; None where two numbers contradict."""
+    parts = re.split(r"[,;]\s*(?=[A-Za-z])|[,;]\s|\b(?:and|or)\b", text)
+    named = [part for part in parts if re.match(r"\W*[A-Za-z]\w{0,3}\s*=", part)]
+    if len(named) > 1:  # x = 18, y = 7
+        values = {quantity.value if (quantity := _equation(part, running)) else None for part in named}
+        return _equation(named[0], running) if len(values) == 1 else None
+    exact, sign, rounded = text.rpartition("≈")
+    if sign and (found := _text(exact)):
+        near = arithmetic.prefix(bare(rounded))
+        return replace(found, rounded=near[0].value if near and _agree(found, near[0]) else None)
+    return _exact_equation(text, running)
+
+
+def _exact_equation(text: str, running: bool) -> Quantity | None:
+    *others, right = [bare(side) for side in _EQUALS.split(text)]
+    if not others[-1] and len(others) == 1:
+        return _last(right) if running else _phrase(right)
+    computed = _ending(others[-1])
+    if computed and (certain := _computed(computed, right)):
+        return certain
+    found = _last(right) if running else _phrase(_LEAD.sub("", right))
+    if found is None:
+        return _left_side(others, right, running)
+    left = arithmetic.whole(others[-1]) if len(others) == 1 and not running else None
+    contradicted = left is not None and not _agree(left, found)
+    return None if contradicted or (left is None and _COEFFICIENT.fullmatch(others[-1])) else found
+
+
+def _ending(text: str) -> Quantity | None:
+    """The expression that a text ends in: `150 - 30` of "So they add 150 - 30"."""
+    for match in list(numbers.IN_TEXT.finditer(text[-SHORT:]))[-NUMBERS:]:
+        if found := arithmetic.whole(text[-SHORT:][match.start() :]):
+            return None if denied(text[-SHORT:][: match.start()]) else found
+    return None
+
+
+def _computed(left: Quantity, right: str) -> Quantity | None:
+    """The right side's number where it is what the left side amounts to, whatever words follow it: 3 more than Tory.
+
+    Of `96 / 12 = 8 dozen` both 8 and 96 may be meant.
+    """
+    found = arithmetic.prefix(right)
+    if found is None or "round" in right or re.match(r"\s*(?:[-+*/^=<>(\\√π]|or\b|\d|[a-zA-Z]\b)", right[found[1] :]):
         return None
-    if not _WORD.search(text[: match.start()]):
-        return _followed_by_words(text, match)
+    if found[0].value == left.value:
+        return found[0]
+    plain = numbers.NUMBER.match(right)
+    same = plain is not None and numbers.parse(re.match(r"[-$\d.,]*", right)[0].rstrip(".,")) == left.value  # type: ignore[index]
+    return replace(found[0], rounded=left.value) if same else None
+
+
+def _left_side(others: list[str], right: str, running: bool) -> Quantity | None:
+    """What `18 = x`, "or 160 = Y" and `50 apples = 40 + 10` (of what cannot be computed) name."""
+    if running:
+        return _last(others[-1]) if _NAME.fullmatch(right) else None
+    first = arithmetic.prefix(others[0])
+    if first is None or len(others) > 1 or not harmless(others[0][first[1] :], first[0]):
+        return None
+    named = _VARIABLE.fullmatch(right) and not words.parse_prefix(right)
+    return first[0] if named or arithmetic.prefix(right) else None
+
+
+def _agree(left: Quantity, right: Quantity) -> bool:
+    """Whether two sides of an equals sign are equal, the right one maybe rounded to the places that it is given in."""
+    sides = {left.value, left.value * 100} if right.percent and not left.percent else {left.value}
+    places = next((place for place in range(7) if (right.value * 10**place).denominator == 1), 6)
+    return any(
+        side == right.value or (side.denominator != 1 and abs(side - right.value) < Fraction(1, 10**places))
+        for side in sides
+    )
+
+
+def _phrase(text: str) -> Quantity | None:
+    """The quantity at the head of a phrase, else the one that it concludes with, else its last."""
+    head = arithmetic.prefix(text)
+    if head:
+        return head[0] if harmless(text[head[1] :], head[0]) else _concluded(text)
+    if "\\" in text or _OTHER_RELATION.match(text):
+        return None
     return _behind_words(text)
 
 
-def _behind_words(text: str) -> Fraction | None:
+def _concluded(text: str) -> Quantity | None:
+    """What stands behind the last "so", "which is", ... that a number follows."""
+    for conclusion in reversed(list(_CONCLUSION.finditer(text))):
+        rest = _LEAD.sub("", text[conclusion.end() :])
+        found = arithmetic.prefix(rest)
+        if found and harmless(rest[found[1] :], found[0]):
+            return found[0]
+    return None
+
+
+def _behind_words(text: str) -> Quantity | None:
     """The number behind a colon ("Total after 3 weeks: 20"), else the last one ("After 3 weeks he has $20")."""
-    if colon := _AFTER_COLON.match(text):
-        text = text[colon.end() :]
-        match = numbers.NUMBER.search(text)
-        return _followed_by_words(text, match) if match else None
-    found = list(numbers.IN_TEXT.finditer(text))
-    if not found or _FUNCTION.search(text) or is_part_of_expression(text, found[-1]):
+    colons = list(_AFTER_COLON.finditer(text))
+    if len(colons) > 1:
         return None
-    return numbers.parse_in_text(found[-1][0])
+    if colons and not denied(text[: colons[0].start() + 1]):
+        rest = text[colons[0].end() :]
+        found = arithmetic.prefix(rest)
+        return found[0] if found and harmless(rest[found[1] :], found[0]) else None
+    return _last(text)
 
 
-def _followed_by_words(text: str, match: "re.Match[str]") -> Fraction | None:
-    """The number at the head of a text, if what follows is words or units and no more of an expression."""
-    if _OPERATORS.search(text[: match.start()]) or _ANOTHER.match(text, match.end()):
+def _last(text: str) -> Quantity | None:
+    """The last quantity of a text, if what stands before and behind it leaves it as it is."""
+    found: list[tuple[int, Quantity, int]] = []
+    place = 0
+    text = text[-SHORT:]
+    pattern = numbers.IN_TEXT if numbers.IN_TEXT.search(text) else words.IN_TEXT
+    starts = [match for match in pattern.finditer(text) if pattern is numbers.IN_TEXT or match[0].lower() != "one"]
+    for match in starts[-NUMBERS:]:
+        if match.start() < place:
+            continue  # a part of the expression before
+        factor = _FACTOR.search(text[: match.start()])
+        start = factor.start() if factor else match.start()
+        one = arithmetic.prefix(text[start:])
+        place = start + one[1] if one else match.end()
+        found.append((start, one[0], place) if one else (start, Quantity(Fraction(0)), -1))
+    if len(found) > 1 and _ADJUNCT.search(text[: found[-1][0]]):
+        found.pop()
+    if not found:
         return None
-    rest = text[match.end() :].strip(" $")
-    glued = text[match.end() : match.end() + 1] != " "
-    if glued and _VARIABLE.match(rest) and rest[0] not in _UNITS:
+    start, quantity, end = found[-1]
+    subtracted = text[start] == "-" and _VARIABLE_BEFORE.search(text[:start])  # x - 6
+    if end < 0 or subtracted or denied(text[:start]) or not harmless(text[end:], quantity):
         return None
-    if _OPERATORS.match(rest) and not rest.startswith(_PER):
-        return None
-    if rest.startswith(("-", ":", ",")) and rest[1:2].isdigit():
-        return None
-    return numbers.value(match)
+    return quantity
 
 
-def is_part_of_expression(text: str, match: "re.Match[str]") -> bool:
-    """Whether a number found in running text is an exponent, an index or a factor: `x^2`, `x_2`, `2x`, `4\\pi`."""
-    before, after = text[max(0, match.start() - 2) : match.start()], text[match.end() : match.end() + 8].lstrip(" ")
-    if before.endswith(("^", "_", "^{", "_{", "^-", "√")):
+def harmless(rest: str, quantity: Quantity | None = None) -> bool:
+    """Whether what stands behind a quantity leaves it as it is: nothing, words, a remark; no more of an expression.
+
+    Args:
+        quantity: which may be said again: `1/2 (or 0.5)`.
+    """
+    rest = _ITALIC.sub("", rest[:SHORT].lstrip("\"'$”»`"), count=1)
+    if _ARROW.match(rest) or not rest.strip(" .") or rest[0] == "\n":
         return True
-    if after.startswith(("\\pi", "\\sqrt", "\\cdot", "\\times", "π", "√", "^")):
-        return True
-    return text[match.end() : match.end() + 1] == after[:1] and bool(_VARIABLE.match(after)) and after[0] not in _UNITS
+    counted = quantity is not None and (quantity.unit or quantity.nouns)  # behind a unit no variable can stand
+    glued = _GLUED.match(rest) and not _WORD.match(rest)
+    if glued or _CONTINUED.match(rest) or (_LETTER.match(rest) and not counted):
+        return not glued and _again(rest, quantity)
+    if remark := _REMARK.match(rest):
+        refused = _REFUSED_REMARK.match(remark[1]) and not _again(remark[1], quantity)
+        return not refused and harmless(rest[remark.end() :], quantity)
+    clause = _CLAUSE_END.split(rest, maxsplit=1)[0]
+    if _OR_MORE.search(clause) or _THAN.search(clause) or _OF.match(" " + clause):
+        return False
+    return all(
+        _BESIDE.match(clause, another.end()) or _again(clause[another.start() :], quantity)
+        for another in _ANOTHER.finditer(clause)
+    )
 
 
-def _trim(text: str) -> str:
-    return text.strip().rstrip("." + EDGES + "。").lstrip(EDGES)
+def _again(text: str, quantity: Quantity | None) -> bool:
+    """Whether another quantity that follows is the same once more."""
+    if quantity is None:
+        return False
+    start = re.match(r"[^\w+$.-]*(?:or|i\.e\.|that is|about|approximately|simply)?[^\w+$.-]*(?=[\d$.-])", text)
+    found = arithmetic.prefix(text[start.end() :]) if start else None
+    if found is None:
+        return False
+    share = found[0].value / 100 if found[0].percent and not quantity.percent else found[0].value
+    return share == quantity.value

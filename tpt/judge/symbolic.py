@@ -21,6 +21,7 @@ DEADLINE = 5.0  # seconds for one pair
 START_DEADLINE = 120.0  # seconds for a worker's imports
 MEMORY = 4 * 2**30  # bytes of address space of a worker
 FORMULA = 300  # characters of a text that can be a formula as a whole
+NEAR = 1e-25  # relative difference of constants that are equal
 LONGEST = 4_000  # characters from the end of a text that are looked at
 
 _MATH_MODE = re.compile(r"\$|\\[(\[]|\\boxed")
@@ -197,9 +198,10 @@ def _as_command(function: "re.Match[str]") -> str:
 
 
 def _differ(gold: Any, found: Any) -> bool:
-    """Whether two constants differ by their ratio: math-verify compares differences, and all tiny numbers are near."""
+    """Whether two constants differ at all: math-verify takes all tiny numbers for near, and 3.14159265 for pi."""
     import sympy
 
     if not all(isinstance(one, sympy.Expr) and one.is_number for one in (gold, found)) or found == 0 or gold == 0:
         return False
-    return bool(abs(sympy.N(gold / found, 20) - 1) > 1e-3)
+    exact = [one.replace(lambda e: e.is_Float, lambda e: sympy.Rational(str(e))) for one in (gold, found)]
+    return bool(abs(sympy.N(exact[0] / exact[1], 50) - 1) > NEAR)

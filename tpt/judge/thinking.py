@@ -46,7 +46,8 @@ def final_part(text: str) -> str | None:
 
     A closing tag may stand alone: some chat templates put the opening one into the prompt, see `left_open`.
     """
-    if tags := list(_TAG.finditer(text)):
+    tags = list(_TAG.finditer(text)) if any(sign in text for sign in "<[◁") else []
+    if tags:
         return text[tags[-1].end() :] if tags[-1]["closing"] else None
     if _BARE_ANALYSIS.match(text):
         _, mark, final = text.rpartition(_BARE_FINAL)
