@@ -106,8 +106,8 @@ class Run:
             raise RunError(
                 f"{root} was written by tpt {recorded.get('tpt')} (format {recorded.get('format')}); "
                 f"this is tpt {__version__} (format {FORMAT})",
-                f"read it with that version: pip install think-prune-train=={recorded.get('tpt')}; to go on with this "
-                "one, give the settings to `tpt run` again: it starts a folder of its own beside",
+                f"read it with tpt {recorded.get('tpt')}; to go on with this one, give the same settings to `tpt run` "
+                "again: it starts a folder of its own beside",
             )
         run = cls(root, compose.load(root / "config.yaml"), recorded["contents"])
         if recorded["fingerprint"] != identity.fingerprint(run.config, run.contents):
