@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 import torch
+from architectures import checkpoint_of
 from safetensors.torch import load_file, save_file
-from trainable import SETTINGS, example, made_of
+from trainable import SETTINGS, example
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from tpt import models, records
@@ -104,7 +105,7 @@ def test_a_config_that_transformers_does_not_take_is_refused_in_its_words(copy: 
 def test_experts_that_are_stored_one_by_one_fill_the_model_and_none_may_be_missing(
     tiny_model: Path, tmp_path: Path
 ) -> None:
-    folder = made_of("mixtral", tiny_model, tmp_path / "experts", num_local_experts=4, num_experts_per_tok=2)
+    folder = checkpoint_of("mixtral", tiny_model, tmp_path / "experts")
     stored = models.tensors(folder / "model.safetensors")
     loaded: Any = load_causal_lm(folder)
     assert any("experts.3." in name for name in stored.keys() - loaded.state_dict().keys()), "names are converted"

@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import architectures
 import pytest
@@ -167,8 +168,9 @@ def test_vllm_and_transformers_agree_on_the_likeliest_continuation(
 def test_vllm_turns_short_texts_of_a_longrope_model_as_training_does(tiny_model: Path, tmp_path: Path) -> None:
     rope = {"rope_type": "longrope", "short_factor": [1.0] * 16, "long_factor": [30.0] * 16, "rope_theta": 100.0}
     lengths = {"max_position_embeddings": 512, "original_max_position_embeddings": 64}
-    model = architectures.build("phi3", hidden_size=128, rope_parameters=rope, sliding_window=None, **lengths)
-    folder = architectures.save(model, tiny_model, tmp_path)
+    longrope: dict[str, Any] = {"hidden_size": 128, "rope_parameters": rope, "sliding_window": None, **lengths}
+    model = architectures.build("phi3", **longrope)
+    folder = architectures.checkpoint_of("phi3", tiny_model, tmp_path, **longrope)
     context = context_length(folder, MODEL)
     asked = [Prompt(one.key, one.ids[:50], one.seed) for one in prompts(8, shared=40)]
     with make_sampler(SamplerConfig(engine="vllm", kv_cache_gib=0.5), MODEL, folder, context, seed=0) as sampler:

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 import pytorch_lightning as pl
 import torch
+from architectures import checkpoint_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytorch_lightning.callbacks import Callback
-from trainable import SETTINGS, checkpoint_of, example, made_of
+from trainable import SETTINGS, example
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tpt import files, interrupt, records
@@ -161,7 +162,7 @@ def test_the_loss_is_that_of_the_whole_models_logits(
     kind: str, extra: dict[str, float], tiny_model: Path, tmp_path: Path
 ) -> None:
     """Whatever the model does to them after its output head, which some do."""
-    model, _ = load(made_of(kind, tiny_model, tmp_path / "start", **extra), SETTINGS)
+    model, _ = load(checkpoint_of(kind, tiny_model, tmp_path / "start", **extra), SETTINGS)
     batch = collate([example(0, 3, 4), example(1, 20, 9)], 0)
     ours = FineTuning(model, SETTINGS, 1, tmp_path / "m.jsonl").completion_nll(batch)
     logits = model(input_ids=batch["input_ids"]).logits.flatten(0, 1)
@@ -234,7 +235,7 @@ def test_two_ranks_equal_one_with_the_same_global_batch(
 def test_sharded_over_two_ranks_equals_one(kind: str, tiny_model: Path, examples: Path, tmp_path: Path) -> None:
     """With embeddings tied to the output head, rows that two ranks cannot share equally, worked examples, and experts
     that are one tensor in memory and many in the file."""
-    start = made_of(kind, tiny_model, tmp_path / "start")
+    start = checkpoint_of(kind, tiny_model, tmp_path / "start", window=4096, tie_word_embeddings=True)
     shots = list(range(3, 43))
     some = [replace(one, prompt_ids=shots + one.prompt_ids) for one in records.read(examples, Example)]
     records.write(examples, Example, some)
@@ -263,7 +264,7 @@ def test_a_signal_leaves_a_checkpoint_from_which_training_goes_on_bit_for_bit(
     tiny_model: Path, examples: Path, tmp_path: Path, changes: dict[str, Any], number: int
 ) -> None:
     """With dropout too."""
-    start = made_of("llama", tiny_model, tmp_path / "start", attention_dropout=0.2)
+    start = checkpoint_of("llama", tiny_model, tmp_path / "start", attention_dropout=0.2)
     config = replace(SETTINGS, epochs=15, checkpoint_every=100_000, **changes)
     assert in_a_process(start, examples, tmp_path / "calm", config) == 0
     stopped = tmp_path / "stopped"
@@ -400,7 +401,7 @@ def test_gradient_checkpointing_gives_the_same_gradients(tiny_model: Path, tmp_p
 
 
 def test_each_micro_batch_drops_out_something_else_and_always_the_same(tiny_model: Path, tmp_path: Path) -> None:
-    model, _ = load(made_of("llama", tiny_model, tmp_path / "start", attention_dropout=0.5), SETTINGS)
+    model, _ = load(checkpoint_of("llama", tiny_model, tmp_path / "start", attention_dropout=0.5), SETTINGS)
     batch = collate([example(0, 9, 9)], 0)
     module = FineTuning(model, SETTINGS, 9, tmp_path / "m", seed=1)
     other = FineTuning(model, SETTINGS, 9, tmp_path / "m", seed=2)

@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from trainable import SETTINGS, made_of
+from architectures import checkpoint_of
+from trainable import SETTINGS
 
 from tpt.train.fit import load
 from tpt.train.fused import fuse, fused_loss
@@ -39,7 +40,7 @@ for one, other in zip(*found, strict=True):
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["llama", "qwen2"])
 def test_the_fused_loss_and_its_gradients_are_those_of_all_logits(kind: str, tiny_model: Path, tmp_path: Path) -> None:
-    folder = made_of(kind, tiny_model, tmp_path / "start")
+    folder = checkpoint_of(kind, tiny_model, tmp_path / "start", tie_word_embeddings=True)
     variables = {**os.environ, "TRITON_INTERPRET": "1", "PYTHONPATH": str(Path(__file__).parents[1])}
     done = subprocess.run(
         [sys.executable, "-c", BOTH, str(folder)], env=variables, capture_output=True, text=True, check=False
@@ -51,7 +52,7 @@ def test_without_a_gpu_or_for_a_model_that_scales_its_logits_it_is_not_used(
     tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain, _ = load(tiny_model, SETTINGS)
-    scaled, _ = load(made_of("granite", tiny_model, tmp_path / "start"), SETTINGS)
+    scaled, _ = load(checkpoint_of("granite", tiny_model, tmp_path / "start"), SETTINGS)
     assert fused_loss(plain) is None
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     assert fused_loss(scaled) is None
@@ -61,7 +62,7 @@ def test_a_model_of_another_activation_keeps_its_own_parts(
     tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Liger would compute its MLPs with the activation that models of its kind usually have."""
-    model, _ = load(made_of("llama", tiny_model, tmp_path / "start", hidden_act="gelu"), SETTINGS)
+    model, _ = load(checkpoint_of("llama", tiny_model, tmp_path / "start", hidden_act="gelu"), SETTINGS)
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     fuse(model)
     assert not [name for name, part in model.named_modules() if "forward" in vars(part) or part._forward_hooks]

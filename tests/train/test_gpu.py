@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from trainable import SETTINGS, example, made_of
+from architectures import checkpoint_of
+from trainable import SETTINGS, example
 from transformers import AutoConfig
 from transformers.models.gemma2 import modeling_gemma2
 from transformers.models.llama import modeling_llama
@@ -29,6 +30,7 @@ pytestmark = [
 ]
 SIZES = {"hidden_size": 128, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 32}
 ODD = {"hidden_size": 96, "num_attention_heads": 3, "num_key_value_heads": 1, "head_dim": 32}  # as SmolLM2's 9 and 3
+MADE = {"gain": 1, "window": 4096, "num_hidden_layers": 3, "tie_word_embeddings": True}  # more gain, and bfloat16 shows
 PLAIN = replace(SETTINGS, attention="eager", fused=False)
 
 
@@ -82,7 +84,7 @@ def test_trees_under_compiled_flex_attention_are_sequences_by_themselves(
 ) -> None:
     if fused:
         pytest.importorskip("liger_kernel")
-    folder = made_of(kind, tiny_model, tmp_path / "start", **sizes)
+    folder = checkpoint_of(kind, tiny_model, tmp_path / "start", **MADE, **sizes)
     assert resolve("auto", AutoConfig.from_pretrained(folder)) == FLEX
     plain = traced(folder, PLAIN, 8, None)
     torch._dynamo.reset()

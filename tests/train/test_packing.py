@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 import torch
-from trainable import example, random_model, small
+from architectures import build, config
+from trainable import example
 from transformers import PreTrainedModel
 
 from tpt.errors import ConfigError
@@ -34,9 +35,8 @@ def thorough(kinds: list[str]) -> list[Any]:
     return [kind if kind in COMMON else pytest.param(kind, marks=pytest.mark.slow) for kind in kinds]
 
 
-def made(kind: str) -> Any:
-    config = small(kind)
-    return random_model(config, resolve("auto", config)).train()
+def made(kind: str, **settings: Any) -> Any:
+    return build(kind, resolve("auto", config(kind, **settings)), **settings).train()
 
 
 def traced(model: PreTrainedModel, rows: list[Example], how: Packing | None) -> tuple[float, dict[str, torch.Tensor]]:
@@ -84,8 +84,7 @@ def test_a_layer_of_an_unknown_type_is_not_packed() -> None:
 
 
 def test_a_model_whose_bias_counts_places_in_the_row_is_not_packed() -> None:
-    config = small("falcon", alibi=True)
-    assert packing(random_model(config, resolve("auto", config)), 40) is None
+    assert packing(made("falcon", alibi=True), 40) is None
 
 
 WITHOUT_SDPA = ["bloom", "codegen", "gpt_oss", "gptj", "granite_swa", "granitemoe_swa", "mamba", "rwkv", "xglm"]
@@ -93,14 +92,13 @@ WITHOUT_SDPA = ["bloom", "codegen", "gpt_oss", "gptj", "granite_swa", "granitemo
 
 @pytest.mark.parametrize("kind", WITHOUT_SDPA)
 def test_a_model_without_sdpa_is_computed_as_it_can_be(kind: str) -> None:
-    config = small(kind)
-    assert "sdpa" not in supported(config)
-    assert resolve("auto", config) == "eager"
-    assert random_model(config, "eager").config._attn_implementation == "eager"
+    assert "sdpa" not in supported(config(kind))
+    assert resolve("auto", config(kind)) == "eager"
+    assert build(kind, "eager").config._attn_implementation == "eager"
 
 
 @pytest.mark.parametrize("kind", WITHOUT_SDPA)
 def test_an_attention_that_a_model_has_not_is_an_error_that_names_those_it_has(kind: str) -> None:
-    known = " or ".join(supported(small(kind)))
+    known = " or ".join(supported(config(kind)))
     with pytest.raises(ConfigError, match=rf"(?s)train.attention=sdpa.*{kind} with {known} only.*auto.*eager here"):
-        resolve("sdpa", small(kind))
+        resolve("sdpa", config(kind))

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from architectures import build, checkpoint_of
 from pytorch_lightning.strategies import DDPStrategy
 from safetensors import safe_open
-from trainable import SETTINGS, checkpoint_of, example, random_model, small
+from trainable import SETTINGS, example
 
 from tpt import records
 from tpt.config import BF16_TRUE_RATE, Config, LoraConfig, TrainConfig
@@ -25,7 +26,7 @@ LORA = LoraConfig(rank=2)
 
 @pytest.mark.parametrize("kind", ["llama", "gpt2", "phi3", "opt", "gemma3", "mixtral"])
 def test_adapters_are_in_every_linear_layer_and_they_alone_are_trained(kind: str) -> None:
-    model = random_model(small(kind), "eager")
+    model = build(kind)
     adapt(model, LORA)
     trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
     assert trained
@@ -35,10 +36,10 @@ def test_adapters_are_in_every_linear_layer_and_they_alone_are_trained(kind: str
 
 def test_the_share_of_the_weights_that_adapters_change_counts_what_they_do_not_reach() -> None:
     heads, experts = 4 * (2 * 32 * 32 + 2 * 32 * 16), 4 * 4 * 3 * 32 * 64
-    model = random_model(small("gpt_oss"), "eager")
+    model = build("gpt_oss")
     adapt(model, LORA)
     assert adapted_share(model) == pytest.approx(heads / (heads + experts), rel=0.05), "beside routers, norms, biases"
-    model = random_model(small("llama"), "eager")
+    model = build("llama")
     adapt(model, replace(LORA, targets=["q_proj"]))
     assert adapted_share(model) == pytest.approx(32 * 32 / (2 * 32 * 32 + 2 * 32 * 16 + 3 * 32 * 64), rel=0.03)
 
@@ -62,7 +63,7 @@ def test_merged_adapters_compute_what_they_computed_beside_the_weights(
 
 def test_experts_take_no_dropout_in_their_adapters() -> None:
     with pytest.raises(ConfigError, match=r"set train\.lora\.dropout=0"):
-        adapt(random_model(small("mixtral"), "eager"), replace(LORA, dropout=0.1))
+        adapt(build("mixtral"), replace(LORA, dropout=0.1))
 
 
 def test_the_results_say_what_share_of_the_weights_is_adapted(tiny_model: Path, tmp_path: Path) -> None:
@@ -91,7 +92,7 @@ def test_layers_that_a_model_has_not_are_refused_before_its_weights_are_read(tin
 
 
 def test_what_text_does_not_go_through_is_not_trained() -> None:
-    model = random_model(small("gemma3"), "eager")
+    model = build("gemma3")
     freeze_beside_text(model)
     CompletionLoss(model, fused=False)(**collate([example(0, 5, 5)], 0)).backward()
     trained = {name for name, one in model.named_parameters() if one.requires_grad}
@@ -103,7 +104,7 @@ def test_what_text_does_not_go_through_is_not_trained() -> None:
 
 @pytest.mark.parametrize(("kind", "unused"), [("llama", False), ("gemma3", False), ("ernie4_5_moe", True)])
 def test_ranks_wait_for_no_gradient_of_weights_that_may_get_none(kind: str, unused: bool) -> None:
-    model = random_model(small(kind), "eager")
+    model = build(kind)
     freeze_beside_text(model)
     strategy = _strategy(replace(SETTINGS, strategy="ddp", devices=2), model)
     assert isinstance(strategy, DDPStrategy)

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 import torch
+from architectures import checkpoint_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.attention.flex_attention import flex_attention
-from trainable import SETTINGS, example, made_of
+from trainable import SETTINGS, example
 from transformers import AutoConfig, PreTrainedModel
 
 from tpt import records
@@ -94,7 +95,7 @@ def test_a_row_that_is_shared_is_no_wider_than_memory_allows() -> None:
 def test_packed_is_as_unpacked_in_logits_and_gradients(
     kind: str, attention: str, tiny_model: Path, tmp_path: Path
 ) -> None:
-    folder = made_of(kind, tiny_model, tmp_path / "start", pad_token_id=0)
+    folder = checkpoint_of(kind, tiny_model, tmp_path / "start", window=4096)
     model, _ = load(folder, replace(SETTINGS, attention=attention))
     assert model.config._attn_implementation == attention
     packed, apart = collate(few_shot(), 0, ONE_TREE), collate(few_shot(), 0)
@@ -181,7 +182,7 @@ def test_flex_attention_is_refused_where_it_cannot_be_trained_with(tiny_model: P
 def test_a_model_that_looks_back_only_so_far_takes_longer_sequences_row_by_row(
     kind: str, extra: dict[str, Any], packed: bool, tiny_model: Path, tmp_path: Path
 ) -> None:
-    model, _ = load(made_of(kind, tiny_model, tmp_path / "start", **extra), SETTINGS)
+    model, _ = load(checkpoint_of(kind, tiny_model, tmp_path / "start", **extra), SETTINGS)
     assert (packing(model, longest=60) is not None) is packed
 
 
@@ -189,7 +190,7 @@ def test_a_model_that_caps_its_scores_is_not_trained_with_an_attention_that_leav
     tiny_model: Path, tmp_path: Path
 ) -> None:
     sharp = {"attn_logit_softcapping": 0.1, "initializer_range": 0.5}
-    capped = made_of("gemma2", tiny_model, tmp_path / "start", **sharp)
+    capped = checkpoint_of("gemma2", tiny_model, tmp_path / "start", **sharp)
     assert resolve("auto", AutoConfig.from_pretrained(capped)) == "eager"
     assert resolve("auto", AutoConfig.from_pretrained(tiny_model)) == "sdpa"
     losses = {}
