@@ -161,6 +161,12 @@ _NO_NOUN = frozenset(
         "x",
         "i",
         "r",
+        "does",
+        "do",
+        "did",
+        "cannot",
+        "fails",
+        "too",
     ]
 )
 _NOUNS = 3
@@ -359,6 +365,9 @@ class _Parser:
         elif quantity.unit and unit != quantity.unit:
             return replace(quantity, nouns=nouns), end
         counted = replace(quantity, unit=unit, nouns=nouns)
+        if joint := _AND_PART.match(self.text, end):  # 18 hours and a half
+            part = words.parse_prefix(self.text, joint.end())
+            return (replace(counted, value=counted.value + part[0]), part[1]) if part else (counted, end)
         return self._in_two_units(counted, end, depth) if unit and depth < DEPTH else (counted, end)
 
     def _in_two_units(self, first: Quantity, at: int, depth: int) -> tuple[Quantity, int]:
