@@ -39,7 +39,7 @@ _IS = r"(?:is|are|would\s+be|must\s+be|should\s+be|has\s+to\s+be|will\s+be)"
 _STATED = re.compile(
     rf"(?<![A-Za-z])(?P<wrong>incorrect\s+|wrong\s+|other\s+|not\s+the\s+)?(?:{_NOUN}(?:\s+[\w']+){{0,6}}?\s+{_IS}\b(?!n't)"
     rf"|{_NOUN}[*_\"]*\s*(?:[:=]|\s-\s)"
-    rf"|answer\s+choice\b|\b(?:choose|pick|select|opt\s+for|go(?:ing)?\s+(?:with|for)|chose)\b"
+    rf"|answer\s+choice\b|\bI(?:'d|\s+would)\s+say\b|\b(?:choose|pick|select|opt\s+for|go(?:ing)?\s+(?:with|for)|chose)\b"
     r"|(?:réponse|respuesta|resposta|risposta|antwort|lösung|antwoord|odpowied[zź]|cevap|jawaban|svar|ответ|відповідь"
     r"|option|opci[oó]n|opç[aã]o|opzione|alternativa)\b[^.:=\n]{0,30}?"
     r"(?:\s(?:est|es|é|è|ist|is|jest|to|er|är|adalah|—|-)\s|[:=])"
@@ -54,7 +54,7 @@ _NOT = re.compile(r"[\s*:]*(?:not|never|neither|n't)\b", re.I)
 _NEGATED = re.compile(r"\b(?:no|non|não|pas|nicht|niet|не)\b", re.I)  # "la respuesta no es C"
 _BUT = re.compile(r"\b(?:but|rather|it\s+is|it's|instead)\b[,:]?", re.I)
 _CLOSING = re.compile(
-    r"(?:(?:^|[.!?\n,;:]\s*|\b)(?:so|hence|thus|therefore|ergo|consequently|it's|it\s+is|it\s+must\s+be|option|choice)\b"
+    r"(?:(?:^|[.!?\n,;:]\s*|\b)(?:so|hence|thus|therefore|ergo|consequently|it's|it\s+is|it\s+must\s+be|option|choice|opción|opção|opzione|alternativa)\b"
     r"[\s,:]*(?:(?:it\s+is|it's|it\s+must\s+be|option|choice)\s+)?)"
     rf"(?P<head>[(\[*\"$]*{_LETTER}[)\]*\"$]*)[.!]?\W*$",
     re.I,

@@ -1,7 +1,8 @@
 """Taking the dress off an answer: LaTeX wrappers, Markdown, odd signs. What is left is plain text that can be read.
 
 Nothing here knows what the answer is; only what is written in two ways is written in one: `\\frac{3}{4}` and `¾` as
-`3/4`, `\\times` and `×` as `*`, `²` as `^2`, `\\binom{6}{2}` as `(6 choose 2)`, `0.\\overline{3}` as `(1/3)`, `12'000` as `12000`, `°C` as ` degC`.
+`3/4`, `\\times` and `×` as `*`, `²` as `^2`, `\\binom{6}{2}` as `(6 choose 2)`, `0.\\overline{3}` as `(1/3)`,
+`12'000` as `12000`, `°C` as ` degC`.
 """
 
 import re
@@ -41,7 +42,7 @@ _COMMANDS = {
     "lfloor": " floor(", "rfloor": ")", "lceil": " ceil(", "rceil": ")",
 }  # fmt: skip
 _COMMAND = re.compile(rf"\\({'|'.join(_COMMANDS)})(?![a-zA-Z])")
-_DEGREES = re.compile(r"(?:\^\s*\{?\s*\\circ\s*\}?|°|∘)\s*(?:\{?([CF])\}?(?![a-zA-Z]))?")
+_DEGREES = re.compile(r"(?:\^\s*\{?\s*\\circ\s*\}?|°|∘)\s*(?:(?:\\(?:text|mathrm)\s?)?\{?\s?([CF])\}?(?![a-zA-Z]))?")
 _MARKDOWN = re.compile(
     r"(?<![\w)])\*\*|\*\*(?![\d(])|__|`"
     r"|<<[^<>]{0,200}>>|<[|/]?[a-zA-Z][\w|]{0,40}>"  # a calculator's notes, tokens such as </s> and <|eot_id|>

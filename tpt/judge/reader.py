@@ -190,4 +190,5 @@ def _shown(text: str, place: int) -> str:
     """The expression around a digit, between spaces."""
     before = text[max(0, place - SHORT) : place].rpartition(" ")[2]
     after = text[place : place + SHORT].partition(" ")[0]
-    return f"{before}{after}".strip("$.,;:")
+    shown = f"{before}{after}".strip("$.,;:")
+    return shown if "(" in shown and ")" in shown else shown.strip("()")

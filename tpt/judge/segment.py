@@ -48,11 +48,11 @@ _WORD = re.compile(r"[A-Za-z]{2}")
 _NUMBER = r"[-$€£¥₹]?\s?(?:\d|(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)\b)"
 # Directly behind a number: what makes it another one, or a part of something.
 _CONTINUED = re.compile(
-    r"\s*(?:\d|[+±*^=<>≤≥≠|\\√πΠ·_∞²³%]|[或至到~]\s?\d|/(?!\s*[A-Za-z]{2})|-\s*(?:\d|[a-z]\b)|[:;]\s*[-$€£]?\d|[\d(\[{]\d*x"
+    r"\s*(?:\d|[+±*^=<>≤≥≠|\\√πΠ·_∞²³%]|[或至到~]\s?\d|/(?!\s*[A-Za-z]{2})|-\s*(?:\d|[a-z]\b)|[:;]+\s*[-$€£]?\d|[\d(\[{]\d*x"
     r"|(?:pi|sqrt|root|log|ln|sin|cos|tan|exp|mod|modulo|choose|point|plus|minus|divided|multiplied|squared|cubed"
     r"|remainders?|factorial|e\d*|over(?=\s+\d))(?![a-z])|→\s*\d"
-    r"|times\s+(?:as|the)\b"
-    r"|(?:of|out\s+of)\s+(?:the\s+)?\d|to\s+[-$]?\d|[-–]?\s?(?:st|nd|rd|th)\b"
+    r"|times\s+(?:as|the)\b|(?:doubled|halved|tripled|minimum|maximum|at\s+least|at\s+most)\b|per\s+\d"
+    r"|(?:of|out\s+of)\s+(?:the\s+)?\d|to\s+[-$]?\d|[-–]?\s?(?:st|nd|rd|th|ish|something|odd)\b"
     r"|or\s+(?:more|less|fewer|so|higher|above|over|greater|lower|below|under|most|fewer)\b)",
     re.I,
 )
@@ -70,11 +70,11 @@ _OR_MORE = re.compile(r"\bor\s+(?:more|less|fewer|so|higher|above|over|greater|l
 _REFUTED = re.compile(
     r"\s*(?:(?:is|are|was|were|would\s+be|must\s+be|seems?)\s+(?:\w+ly\s+|therefore\s+|also\s+|far\s+)?"
     r"(?:not\s+(?:the\s+)?(?:\w+\s+)?(?:answer|right|correct|true|possible|valid)|wrong|incorrect|false|impossible"
-    r"|invalid|too\s+\w+))\b",
+    r"|invalid))\b",
     re.I,
 )
 _BARE_REFUTED = re.compile(
-    r"\s*(?:(?:is|are|was|were|does|do|did|can|could|would)(?:\s+not\b|n't\b)|cannot\b|fails\b"
+    r"\s*(?:(?:is|are|was|were|does|do|did|can|could|would)(?:\s+(?:not|(?:\w+\s+)?too)\b|n?'t\b)|cannot\b|fails\b"
     r"|too\s+(?:many|much|few|little|small|large|big|high|low|long|short)\b)",
     re.I,
 )
@@ -98,13 +98,13 @@ _REFUSED_REMARK = re.compile(r"\s*(?:or|and|mod|modulo|to|plus|minus|±|[+*/^])\
 
 # Directly before a number: denials, bounds, factors, guesses.
 _BEFORE = re.compile(
-    r"(?:\b(?:not|never|neither|nor|cannot|than|nearly|almost|(?<!rounds\s)(?<!rounded\s)(?<!round\s)up\s+to|at\s+least|at\s+most|over|under|above|below"
+    r"(?:\b(?:not|never|neither|before|after|until|nor|cannot|than|nearly|almost|(?<!rounds\s)(?<!rounded\s)(?<!round\s)up\s+to|at\s+least|at\s+most|over|under|above|below"
     r"|between|within|beyond|exceeds?|exceeding|minimum\s+of|maximum\s+of|as\s+(?:many|much|few|little)\s+as"
     r"|no\s+more|unlike|instead\s+of|rather\s+than|anything\s+but|close\s+to|near|twice|thrice|double|triple|half"
     r"|maybe|perhaps|possibly|might\s+be|could\s+be|log|ln|sqrt|sin|cos|tan|exp|squared?"
     r"|(?:half|third|quarter|fifth|percent|squared?|cubed?|root|factor|multiple|divisor|reciprocal)\s+of"
     # the number of a step, not a quantity
-    r"|(?:problem|question|exercise|step|equation|eq\.|figure|section|part|case|note|theorem|lemma|example)\s*\#?"
+    r"|(?:problem|question|exercise|step|equation|eq\.|figure|section|part|case|note|theorem|lemma|example)\s*\#?(?!\s*:)"
     r"|(?:wrong|incorrect)\s+answer(?:\s+is)?|answer\s+(?:issue|key|sheet)(?:\s+\w+)?"
     # other languages' denials and bounds
     r"|pas|nicht|kein|não|не|no\s+es|non\s+è|(?:moins|plus|menos|más|mais)\s+de|(?:meno|più)\s+di|(?:mehr|weniger)\s+als"
