@@ -399,6 +399,30 @@ KINDS: dict[str, list[tuple[str, list[str], list[str]]]] = {
         ('15\\%', ['0.15', '15 percent'], ['1.5%']),
         ('4', ['\\log_2 16', '\\sqrt{16}', '\\boxed{\\log_{2} 16}'], ['4\\sqrt{2}', '4\\log 2']),
     ],
+    "refuted, bounded, or another quantity": [
+        ("36", ["20 * 2 - 4 = 36 is correct.", "So it takes them 36 hours, not 72.", "36 students are too short.", "36 boys did not pass.", "He sold 36 instead of 40.", "36 is the smallest."],
+         ["36 is wrong.", "36 is too large.", "36 is obviously incorrect.", "I think 36 is not right.", "36 isn't the answer.", "36 can't be it.", "36 would be wrong.", "The answer of 36 is wrong.", "36 is impossible.", "36 does not work.", "36 fails the test.", "The answer is 36 too many.", "The answer is anything but 36.", "Wrong answer: 36", "Incorrect answer: 36", "the square of 36", "36 less than it", "36 more than that"]),
+        ("20", ["20 at the end", "Note: 20", "In either case: 20", "By equation (5), the total is 20.", "There are 20 problems.", "The figure is 20."],
+         ["20+", "#### 20 ± 1", "#### 20 pairs and a half", "20 hours and a quarter", "20 doubled", "20 halved", "20 at most", "20 at least", "20 minimum", "20 per 3", "20-something", "20ish", "20::3", "Step 20", "Problem 20", "See equation (20).", "(see Example 20)", "question #20", "The answer issue: 20", "The answer key: 20"]),
+        ("20.5", ["20 hours and a half", "20 pairs and a half"], []),
+        ("14:30", ["at 14:30"], ["before 14:30", "after 14:30"]),
+        ("May 8", ["the 8th of May"], ["before May 8"]),
+    ],
+    "other languages": [
+        ("27", ["La réponse est 27.", "Die Antwort lautet 27.", "La respuesta es 27.", "A resposta é 27.", "La risposta è 27.", "答案是27。", "答えは27です。", "정답은 27입니다.", "Ответ: 27", "Всего 27 рублей.", "Insgesamt sind es 27 Äpfel.", "总共有27个苹果。"],
+         ["La réponse n'est pas 27.", "Die Antwort ist nicht 27.", "La respuesta no es 27.", "答案不是27。", "Ответ не 27.", "moins de 27", "weniger als 27", "más de 27", "meno di 27", "少于27", "mindestens 27", "au moins 27", "al menos 27", "entre 26 et 27", "27 oder 28", "26 o 27", "27或28"]),
+        ("C", ["A resposta correta é a letra C.", "La opción correcta es la C.", "L'option correcte est C.", "Alternativa C", "Opción C", "故选C。", "正解はCです。", "Die korrekte Antwort ist Option C.", "The correct statement is C.", "I'd say C."],
+         ["La respuesta no es C.", "La réponse n'est pas C.", "Die Antwort ist nicht C.", "答案不是C", "L'option C est fausse."]),
+        ("A", ["A. Both are reversible."], ["A. B. C. D."]),
+    ],
+    "one thing in several spellings": [
+        ("1250000", ["1_250_000", "1'250'000"], ["1_25", "1_250_001", "12_50_000_", "1_250_000_000"]),
+        ("\\binom{6}{2}", ["15", "\\binom62", "C(6,2)", "6 choose 2", "\\dbinom{6}{2}", "\\binom{6}{4}"], ["\\binom{6}{3}", "C(2,6)", "P(6,2)"]),
+        ("C(4,3)", ["C(4,3)"], ["4", "(3,4)"]),  # a point
+        ("\\langle 1, -2 \\rangle", ["<1, -2>", "$< 1, -2 >$", "\\boxed{<1,-2>}"], ["<1, 2>", "1 < -2", "<1, -2, 0>"]),
+        ("-5^\\circ C", ["\\boxed{-5^\\circ\\text{C}}", "-5^\\circ\\mathrm{C}"], ["\\boxed{-5^\\circ\\text{F}}"]),
+        ("\\frac{7}{12}", ["seven twelfths"], ["seventh", "the twelfth"]),
+    ],
     "turns and long texts": [
         ("18", ["#### 18\n\nQuestion: 2 + 2?\n#### 4", "The answer is 18.\n\nQ: 2 + 2?\nA: The answer is 4.", "#### 18\n<|im_start|>user\nThanks! 5 more?"], ["#### 17\n\nQuestion: 9 + 9?\n#### 18"]),
         ("18", ["#### 18\n" + "That is all. " * 3000, "\\boxed{18}" + "\nGood." * 9000, "#### 18 #### 18"], ["#### 17\n" + "So. " * 9000, "#### 17 #### 18"]),

@@ -47,7 +47,7 @@ _AND = re.compile(r"\s*,?\s*(?<![\\A-Za-z])(?:and|or)(?![A-Za-z])\s*")
 _IS = re.compile(r"[A-Za-z]{2}(?:\s(?:is|are)\b|:)\s*([^\n]{1,200}?)\.?$")  # "The point is (1, 2)."
 _WORDS = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")  # `18\text{th}`, `18\text{ or so}`
 _NAME = re.compile(r"[\s$]*([a-zA-Z])\s*=")
-_INCOMPLETE = re.compile(r"(?:log|ln|sin|cos|tan|exp|sqrt)(?:_\{?\w{1,3}\}?)?\W*$")
+_INCOMPLETE = re.compile(r"(?:[-+*/^]|(?:log|ln|sin|cos|tan|exp|sqrt)(?:_\{?\w{1,3}\}?)?)\W*$")
 _YES_NO = frozenset(("yes", "no", "true", "false"))
 
 _OVERALL = {

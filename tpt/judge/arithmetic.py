@@ -46,123 +46,19 @@ _AND = re.compile(r"\s*(?:,?\s*and\s+|,\s*)?(?=[-\d$])")
 _SLASH = re.compile(r"\s{0,3}/\s{0,3}(?=[A-Za-z]{2}|[hsmd]\b)")
 _EXPONENT = re.compile(r"\s?\^\s?[({]?\s?(-?\d)\s?[)}]?(?!\d)")
 _NEGATION = re.compile(r"'t\b")
-_ORDINAL = re.compile(r"\s?(?:st|nd|rd|th)(?![a-z])", re.I)
+_ORDINAL = re.compile(r"\s?(?:st|nd|rd|th|ish)(?![a-z])", re.I)
 _BRACKETS = {"(": ")", "{": "}"}
 
 # What may stand behind a number as the name of what is counted, and never does because it means something else.
-_NO_NOUN = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "or",
-        "but",
-        "nor",
-        "to",
-        "of",
-        "in",
-        "on",
-        "at",
-        "by",
-        "for",
-        "from",
-        "with",
-        "without",
-        "per",
-        "plus",
-        "minus",
-        "times",
-        "more",
-        "less",
-        "fewer",
-        "greater",
-        "over",
-        "under",
-        "above",
-        "below",
-        "than",
-        "then",
-        "left",
-        "remaining",
-        "remain",
-        "remains",
-        "so",
-        "since",
-        "because",
-        "as",
-        "which",
-        "that",
-        "who",
-        "if",
-        "is",
-        "are",
-        "was",
-        "were",
-        "be",
-        "been",
-        "will",
-        "would",
-        "can",
-        "could",
-        "not",
-        "it",
-        "its",
-        "this",
-        "these",
-        "those",
-        "there",
-        "each",
-        "every",
-        "apiece",
-        "altogether",
-        "total",
-        "choose",
-        "mod",
-        "modulo",
-        "remainder",
-        "remainders",
-        "point",
-        "out",
-        "up",
-        "until",
-        "till",
-        "through",
-        "between",
-        "squared",
-        "cubed",
-        "pi",
-        "sqrt",
-        "root",
-        "log",
-        "ln",
-        "sin",
-        "cos",
-        "tan",
-        "exp",
-        "factorial",
-        "divided",
-        "multiplied",
-        "while",
-        "when",
-        "where",
-        "after",
-        "before",
-        "during",
-        "within",
-        "the",
-        "his",
-        "her",
-        "their",
-        "my",
-        "your",
-        "our",
-        "some",
-        "half",
-        "x",
-        "i",
-        "r",
-    ]
+_OTHER_WORDS = (
+    "a an and or but nor to of in on at by for from with without per plus minus times more less fewer greater over "
+    "under above below than then left remaining remain remains so since because as which that who if is are was "
+    "were be been will would can could not it its this these those there each every apiece altogether total choose "
+    "mod modulo remainder remainders point out up until till through between squared cubed pi sqrt root log ln sin "
+    "cos tan exp factorial divided multiplied while when where after before during within the his her their my your "
+    "our some half x i r does do did cannot fails too doubled halved tripled minimum maximum"
 )
+_NO_NOUN = frozenset(_OTHER_WORDS.split())
 _NOUNS = 3
 
 
@@ -359,6 +255,9 @@ class _Parser:
         elif quantity.unit and unit != quantity.unit:
             return replace(quantity, nouns=nouns), end
         counted = replace(quantity, unit=unit, nouns=nouns)
+        if joint := _AND_PART.match(self.text, end):  # 18 hours and a half
+            part = words.parse_prefix(self.text, joint.end())
+            return (replace(counted, value=counted.value + part[0]), part[1]) if part else (counted, end)
         return self._in_two_units(counted, end, depth) if unit and depth < DEPTH else (counted, end)
 
     def _in_two_units(self, first: Quantity, at: int, depth: int) -> tuple[Quantity, int]:

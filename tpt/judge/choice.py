@@ -19,7 +19,8 @@ _GOLD = re.compile(
 _UPPER = re.compile(r"\W*(?:[A-J]\b|\([a-j]\)|[a-j]\))")
 _INTRODUCED = re.compile(
     r"^(?:[\s*_\"'`:,.$–—-]|(?:the|my|best|correct|right|final|answer|option|choice|letter|is|definitely|clearly|indeed"
-    r"|therefore|thus|probably|most likely|simply|just|number|la|le|el|die|der|opción|opção|opzione|alternativa|lettre"
+    r"|therefore|thus|probably|most likely|simply|just|number|la|le|el|die|der|a(?= letra| alternativa| opção)|opción"
+    r"|opção|opzione|alternativa|lettre"
     r"|letra|buchstabe|вариант|选项)\b(?!')){0,12}",
     re.I,
 )
@@ -32,14 +33,16 @@ _BEHIND_WORD = re.compile(
 )
 _OPERATOR = re.compile(r"\s*[-+*/=^<>(]\s*(?:\d|[A-Za-z]\b|\()")
 
-_NOUN = r"(?:answers?|option|choice|letter|selection|response)"  # "the options are A, B and C" states nothing
+# "The options are A, B and C" states nothing.
+_NOUN = r"(?:answers?|(?:correct|right|true)\s+(?:statement|one)|option|choice|letter|selection|response)"
 _IS = r"(?:is|are|would\s+be|must\s+be|should\s+be|has\s+to\s+be|will\s+be)"
 _STATED = re.compile(
     rf"(?<![A-Za-z])(?P<wrong>incorrect\s+|wrong\s+|other\s+|not\s+the\s+)?(?:{_NOUN}(?:\s+[\w']+){{0,6}}?\s+{_IS}\b(?!n't)"
     rf"|{_NOUN}[*_\"]*\s*(?:[:=]|\s-\s)"
-    rf"|answer\s+choice\b|\b(?:choose|pick|select|opt\s+for|go(?:ing)?\s+(?:with|for)|chose)\b"
-    r"|(?:réponse|respuesta|resposta|risposta|antwort|lösung|antwoord|odpowied[zź]|cevap|jawaban|svar|ответ|відповідь)"
-    r"\b[^.:=\n]{0,30}?(?:\s(?:est|es|é|è|ist|is|jest|to|er|är|adalah|—|-)\s|[:=])"
+    rf"|answer\s+choice\b|\bI(?:'d|\s+would)\s+say\b|\b(?:choose|pick|select|opt\s+for|go(?:ing)?\s+(?:with|for)|chose)\b"
+    r"|(?:réponse|respuesta|resposta|risposta|antwort|lösung|antwoord|odpowied[zź]|cevap|jawaban|svar|ответ|відповідь"
+    r"|option|opci[oó]n|opç[aã]o|opzione|alternativa)\b[^.:=\n]{0,30}?"
+    r"(?:\s(?:est|es|é|è|ist|is|jest|to|er|är|adalah|—|-)\s|[:=])"
     r"|(?:答案|答え|正解|正确选项|选项|选择|选|选择|選擇|정답|답)\s*(?:应该)?(?:是|为|為|は|은|는|:)?)",
     re.I,
 )
@@ -48,9 +51,10 @@ _RIGHT = re.compile(
     r"(?:correct|right|best|answer|true|proper)\b"
 )
 _NOT = re.compile(r"[\s*:]*(?:not|never|neither|n't)\b", re.I)
+_NEGATED = re.compile(r"\b(?:no|non|não|pas|nicht|niet|не)\b", re.I)  # "la respuesta no es C"
 _BUT = re.compile(r"\b(?:but|rather|it\s+is|it's|instead)\b[,:]?", re.I)
 _CLOSING = re.compile(
-    r"(?:(?:^|[.!?\n,;:]\s*|\b)(?:so|hence|thus|therefore|ergo|consequently|it's|it\s+is|it\s+must\s+be|option|choice)\b"
+    r"(?:(?:^|[.!?\n,;:]\s*|\b)(?:so|hence|thus|therefore|ergo|consequently|it's|it\s+is|it\s+must\s+be|option|choice|opción|opção|opzione|alternativa)\b"
     r"[\s,:]*(?:(?:it\s+is|it's|it\s+must\s+be|option|choice)\s+)?)"
     rf"(?P<head>[(\[*\"$]*{_LETTER}[)\]*\"$]*)[.!]?\W*$",
     re.I,
@@ -61,7 +65,9 @@ _TAKEN_BACK = re.compile(
     re.I,
 )
 _ALONE = re.compile(r"[\s*_\"'`(\[{$#>-]*(?P<letter>[A-Ja-j])[\s*_\"'`)\]}$.!:,]*")
-_OPTION_TEXT = re.compile(rf"[\s*_\"'`#>]*(?:\((?P<one>{_LETTER})\)|(?P<two>{_LETTER})[).:])\s*\S.*", re.S)
+_OPTION_TEXT = re.compile(
+    rf"[\s*_\"'`#>]*(?:\((?P<one>{_LETTER})\)|(?P<two>{_LETTER})[).:])\s*(?![A-J][).:])\S.*", re.S
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +143,7 @@ def _statements(text: str) -> list[tuple[int, Choice]]:
     found: list[tuple[int, Choice]] = []
     for match in list(_STATED.finditer(text))[-STATEMENTS:]:
         rest = text[match.end() : match.end() + 200].split("\n\n\n", maxsplit=1)[0]
-        if match["wrong"] or rest[:1] == "'":
+        if match["wrong"] or rest[:1] == "'" or _NEGATED.search(match[0]):
             continue
         if _NOT.match(rest):
             turn = _BUT.search(rest.split(".")[0] if "." in rest[:3] else rest)

@@ -1,7 +1,8 @@
 """Taking the dress off an answer: LaTeX wrappers, Markdown, odd signs. What is left is plain text that can be read.
 
 Nothing here knows what the answer is; only what is written in two ways is written in one: `\\frac{3}{4}` and `¾` as
-`3/4`, `\\times` and `×` as `*`, `²` as `^2`, `0.\\overline{3}` as `(1/3)`, `12'000` as `12000`, `°C` as ` degC`.
+`3/4`, `\\times` and `×` as `*`, `²` as `^2`, `\\binom{6}{2}` as `(6 choose 2)`, `0.\\overline{3}` as `(1/3)`,
+`12'000` as `12000`, `°C` as ` degC`.
 """
 
 import re
@@ -41,13 +42,17 @@ _COMMANDS = {
     "lfloor": " floor(", "rfloor": ")", "lceil": " ceil(", "rceil": ")",
 }  # fmt: skip
 _COMMAND = re.compile(rf"\\({'|'.join(_COMMANDS)})(?![a-zA-Z])")
-_DEGREES = re.compile(r"(?:\^\s*\{?\s*\\circ\s*\}?|°|∘)\s*(?:\{?([CF])\}?(?![a-zA-Z]))?")
+_DEGREES = re.compile(r"(?:\^\s*\{?\s*\\circ\s*\}?|°|∘)\s*(?:(?:\\(?:text|mathrm)\s?)?\{?\s?([CF])\}?(?![a-zA-Z]))?")
 _MARKDOWN = re.compile(
     r"(?<![\w)])\*\*|\*\*(?![\d(])|__|`"
     r"|<<[^<>]{0,200}>>|<[|/]?[a-zA-Z][\w|]{0,40}>"  # a calculator's notes, tokens such as </s> and <|eot_id|>
 )
 _PERCENT = re.compile(r"\s?\bper\s?cent\b")
-_APOSTROPHES = re.compile(r"(?<![\d'])\d{1,3}(?:'\d{3})+(?!\d)")
+_GROUPED = re.compile(r"(?<![\w.'])\d{1,3}(?:'\d{3})+(?!\d)|(?<![\w.'])\d{1,3}(?:_\d{3})+(?!\w)")
+_CHOOSE = re.compile(
+    r"\\[dt]?binom\s*(?P<n>\{[^{}]{1,20}\}|\d)\s*(?P<k>\{[^{}]{1,20}\}|\d)"
+    r"|(?<![\w\\])C\(\s?(?P<of>\d{1,4})\s?,\s?(?P<some>\d{1,4})\s?\)"
+)
 
 
 def clean(text: str) -> str:
@@ -55,13 +60,15 @@ def clean(text: str) -> str:
     if not text.isascii():
         text = _REPEATING.sub(_repeating, text.translate(_PLAIN))
         text = _RAISED.sub(lambda raised: "^" + raised[0].translate(_RAISED_AS), text)
+    if "binom" in text or "C(" in text:
+        text = _CHOOSE.sub(_choose, text)
     if "\\" in text or "{" in text or "~" in text:
         text = _without_latex(text)
     text = _AND_SO_ON.sub(_and_so_on, text)
     text = _DEGREES.sub(lambda scale: f" deg{scale[1] or ''} ", text)
     text = _PERCENT.sub("%", text)
-    if "'" in text:
-        text = _APOSTROPHES.sub(lambda number: number[0].replace("'", ""), text)
+    if "'" in text or "_" in text:
+        text = _GROUPED.sub(lambda number: number[0].replace("'", "").replace("_", ""), text)
     return _MARKDOWN.sub("", text).strip()
 
 
@@ -81,6 +88,11 @@ def _fraction(match: "re.Match[str]") -> str:
     top, bottom = (part.strip("{} ") for part in match.groups())
     plain = top.lstrip("-").isdecimal() and bottom.isdecimal()
     return f" {top}/{bottom} " if plain else f" ({top})/({bottom}) "
+
+
+def _choose(match: "re.Match[str]") -> str:
+    n, k = (match["n"], match["k"]) if match["n"] else (match["of"], match["some"])
+    return f" ({n.strip('{} ')} choose {k.strip('{} ')}) "
 
 
 def _repeating(match: "re.Match[str]") -> str:

@@ -46,6 +46,7 @@ _FUNCTION = re.compile(r"(?<![\\A-Za-z])(?:sin|cos|tan|cot|log|ln|pi|exp)(?![A-Z
 _ROOT = re.compile(r"(?<![\\A-Za-z])sqrt(?![A-Za-z])|√|\\sqrt(?![A-Za-z])")
 _ROOT_OF = re.compile(r"\s*(\[[^\[\]]{1,5}\])?\s*(?:(\d+(?:\.\d+)?|\\?[a-zA-Z]+)|([({]))")
 _SHORT_FRACTION = re.compile(r"\\frac\s*(?:(\d)|(\{[^{}]*\}))\s*(?:(\d)|(\{[^{}]*\}))")
+_ANGLES = re.compile(r"^<([^<>]*,[^<>]*)>$")
 _SINGLE = re.compile(r"([\^_])\s*\{\s*(\w)\s*\}")
 _THOUSANDS = re.compile(r"(?<=\d)(?:\{,\}|,\\!)(?=\d{3}(?!\d))")
 _SPACES = re.compile(r"(?<!\d)\s+|\s+(?!\d)")
@@ -83,6 +84,7 @@ def spelled(text: str) -> str:
     text = _RAISED.sub(lambda raised: f"^{{{raised[0].translate(_RAISED_AS)}}}", text)
     for pattern, replacement in _SAME:
         text = pattern.sub(replacement, text)
+    text = _ANGLES.sub(r"\\langle \1\\rangle ", text)
     text = _FUNCTION.sub(r"\\\g<0> ", _roots(text))
     text = _SHORT_FRACTION.sub(lambda m: rf"\frac{_braced(m[1], m[2])}{_braced(m[3], m[4])}", text)
     return _without_unit(text).strip().rstrip(".,;").strip()

@@ -34,7 +34,7 @@ ANSWER_IS = re.compile(
     r"(?:answers?(?:\s{1,3}[\w']{1,20}){0,5}?\s{1,3}(?:is|are|was|would\s+be|must\s+be|should\s+be|will\s+be|comes\s+to)\b"
     r"|answers?[*_]{0,3}\s{0,3}(?:[:=：]|\s[-–—]\s)"
     r"|(?:réponse|respuesta|resposta|risposta|antwort|antwoord|odpowied[zź]|cevap|svar|ответ|відповідь)"
-    r"(?:\s{1,3}[^\W\d]{1,20}){0,3}?\s{0,3}(?:\b(?:est|es|é|è|ist|is|to|er|är)\b|[:=：—-])"
+    r"(?:\s{1,3}(?!(?:no|non|não|не)\b)[^\W\d]{1,20}){0,3}?\s{0,3}(?:\b(?:est|es|é|è|ist|is|to|er|är)\b|[:=：—-])"
     r"|(?:答案|答え|正解|정답|答)\s{0,3}(?:是|为|為|は|은|는|[:：]))"
     r"[:=：\s*_]*(?=([^\n]{1,300}))",
     re.I,
@@ -190,4 +190,5 @@ def _shown(text: str, place: int) -> str:
     """The expression around a digit, between spaces."""
     before = text[max(0, place - SHORT) : place].rpartition(" ")[2]
     after = text[place : place + SHORT].partition(" ")[0]
-    return f"{before}{after}".strip("$.,;:")
+    shown = f"{before}{after}".strip("$.,;:")
+    return shown if "(" in shown and ")" in shown else shown.strip("()")

@@ -20,7 +20,7 @@ _FRONT = re.compile(r"^[\s*_:\"',;.~≈`#]+(?![\d])|^[\s*_:\"',;~≈`#]+|^(?:[-=
 _BACK = re.compile(r"[^\w)\]}%$€£¥₹¢!+\-=<>/^|\\√°]+$")
 _LABEL = re.compile(
     r"^\W*(?:(?:the|my|so|final|correct)\s+){0,3}(?:answer|total|result)s?\b\s*"
-    r"(?:(?:is|are)\b|:|=|[-\u2013\u2014]{1,2}(?=\s|\d))?\s*",
+    r"(?:(?:is|are)\b|:|=|[-\u2013\u2014]{1,2}(?=\s|\d)|(?!\s*[a-z]))\s*",
     re.I,
 )
 _LEAD = re.compile(
@@ -48,11 +48,11 @@ _WORD = re.compile(r"[A-Za-z]{2}")
 _NUMBER = r"[-$€£¥₹]?\s?(?:\d|(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)\b)"
 # Directly behind a number: what makes it another one, or a part of something.
 _CONTINUED = re.compile(
-    r"\s*(?:\d|[+*^=<>≤≥≠|\\√πΠ·_∞²³%]|/(?!\s*[A-Za-z]{2})|-\s*(?:\d|[a-z]\b)|[:;]\s*[-$€£]?\d|[\d(\[{]\d*x"
+    r"\s*(?:\d|[+±*^=<>≤≥≠|\\√πΠ·_∞²³%]|[或至到~]\s?\d|/(?!\s*[A-Za-z]{2})|-\s*(?:\d|[a-z]\b)|[:;]+\s*[-$€£]?\d|[\d(\[{]\d*x"
     r"|(?:pi|sqrt|root|log|ln|sin|cos|tan|exp|mod|modulo|choose|point|plus|minus|divided|multiplied|squared|cubed"
     r"|remainders?|factorial|e\d*|over(?=\s+\d))(?![a-z])|→\s*\d"
-    r"|times\s+(?:as|the)\b"
-    r"|(?:of|out\s+of)\s+(?:the\s+)?\d|to\s+[-$]?\d|[-–]?\s?(?:st|nd|rd|th)\b"
+    r"|times\s+(?:as|the)\b|(?:doubled|halved|tripled|minimum|maximum|at\s+least|at\s+most)\b|per\s+\d"
+    r"|(?:of|out\s+of)\s+(?:the\s+)?\d|to\s+[-$]?\d|[-–]?\s?(?:st|nd|rd|th|ish|something|odd)\b"
     r"|or\s+(?:more|less|fewer|so|higher|above|over|greater|lower|below|under|most|fewer)\b)",
     re.I,
 )
@@ -60,14 +60,29 @@ _LETTER = re.compile(r"\s*\(?[A-Za-zΑ-ω](?![\w'])(?!\s+[A-Za-z]{2,})")  # a va
 _GLUED = re.compile(r"[A-Za-zΑ-ω]|[\u0300-\u036f]")
 # Further on, before the sentence ends: another quantity beside it.
 _ANOTHER = re.compile(
-    rf"(?:(?:,|;|&|\band\b|\bor\b)\s*(?:[A-Za-z']+\s+){{0,2}}?|(?:\bto\b|\bplus\b|\s[-+*/])\s*)(?={_NUMBER})", re.I
+    rf"(?:(?:,|;|&|\b(?:and|or|ou|oder|o|или)\b)\s*(?:[A-Za-z']+\s+){{0,2}}?|(?:\bto\b|\bplus\b|\s[-+*/])\s*)"
+    rf"(?={_NUMBER})",
+    re.I,
 )
 _BESIDE = re.compile(r"[^.;\n]{0,40}?\b(?:each|per|apiece|an?|every|left|remaining|over)\b", re.I)
 _OR_MORE = re.compile(r"\bor\s+(?:more|less|fewer|so|higher|above|over|greater|lower|below|under)\b", re.I)
+# "18 is wrong" denies it, and so does "18 does not work", where "18 boys do not sing" answers how many.
+_REFUTED = re.compile(
+    r"\s*(?:(?:is|are|was|were|would\s+be|must\s+be|seems?)\s+(?:\w+ly\s+|therefore\s+|also\s+|far\s+)?"
+    r"(?:not\s+(?:the\s+)?(?:\w+\s+)?(?:answer|right|correct|true|possible|valid)|wrong|incorrect|false|impossible"
+    r"|invalid))\b",
+    re.I,
+)
+_BARE_REFUTED = re.compile(
+    r"\s*(?:(?:is|are|was|were|does|do|did|can|could|would)(?:\s+(?:not|(?:\w+\s+)?too)\b|n?'t\b)|cannot\b|fails\b"
+    r"|too\s+(?:many|much|few|little|small|large|big|high|low|long|short)\b)",
+    re.I,
+)
 _OF = re.compile(r"\s(?:out\s+)?of\s+(?:the\s+|these\s+|those\s+)?\d", re.I)
 # "18 more than Bob" may be asked for; "18 more than 20", "18 more than x" is another number.
 _THAN = re.compile(
-    r"\b(?:more|less|fewer|greater|larger|smaller|higher|lower|older|younger)\s+than\b(?=.*\d|\s+[a-z]\b(?!')|\s+(?:half|twice)\b)",
+    r"\b(?:more|less|fewer|greater|larger|smaller|higher|lower|older|younger)\s+than\b"
+    r"(?=.*\d|\s+[a-z]\b(?!')|\s+(?:half|twice)\b|\s+(?:it|that|this)\W*$)",
     re.I,
 )
 _CLAUSE_END = re.compile(
@@ -83,18 +98,28 @@ _REFUSED_REMARK = re.compile(r"\s*(?:or|and|mod|modulo|to|plus|minus|±|[+*/^])\
 
 # Directly before a number: denials, bounds, factors, guesses.
 _BEFORE = re.compile(
-    r"(?:\b(?:not|never|neither|nor|cannot|than|nearly|almost|(?<!rounds\s)(?<!rounded\s)(?<!round\s)up\s+to|at\s+least|at\s+most|over|under|above|below"
+    r"(?:\b(?:not|never|neither|before|after|until|nor|cannot|than|nearly|almost|(?<!rounds\s)(?<!rounded\s)(?<!round\s)up\s+to|at\s+least|at\s+most|over|under|above|below"
     r"|between|within|beyond|exceeds?|exceeding|minimum\s+of|maximum\s+of|as\s+(?:many|much|few|little)\s+as"
-    r"|no\s+more|unlike|instead\s+of|rather\s+than|close\s+to|near|twice|thrice|double|triple|half(?:\s+of)?"
-    r"|maybe|perhaps|possibly|might\s+be|could\s+be|third\s+of|quarter\s+of|percent\s+of|log|ln|sqrt|sin|cos|tan|exp"
-    r"|squared?|root\s+of|factor\s+of|multiple\s+of)"
-    r"|n't(?:\s+\w+)?|n’t|%\s+of|\d\s*(?:to|or)|between\s+\S{1,20}\s+and"
+    r"|no\s+more|unlike|instead\s+of|rather\s+than|anything\s+but|close\s+to|near|twice|thrice|double|triple|half"
+    r"|maybe|perhaps|possibly|might\s+be|could\s+be|log|ln|sqrt|sin|cos|tan|exp|squared?"
+    r"|(?:half|third|quarter|fifth|percent|squared?|cubed?|root|factor|multiple|divisor|reciprocal)\s+of"
+    # the number of a step, not a quantity
+    r"|(?:problem|question|exercise|step|equation|eq\.|figure|section|part|case|note|theorem|lemma|example)\s*\#?(?!\s*:)"
+    r"|(?:wrong|incorrect)\s+answer(?:\s+is)?|answer\s+(?:issue|key|sheet)(?:\s+\w+)?"
+    # other languages' denials and bounds
+    r"|pas|nicht|kein|não|не|no\s+es|non\s+è|(?:moins|plus|menos|más|mais)\s+de|(?:meno|più)\s+di|(?:mehr|weniger)\s+als"
+    r"|mindestens|höchstens|au\s+(?:moins|plus)|al\s+menos|como\s+máximo|almeno|менее|более|меньше|больше)"
+    r"|不是|并非|不到|少于|多于|小于|大于|至少|至多|最多|超过"
+    r"|n't(?:\s+\w+)?|n’t|%\s+of|\d\s*(?:to|or|ou|oder|o|или|或|至|到|bis)|(?:between|entre|zwischen|между)\s+\S{1,20}\s+(?:and|et|y|e|und|и)"
     r"|[<>≤≥≠±√|^_\\×*/!]|[A-Za-z]\(|(?:(?<![A-Za-z])[A-Za-z]|[)\]}])\s*[-+])"
-    r"(?:\s+(?:be|a|an|the|about|exactly|simply|just|equal\s+to|actually|really))?[\s\"'(\[{*$€£~]*$",
+    r"(?:\s+(?:be|est|ist|é|a|an|the|about|exactly|simply|just|equal\s+to|actually|really))?[\s\"'(\[{*$€£~:]*$",
     re.I,
 )
 _VARIABLE_BEFORE = re.compile(r"(?<![A-Za-z'])[A-Za-z]\s*$")
 _FACTOR = re.compile(r"\b(?:twice|double|triple|half of)\s+$", re.I)
+_BUT_NOT = re.compile(
+    r"(?:,\s+(?:and\s+|but\s+)?not|(?<=\w)\s+(?:rather\s+than|instead\s+of))\s+[^,.;]{1,30}[.!]?$", re.I
+)
 _ADJUNCT = re.compile(r"\b(?:every|per|each)\s+$", re.I)
 _CONCLUSION = re.compile(
     r"\b(?:so|which\s+(?:is|makes|gives|equals|comes\s+to|leaves)|that\s+is|that's|i\.e\.|thus|hence|therefore|making"
@@ -299,7 +324,7 @@ def _last(text: str) -> Quantity | None:
     """The last quantity of a text, if what stands before and behind it leaves it as it is."""
     found: list[tuple[int, Quantity, int]] = []
     place = 0
-    text = text[-SHORT:]
+    text = _BUT_NOT.sub("", text[-SHORT:])
     pattern = numbers.IN_TEXT if numbers.IN_TEXT.search(text) else words.IN_TEXT
     starts = [match for match in pattern.finditer(text) if pattern is numbers.IN_TEXT or match[0].lower() != "one"]
     for match in starts[-NUMBERS:]:
@@ -337,6 +362,8 @@ def harmless(rest: str, quantity: Quantity | None = None) -> bool:
     if remark := _REMARK.match(rest):
         refused = _REFUSED_REMARK.match(remark[1]) and not _again(remark[1], quantity)
         return not refused and harmless(rest[remark.end() :], quantity)
+    if _REFUTED.match(rest) or (_BARE_REFUTED.match(rest) and not counted):
+        return False
     clause = _CLAUSE_END.split(rest, maxsplit=1)[0]
     if _OR_MORE.search(clause) or _THAN.search(clause) or _OF.match(" " + clause):
         return False

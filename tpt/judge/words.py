@@ -13,7 +13,7 @@ _SMALL |= {word: 10 * number for number, word in enumerate(_TENS.split(), 2)}
 _LARGE = {"thousand": 10**3, "million": 10**6, "billion": 10**9}
 _PARTS = {
     "half": 2, "halve": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8,
-    "ninth": 9, "tenth": 10, "hundredth": 100,
+    "ninth": 9, "tenth": 10, "twelfth": 12, "twentieth": 20, "hundredth": 100,
 }  # fmt: skip
 _WORD = re.compile(r"\s*-?\s*([A-Za-z]+)")
 _BEGINS = re.compile(rf"(?:{'|'.join([*_SMALL, 'an?(?= +(?:hundred|thousand|million|dozen))'])})(?![a-z])", re.I)
