@@ -60,6 +60,13 @@ ZOO: dict[str, tuple[str, set[Kind]]] = {
         "        x = bytearray(60 * 2**20)\n        time.sleep(60)\ntime.sleep(60)",
         {MEMORY},
     ),
+    "memory of processes whose first thread has ended": (
+        LIBC + "import threading, time\ndef hold():\n    x = bytearray(100 * 2**20)\n    os.write(up, b'1')\n    time.sleep(60)\n"
+        "down, up = os.pipe()\nfor _ in range(4):\n    if not os.fork():\n        threading.Thread(target=hold).start()\n"
+        "        libc.syscall(60 if os.uname().machine == 'x86_64' else 93, 0)\nfor _ in range(4):\n    os.read(down, 1)\n"
+        "time.sleep(0.5)\nprint(7)",
+        {MEMORY},
+    ),
     "memory that a pipe keeps": (LIBC + "print(libc.vmsplice(os.pipe()[1], 0, 0, 0), ctypes.get_errno())", {WRONG}),
     "tables of pages that are never written": (
         "import mmap, os, time\nfor _ in range(60):\n    if not os.fork():\n"
