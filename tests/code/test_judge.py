@@ -262,7 +262,10 @@ def test_processes_and_sockets_work_as_usual(judge: Judge, source: str) -> None:
             "any('nice 19' in open(one).read() for one in glob.glob('/proc/self/autogroup'))",
             "open('/proc/self/autogroup', 'w').write('19')",
         ),
-        ("resource.getrlimit(resource.RLIMIT_MSGQUEUE)[0] == 7", "resource.prlimit(1, resource.RLIMIT_MSGQUEUE, (7, 7))"),
+        (
+            "resource.getrlimit(resource.RLIMIT_MSGQUEUE)[0] == 7",
+            "resource.prlimit(1, resource.RLIMIT_MSGQUEUE, (7, 7))",
+        ),
     ],
 )
 def test_a_program_leaves_no_word_to_the_test_after_it(judge: Judge, seen: str, leave: str) -> None:
