@@ -258,12 +258,20 @@ def test_processes_and_sockets_work_as_usual(judge: Judge, source: str) -> None:
             "' 7 ' in open('/proc/net/snmp').read()",
             "[socket.socket(2, 2).sendto(b'', ('127.0.0.1', 9)) for _ in range(7)]",
         ),
+        (
+            "any('nice 19' in open(one).read() for one in glob.glob('/proc/self/autogroup'))",
+            "open('/proc/self/autogroup', 'w').write('19')",
+        ),
+        (
+            "resource.getrlimit(resource.RLIMIT_MSGQUEUE)[0] == 7",
+            "resource.prlimit(1, resource.RLIMIT_MSGQUEUE, (7, 7))",
+        ),
     ],
 )
 def test_a_program_leaves_no_word_to_the_test_after_it(judge: Judge, seen: str, leave: str) -> None:
     source = (
-        f"import os, socket, threading, time\nif {seen}:\n    print('seen')\ntry:\n    {leave}\n"
-        "except OSError as error:\n    assert error.errno == 95, error\nprint(sum(map(int, input().split())))"
+        f"import glob, os, resource, socket, threading, time\nif {seen}:\n    print('seen')\ntry:\n    {leave}\n"
+        "except OSError as error:\n    assert error.errno in (1, 2, 11, 95), error\nprint(sum(map(int, input().split())))"
     )
     assert one(judge, source) == Result(passed=4, total=4)
 

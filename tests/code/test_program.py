@@ -128,8 +128,10 @@ def test_a_fenced_program_is_read_strictly(language: Language) -> None:
     assert (found.rule, found.source) == ("fence", "x = 1\n")
 
 
-@pytest.mark.parametrize("source", [QUOTING, "# ```\nprint(1)\n", "print('````')\n"])
-def test_a_fenced_program_may_have_fences_in_its_strings(source: str) -> None:
+@pytest.mark.parametrize(
+    "source", [QUOTING, "# ```\nprint(1)\n", "print('````')\n", "print('<think>')\n", "print(1)  # </think>\n"]
+)
+def test_a_fenced_program_may_have_fences_and_tags_in_its_strings(source: str) -> None:
     found = extract(fenced(source, "python"), "python")
     assert found is not None
     assert (found.rule, found.source) == ("fence", source)

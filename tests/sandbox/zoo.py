@@ -60,6 +60,29 @@ ZOO: dict[str, tuple[str, set[Kind]]] = {
         "        x = bytearray(60 * 2**20)\n        time.sleep(60)\ntime.sleep(60)",
         {MEMORY},
     ),
+    "memory of processes whose first thread has ended": (
+        LIBC + "import threading, time\ndef hold():\n    x = bytearray(100 * 2**20)\n    os.write(up, b'1')\n    time.sleep(60)\n"
+        "down, up = os.pipe()\nfor _ in range(4):\n    if not os.fork():\n        threading.Thread(target=hold).start()\n"
+        "        libc.syscall(60 if os.uname().machine == 'x86_64' else 93, 0)\nfor _ in range(4):\n    os.read(down, 1)\n"
+        "time.sleep(0.5)\nprint(7)",
+        {MEMORY},
+    ),
+    "memory in files without a name": (
+        "import os, time\nfds = []\nfor i in range(20):\n    fds.append(os.open(('/tmp', '/dev/shm')[i % 2], os.O_TMPFILE | os.O_RDWR))\n"
+        "    os.write(fds[-1], bytes(14 * 2**20))\ntime.sleep(0.3)\nprint(7)",
+        {MEMORY, TIME},
+    ),
+    "memory in files that are mapped": (
+        "import mmap, os, time\nkept = []\nfor i in range(20):\n    fd = os.open(('/tmp', '/dev/shm')[i % 2] + f'/{i}', os.O_RDWR | os.O_CREAT)\n"
+        "    os.ftruncate(fd, 14 * 2**20)\n    kept.append(mmap.mmap(fd, 14 * 2**20))\n    kept[-1].write(bytes(14 * 2**20))\n"
+        "time.sleep(0.3)\nprint(7)",
+        {MEMORY, TIME},
+    ),
+    "memory that it says it needs no more": (
+        "import mmap, time\nx = mmap.mmap(-1, 300 * 2**20, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)\n"
+        "for i in range(0, len(x), 4096):\n    x[i] = 1\nx.madvise(mmap.MADV_FREE)\ntime.sleep(0.3)\nprint(7)",
+        {MEMORY, TIME},
+    ),
     "memory that a pipe keeps": (LIBC + "print(libc.vmsplice(os.pipe()[1], 0, 0, 0), ctypes.get_errno())", {WRONG}),
     "tables of pages that are never written": (
         "import mmap, os, time\nfor _ in range(60):\n    if not os.fork():\n"
@@ -88,6 +111,12 @@ ZOO: dict[str, tuple[str, set[Kind]]] = {
         SIGACTION + "libc.mmap.restype = ctypes.c_void_p\n"
         "at = libc.mmap(ctypes.c_void_p(0x7E0000000000), 4096, 3, 0x32, -1, 0)\nassert at == 0x7E0000000000\n"
         "ctypes.memmove(at, action, 32)\nact(ctypes.c_void_p(at))\n" + IN_TURN,
+        {TIME},
+    ),
+    "CPU time of children that tell nobody of their end": (
+        LIBC + "import time\nclone, wait = (56, 61) if os.uname().machine == 'x86_64' else (220, 260)\nfor _ in range(8):\n"
+        "    child = libc.syscall(clone, 0, 0, 0, 0, 0)\n    if not child:\n        while time.process_time() < 0.1:\n"
+        "            pass\n        os._exit(0)\n    libc.syscall(wait, child, 0, 0x40000000, 0)\nprint(7)",
         {TIME},
     ),
     "memory in shared segments": (LIBC + "print(libc.shmget(0, 1 << 30, 0o1600))", {WRONG}),
@@ -127,6 +156,11 @@ ZOO: dict[str, tuple[str, set[Kind]]] = {
         "import threading, time\nwhile True:\n    threading.Thread(target=time.sleep, args=(10**6,)).start()", {CRASH, TIME}
     ),
     "an exit that never comes": ("import atexit, time\natexit.register(time.sleep, 10**6)\nprint(7)", {TIME}),
+    "it waits for one that it stopped": (
+        "import os, signal\nchild = os.fork()\nif not child:\n    signal.pause()\nos.kill(child, signal.SIGSTOP)\n"
+        "os.waitpid(child, 0)\nprint(7)",
+        {TIME},
+    ),
     "it stops itself": ("import os, signal\nprint(7, flush=True)\nos.kill(os.getpid(), signal.SIGSTOP)", {TIME}),
     "it ignores signals": (
         "import signal\nfor n in range(1, 65):\n    try:\n        signal.signal(n, signal.SIG_IGN)\n"
@@ -194,6 +228,10 @@ ZOO: dict[str, tuple[str, set[Kind]]] = {
     "it resolves a name": ("import socket\nsocket.getaddrinfo('example.org', 80)", {CRASH}),
     "it talks to this machine": ("import socket\nsocket.create_connection(('127.0.0.1', 22), timeout=1)", {CRASH}),
     "it becomes root": ("import os\nos.setuid(0)", {CRASH}),
+    "its parent gets other limits": ("import resource\nresource.prlimit(1, resource.RLIMIT_NOFILE, (8, 8))\nprint(7)", {CRASH}),
+    "it begins in a namespace": (
+        LIBC + "print(libc.syscall(56 if os.uname().machine == 'x86_64' else 220, 0x10000011, 0, 0, 0, 0))", {WRONG}
+    ),
     "it makes a namespace": (LIBC + "print(libc.unshare(0x10000000))", {WRONG}),
     "it mounts": (LIBC + "print(libc.mount(b'none', b'/tmp', b'tmpfs', 0, None))", {WRONG}),
     "it slows the next one down": ("import os\nos.setpriority(os.PRIO_PROCESS, 1, 19)", {CRASH}),
@@ -230,5 +268,14 @@ CALLED: dict[str, tuple[str, set[Kind]]] = {
     ),
     "a decimal without end": (_called("return Decimal('1e999999999')", "from decimal import Decimal\n"), {MEMORY, TIME, CRASH}),
     "an array of itself": (_called("return self\n    def tolist(self):\n        return self"), {CRASH, MEMORY, TIME}),
+    "a value that holds itself": (_called("x = [7]\n        x.append(x)\n        return x"), {WRONG}),
+    "a value of many depths": (_called("for _ in range(10**4):\n            x = [x]\n        return x"), {WRONG}),
+    "a number that is equal to all": (
+        _called("return Any()", "from numbers import Number\nclass Any(Number):\n    __hash__ = None\n"
+        "    __int__ = lambda self: 8\n    __eq__ = lambda *_: True\n"), {WRONG}
+    ),
+    "more lines than calls": (
+        _called("""write(b'{"roots": [8], "table": []}\\n' + b'{"roots": [7], "table": []}\\n' * 9)""", INSTEAD), {WRONG}
+    ),
     "a list without end": (_called("return range(10**15)"), {MEMORY, TIME}),
 }  # fmt: skip

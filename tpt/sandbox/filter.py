@@ -2,7 +2,7 @@
 
 Memory that is neither a process's nor a sized file system's (memfd, System V segments, huge pages, pages lent to a
 pipe), other processes' memory, namespaces, keyrings, the families of sockets that a network namespace does not confine,
-larger buffers of sockets, and scheduling, with which a run could slow the next one down.
+larger buffers of sockets, and scheduling and limits with which a run could slow or tell the next one.
 """
 
 import errno
@@ -93,6 +93,7 @@ _RULES = [
     _Rule((53, 199), errno.EAFNOSUPPORT, _SOCKET),  # socketpair
     _Rule((41, 198), errno.EPROTONOSUPPORT, tuple(_Test(4, one, equal=False) for one in PROTOCOLS)),
     *(_Rule((54, 208), errno.EPERM, (_Test(2, socket.SOL_SOCKET), _Test(4, name))) for name in _BUFFERS),  # setsockopt
+    _Rule((302, 261), errno.EPERM, (_Test(0, 1),)),  # prlimit64 on process 1, from which all runs have theirs
     _Rule((9, 222), errno.ENOMEM, (_Test(6, _MAP_HUGETLB, _MAP_HUGETLB),)),  # mmap
     # rt_sigaction that sets what SIGCHLD does: the CPU time of children that are ignored is told to nobody. Pretended,
     # for then a program that only wants no zombies goes on. The pointer may have zeros in either of its words.

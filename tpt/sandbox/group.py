@@ -6,8 +6,9 @@ down and lets this user make groups: for root under systemd, in a delegated grou
 its memory.
 
 Without one, nothing bounds what a run writes within 50 ms, on each core as fast as its memory takes it; what of that it
-hides in shared mappings that it cuts short in that time; and the kernel's records of mappings, some 13 MB for each of
-its 64 processes. The kernel itself keeps a user's pipes to 64 MB.
+hides in shared mappings that it cuts short in that time; the kernel's records of mappings, some 13 MB for each of its
+64 processes; those of locks on files, some 25 MB for each second of CPU time; and what its terminals have not read yet,
+some 40 MB. The kernel itself keeps a user's pipes to 64 MB.
 """
 
 import logging

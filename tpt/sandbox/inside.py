@@ -265,6 +265,8 @@ class _Tree:
                 fields = _read(folder + "/stat").rpartition(b")")[2].split()
                 ticks += sum(map(int, fields[11:15]))  # its own, and of its children that were waited for
                 ready = ready or fields[0] == b"R" or (fields[17] != b"1" and _any_ready(folder + "/task"))
+                if fields[0] == b"Z" and fields[17] != b"1":  # only its first thread has ended
+                    folder = _of_a_thread(folder + "/task")
                 self._held[folder] = _kib(_read(folder + "/status"), b"RssAnon:", b"VmSwap:", b"VmPTE:")
                 self._see_shared(_read(folder + "/maps"), before)
             except PermissionError:
@@ -306,6 +308,14 @@ def _any_ready(tasks: str) -> bool:
     return any(stat.rpartition(b")")[2].split(None, 1)[0] == b"R" for stat in stats)
 
 
+def _of_a_thread(tasks: str) -> str:
+    """The folder of a thread that has not ended: where the first one has, no other file tells of the memory of all."""
+    for name in posix.listdir(tasks):
+        if b"RssAnon:" in _read(tasks + "/" + name + "/status", b""):
+            return tasks + "/" + name
+    raise ProcessLookupError
+
+
 class _Kernel:
     """What runs take and leave behind outside their processes: files, sockets, what the kernel counts of them.
 
@@ -317,11 +327,11 @@ class _Kernel:
         self._socket = 2 * max(channel.getsockopt(_socket.SOL_SOCKET, name) for name in options)
         self._last = posix.open("/proc/loadavg", posix.O_RDONLY | posix.O_CLOEXEC)
         self._counters = []
-        for name in ("snmp", "snmp6"):
+        for name in ("/proc/net/snmp", "/proc/net/snmp6", "/proc/self/autogroup"):
             try:  # noqa: SIM105  # contextlib is one more import
-                self._counters.append(posix.open("/proc/net/" + name, posix.O_RDONLY | posix.O_CLOEXEC))
+                self._counters.append(posix.open(name, posix.O_RDONLY | posix.O_CLOEXEC))
             except FileNotFoundError:
-                pass  # this kernel has no IPv6
+                pass  # this kernel has no IPv6, or does not share cores among sessions
         for folder in PRIVATE:
             posix.listdir(folder)  # from now on, reading it changes no time of access
         self._first = self._traces()
@@ -335,7 +345,7 @@ class _Kernel:
         return most
 
     def changed(self, child: int) -> bool:
-        """Whether a later run could tell from folders, packets or numbers of processes what this one did."""
+        """Whether a later run could tell from folders, packets, niceness or numbers of processes what this one did."""
         last = int(posix.pread(self._last, 100, 0).split()[-1])  # number given to a process or thread
         return last != child or self._traces() != self._first
 

@@ -59,7 +59,7 @@ class Found:
 
 def extract(text: str, language: Language) -> Found | None:
     """The program in a completion, or None where there is none; thinking is not looked at."""
-    said = final_part(text)
+    said = text if _is_one_block(text, language) else final_part(text)
     if said is None:
         return None
     if not has_fence(said, language):
@@ -111,6 +111,12 @@ def is_plainly_code(text: str, language: Language) -> bool:
         inside, _ = _follow(line, inside, language)
     looks = [bool(_STATEMENT.match(line)) for line in starts]
     return bool(looks) and looks[0] and sum(looks) >= 0.9 * len(looks)
+
+
+def _is_one_block(text: str, language: Language) -> bool:
+    """Whether a text is just a program as `fenced` writes it: tags of thinking in there are its own text."""
+    blocks = _blocks(text, language) if text.startswith("```") else []
+    return len(blocks) == 1 and fenced(blocks[0].text, language) == text.rstrip()
 
 
 @dataclass(frozen=True, slots=True)
