@@ -6,7 +6,7 @@ import functools
 import math
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, get_args
 
@@ -92,7 +92,7 @@ def test_the_command_line_has_the_last_word_over_the_task() -> None:
         ("task.train_size=0", "task.train_size=0", ""),
         ("task.largest=5", "task.largest=5 is out of range; it must be at least 8", ""),
         ("task.max_steps=5", "task.max_steps=5 is out of range; it must be between 1 and 4", ""),
-        ("train.betas=[0.9]", "train.betas=[0.9] has 1 numbers; it must have 2", ""),
+        ("train.betas=[0.9]", "train.betas=[0.9]: it must have 2 numbers, not 1", ""),
         ("train.betas=[2,3]", "each must be at least 0 and below 1", ""),
         ("train.lora.dropout=5", "train.lora.dropout=5", ""),
         ("train.lora.alpha=-3", "train.lora.alpha=-3", ""),
@@ -197,3 +197,13 @@ def test_the_config_the_loop_and_the_run_load_no_torch() -> None:
     )
     result = subprocess.run([sys.executable, "-c", f"{code}print({heavy})"], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "read", [lambda given: compose.compose([given]), lambda given: list(compose.expand_sweep([given]))]
+)
+def test_a_value_that_hydra_does_not_read_is_to_be_quoted(read: Callable[[str], object]) -> None:
+    with pytest.raises(ConfigError, match=r"model\.path=~/checkpoint cannot be read as an override") as caught:
+        read("model.path=~/checkpoint")
+    quoted = caught.value.hint.partition(": ")[2].strip("'")
+    assert compose.compose([quoted, "sampler.engine=transformers"]).model.path == "~/checkpoint"

@@ -49,7 +49,7 @@ def check(key: str, value: Any, bounds: Bounds) -> None:
     """
     if isinstance(value, list):
         if bounds.length is not None and len(value) != bounds.length:
-            raise ConfigError(f"{key}={value} has {len(value)} numbers; it must have {bounds.length}")
+            raise ConfigError(f"{key}={value}: it must have {bounds.length} numbers, not {len(value)}")
         if not all(bounds.hold(one) for one in value):
             raise ConfigError(f"{key}={value} is out of range; each must be {bounds}")
     elif value is not None and not bounds.hold(value):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tpt import models
-from tpt.errors import ModelError
+from tpt.errors import ModelError, said
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -137,11 +137,6 @@ def quantization(folder: Path) -> str:
             if part.get(name):
                 return str(part[name].get("quant_method", "unknown"))
     return ""
-
-
-def said(error: Exception, most: int = 300) -> str:
-    """What an error of a library says, in one line of at most so many characters."""
-    return (" ".join(str(error).split()) or type(error).__name__)[:most]
 
 
 def _listed(names: list[str]) -> str:

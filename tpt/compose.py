@@ -10,7 +10,7 @@ from typing import Any, TypeVar, get_origin
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
 
@@ -101,7 +101,7 @@ def expand_sweep(overrides: Sequence[str]) -> Iterator[list[str]]:
     try:
         parsed = OverridesParser.create().parse_overrides(list(overrides))
     except HydraException as error:
-        raise ConfigError(f"cannot read the overrides: {error}") from error
+        raise _explain(error, overrides) from error
     axes = [
         [f"{one.get_key_element()}={value}" for value in one.sweep_string_iterator()]
         if one.is_sweep_override()
@@ -167,4 +167,12 @@ def _explain(error: Exception, overrides: Sequence[str]) -> ConfigError:
         groups = [path.name for path in conf_dir().iterdir() if path.is_dir()]
         if key and key in text and key not in (*all_keys(), *groups):
             return ConfigError(f"unknown setting '{key}'", nearest(key, [*all_keys(), *groups]))
+    if isinstance(error, OverrideParseException):
+        return _unreadable(error.override)
     return ConfigError(text.splitlines()[0])
+
+
+def _unreadable(override: str) -> ConfigError:
+    key, _, value = override.lstrip("+").partition("=")
+    quoted = f"in quotes of its own: '{key}=\"{value}\"'" if value else "as KEY=VALUE"
+    return ConfigError(f"{override.lstrip('+')} cannot be read as an override", f"write it {quoted}")

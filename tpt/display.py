@@ -96,7 +96,10 @@ def outcome(stage: Stage, manifest: dict[str, Any]) -> str:
             overlap = f"; dropped {dropped:,} problems that overlap the test split" if dropped else ""
             return f"kept {manifest['kept']:,} of {manifest['available']:,} samples{overlap}"
         case "train":
-            return f"{manifest['steps']} steps, loss {manifest['first_loss']:.3f} -> {manifest['final_loss']:.3f}"
+            share = manifest.get("adapted_share")
+            adapters = f"; adapters on {100 * share:.0f} % of the weights" if share is not None else ""
+            loss = f"loss {manifest['first_loss']:.3f} -> {manifest['final_loss']:.3f}"
+            return f"{manifest['steps']} steps, {loss}{adapters}"
         case _:
             strict = manifest["metrics"]["strict"]["pass@k"]
             return ", ".join(f"pass@{k} {100 * value['value']:.1f} %" for k, value in strict.items())

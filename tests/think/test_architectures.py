@@ -140,3 +140,14 @@ def test_what_cannot_branch_is_said_in_the_log_and_in_the_manifest(
     assert way == Plain.words
     assert "sampled without branching, which is slower" in caplog.text
     assert found["short"][1] == likeliest(model, prompts()[0].ids)
+
+
+def test_weights_that_are_not_numbers_are_said(tiny_model: Path, tmp_path: Path) -> None:
+    model: Any = architectures.build("llama")
+    model.model.layers[0].mlp.down_proj.weight.data.fill_(float("nan"))
+    folder = architectures.save(model, tiny_model, tmp_path)
+    with pytest.raises(ModelError, match="are not numbers") as caught:
+        make_sampler(
+            SamplerConfig(engine="transformers"), ModelConfig(name="llama", source="random"), folder, CONTEXT, seed=0
+        )
+    assert "hold nan" in caught.value.hint

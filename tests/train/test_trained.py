@@ -13,7 +13,9 @@ from trainable import SETTINGS, example
 
 from tpt import records
 from tpt.config import BF16_TRUE_RATE, Config, LoraConfig, TrainConfig
+from tpt.display import outcome
 from tpt.errors import ConfigError
+from tpt.loop import Stage
 from tpt.progress import Progress
 from tpt.records import Example
 from tpt.train.data import collate
@@ -155,3 +157,9 @@ def test_adapters_of_a_bfloat16_model_are_float32_and_so_is_what_they_are_merged
     merged = dict(merge().named_parameters())
     moved = [name for name, one in before.items() if not torch.equal(one, merged[name.replace(".base_layer", "")])]
     assert len(moved) == 2 * 7, "in bfloat16 so little would be rounded away"
+
+
+def test_the_share_that_adapters_change_is_part_of_what_a_training_says_of_itself() -> None:
+    results = {"steps": 2, "first_loss": 1.0, "final_loss": 0.5}
+    assert outcome(Stage(1, "train"), results) == "2 steps, loss 1.000 -> 0.500"
+    assert outcome(Stage(1, "train"), results | {"adapted_share": 0.9552}).endswith("adapters on 96 % of the weights")

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from tpt.errors import ModelError, said
 from tpt.think.branching import attend
 
 TEXT = (
@@ -42,7 +43,11 @@ class Check:
     @classmethod
     @torch.inference_mode()
     def of(cls, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> "Check":
-        """Compute what a model expects, over whole texts and without a cache."""
+        """Compute what a model expects, over whole texts and without a cache.
+
+        Raises:
+            ModelError: what it expects is not a number.
+        """
         ids: list[int] = tokenizer(TEXT)["input_ids"]
         prompts = [ids[: LENGTHS[0]], ids[:SHARED] + ids[-(LENGTHS[1] - SHARED) :]]
         starts = [5 * number for number in range(len(LENGTHS) * SAMPLES)]
@@ -50,6 +55,12 @@ class Check:
         continuations = [drawn[:SAMPLES], drawn[SAMPLES:]]
         attend(model, "eager")  # the one that leaves nothing out: sdpa knows of no sinks and no caps on scores
         expected = [_whole_texts(model, *one) for one in zip(prompts, continuations, strict=True)]
+        if any(bool(one.isnan().any()) for one in expected):
+            raise ModelError(
+                f"the logits of {model.name_or_path} are not numbers (nan)",
+                "its weights hold nan or infinity, or numbers too large for model.dtype: take an earlier checkpoint, "
+                "or set model.dtype=float32",
+            )
         tolerance = TOLERANCE if model.dtype == torch.float32 else HALF_TOLERANCE
         return cls(prompts, continuations, expected, tolerance)
 
@@ -66,7 +77,7 @@ class Check:
         except torch.OutOfMemoryError:
             raise
         except Exception as error:  # whatever a model does that was not made for this
-            return f"{type(error).__name__}: {first_line(error)}"
+            return f"{type(error).__name__}: {said(error)}"
         if deviation <= self.tolerance:
             return None
         return f"its logits differ by {deviation:.2g} of their spread"  # NaN comes here too
@@ -88,8 +99,3 @@ def _deviation(found: Tensor, expected: Tensor) -> float:
     """Mean over places of the root mean square of what logits differ by, in parts of their spread."""
     difference = (found.float() - expected.float()).square().mean(-1).sqrt()
     return float((difference / expected.float().std(-1)).mean())
-
-
-def first_line(error: BaseException) -> str:
-    """What an error says, or what it is where it says nothing."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

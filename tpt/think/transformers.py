@@ -12,13 +12,13 @@ import transformers
 from transformers import AutoTokenizer, GenerationConfig
 
 from tpt.checkpoint import load_causal_lm
-from tpt.errors import EngineError, ModelError
+from tpt.errors import EngineError, ModelError, said
 from tpt.hardware import cpu_threads
 from tpt.models import head_size
 from tpt.prompt import decoder
 from tpt.think.base import Completion, Draw, Prompt
 from tpt.think.branching import Branching, replaceable
-from tpt.think.check import Check, first_line
+from tpt.think.check import Check
 from tpt.think.plain import Plain
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class TransformersSampler:
             raise self._out_of_memory() from error
         except (OSError, ValueError, KeyError) as error:
             raise ModelError(
-                f"transformers cannot load {model.name} from {model_dir}: {first_line(error)}",
+                f"transformers cannot load {model.name} from {model_dir}: {said(error)}",
                 "give a folder that save_pretrained wrote; a newer model may need a newer transformers",
             ) from error
 
@@ -74,10 +74,10 @@ class TransformersSampler:
         own = self._model.config._attn_implementation
         try:
             check = Check.of(self._model, self._tokenizer)
-        except torch.OutOfMemoryError:
+        except (torch.OutOfMemoryError, ModelError):
             raise
         except Exception as error:
-            raise ModelError(f"transformers cannot compute {self._name}: {first_line(error)}", VLLM) from error
+            raise ModelError(f"transformers cannot compute {self._name}: {said(error)}", VLLM) from error
         unbranched: str | None = "its attention cannot be replaced"
         if replaceable(self._model):
             branching = Branching(self._model)

@@ -9,7 +9,7 @@ from transformers import GenerationConfig, PreTrainedModel
 from transformers.core_model_loading import revert_weight_conversion
 
 from tpt import checkpoint, files, models, prompt
-from tpt.errors import ModelError, TptError
+from tpt.errors import ModelError, TptError, said
 
 # What makes up a checkpoint besides config, generation config and weights: files of tokenizers, of the processors of
 # multimodal models, and a model's own code.
@@ -73,7 +73,7 @@ def rehearse(start: Path, out: Path) -> list[str]:
             checkpoint.load_tokenizer(Path(scratch))
             checkpoint.skeleton(Path(scratch), _stored_shapes(model))
         except Exception as error:  # transformers and what it is built on check much while they write
-            reason = error.message if isinstance(error, TptError) else checkpoint.said(error)
+            reason = error.message if isinstance(error, TptError) else said(error)
             raise ModelError(
                 f"the model in {start} could be trained, but its export could not be used: {reason}",
                 "correct the file of that folder that it names; else this version of transformers cannot write the "

@@ -37,7 +37,7 @@ from tpt.train.trained import (
     adapted_share,
     every_weight_gets_a_gradient,
     freeze_beside_text,
-    skeleton,
+    without_weights,
 )
 
 logger = logging.getLogger(__name__)
@@ -130,7 +130,7 @@ def load(model_dir: Path, settings: TrainConfig) -> tuple[PreTrainedModel, Calla
     try:
         attention = resolve(settings.attention, AutoConfig.from_pretrained(model_dir))
         if settings.strategy == "fsdp":
-            model: Any = skeleton(model_dir, dtype, attention)
+            model: Any = without_weights(model_dir, dtype, attention)
         else:
             model = load_causal_lm(model_dir, dtype=dtype, attn_implementation=attention)
     except (OSError, ValueError) as error:
@@ -285,7 +285,7 @@ def _export(
 ) -> None:
     """Write the model that was trained; `state`: its weights, where they were gathered from several ranks."""
     if state:
-        model = skeleton(model_dir, next(iter(state.values())).dtype)
+        model = without_weights(model_dir, next(iter(state.values())).dtype)
         model._weight_conversions = trained._weight_conversions
     else:
         model = merge()

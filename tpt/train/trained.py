@@ -27,11 +27,13 @@ def check(model_dir: Path, settings: TrainConfig) -> None:
     """
     attention = resolve(settings.attention, AutoConfig.from_pretrained(model_dir))
     if settings.lora.rank:
-        adapt(skeleton(model_dir, torch.float32, attention), settings.lora)
+        adapt(without_weights(model_dir, torch.float32, attention), settings.lora)
 
 
-def skeleton(model_dir: Path, dtype: torch.dtype, attention: str = "sdpa") -> PreTrainedModel:
-    """The model without its weights, which are on the meta device; buffers such as rotary frequencies are real.
+def without_weights(model_dir: Path, dtype: torch.dtype, attention: str = "sdpa") -> PreTrainedModel:
+    """A checkpoint's model whose weights are on the meta device; buffers such as rotary frequencies are real.
+
+    It is there to be sharded, adapted or written; `tpt.checkpoint.skeleton` says whether the files fill it.
 
     Args:
         attention: as transformers names it.
