@@ -143,9 +143,10 @@ def test_what_cannot_branch_is_said_in_the_log_and_in_the_manifest(
 
 
 def test_weights_that_are_not_numbers_are_said(tiny_model: Path, tmp_path: Path) -> None:
-    model: Any = architectures.build("llama")
+    folder = architectures.checkpoint_of("llama", tiny_model, tmp_path)
+    model: Any = AutoModelForCausalLM.from_pretrained(folder)
     model.model.layers[0].mlp.down_proj.weight.data.fill_(float("nan"))
-    folder = architectures.save(model, tiny_model, tmp_path)
+    model.save_pretrained(folder)
     with pytest.raises(ModelError, match="are not numbers") as caught:
         make_sampler(
             SamplerConfig(engine="transformers"), ModelConfig(name="llama", source="random"), folder, CONTEXT, seed=0
