@@ -142,7 +142,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The entry point.
 
     Returns:
-        0; 1 where something the user can mend went wrong; 2 for a wrong command line; 130 after Ctrl-C.
+        0; 1 where something the user can correct went wrong; 2 for a wrong command line; 130 after Ctrl-C.
     """
     options = parse(arguments)
     console = Console(soft_wrap=True)

@@ -391,7 +391,7 @@ def _default(item: "dataclasses.Field[Any]") -> Any:
 
 
 def with_rounds_of(config: Config, other: Config) -> Config:
-    """A config with the rounds that another one of the same run asks for besides.
+    """A config with the rounds that another one of the same run also asks for.
 
     Of two numbers that is the larger one. Of a number and `auto` it is whatever `auto` comes to, and the number at
     least. Of two `auto` the first config's settings hold.

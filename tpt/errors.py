@@ -10,7 +10,7 @@ def said(error: BaseException, most: int = 300) -> str:
 
 
 class TptError(Exception):
-    """Something the user can mend.
+    """Something the user can correct.
 
     Args:
         message: what is wrong, in the user's words.

@@ -30,7 +30,7 @@ def read_rows(path: Path, *columns: str, remedy: str) -> Iterator[dict[str, Any]
             except json.JSONDecodeError as error:
                 torn = not line.endswith("\n")
                 what = "is torn: the file ends in the middle of it" if torn else f"is not JSON ({error.msg})"
-                raise DataError(f"{path}: line {number} {what}", "mend or remove that line") from error
+                raise DataError(f"{path}: line {number} {what}", "fix or remove that line") from error
             if not isinstance(row, dict):
                 raise DataError(f"{path}: line {number} is not a JSON object", "each line must be one {...}")
             missing = [column for column in columns if column not in row]

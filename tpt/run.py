@@ -118,7 +118,7 @@ class Run:
         return run
 
     def joined(self, other: "Run") -> "Run":
-        """This run with the rounds that another point of a sweep, of the same run folder, asks for besides."""
+        """This run with the rounds that another point of a sweep, of the same run folder, also asks for."""
         return Run(self.root, config.with_rounds_of(self.config, other.config), self.contents)
 
     # Paths

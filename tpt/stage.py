@@ -83,7 +83,7 @@ def finish(run: Run, stage: Stage) -> None:
 
 
 def settle(run: Run, stage: Stage) -> None:
-    """Have a stage that others did: of this run as a job array, or of another run with the same settings.
+    """Take over a stage that others did: jobs of this run's array, or another run with the same settings.
 
     Of the processes that train together only rank 0 does it; the others wait for it.
 

@@ -1,6 +1,7 @@
 """Reports are made from run folders alone and say no more than the figures do."""
 
 import csv
+import re
 from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
@@ -277,6 +278,8 @@ def test_samples_that_could_not_be_judged_are_told_in_every_artefact(tiny_config
     said = " ".join(printed([run], tmp_path, 120).split())
     note = "round 1: 8 of 80 samples could not be judged: the judge failed. They count as not correct"
     assert note in said
+    assert "pass@1 strict says nothing of a gain" in said
+    assert not re.search(r"pass@1 strict (rose|FELL)", said)
     table, page = ((tmp_path / name).read_text() for name in ("table.md", "report.html"))
     assert "| well formed | cut off | judge errors |" in table
     assert note in table

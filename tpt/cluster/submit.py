@@ -214,7 +214,7 @@ def start(executor: SlurmExecutor, work: list[Callable[[], None]]) -> str:
         return str(jobs[0].job_id).split("_", maxsplit=1)[0]
     except (FailedJobError, FailedSubmissionError) as error:
         raise ClusterError(
-            f"sbatch refuses a job: {_last_line(error)}", "mend what it names, then give the same command again"
+            f"sbatch refuses a job: {_last_line(error)}", "fix what it names, then give the same command again"
         ) from error
 
 

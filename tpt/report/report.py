@@ -65,7 +65,7 @@ def report(runs: list[Run], out: Path, html: Path | None = None) -> Report:
     # Where runs are compared, a sentence for the last round of each; the table has the others.
     said = rows if len(runs) == 1 else list({row.root: row for row in rows}.values())
     gained = [row for row in said if "baseline" in row.gains]
-    words = [(gain_in_words(row), direction(row.gains["baseline"]["strict"])) for row in gained]
+    words = [(gain_in_words(row), 0 if row.unjudged else direction(row.gains["baseline"]["strict"])) for row in gained]
     page.write(html, runs, rows, words, notes)
     told += [Text(one) for one, _ in words]
     told += [Text(note) for note in notes]
@@ -83,6 +83,10 @@ def gain_in_words(row: Row) -> str:
     where = f"{row.label}: {row.name}" if row.label else row.name
     what = f"pass@{row.ks[0]} strict"
     over = f"{table.points(strict)} points over the baseline"
+    if row.unjudged:
+        return (
+            f"{where}: samples of it or of the baseline could not be judged, so {what} says nothing of a gain: {over}"
+        )
     said = {
         1: f"{what} rose by {over}",
         -1: f"{what} FELL: {over}",

@@ -34,6 +34,7 @@ class Row:
         unsafe: whether solutions of this round were judged without a sandbox.
         gains: paired difference in pass@k for the smallest k, over the "baseline" and over the "previous" round, by
             reader; what is not evaluated is not compared with.
+        unjudged: whether samples of this round or of the baseline could not be judged, so that gains may be theirs.
     """
 
     run: str
@@ -47,6 +48,7 @@ class Row:
     by_threshold: dict[str, int] = field(default_factory=dict)
     unsafe: bool = False
     gains: dict[str, dict[Reader, Interval]] = field(default_factory=dict)
+    unjudged: bool = False
 
     @property
     def name(self) -> str:
@@ -135,6 +137,7 @@ def _of_run(run: Run, labels: dict[str, str]) -> list[Row]:
             if earlier in rows:
                 row.gains[name] = _gain(run, row, rows[earlier])
         rows[round] = row
+        row.unjudged = any(doubts(one.metrics) for one in (row, rows.get(0, row)))
     return list(rows.values())
 
 

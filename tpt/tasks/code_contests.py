@@ -115,7 +115,7 @@ class CodeContests(CodeTask):
             if self.references and SOLUTIONS not in row:
                 raise DataError(f"{self.path}: problem {row['name']!r} has no column '{SOLUTIONS}'", NO_SOLUTIONS)
             if not isinstance(row["description"], str) or not isinstance(row["name"], str):
-                raise DataError(f"{self.path}: a problem has no text as its name and description", "mend or remove it")
+                raise DataError(f"{self.path}: a problem has no text as its name and description", "fix or remove it")
             if self.images or IMAGE not in row["description"]:
                 yield row
 

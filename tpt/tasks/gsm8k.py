@@ -76,7 +76,7 @@ class Gsm8k(Task):
                 raise DataError(
                     f"{self._source(split)}: problem {index + 1} ({question[:60]!r}) has no readable gold answer: "
                     f"{gold_answer(answer)[:60]!r}",
-                    "an answer must end with a line `#### ` and a number; mend or remove that problem",
+                    "an answer must end with a line `#### ` and a number; fix or remove that problem",
                 )
             solution = CALCULATION.sub("", answer).strip()
             yield Problem(f"gsm8k/{split}/{index}", question, gold_answer(answer), solution)
@@ -118,5 +118,5 @@ class Gsm8k(Task):
 def _texts(row: dict[str, Any], where: str) -> tuple[str, str]:
     for column in COLUMNS:
         if not isinstance(row[column], str):
-            raise DataError(f"{where} has no text as its {column}, but {row[column]!r}", "mend or remove that problem")
+            raise DataError(f"{where} has no text as its {column}, but {row[column]!r}", "fix or remove that problem")
     return row["question"], row["answer"]

@@ -83,6 +83,6 @@ class LeetCode(CodeTask):
             if wrong:
                 raise DataError(
                     f"{self.path}: problem {number} has no text as its {wrong[0]}, but {row[wrong[0]]!r}",
-                    "mend or remove that problem",
+                    "fix or remove that problem",
                 )
             yield row

@@ -317,7 +317,7 @@ def _adapted(share: float | None) -> dict[str, Any]:
     said: dict[str, Any] = {"adapted_share": round(share, 4)}
     if share < FEW:
         said["warnings"] = [
-            f"the adapters change {share:.0%} of the model's weights: layers that train.lora.targets does not name, "
-            "and experts stored as one tensor, stay as they are; train=full changes all"
+            f"the adapters change {share:.0%} of the model's weights; layers that train.lora.targets leaves out and "
+            "experts that peft does not reach stay as they are: train=full changes all"
         ]
     return said
