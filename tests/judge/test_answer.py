@@ -10,7 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tpt.judge.answer import Judgement, judge_answer, judge_texts, readable_gold
+from tpt.judge.answer import Judgement, judge_answer, judge_texts
+from tpt.judge.gold import readable_gold
 from tpt.judge.symbolic import Outcome, Symbolic
 from tpt.records import Status
 

@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from tpt.judge.answer import Judgement, gold_answer, judge_answer, judge_texts
+from tpt.judge.answer import Judgement, judge_answer, judge_texts
+from tpt.judge.gold import gold_answer
 from tpt.judge.symbolic import is_formula
 from tpt.records import Status
 

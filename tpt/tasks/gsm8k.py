@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tpt.errors import DataError
-from tpt.judge.answer import gold_answer, readable_gold
+from tpt.judge.gold import gold_answer, readable_gold
 from tpt.records import Problem
 from tpt.tasks.base import PATH, Split, Task, register
 from tpt.tasks.rows import files, local, rows
