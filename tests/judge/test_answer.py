@@ -1,6 +1,10 @@
 """The strict and the lenient reader, case by case; and what no text can do to them."""
 
 import json
+import multiprocessing
+import os
+import signal
+import threading
 import time
 from decimal import Decimal
 from pathlib import Path
@@ -183,6 +187,17 @@ def test_a_text_that_would_compute_for_ever_costs_its_deadline_and_no_more(bomb:
     assert outcomes[2] is Outcome.EQUAL
     assert time.monotonic() - started < 60
     assert psutil.Process().children() == before
+
+
+def test_a_worker_that_gets_no_core_is_waited_for() -> None:
+    with Symbolic(workers=1, deadline=0.3) as symbolic:
+        assert symbolic.compare([("x", "$x$")]) == [Outcome.EQUAL]
+        [worker] = multiprocessing.active_children()
+        os.kill(worker.pid or 0, signal.SIGSTOP)
+        later = threading.Timer(1.2, os.kill, (worker.pid, signal.SIGCONT))
+        later.start()
+        assert symbolic.compare([("x+1", "$1+x$")]) == [Outcome.EQUAL]
+        later.join()
 
 
 @pytest.mark.parametrize("unit", ["#### ", "1,", "\\boxed{", "$", "9" * 50 + " ", "- ", "answer is ", "=", " ", "(1/"])

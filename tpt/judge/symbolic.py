@@ -1,12 +1,14 @@
 """Comparing expressions with math-verify, in processes that can be killed.
 
 Sympy can be made to compute for ever by a short text, and its own time-outs need SIGALRM. So no text that a model
-wrote is parsed in this process: workers do, each pair has a deadline, and a worker that misses it is killed.
+wrote is parsed in this process: workers do, each pair has a deadline, and a worker that misses it is killed. It is a
+deadline of CPU time, so that a busy machine leaves no pair undecided.
 """
 
 import contextlib
 import logging
 import multiprocessing
+import os
 import re
 import resource
 import time
@@ -15,9 +17,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from pathlib import Path
 from typing import Any
 
-DEADLINE = 5.0  # seconds for one pair
+DEADLINE = 5.0  # seconds of CPU for one pair
+PATIENCE = 10  # times its deadline that a worker is waited for where other programs keep the cores from it
 START_DEADLINE = 120.0  # seconds for a worker's imports
 MEMORY = 4 * 2**30  # bytes of address space of a worker
 FORMULA = 300  # characters of a text that can be a formula as a whole
@@ -49,7 +53,9 @@ class _Worker:
     pipe: Connection
     ready: bool = False
     job: int | None = None  # index of the pair at work
-    deadline: float = 0.0
+    deadline: float = 0.0  # when it is looked at, at the latest
+    cpu: float = 0.0  # seconds of CPU that it had used when the job was handed out
+    given_up: float = 0.0  # when it is killed whatever it has used
 
 
 class Symbolic:
@@ -57,7 +63,7 @@ class Symbolic:
 
     Args:
         workers: processes.
-        deadline: seconds that one pair may take.
+        deadline: seconds of CPU that one pair may take.
     """
 
     def __init__(self, workers: int = 2, deadline: float = DEADLINE) -> None:
@@ -91,8 +97,18 @@ class Symbolic:
                 worker.job = next(owed, None)
                 if worker.job is not None:
                     worker.deadline = time.monotonic() + self.deadline
+                    worker.given_up = time.monotonic() + PATIENCE * self.deadline
+                    worker.cpu = _cpu_seconds(worker.process)
                     with contextlib.suppress(OSError):  # it died: `_collect` sees that and gives the pair up
                         worker.pipe.send(pairs[worker.job])
+
+    def _waits_for_a_core(self, worker: _Worker) -> bool:
+        """Whether a worker at its deadline has used less CPU than it may; it is then looked at again later."""
+        left = self.deadline - (_cpu_seconds(worker.process) - worker.cpu)
+        if left <= 0 or time.monotonic() >= worker.given_up or not worker.process.is_alive():
+            return False
+        worker.deadline = time.monotonic() + left
+        return True
 
     def _collect(self, outcomes: list[Outcome]) -> int:
         """Take in what the workers say; returns how many pairs are settled by it."""
@@ -111,7 +127,7 @@ class Symbolic:
                     worker.job = None
                     settled += 1
                     continue
-            elif time.monotonic() < worker.deadline:
+            elif time.monotonic() < worker.deadline or (worker.ready and self._waits_for_a_core(worker)):
                 continue
             if not worker.ready:
                 raise RuntimeError("a judge's worker process did not start; is math-verify installed?")
@@ -119,6 +135,15 @@ class Symbolic:
             _kill(worker)
             self._workers.remove(worker)
         return settled
+
+
+def _cpu_seconds(process: SpawnProcess) -> float:
+    """Seconds of CPU that a process has used; 0 where it is gone."""
+    try:
+        fields = Path(f"/proc/{process.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def is_formula(text: str) -> bool:
