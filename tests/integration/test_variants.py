@@ -87,4 +87,4 @@ def test_a_template_that_begins_the_thinking_makes_answers_of_what_follows_it_al
     assert samples
     assert all(one.text.startswith("<think>\n") for one in samples)
     assert {(one.rule, one.lenient) for one in verdicts} == {(UNFINISHED, Status.NO_ANSWER)}
-    assert run.manifest(stage)["unfinished_thinking"] == 1.0
+    assert run.manifest(stage)["metrics"]["unfinished_thinking"] == 1.0
