@@ -65,6 +65,10 @@ class UploadFailed(TptError):
     """The model hub cannot be reached or refuses; what was to be uploaded stays on this machine."""
 
 
+class OutputError(TptError):
+    """A file or folder that cannot be written where it was asked for."""
+
+
 class DiskFull(TptError):
     """The disk or the quota is full."""
 

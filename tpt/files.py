@@ -4,11 +4,11 @@ import errno
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from tpt.errors import DiskFull
+from tpt.errors import DiskFull, OutputError, TptError, said
 
 TEMPORARY_SUFFIX = ".partial"
 LONGEST_LINE = 2**20  # bytes of a JSONL record of ours
@@ -24,7 +24,7 @@ def atomic(path: Path) -> Iterator[Path]:
         DiskFull: the disk or the quota is full; the temporary file is removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}")
+    temporary = _temporary(path)
     try:
         yield temporary
         with temporary.open("rb") as handle:
@@ -39,6 +39,48 @@ def atomic(path: Path) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}")
+
+
+def check_writable(path: Path) -> None:
+    """Check that `atomic` can write `path`, before the work whose outcome it is to hold. Leaves nothing behind.
+
+    Raises:
+        OutputError: it cannot, or `path` is there and is no file.
+        DiskFull: the disk or the quota is full.
+    """
+    made: list[Path] = []
+    try:
+        if path.is_dir():
+            raise OutputError(f"{path} is a folder", "name a file to write")
+        if path.exists() and not path.is_file():
+            raise OutputError(f"{path} is not a regular file", "name a file to write")
+        for folder in reversed(path.absolute().parents):
+            if not folder.exists():
+                folder.mkdir()
+                made.append(folder)
+        made.append(_temporary(path.absolute()))
+        made[-1].write_bytes(b"\0")  # a disk that is full takes the name of a file, and nothing in it
+    except (OSError, ValueError) as error:
+        raise unwritable(path, error) from error
+    finally:
+        for one in reversed(made):
+            with suppress(OSError):
+                one.rmdir() if one.is_dir() else one.unlink()
+
+
+def unwritable(path: Path, error: Exception) -> TptError:
+    """In the user's words, why what they named cannot be written."""
+    number = getattr(error, "errno", None)
+    if number in (errno.ENOSPC, errno.EDQUOT):
+        return DiskFull(f"no space left while writing {path}", "free some space, or name a place on another disk")
+    why = (number and os.strerror(number)) or said(error)
+    if number == errno.ENOTDIR:
+        why = "a part of the path is a file, not a folder"
+    return OutputError(f"{path} cannot be written: {why}", "name a place that you may write to: --out")
 
 
 def write_text(path: Path, text: str) -> None:

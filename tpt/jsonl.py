@@ -1,44 +1,171 @@
 """Reading a user's JSONL file, line by line, with errors that name the line."""
 
+import codecs
 import json
+import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tpt.errors import DataError
+from tpt.errors import DataError, said
+from tpt.files import check_writable
+
+GIVE = "give the path of a JSONL file"
+FIX = "fix or remove that line"
+# The first bytes of what is sometimes named .jsonl all the same.
+KINDS = {
+    **{b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2", b"\xfd7zXZ": "xz"},
+    **{b"PK\x03\x04": "zip", b"PAR1": "parquet"},
+}
+# How JSON escapes half of a surrogate pair; whole pairs look like this too.
+SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
-def read_rows(path: Path, *columns: str, remedy: str) -> Iterator[dict[str, Any]]:
-    """The rows of a JSONL file, each with these columns.
+def read_rows(path: Path, *columns: str, remedy: str, surrogates: bool = False) -> Iterator[dict[str, Any]]:
+    """The rows of a JSONL file without their line numbers: see `numbered_rows`."""
+    return (row for _, row in numbered_rows(path, *columns, remedy=remedy, surrogates=surrogates))
+
+
+def numbered_rows(
+    path: Path, *columns: str, remedy: str, surrogates: bool = False
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The rows of a JSONL file, each with these columns, and the numbers of their lines.
+
+    Blank lines, a byte order mark and Windows' line ends are passed over.
 
     Args:
         remedy: the hint where a column is missing: what whoever asked for it can do.
+        surrogates: whether a text may hold half of a surrogate pair, which UTF-8 and so most files cannot hold.
 
     Raises:
-        DataError: the file is missing, empty or torn, a line is not a JSON object, or a column is missing.
+        DataError: the file is missing, empty, torn or cannot be read, a line is not a JSON object, or a column is
+            missing.
     """
-    if not path.is_file():
-        raise DataError(f"there is no file {path}", "give the path of a JSONL file")
-    number = 0
-    with path.open("rb") as handle:
-        for number, raw in enumerate(handle, 1):
-            try:
-                line = raw.decode("utf-8")
-                row = json.loads(line)
-            except UnicodeDecodeError as error:
-                raise DataError(f"{path}: line {number} is not UTF-8", "save the file as UTF-8") from error
-            except json.JSONDecodeError as error:
-                torn = not line.endswith("\n")
-                what = "is torn: the file ends in the middle of it" if torn else f"is not JSON ({error.msg})"
-                raise DataError(f"{path}: line {number} {what}", "fix or remove that line") from error
-            if not isinstance(row, dict):
-                raise DataError(f"{path}: line {number} is not a JSON object", "each line must be one {...}")
-            missing = [column for column in columns if column not in row]
-            if missing:
-                raise DataError(
-                    f"{path}: line {number} has no column {', '.join(map(repr, missing))}; it has {', '.join(row)}",
-                    remedy,
-                )
-            yield row
-    if not number:
+    empty = True
+    for number, raw in _lines(path):
+        line = raw.removeprefix(codecs.BOM_UTF8)
+        if not line.strip():
+            continue
+        empty = False
+        row = _row(line, f"{path}: line {number}", surrogates)
+        missing = [column for column in columns if column not in row]
+        if missing:
+            raise DataError(
+                f"{path}: line {number} has no column {', '.join(map(repr, missing))}; it has {', '.join(row)}", remedy
+            )
+        yield number, row
+    if empty:
         raise DataError(f"{path} is empty", "give a file with at least one line")
+
+
+def check_out(out: Path, source: Path | None) -> None:
+    """Check that the verdicts can be written, and not over what is judged.
+
+    Raises:
+        DataError: `out` is the input.
+        OutputError: it cannot be written.
+    """
+    try:
+        same = source is not None and out.exists() and source.exists() and out.samefile(source)
+    except (OSError, ValueError):
+        same = False  # the check below says why, or the reader
+    if same:
+        raise DataError(f"--out is the input file {source}", "name another file: the input is not written over")
+    check_writable(out)
+
+
+def text(row: dict[str, Any], column: str, where: str, hint: str = "give one text") -> str:
+    """A column's value as text; a null is no answer, not the word None.
+
+    Raises:
+        DataError: it is a list, an object, true or false, or NaN: what is meant by it cannot be told.
+    """
+    value = row[column]
+    if value is None:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise DataError(f"{where} has {_kind(value)} as its {column!r}", hint)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise DataError(f"{where} has {value} as its {column!r}", hint)
+    return str(value)
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "a list" if isinstance(value, list) else "an object"
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file, numbered.
+
+    Raises:
+        DataError: it is no file, cannot be read, or is of another kind.
+    """
+    try:
+        if not path.is_file():
+            what = f"{path} is a folder" if path.is_dir() else f"{path} is not a regular file"
+            raise DataError(what if path.exists() else f"there is no file {path}", GIVE)
+        with path.open("rb") as handle:
+            start = handle.read(max(map(len, KINDS)))
+            for first, kind in KINDS.items():
+                if start.startswith(first):
+                    raise DataError(f"{path} is a {kind} file and no JSONL", "unpack or convert it, and give the JSONL")
+            handle.seek(0)
+            yield from enumerate(handle, 1)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or said(error)}", GIVE) from error
+
+
+def _row(raw: bytes, where: str, surrogates: bool) -> dict[str, Any]:
+    """The object in a line.
+
+    Raises:
+        DataError: there is none.
+    """
+    try:
+        line = raw.decode("utf-8")
+        row = json.loads(line, object_pairs_hook=_once)
+    except UnicodeDecodeError as error:
+        raise DataError(f"{where} is not UTF-8", "save the file as UTF-8") from error
+    except json.JSONDecodeError as error:
+        torn = not line.endswith("\n")
+        what = "is torn: the file ends in the middle of it" if torn else f"is not JSON ({error.msg})"
+        raise DataError(f"{where} {what}", f"{FIX}; each line must be one whole {{...}}") from error
+    except RecursionError as error:
+        raise DataError(f"{where} is nested too deeply", FIX) from error
+    except ValueError as error:  # a number of thousands of digits, or a name that is there twice
+        raise DataError(f"{where} cannot be read ({said(error).partition(';')[0]})", FIX) from error
+    if not isinstance(row, dict):
+        raise DataError(f"{where} is not a JSON object", "each line must be one {...}")
+    if not surrogates and SURROGATE.search(line):
+        _check_utf8(row, where)
+    return row
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON; which of two values of one name is meant, nobody can tell."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{twice!r} is in it twice")
+    return found
+
+
+def _check_utf8(row: dict[str, Any], where: str) -> None:
+    """Check that a row can be written to a file again.
+
+    Raises:
+        DataError: a text in it holds half of a surrogate pair.
+    """
+    for name, value in row.items():
+        try:
+            json.dumps({name: value}, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            half = f"\\u{ord(str(error.object)[error.start]):04x}"
+            raise DataError(
+                f"{where} holds {half} in {name!a}: half of a character, which no file of text can hold",
+                "replace it, e.g. by \\ufffd; it is what remains where a text was cut in the middle of an emoji",
+            ) from error

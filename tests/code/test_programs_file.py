@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from tpt.cli import main
-from tpt.errors import ConfigError, DataError
+from tpt.errors import ConfigError, DataError, OutputError
 from tpt.judge.code import file
 
 pytestmark = pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap is not installed: make sandbox")
@@ -65,6 +65,27 @@ def test_the_verdicts_are_written_beside_the_columns(problems: Path, capsys: pyt
     assert "5 solutions" in said
     assert "NOT SANDBOXED" not in said
     assert said.rstrip().endswith("out.jsonl")
+
+
+def test_a_line_of_the_solutions_is_named_by_its_number_in_the_file(problems: Path, tmp_path: Path) -> None:
+    path, right = tmp_path / "solutions.jsonl", json.dumps({"problem_id": "abs", "solution": RIGHT})
+    task = file.task("code_contests", problems, [])
+    for row, words in (
+        ('{"problem_id": "x", "solution": ""}', "line 3 is a solution of 'x'"),
+        ('{"problem_id": ["abs"], "solution": ""}', "line 3 has a list as its 'problem_id'"),
+        ('{"problem_id": "abs", "solution": ["print(1)"]}', "line 3 has a list as its 'solution'"),
+    ):
+        path.write_text(f"{right}\n\n{row}\n")
+        with pytest.raises(DataError) as caught:
+            file.judge_file(task, path, tmp_path / "out.jsonl", file.Columns(), False, Console())
+        assert caught.value.message.startswith(f"{path}: {words}")
+    with pytest.raises(OutputError, match="is a folder"):
+        file.judge_file(task, path, tmp_path, file.Columns(), False, Console())
+
+
+def test_a_program_with_half_a_character_is_judged(problems: Path) -> None:
+    rows = judged(problems, lines(problems.parent / "s.jsonl", {"problem_id": "abs", "solution": f"{RIGHT}  # \ud83d"}))
+    assert [(row["status"], row["solution"]) for row in rows] == [("correct", f"{RIGHT}  # \ud83d")]
 
 
 def test_all_tests_are_run_where_partial_credit_is_asked_for(problems: Path) -> None:

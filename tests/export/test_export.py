@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from shutil import copytree
+from shutil import copytree, rmtree
 from typing import Any
 
 import pytest
@@ -19,7 +19,7 @@ from transformers import AutoTokenizer
 from tpt import files, models, prompt, records
 from tpt.cli import main
 from tpt.config import Config
-from tpt.errors import RunError
+from tpt.errors import OutputError, RunError
 from tpt.evaluate import store
 from tpt.evaluate.metrics import summarise
 from tpt.export.card import KEEPS
@@ -264,9 +264,19 @@ def test_a_run_without_a_trained_round_says_how_to_go_on(tiny_config: Make) -> N
     assert "tpt run" in caught.value.hint
 
 
-@pytest.mark.parametrize("lost", ["round-02/train/model/model.safetensors", "round-01/prune/examples.parquet"])
+@pytest.mark.parametrize(
+    "lost",
+    [
+        "round-02/train/model/model.safetensors",
+        "round-02/train/model",
+        "round-01/prune/examples.parquet",
+        "round-01/prune",
+        "round-00/prepare/train.parquet",
+    ],
+)
 def test_a_run_that_lost_files_says_which_and_how_to_make_them_again(run: Run, tmp_path: Path, lost: str) -> None:
-    (run.root / lost).unlink()
+    path = run.root / lost
+    rmtree(path) if path.is_dir() else path.unlink()
     with pytest.raises(RunError, match="is incomplete") as caught:
         export(run, 2, tmp_path / "out")
     assert str(run.root / "/".join(lost.split("/")[:2]) / "manifest.json") in caught.value.hint
@@ -292,6 +302,33 @@ def test_a_folder_with_anything_else_in_it_is_never_written_to(run: Run, tmp_pat
     with pytest.raises(RunError, match="is there already and is no export"):
         export(run, 1, tmp_path / "thesis", force)
     assert [path.name for path in (tmp_path / "thesis").iterdir()] == ["chapter-1.tex"]
+
+
+def test_a_place_that_cannot_be_written_is_said_and_nothing_is_left(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    for out, words in (
+        (Path("/proc/nope/out"), "cannot be written: No such file"),
+        (tmp_path / "file" / "out", "a part of the path is a file, not a folder"),
+        (tmp_path / "new" / ("n" * 300), "File name too long"),
+    ):
+        with pytest.raises(OutputError, match=words):
+            export(run, 1, out)
+    with pytest.raises(RunError, match="is there already and is no export"):
+        export(run, 1, tmp_path / "file", force=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "runs"]
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_damaged_export_is_not_taken_for_a_whole_one(run: Run, tmp_path: Path) -> None:
+    written = export(run, 1, tmp_path / "out")
+    (written.folder / "export.json").write_text('{"run": ')
+    with pytest.raises(RunError, match=r"export\.json is damaged") as caught:
+        export(run, 1, tmp_path / "out")
+    assert "--force" in caught.value.hint
+    assert export(run, 1, tmp_path / "out", force=True).new
+    rmtree(written.model)
+    with pytest.raises(RunError, match="has lost its folder model"):
+        export(run, 1, tmp_path / "out")
 
 
 def test_an_export_that_is_there_is_left_as_it_is_unless_forced(run: Run, tmp_path: Path) -> None:

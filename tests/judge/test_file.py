@@ -92,6 +92,53 @@ def test_a_null_is_no_answer_and_no_gold(tmp_path: Path) -> None:
     assert counts["lenient"] == {"gold_unreadable": 1, "no_answer": 1}
 
 
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ('{"gold": ["3", "4"], "completion": "x"}', "line 3 has a list as its 'gold'"),
+        ('{"gold": {"a": 1}, "completion": "x"}', "line 3 has an object as its 'gold'"),
+        ('{"gold": true, "completion": "x"}', "line 3 has true as its 'gold'"),
+        ('{"gold": NaN, "completion": "x"}', "line 3 has nan as its 'gold'"),
+        ('{"gold": "3", "completion": ["#### 3"]}', "line 3 has a list as its 'completion'"),
+    ],
+)
+def test_what_is_neither_text_nor_number_is_refused_before_anything_is_judged(
+    tmp_path: Path, row: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "in.jsonl"
+    path.write_text(json.dumps(ROWS[0]) + "\n\n" + row + "\n")
+    monkeypatch.setattr("tpt.judge.file.judge_texts", lambda _: pytest.fail("it was judged"))
+    with pytest.raises(DataError) as caught:
+        judge_file(path, tmp_path / "out.jsonl")
+    assert caught.value.message == f"{path}: {words}"
+    assert [one.name for one in tmp_path.iterdir()] == ["in.jsonl"]
+
+
+def test_a_number_is_a_gold_answer(tmp_path: Path) -> None:
+    rows: list[dict[str, object]] = [{"gold": 3, "completion": "#### 3"}, {"gold": 0.5, "completion": "#### 1/2"}]
+    assert judge_file(write(tmp_path / "in.jsonl", rows), tmp_path / "out.jsonl")["lenient"] == {"correct": 2}
+
+
+def test_a_place_that_cannot_be_written_is_said_before_anything_is_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path / "in.jsonl", [dict(row) for row in ROWS])
+    monkeypatch.setattr("tpt.judge.file.judge_texts", lambda _: pytest.fail("it was judged"))
+    for out, words in (
+        (Path("/proc/nope/out.jsonl"), "cannot be written: No such file"),
+        (tmp_path, "is a folder"),
+        (path / "out.jsonl", "a part of the path is a file, not a folder"),
+        (Path("/dev/null"), "is not a regular file"),
+        (tmp_path / "new" / ("n" * 300), "File name too long"),
+    ):
+        assert main(["judge", str(path), "--out", str(out)]) == 1
+        said = capsys.readouterr().out
+        assert words in said
+        assert str(out) in said
+    assert [one.name for one in tmp_path.iterdir()] == ["in.jsonl"], "no half file, no empty folder"
+    assert Path("/dev/null").is_char_device()
+
+
 def test_text_that_utf8_cannot_hold_comes_back_as_it_was(tmp_path: Path) -> None:
     rows: list[dict[str, object]] = [{"gold": "7", "completion": "\ud83d caf\u00e9 #### 7"}]
     judge_file(write(tmp_path / "in.jsonl", rows), tmp_path / "out.jsonl")

@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tpt import files
 from tpt.analysis.outcome import Outcome, Sheet
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ Analysis = Callable[["Run", Path, int], Outcome]
 
 def _named(name: str) -> Analysis:
     def analyse(run: "Run", out: Path, seed: int) -> Outcome:
+        for kind in ("md", "json", "png"):
+            files.check_writable(out / f"{name}.{kind}")
         out.mkdir(parents=True, exist_ok=True)
         # Imported only now: torch, matplotlib and sacrebleu would slow down every command.
         found = import_module(f"tpt.analysis.{name}").analyse(run, out, seed)

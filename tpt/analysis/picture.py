@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from tpt.report.figure import COLOURS, GREY, STYLE
+from tpt.report.figure import COLOURS, GREY, STYLE, save
 from tpt.report.rows import round_name
 
 WIDTH, HEIGHT = 3.7, 3.0  # of a panel, in inches
@@ -27,8 +27,8 @@ def panels(path: Path, count: int, columns: int, title: str) -> Iterator[list[Ax
             unused.set_axis_off()
         figure.suptitle(title, x=0.01, ha="left", fontsize=9.5, color=GREY)
         yield everything[:count]
-        figure.savefig(path, dpi=160)
-        figure.savefig(path.with_suffix(".svg"), metadata={"Date": None})
+        save(figure, path, dpi=160)
+        save(figure, path.with_suffix(".svg"), metadata={"Date": None})
 
 
 def colour(round: int, rounds: list[int]) -> str:

@@ -1,6 +1,7 @@
 """Writing an export: all of it or nothing, from finished stages alone."""
 
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from tpt.errors import DiskFull, ModelError, RunError
 from tpt.loop import Stage
 from tpt.run import Run, now, versions
 
+ANEW = "give another folder (--out DIR), or --force to write it anew"
 MARK = "export.json"  # which round of which run a folder holds; written last
 
 
@@ -48,6 +50,7 @@ def export(run: Run, round: int | None = None, out: Path | None = None, force: b
 
     Raises:
         RunError: the round is not trained, files of the run are gone, or the folder holds something else.
+        OutputError: the folder cannot be written.
         DiskFull: the model does not fit on the disk.
     """
     round = _trained(run, round)
@@ -55,15 +58,18 @@ def export(run: Run, round: int | None = None, out: Path | None = None, force: b
     mark = {"run": run.name, "round": round, "model": run.made(Stage(round, "train"))}
     mark["evaluated"] = [one for one in range(round + 1) if run.done(Stage(one, "evaluate"))]
     if _holds(out, mark, force):
-        return Export(out, False, files.read_json(out / MARK)["warnings"])
-    _check_whole(run, round)
-    _check_disk(run.model(round), out)
+        return Export(out, False, _mark(out)["warnings"])
     partial = out.with_name(f".{out.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)  # of an export that was killed
+    files.check_writable(partial / MARK)
+    _check_whole(run, round)
+    _check_disk(run.model(round), out)
     try:
         warnings = _fill(run, round, partial)
         files.write_json(partial / MARK, mark | {"warnings": warnings, "exported": now(), "versions": versions()})
         _replace(out, partial)
+    except OSError as error:
+        raise files.unwritable(out, error) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return Export(out, True, warnings)
@@ -82,7 +88,7 @@ def _fill(run: Run, round: int, folder: Path) -> list[str]:
 
     made = Export(folder, True, [])
     # Copied, not linked: whoever saves over a file of an export must not change the run.
-    shutil.copytree(run.model(round), made.model)
+    shutil.copytree(run.model(round), made.model, copy_function=_copy)
     tokenizer = AutoTokenizer.from_pretrained(made.model)
     template, base = tokenizer.chat_template, base_of(run)
     written = examples.write(run, round, tokenizer, prompt.end_ids(tokenizer, made.model), made.examples)
@@ -94,6 +100,14 @@ def _fill(run: Run, round: int, folder: Path) -> list[str]:
     if not run.done(Stage(round, "evaluate")):
         warnings.append(f"round {round} is not evaluated: the card has no figures of it; `tpt run` goes on")
     return warnings
+
+
+def _copy(source: str, target: str) -> None:
+    """Copy a file; what goes wrong is raised at once, and not gathered as `copytree` does."""
+    try:
+        shutil.copy2(source, target)
+    except OSError as error:
+        raise files.unwritable(Path(target), error) from error
 
 
 def _trained(run: Run, round: int | None) -> int:
@@ -120,19 +134,38 @@ def _holds(out: Path, mark: dict[str, Any], force: bool) -> bool:
     Raises:
         RunError: it holds something else.
     """
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        return False
-    if not (out / MARK).is_file():
-        raise RunError(f"{out} is there already and is no export", "give another folder: --out DIR")
+    try:
+        if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+            return False
+        if not (out / MARK).is_file():
+            raise RunError(f"{out} is there already and is no export", "give another folder: --out DIR")
+    except OSError as error:
+        raise files.unwritable(out, error) from error
     if force:
         return False
-    found = files.read_json(out / MARK)
+    found = _mark(out)
     if {name: found.get(name) for name in mark} != mark:
         raise RunError(
             f"{out} holds round {found.get('round')} of {found.get('run')}, or was written when less was evaluated",
-            "give another folder (--out DIR), or --force to write it anew",
+            ANEW,
         )
     return True
+
+
+def _mark(out: Path) -> dict[str, Any]:
+    """What a whole export says of itself.
+
+    Raises:
+        RunError: it is damaged.
+    """
+    for part in (Export(out, False, []).model, Export(out, False, []).examples):
+        if not part.is_dir():
+            raise RunError(f"the export {out} has lost its folder {part.name}", ANEW)
+    with suppress(OSError, ValueError):
+        found = files.read_json(out / MARK)
+        if isinstance(found, dict) and isinstance(found.get("warnings"), list):
+            return found
+    raise RunError(f"{out / MARK} is damaged", ANEW)
 
 
 def _check_whole(run: Run, round: int) -> None:
@@ -147,6 +180,8 @@ def _check_whole(run: Run, round: int) -> None:
         return RunError(f"{run.name} is incomplete: {what}", hint)
 
     try:
+        if not run.model(round).is_dir():
+            raise ModelError(f"{run.model(round)} is gone")
         models.check_folder(run.model(round))
     except ModelError as error:
         raise gone(error.message, Stage(round, "train")) from error

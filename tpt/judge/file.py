@@ -2,16 +2,17 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from itertools import tee
 from pathlib import Path
 from typing import Any, TextIO
 
-from tpt.errors import DataError
 from tpt.files import atomic
-from tpt.jsonl import read_rows
+from tpt.jsonl import check_out, numbered_rows, text
 from tpt.judge.answer import judge_texts
 from tpt.records import Status
 
+GOLD = 'give one text or one number; an answer of several parts is one text, e.g. "1, 2"'
 COLUMNS = "fix that line, or name the columns of the gold answer and of the completion: --gold-column, --text-column"
 
 
@@ -25,16 +26,24 @@ def judge_file(
     Returns:
         how many lines have which verdict, for each of `strict` and `lenient`.
     Raises:
-        DataError: the file is missing, empty or torn, a line is not a JSON object, or a column is missing. `out` is
-            then not written.
+        DataError: the file is missing, empty or torn, a line is not a JSON object, or a column is missing or holds
+            neither a text nor a number. Nothing is judged then.
+        OutputError: `out` cannot be written. Nothing is judged then.
     """
-    if out.exists() and path.exists() and out.samefile(path):
-        raise DataError(f"--out is the input file {path}", "name another file: the input is not written over")
+    check_out(out, path)
+
+    def rows() -> Iterator[tuple[dict[str, Any], str, str]]:
+        for number, row in numbered_rows(path, gold_column, text_column, remedy=COLUMNS, surrogates=True):
+            where = f"{path}: line {number}"
+            yield row, text(row, gold_column, where, GOLD), text(row, text_column, where)
+
+    for _ in rows():
+        pass  # a line that cannot be read is better found now than after thousands were judged
     counts: dict[str, Counter[Status]] = {"strict": Counter(), "lenient": Counter()}
-    rows, again = tee(read_rows(path, gold_column, text_column, remedy=COLUMNS))
-    judgements = judge_texts((_text(row[gold_column]), _text(row[text_column])) for row in rows)
+    found, again = tee(rows())
+    judgements = judge_texts((gold, completion) for _, gold, completion in found)
     with atomic(out) as temporary, _open(temporary) as handle:
-        for row, judgement in zip(again, judgements, strict=True):
+        for (row, _, _), judgement in zip(again, judgements, strict=True):
             columns = {
                 "status": judgement.status,
                 "strict": judgement.strict,
@@ -47,11 +56,6 @@ def judge_file(
             counts["strict"][judgement.strict] += 1
             counts["lenient"][judgement.lenient] += 1
     return counts
-
-
-def _text(value: Any) -> str:
-    """A column's value as text; a null is no answer, not the word None."""
-    return "" if value is None else str(value)
 
 
 def _open(path: Path) -> TextIO:

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from tpt import files
 from tpt.evaluate.metrics import READERS, Reader
 from tpt.report.rows import Row
 from tpt.report.table import all_ks, interval_words
@@ -62,11 +63,26 @@ def draw(rows: list[Row], folder: Path) -> list[Path]:
         key = "solid: strict reader, dashed: lenient reader; bars: " + ("strict, " if len(runs) > 1 else "")
         title += "\nNOT SANDBOXED" if any(row.unsafe for row in rows) else ""
         figure.suptitle(f"{title}\n{key}{interval_words(rows)}", x=0.01, ha="left", fontsize=9.5, color=GREY)
-        png, svg, pdf = (folder / f"pass_at_k.{kind}" for kind in ("png", "svg", "pdf"))
-        figure.savefig(png, dpi=160)
-        figure.savefig(svg, metadata={"Date": None})
-        figure.savefig(pdf, metadata={"CreationDate": None})
+        png, svg, pdf = paths(folder)
+        save(figure, png, dpi=160)
+        save(figure, svg, metadata={"Date": None})
+        save(figure, pdf, metadata={"CreationDate": None})
     return [png, svg, pdf]
+
+
+def paths(folder: Path) -> list[Path]:
+    """The files that `draw` writes."""
+    return [folder / f"pass_at_k.{kind}" for kind in ("png", "svg", "pdf")]
+
+
+def save(figure: Figure, path: Path, **how: Any) -> None:
+    """Write a figure whole or not at all, in the format that the path's suffix names.
+
+    Args:
+        how: of `Figure.savefig`.
+    """
+    with files.atomic(path) as temporary:
+        figure.savefig(temporary, format=path.suffix.removeprefix("."), **how)
 
 
 def _panel(panel: Axes, runs: list[list[Row]], k: int, top: float) -> None:

@@ -43,12 +43,14 @@ def report(runs: list[Run], out: Path, html: Path | None = None) -> Report:
         html: where the page goes instead of `out/report.html`.
 
     Raises:
-        RunError: no run has an evaluation yet, or `html` is a folder.
+        RunError: no run has an evaluation yet.
+        OutputError: a file cannot be written; none is then.
     """
     html = html or out / "report.html"
-    if html.is_dir():
-        raise RunError(f"{html} is a folder", "name the page's file, e.g. report.html")
     runs = list({run.root.resolve(): run for run in runs}.values())
+    tables = [out / f"table.{kind}" for kind in ("md", "csv", "tex")]
+    for path in (*tables, *figure.paths(out), html):
+        files.check_writable(path)
     rows = collect(runs)
     notes = [*doubtful(rows), *ends(runs), *unevaluated(runs)]
     if any(row.unsafe for row in rows):
@@ -70,7 +72,6 @@ def report(runs: list[Run], out: Path, html: Path | None = None) -> Report:
     told += [Text(one) for one, _ in words]
     told += [Text(note) for note in notes]
     told.append(Text(f"table: {out / 'table.md'}\npage: {html}\nfigure: {png}", no_wrap=True, overflow="ignore"))
-    tables = [out / f"table.{kind}" for kind in ("md", "csv", "tex")]
     return Report(out / "table.csv", png, html, [*tables, *drawings, png, html], told)
 
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from tpt.evaluate.bootstrap import Interval
-from tpt.report.figure import COLOURS, GREY, STYLE
+from tpt.report.figure import COLOURS, GREY, STYLE, save
 from tpt.report.table import all_ks
 from tpt.reproduce.lines import Line
 
@@ -47,8 +47,8 @@ def draw(lines: Sequence[Line], title: str, confidence: str, folder: Path) -> li
             )
         figure.legend(handles=marks, loc="outside lower left", ncols=3, frameon=False, fontsize=9, labelcolor=GREY)
         png, svg = folder / "figure.png", folder / "figure.svg"
-        figure.savefig(png, dpi=160)
-        figure.savefig(svg, metadata={"Date": None})
+        save(figure, png, dpi=160)
+        save(figure, svg, metadata={"Date": None})
     return [png, svg]
 
 

@@ -15,7 +15,7 @@ from rich.table import Table
 from tpt import tasks
 from tpt.errors import ConfigError, DataError, nearest
 from tpt.files import atomic
-from tpt.jsonl import read_rows
+from tpt.jsonl import check_out, numbered_rows, text
 from tpt.judge.code.judge import Judge, verdicts
 from tpt.judge.code.program import Language, fenced, has_fence
 from tpt.judge.code.spec import Kind, Spec
@@ -72,11 +72,11 @@ def judge_file(
     Returns:
         how many solutions have which verdict, by their label: `right`, `wrong`, or "" where they have none.
     Raises:
-        DataError: a file cannot be read, or a solution is of a problem that is not there.
+        DataError: a file cannot be read, or a solution is of a problem that is not there. Nothing is judged then.
+        OutputError: `out` cannot be written. Nothing is judged then.
         SandboxError: see `Judge`.
     """
-    if solutions and out.exists() and solutions.exists() and out.samefile(solutions):
-        raise DataError(f"--out is the input file {solutions}", "name another file: the input is not written over")
+    check_out(out, solutions)
     if solutions:
         task = replace(task, references=0)  # the problems' own solutions need not be there
     rows = list(_given(task, solutions, columns)) if solutions else list(_labelled(task))
@@ -112,19 +112,21 @@ def table(counts: Counts) -> Table:
 
 def _given(task: CodeTask, path: Path, columns: Columns) -> Iterator[tuple[Spec, Language, Sample, Row]]:
     """The solutions of a file, with their problems."""
-    specs = _specs(task, {str(row[columns.id]) for row in read_rows(path, columns.id, columns.text, remedy=COLUMNS)})
-    for index, row in enumerate(read_rows(path, columns.id, columns.text, remedy=COLUMNS)):
-        name = str(row[columns.id])
+    found = numbered_rows(path, columns.id, columns.text, remedy=COLUMNS, surrogates=True)
+    rows = [(f"{path}: line {number}", row) for number, row in found]
+    specs = _specs(task, {text(row, columns.id, where) for where, row in rows})
+    for index, (where, row) in enumerate(rows):
+        name = text(row, columns.id, where)
         if name not in specs:
             raise DataError(
-                f"{path}: line {index + 1} is a solution of {name!r}, which is not among the problems",
+                f"{where} is a solution of {name!r}, which is not among the problems",
                 f"{columns.id} is a problem's id or name; name the right problems with --problems",
             )
         language: Language = "cpp" if row.get("language", task.language) == "cpp" else "python"
-        text = "" if row[columns.text] is None else str(row[columns.text])
+        program = text(row, columns.text, where)
         # In a file of programs, a text without a fence outside its strings is a program, whatever it looks like.
-        text = text if has_fence(text, language) or not text.strip() else fenced(text, language)
-        yield specs[name], language, Sample(name, index, [], [], text, "stop"), row
+        program = program if has_fence(program, language) or not program.strip() else fenced(program, language)
+        yield specs[name], language, Sample(name, index, [], [], program, "stop"), row
 
 
 def _specs(task: CodeTask, wanted: set[str]) -> dict[str, Spec]:
