@@ -4,6 +4,9 @@ Adding one is one file: a dataclass under `@register("name")`, and `conf/task/na
 """
 
 import dataclasses
+import importlib.util
+import re
+import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -14,7 +17,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from tpt.bounds import Bounds, check
-from tpt.errors import ConfigError, nearest
+from tpt.errors import ConfigError, nearest, said
 from tpt.records import Problem, Sample, Verdict
 
 Split = Literal["train", "test"]
@@ -112,6 +115,7 @@ class Task(ABC):
 
 
 REGISTRY: dict[str, type[Task]] = {}
+BROKEN: dict[str, BaseException] = {}  # what importing a module of tasks raised, by the module's name
 
 
 def register(name: str) -> Callable[[type[Task]], type[Task]]:
@@ -125,15 +129,56 @@ def register(name: str) -> Callable[[type[Task]], type[Task]]:
     return add
 
 
+def check_loaded(name: str) -> None:
+    """Check that there is no task of this name in a file that cannot be imported.
+
+    Raises:
+        ConfigError: there is; names the file, the line and what is wrong there.
+    """
+    declared = re.compile(rf"register\(\s*[\"']{re.escape(name)}[\"']")
+    for module, error in BROKEN.items():
+        path = _file(module)
+        if module.rpartition(".")[2] == name or declared.search(_source(path)):
+            raise ConfigError(
+                f"the task {name} cannot be loaded: {_where(error, path)}: {type(error).__name__}: {said(error)}",
+                "correct that file; the other tasks can be used meanwhile",
+            ) from error
+
+
+def _file(module: str) -> str:
+    try:
+        found = importlib.util.find_spec(module)
+    except Exception:  # the module is found without being run, but its packages are
+        found = None
+    return (found and found.origin) or module
+
+
+def _source(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _where(error: BaseException, path: str) -> str:
+    """The file and line at fault: of a syntax error where it is, else the last line of the task's file that was run."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}, line {error.lineno}"
+    lines = [number for frame, number in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename == path]
+    return f"{path}, line {lines[-1]}" if lines else path
+
+
 def make(node: Any) -> Task:
     """The task that a config node describes.
 
     Raises:
-        ConfigError: an unknown task or setting, or a value of the wrong type.
+        ConfigError: an unknown task or setting, a value of the wrong type, or a task whose file cannot be imported.
     """
     name = str(node.get("name", ""))
     if name not in REGISTRY:
-        raise ConfigError(f"unknown task '{name}'", nearest(name, REGISTRY))
+        check_loaded(name)
+        left_out = "".join(f"; {_file(module)} cannot be loaded: {said(error)}" for module, error in BROKEN.items())
+        raise ConfigError(f"unknown task '{name}'", nearest(name, REGISTRY) + left_out)
     kind = REGISTRY[name]
     try:
         task = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(kind), node))

@@ -44,6 +44,7 @@ def task(name: str, problems: Path | None, overrides: Sequence[str]) -> CodeTask
     """
     kinds = [one for one, kind in tasks.REGISTRY.items() if issubclass(kind, CodeTask)]
     if name not in kinds:
+        tasks.check_loaded(name)
         raise ConfigError(f"--task {name} is not a task of code", nearest(name, kinds))
     wrong = [one for one in overrides if not one.startswith("task.") or "=" not in one]
     if wrong:
