@@ -304,3 +304,18 @@ def test_a_real_run_of_every_stage_can_be_analysed(tiny_command: Callable[..., l
         assert outcome.sentences, name
         assert all(figure.exists() for figure in outcome.figures)
     assert sum(1 for _ in records.read(run.problems_path("test"), Problem)) == 6
+
+
+@pytest.mark.parametrize("name", ANALYSES)
+def test_a_place_that_cannot_be_written_is_said_before_anything_is_analysed(
+    maker: Maker, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    for out, words in (
+        ("/proc/nope", f"/proc/nope/{name}.md cannot be written: No such file"),
+        (str(tmp_path / "file"), "a part of the path is a file, not a folder"),
+    ):
+        # The run has nothing to analyse, which would be said next.
+        assert main(["analyse", name, str(maker.run.root), "--out", out]) == 1
+        assert words in "".join(capsys.readouterr())
+    assert (tmp_path / "file").read_text() == "mine"

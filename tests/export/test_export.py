@@ -378,6 +378,38 @@ def test_one_that_is_killed_in_the_middle_leaves_nothing_that_looks_whole(run: R
     assert [path.name for path in out.parent.iterdir()] == ["out"]
 
 
+SMALL_DISK = """
+import json, shutil, sys
+from pathlib import Path
+from tpt.cli import main
+run, disk = Path(sys.argv[1]), Path(sys.argv[2])
+rows = run.parent / "rows.jsonl"
+rows.write_text((json.dumps({"gold": "1", "completion": "#### 1", "more": "x" * 1000}) + "\\n") * 100)
+model = sum(path.stat().st_size for path in (run / "round-02" / "train" / "model").iterdir())
+for command, left in (["export", run], model + 8192), (["report", run], 20_000), (["judge", rows], 20_000):
+    (disk / "filler").write_bytes(bytes(shutil.disk_usage(disk).free - left))
+    code = main([*map(str, command), "--out", str(disk / "out")])
+    (disk / "filler").unlink()
+    print(f"{command[0]} ended {code}:", [path.name for path in disk.rglob(".*")], flush=True)
+    shutil.rmtree(disk / "out", ignore_errors=True)
+"""
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_said_and_leaves_no_half_files(run: Run, tmp_path: Path) -> None:
+    """A real full disk: a tmpfs of two MiB, in a mount namespace of its own."""
+    (disk := tmp_path / "disk").mkdir()
+    mount = f"mount -t tmpfs -o size=2m tmpfs {disk}"
+    unshare = ["unshare", "--mount", *([] if os.getuid() == 0 else ["--map-root-user"]), "sh", "-c"]
+    if subprocess.run([*unshare, mount], capture_output=True, check=False).returncode:
+        pytest.skip("no mount namespaces here, so no small disk can be made")
+    command = [*unshare, f'{mount} && exec "$0" -c "$1" {run.root} {disk}', sys.executable, SMALL_DISK]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    for name in ("export", "report", "judge"):
+        assert f"{name} ended 1: []" in done.stdout
+    assert (done.stdout + done.stderr).count(f"no space left while writing {disk}/") == 3
+
+
 # The hub
 
 

@@ -228,6 +228,30 @@ def test_runs_with_different_k_share_a_report(run: Run, tiny_config: Make, tmp_p
     assert [row["strict_pass@2"] for row in rows] == ["0.3", "0.5", "0.25", "0.75"]
 
 
+def test_a_place_that_cannot_be_written_is_said_before_anything_is(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "taken" / "pass_at_k.svg").mkdir(parents=True)
+    places = (
+        (["--out", "/proc/nope"], "/proc/nope/table.md cannot be written: No such file"),
+        (["--out", str(tmp_path / "file")], "a part of the path is a file, not a folder"),
+        (["--out", str(tmp_path / "new" / ("n" * 300))], "File name too long"),
+        (["--out", str(tmp_path / "taken")], "pass_at_k.svg is a folder"),
+        (
+            ["--out", str(tmp_path / "out"), "--html", str(tmp_path / "file" / "page.html")],
+            "page.html cannot be written",
+        ),
+        (["--out", str(tmp_path / "out"), "--html", "/dev/null"], "/dev/null is not a regular file"),
+        (["--out", str(tmp_path / "out"), "--html", str(tmp_path)], f"{tmp_path} is a folder"),
+    )
+    for place, words in places:
+        assert main(["report", str(run.root), *place]) == 1
+        assert words in "".join(capsys.readouterr())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "runs", "taken"]
+    assert [path.name for path in (tmp_path / "taken").iterdir()] == ["pass_at_k.svg"]
+
+
 def test_a_run_named_twice_counts_once(run: Run, tmp_path: Path) -> None:
     report([run, Run.open(run.root)], tmp_path)
     assert len(list(csv.DictReader((tmp_path / "table.csv").open()))) == 2
