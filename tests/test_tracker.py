@@ -3,16 +3,17 @@
 import csv
 import json
 import logging
+import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import wandb
+from offline import steps
 
-from tpt import records
+from tpt import files, records
 from tpt.config import (
     ClusterConfig,
     Config,
@@ -76,7 +77,10 @@ def offline_runs(run: Run) -> list[Path]:
 def mirror(run: Run, settings: TrackerConfig, *stages: Stage) -> None:
     with Tracker(settings, run) as tracker:
         for stage in stages:
-            tracker.log(stage, RECORD)
+            record = RECORD | {"stage": str(stage)}
+            if record not in files.read_jsonl(run.metrics_path):
+                files.append_jsonl(run.metrics_path, record)
+            tracker.log(stage, record)
     wandb.teardown()  # as at the end of a process: what is buffered is written
 
 
@@ -93,37 +97,106 @@ def test_an_offline_run_holds_the_figures_and_the_traces(run: Run, capfd: pytest
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_continued_run_continues_its_wandb_run_and_repeats_nothing(run: Run) -> None:
-    mirror(run, run.config.tracker, EVALUATE)
-    time.sleep(1.1)  # the client names its folders by the second
-    mirror(run, run.config.tracker, EVALUATE, Stage(1, "think"))
-    mirror(run, run.config.tracker, EVALUATE, Stage(1, "think"))
-    found = offline_runs(run)
-    assert {path.stem for path in found} == {f"run-{run_id(run)}"}
-    assert [b"evaluate/seconds" in path.read_bytes() for path in found] == [True, False]
-    assert [b"think/seconds" in path.read_bytes() for path in found] == [False, True]
+def follow(run: Run, stages: int) -> list[Path]:
+    """Mirror the first stages of a finished run, as whoever continues it does.
+
+    Returns:
+        the offline folders there are then.
+    """
+    with Tracker(run.config.tracker, run) as tracker:
+        for stage in filter(run.done, run.stages()[:stages]):
+            tracker.log(stage, run.record(stage))
+        tracker.log_report()
+    wandb.teardown()
+    return [path.parent for path in offline_runs(run)]
 
 
-def test_the_report_is_mirrored_once_as_a_table_and_a_picture(
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from tpt.run import Run
+from tpt.tracker import Tracker
+run = Run.open(Path(sys.argv[1]))
+with Tracker(run.config.tracker, run) as tracker:
+    for stage in filter(run.done, run.stages()[:3]):
+        tracker.log(stage, run.record(stage))
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_run_that_is_killed_and_continued_twice_is_whole_in_one_offline_folder(
     make_run: Callable[..., Run], no_login: None, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    made = make_run("tracker=wandb_offline", rounds=1, problems=4)
-    for _ in range(2):
-        with Tracker(made.config.tracker, made) as tracker:
-            tracker.log_report()
-        wandb.teardown()
-        time.sleep(1.1)  # the client names its folders by the second
-    [path] = offline_runs(made)
-    [table] = path.parent.rglob("*.table.json")
-    mirrored = json.loads(table.read_text())
-    rows = list(csv.reader((made.report_dir / "table.csv").open()))
+    run = make_run("tracker=wandb_offline", "tracker.traces=2", rounds=1, problems=4)
+    assert subprocess.run([sys.executable, "-c", KILLED, str(run.root)], check=False).returncode == -signal.SIGKILL
+    assert len(offline_runs(run)) == 1
+    follow(run, 4)
+    [folder] = follow(run, 6)
+    assert follow(run, 6) == [folder], "where nothing is new, nothing is written"
+    *stages, report = steps(folder)
+    names = [next(key for key in step if "/" in key).partition("/")[0] for step in stages]
+    assert [f"round-{step['round']:02d}/{name}" for step, name in zip(stages, names, strict=True)] == [
+        str(stage) for stage in run.stages()[1:]
+    ]
+    assert [step["order"] for step in stages] == list(range(1, 6))
+    tables = [
+        json.loads((folder / "files" / step["traces.path"]).read_text()) for step in stages if "traces.path" in step
+    ]
+    assert [{row[0] for row in table["data"]} for table in tables] == [{"round-00/evaluate"}, {"round-01/evaluate"}]
+    mirrored = json.loads((folder / "files" / report["report/table.path"]).read_text())
+    rows = list(csv.reader((run.report_dir / "table.csv").open()))
     assert mirrored["columns"] == rows[0]
-    at = rows[0].index("strict_pass@1_low")
+    at, kept = rows[0].index("strict_pass@1_low"), rows[0].index("kept")
     assert [row[at] for row in mirrored["data"]] == [float(row[at]) for row in rows[1:]]
-    assert [row[rows[0].index("kept")] for row in mirrored["data"]] == [None, float(rows[2][rows[0].index("kept")])]
-    [picture] = path.parent.rglob("*.png")
-    assert picture.read_bytes() == (made.report_dir / "pass_at_k.png").read_bytes()
-    assert "going on without it" not in capfd.readouterr().err
+    assert [row[kept] for row in mirrored["data"]] == [None, float(rows[2][kept])]
+    picture = folder / "files" / report["report/pass_at_k.path"]
+    assert picture.read_bytes() == (run.report_dir / "pass_at_k.png").read_bytes()
+    assert capfd.readouterr().err == ""
+
+
+def test_only_a_runs_own_offline_folders_are_removed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(run.root.parent)
+    run = Run.open(Path(run.name))  # the client's paths are absolute
+    mirror(run, run.config.tracker, EVALUATE)
+    [first] = offline_runs(run)
+    (other := run.wandb_dir / "offline-run-20260101_000000-another").mkdir()
+    mirror(run, run.config.tracker, EVALUATE, Stage(1, "think"))
+    [second] = offline_runs(run)
+    assert first != second
+    assert other.exists()
+    assert [step["round"] for step in steps(second.parent)] == [0, 1]
+
+
+def test_what_a_process_has_open_another_does_not_take_from_it(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    with Tracker(run.config.tracker, run) as tracker:
+        tracker.log(EVALUATE, RECORD)
+        before = offline_runs(run)
+        with Tracker(run.config.tracker, run) as second:
+            second.log(EVALUATE, RECORD)
+        assert offline_runs(run) == before
+        tracker.log(Stage(1, "think"), RECORD)
+    wandb.teardown()
+    assert [step["round"] for step in steps(before[0].parent)] == [0, 1]
+    assert [one for one in caplog.records if one.name == "tpt.tracker"] == []
+
+
+@pytest.mark.parametrize("content", ["{", "[1]"])
+def test_where_it_cannot_be_told_what_is_mirrored_it_is_written_again(run: Run, content: str) -> None:
+    (run.wandb_dir).mkdir()
+    (run.wandb_dir / "offline.json").write_text(content)
+    mirror(run, run.config.tracker, EVALUATE)
+    [path] = offline_runs(run)
+    assert [step["evaluate/seconds"] for step in steps(path.parent)] == [1.5]
+
+
+def test_traces_that_are_gone_leave_the_figures(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    run.problems_path("test").unlink()
+    mirror(run, run.config.tracker, EVALUATE)
+    [path] = offline_runs(run)
+    [step] = steps(path.parent)
+    assert step["evaluate/seconds"] == 1.5
+    assert "traces.path" not in step
+    assert "example traces of round-00/evaluate cannot be read" in caplog.text
 
 
 def test_two_run_folders_of_one_config_have_ids_of_their_own(run: Run, tmp_path: Path) -> None:
@@ -148,15 +221,16 @@ def test_disabled_does_not_even_import_wandb(run: Run) -> None:
     assert not run.wandb_dir.exists()
 
 
+@pytest.mark.filterwarnings("error::DeprecationWarning")
 def test_online_without_a_login_is_one_warning_and_no_error(
-    run: Run, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    run: Run, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(wandb, "api", type("NoLogin", (), {"api_key": None}))
     with caplog.at_level(logging.WARNING):
         mirror(run, TrackerConfig(mode="online"), EVALUATE, Stage(1, "think"))
     [warning] = [one.message for one in caplog.records if one.name == "tpt.tracker"]
     assert "no login: run `wandb login`" in warning
     assert "going on without it" in warning
+    assert capfd.readouterr().out == ""
 
 
 def test_a_folder_that_cannot_be_written_is_a_warning_and_no_error(run: Run, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,16 +1,26 @@
-"""Weights & Biases as a mirror of `metrics.jsonl`. A run is complete without it, so its failures stop nothing."""
+"""Weights & Biases as a mirror of `metrics.jsonl`. A run is complete without it, so its failures stop nothing.
+
+Online, a run that is continued goes on where the server has it. Offline there is no server to say where that is, and
+`wandb sync` begins each folder of a run at its first step, over what another folder brought. So a run has one offline
+folder: whoever continues it writes the whole history again, into a new one, and removes the one before.
+"""
 
 import csv
 import hashlib
 import logging
+import shutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from filelock import FileLock, Timeout
+
 from tpt import config, files, records
 from tpt.config import TrackerConfig
+from tpt.errors import TptError, said
 from tpt.loop import Stage, think_prune_train
 from tpt.records import Problem, Sample, Verdict
 from tpt.run import Run
@@ -47,6 +57,9 @@ class Tracker:
         self.run = run
         self._mirror: wandb.Run | None = None
         self._off = settings.mode == "disabled"
+        self._offline = settings.mode == "offline"
+        self._lock = FileLock(run.wandb_dir / ".lock")  # of who has the offline folder open
+        self._written: list[str] = []  # what is in the offline folder that is open
 
     def __enter__(self) -> "Tracker":
         return self
@@ -56,14 +69,15 @@ class Tracker:
     ) -> None:
         mirror, self._mirror = self._mirror, None
         if mirror is not None:
-            self._try("finish", lambda: mirror.finish(exit_code=1 if kind else 0))
+            self._try("finish", lambda: self._finish(mirror, 1 if kind else 0))
+        self._lock.release()
 
     def log(self, stage: Stage, record: dict[str, Any]) -> None:
         """Mirror one finished stage's line of `metrics.jsonl`, and example traces of an evaluation.
 
-        A stage that was mirrored before, by a run that then was killed, is left out.
+        A stage that was mirrored before is left out.
         """
-        if not self._off and str(stage) not in self._mirrored():
+        if not self._off:
             self._try(f"log {stage}", lambda: self._log(stage, record))
 
     def log_report(self) -> None:
@@ -72,18 +86,68 @@ class Tracker:
             self._try("log the report", self._log_report)
 
     def _mirrored(self) -> set[str]:
-        return {line["stage"] for line in files.read_jsonl(self._done_path)}
+        if not self._offline:
+            return {line["stage"] for line in files.read_jsonl(self._done_path)}
+        if not self._mirror:
+            with suppress(OSError, ValueError, TypeError, LookupError):  # missing or damaged: it is all written again
+                return set(files.read_json(self._whole_path)["holds"])
+        return set(self._written)
+
+    def _note(self, what: str) -> None:
+        """Keep in mind that something is mirrored; offline it counts only once its folder is whole."""
+        if self._offline:
+            self._written.append(what)
+        else:
+            files.append_jsonl(self._done_path, {"stage": what})
 
     @property
     def _done_path(self) -> Path:
+        """What the server was sent."""
         return self.run.wandb_dir / "mirrored.jsonl"
+
+    @property
+    def _whole_path(self) -> Path:
+        """What the offline folder holds; there only while nobody writes to it."""
+        return self.run.wandb_dir / "offline.json"
+
+    def _open(self) -> "wandb.Run":
+        """The W&B run; one that is begun offline is given all that `metrics.jsonl` has."""
+        if self._mirror is None:
+            if self._offline:
+                self.run.wandb_dir.mkdir(parents=True, exist_ok=True)
+                self._lock.acquire(timeout=0)
+                self._whole_path.unlink(missing_ok=True)
+            self._mirror = self._start()
+            if self._offline:
+                for stage, record in history(self.run):
+                    self._send(stage, record)
+                self._remove_others(Path(self._mirror.dir).parent)
+        return self._mirror
+
+    def _remove_others(self, ours: Path) -> None:
+        """Remove the offline folders of this run whose history is in `ours` as well."""
+        if (
+            ours.parent.resolve() != self.run.wandb_dir.resolve()
+        ):  # W&B takes another place where it may not write to this one
+            return
+        for folder in self.run.wandb_dir.glob("offline-run-*"):
+            if folder.name != ours.name and run_id(self.run) in folder.name:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _finish(self, mirror: "wandb.Run", code: int) -> None:
+        folder = Path(mirror.dir)
+        mirror.finish(exit_code=code)
+        if self._offline and folder.exists():
+            files.write_json(self._whole_path, {"folder": folder.parent.name, "holds": self._written})
 
     def _start(self) -> "wandb.Run":
         import wandb
 
-        # Without this, a terminal would be asked for a key and wait.
-        if self.settings.mode == "online" and not wandb.api.api_key:
-            raise RuntimeError("no login: run `wandb login`, or take tracker=wandb_offline")
+        if not self._offline:
+            wandb.setup(wandb.Settings(silent=True, mode="online"))  # what is logged in is not printed
+            # Without this, a terminal would be asked for a key and wait.
+            if not wandb.login(prompt=False, verify=False):
+                raise RuntimeError("no login: run `wandb login`, or take tracker=wandb_offline")
         mirror = wandb.init(
             mode=self.settings.mode,  # type: ignore[arg-type]  # validated: offline or online here
             project=self.settings.project,
@@ -101,15 +165,29 @@ class Tracker:
         return mirror
 
     def _log(self, stage: Stage, record: dict[str, Any]) -> None:
+        if str(stage) not in self._mirrored():
+            self._open()
+            if str(stage) not in self._mirrored():  # it may have come with the history
+                self._send(stage, record)
+
+    def _send(self, stage: Stage, record: dict[str, Any]) -> None:
         import wandb
 
-        self._mirror = self._mirror or self._start()
         values: dict[str, Any] = {f"{stage.name}/{name}": value for name, value in flatten(record)}
-        rows = list(traces(self.run, stage, self.settings.traces)) if stage.name == "evaluate" else []
-        if rows:
+        if rows := self._traces(stage):
             values["traces"] = wandb.Table(columns=TRACE_COLUMNS, data=rows)
-        self._mirror.log(values | {"round": stage.round, "order": list(think_prune_train(stage.round)).index(stage)})
-        files.append_jsonl(self._done_path, {"stage": str(stage)})
+        place = {"round": stage.round, "order": list(think_prune_train(stage.round)).index(stage)}
+        self._open().log(values | place)
+        self._note(str(stage))
+
+    def _traces(self, stage: Stage) -> list[list[str]]:
+        if stage.name != "evaluate":
+            return []
+        try:
+            return list(traces(self.run, stage, self.settings.traces))
+        except (TptError, OSError, LookupError, ValueError) as error:  # of long ago, and gone: the figures remain
+            logger.warning("the example traces of %s cannot be read (%s) and are not mirrored", stage, said(error))
+            return []
 
     def _log_report(self) -> None:
         import wandb
@@ -122,20 +200,21 @@ class Tracker:
         if mark in self._mirrored():
             return
         columns, *rows = csv.reader(text.splitlines())
-        self._mirror = self._mirror or self._start()
         table = wandb.Table(columns=list(columns), data=[[_number(cell) for cell in row] for row in rows])
-        self._mirror.log({"report/table": table, "report/pass_at_k": wandb.Image(str(written.figure))})
-        files.append_jsonl(self._done_path, {"stage": mark})
+        self._open().log({"report/table": table, "report/pass_at_k": wandb.Image(str(written.figure))})
+        self._note(mark)
 
     def _try(self, what: str, action: Callable[[], object]) -> None:
         """Do something with W&B; where it fails, say so once and do without it from then on."""
         try:
             action()
+        except Timeout:  # another process, which holds the run, mirrors it
+            self._off = True
         except Exception as error:  # whatever W&B raises, the run matters more
             logger.warning(
                 "Weights & Biases could not %s (%s); going on without it, metrics.jsonl has everything",
                 what,
-                str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__,
+                said(error),
             )
             self._mirror, self._off = None, True
 
@@ -151,6 +230,16 @@ def _number(cell: str) -> float | str | None:
 def run_id(run: Run) -> str:
     """The W&B id of a run folder: its name, and a hash of its birth that keeps equal runs under other roots apart."""
     return f"{run.name[:100]}-{hashlib.sha256((run.root / 'run.json').read_bytes()).hexdigest()[:8]}"
+
+
+def history(run: Run) -> Iterator[tuple[Stage, dict[str, Any]]]:
+    """The lines of `metrics.jsonl` in the order of Algorithm 1, of several of one stage the last."""
+    latest: dict[Stage, dict[str, Any]] = {}
+    for line in files.read_jsonl(run.metrics_path):
+        number, _, name = line["stage"].removeprefix("round-").partition("/")
+        latest[Stage(int(number), name)] = line
+    rounds = max((stage.round for stage in latest), default=0)
+    return ((stage, latest[stage]) for stage in think_prune_train(rounds) if stage in latest)
 
 
 def flatten(record: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
