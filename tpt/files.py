@@ -1,14 +1,13 @@
 """Writing files so that a reader sees either the whole file or none, whatever happens to the writer."""
 
-import errno
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from tpt.errors import DiskFull
+from tpt.explain import in_words
 
 TEMPORARY_SUFFIX = ".partial"
 LONGEST_LINE = 2**20  # bytes of a JSONL record of ours
@@ -22,23 +21,19 @@ def atomic(path: Path) -> Iterator[Path]:
 
     Raises:
         DiskFull: the disk or the quota is full; the temporary file is removed.
+        FileError: it may not, or cannot, be written there.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}")
-    try:
-        yield temporary
-        with temporary.open("rb") as handle:
-            os.fsync(handle.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFull(
-                f"no space left while writing {path}",
-                "free some space (or set run_root= to a larger disk), then give the same command again: it continues",
-            ) from error
-        raise
-    finally:
-        temporary.unlink(missing_ok=True)
+    with in_words(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield temporary
+            with temporary.open("rb") as handle:
+                os.fsync(handle.fileno())
+            temporary.replace(path)
+        finally:
+            with suppress(OSError):  # where it could not be made, that is the error to tell
+                temporary.unlink()
 
 
 def write_text(path: Path, text: str) -> None:
@@ -58,15 +53,24 @@ def read_json(path: Path) -> Any:
 
 
 def append_jsonl(path: Path, record: dict[str, Any]) -> None:
-    """Append one record to a JSONL file; a line that a crash tore is cut off first."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Append one record to a JSONL file; a line that a crash tore is cut off first.
+
+    Raises:
+        FileError: as for `atomic`.
+    """
+    with in_words(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _append(path, (json.dumps(record, ensure_ascii=False) + "\n").encode())
+
+
+def _append(path: Path, line: bytes) -> None:
     with path.open("a+b") as handle:
         size = handle.seek(0, os.SEEK_END)
         if size:
             tail_start = max(0, size - LONGEST_LINE)
             handle.seek(tail_start)
             handle.truncate(tail_start + handle.read().rfind(b"\n") + 1)
-        handle.write((json.dumps(record, ensure_ascii=False) + "\n").encode())
+        handle.write(line)
 
 
 def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
