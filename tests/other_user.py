@@ -104,6 +104,13 @@ def small_disk(path: Path, mebibytes: int) -> Path:
     return path
 
 
+def read_only(path: Path) -> Path:
+    """A new folder on a file system that is mounted read-only; only inside `reachable`."""
+    path.mkdir()
+    _mount("-t", "tmpfs", "-o", "ro", "tmpfs", str(path))
+    return path
+
+
 @contextlib.contextmanager
 def reachable() -> Iterator[None]:
     """A mount namespace in which every user reaches what a run needs; see the top of this file."""

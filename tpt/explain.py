@@ -11,6 +11,7 @@ from tpt.errors import DiskFull, FileError, StorageFailed
 
 ELSEWHERE = "name another folder: run_root= of a run, --out of what a command writes, TPT_CACHE of models"
 AGAIN = "give the same command again once the file system answers: what is finished is kept"
+READ_ONLY = "{} is on a file system that is mounted read-only"
 ROOM = (
     "free some space (or name a larger disk: run_root= of a run, TPT_CACHE of models), then give the same command "
     "again: it continues"
@@ -55,7 +56,7 @@ def explained(error: OSError, path: Path, elsewhere: str = ELSEWHERE) -> FileErr
         case errno.ENOTDIR | errno.EEXIST | errno.EISDIR | errno.ELOOP:
             found = _blocked(path, elsewhere)
         case errno.EROFS:
-            found = FileError(f"{path} is on a file system that is mounted read-only", elsewhere)
+            found = FileError(READ_ONLY.format(path), elsewhere)
         case errno.EMFILE | errno.ENFILE:
             found = FileError(f"too many files are open to open {path}", "raise the limit: `ulimit -n 65536`")
         case errno.EFBIG:
@@ -113,6 +114,8 @@ def refused(path: Path, elsewhere: str = ELSEWHERE) -> FileError:
         there = one
         if one.is_dir() and not os.access(one, os.X_OK):
             break
+    if os.statvfs(there).f_flag & os.ST_RDONLY:
+        return FileError(READ_ONLY.format(path), elsewhere)
     may_read = there == path and os.access(path, os.R_OK)
     what = "write" if may_read or there != path else "read"
     stat = there.lstat()

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from filelock import BaseFileLock, FileLock, SoftFileLease, Timeout
 
-from tpt.explain import in_words
+from tpt.explain import ELSEWHERE, in_words
 
 logger = logging.getLogger(__name__)
 
@@ -38,33 +38,34 @@ class Held(Exception):
 
 
 @contextmanager
-def locked(path: Path, wait: bool = True) -> Iterator[None]:
+def locked(path: Path, wait: bool = True, elsewhere: str = ELSEWHERE) -> Iterator[None]:
     """Hold the lock `path` in the block.
 
     Args:
         wait: for as long as another process holds it.
+        elsewhere: the hint where another folder is the way out.
 
     Raises:
         Held: another process holds it, and this one does not wait.
         FileError: the file cannot be made or opened.
     """
-    lock = _acquire(path, wait)
+    lock = _acquire(path, wait, elsewhere)
     try:
         yield
     finally:
         lock.release()
 
 
-def _acquire(path: Path, wait: bool) -> BaseFileLock:
+def _acquire(path: Path, wait: bool, elsewhere: str) -> BaseFileLock:
     try:
-        with in_words(path):
+        with in_words(path, elsewhere):
             return _taken(FileLock(path, fallback_to_soft=False), wait)
     except OSError as error:
         if error.errno not in NO_FLOCK:
             raise
         _say_once(path, error)
     lease = path.with_name(f"{path.name}.lease")
-    with in_words(lease):
+    with in_words(lease, elsewhere):
         return _taken(SoftFileLease(lease, lease_duration=LEASE_SECONDS), wait)
 
 

@@ -293,7 +293,7 @@ def _cached(name: str, build: Callable[[Path], None]) -> Path:
         return folder
     with explain.in_words(folder, SET_CACHE):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with locks.locked(folder.with_name(f".{name}.lock")):
+        with locks.locked(folder.with_name(f".{name}.lock"), elsewhere=SET_CACHE):
             if not _whole(folder):
                 _build(folder, build)
     return folder
