@@ -542,12 +542,23 @@ def _in_use(root: Path, holder: Path, lock: Path) -> RunError:
             "wait for it or stop it; `tpt status` shows how far it is. A host that is down may leave its lock "
             f"behind: where that process is surely gone, {remove}",
         )
-    if not Path(f"/proc/{who.get('pid')}").exists():
+    if not _is_alive(who.get("pid")):
         return RunError(
             f"{message}, and there is no such process on this host",
             f"where no other `tpt` is at work on this folder, in a container or on another host of this name, {remove}",
         )
     return RunError(message, "wait for it or stop it; `tpt status` shows how far it is")
+
+
+def _is_alive(pid: object) -> bool:
+    """Whether this host has such a process, as far as this user may know."""
+    try:
+        os.kill(pid, 0)  # type: ignore[arg-type]  # what a file says
+    except (ProcessLookupError, TypeError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def find(run_root: Path) -> list[Path]:
