@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tpt import config, files
+from tpt import config, files, locks
 from tpt.cli import main
 from tpt.config import Config
 from tpt.errors import RunError
@@ -392,6 +393,27 @@ def test_a_second_process_is_refused_and_a_dead_ones_lock_is_recovered(tiny_conf
     with run.lock():
         assert files.read_json(run.root / "lock.json")["pid"] == os.getpid()
     assert not (run.root / "lock.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("holder", "said"),
+    [
+        ({"pid": 5, "host": "elsewhere"}, "A host that is down may leave its lock behind"),
+        ({"pid": 2**22 + 1, "host": socket.gethostname()}, "where no other `tpt` is at work on this folder"),
+        (None, "`tpt status` shows how far it is"),
+    ],
+    ids=["another host", "no such process", "unknown"],
+)
+def test_what_to_do_about_a_lock_whose_holder_may_be_gone(
+    tiny_config: Make, holder: dict[str, object] | None, said: str
+) -> None:
+    run = Run.create(tiny_config())
+    with locks.locked(run.root / ".lock"):
+        files.write_text(run.root / "lock.json", json.dumps(holder) if holder else '{"pid": 5, "ho')
+        with pytest.raises(RunError, match="is in use by") as caught, run.lock():
+            pass
+    assert said in caught.value.hint
+    assert (f"remove {run.root / '.lock'} and" in caught.value.hint) is (holder is not None)
 
 
 def test_metrics_hold_each_stage_once(tiny_config: Make) -> None:

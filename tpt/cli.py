@@ -11,7 +11,7 @@ from types import FrameType
 from rich.console import Console
 from rich.markup import escape
 
-from tpt import __version__, environment
+from tpt import __version__, environment, explain
 from tpt.analysis import ANALYSES
 from tpt.errors import TptError
 
@@ -149,7 +149,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _as_interrupt)
     os.environ.update(environment.variables())
     try:
-        return _dispatch(options, console)
+        with explain.last_resort():
+            return _dispatch(options, console)
     except TptError as error:
         console.print(f"[bold red]error[/] {escape(error.message)}", highlight=False)
         if error.hint:
@@ -163,7 +164,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _dispatch(options: argparse.Namespace, console: Console) -> int:
     from tpt import commands  # here, so that `tpt --help` costs nothing
+    from tpt.cluster import process
 
+    os.environ.update(process.caches())
     match options.command:
         case "run":
             code = commands.run(options.overrides, options.config_dir, options.multirun, options.dry_run, console)

@@ -65,12 +65,16 @@ class UploadFailed(TptError):
     """The model hub cannot be reached or refuses; what was to be uploaded stays on this machine."""
 
 
-class OutputError(TptError):
-    """A file or folder that cannot be written where it was asked for."""
+class FileError(TptError):
+    """A file or folder that may not be read or written, or cannot be made where it is asked for."""
 
 
-class DiskFull(TptError):
+class DiskFull(FileError):
     """The disk or the quota is full."""
+
+
+class StorageFailed(FileError):
+    """The file system itself failed; it may answer again later."""
 
 
 def nearest(word: object, known: Iterable[str]) -> str:

@@ -1,6 +1,5 @@
 """Writing files so that a reader sees either the whole file or none, whatever happens to the writer."""
 
-import errno
 import json
 import os
 from collections.abc import Iterator
@@ -8,7 +7,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from tpt.errors import DiskFull, OutputError, TptError, said
+from tpt.errors import FileError
+from tpt.explain import ELSEWHERE, in_words
 
 TEMPORARY_SUFFIX = ".partial"
 LONGEST_LINE = 2**20  # bytes of a JSONL record of ours
@@ -22,23 +22,19 @@ def atomic(path: Path) -> Iterator[Path]:
 
     Raises:
         DiskFull: the disk or the quota is full; the temporary file is removed.
+        FileError: it may not, or cannot, be written there.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = _temporary(path)
-    try:
-        yield temporary
-        with temporary.open("rb") as handle:
-            os.fsync(handle.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFull(
-                f"no space left while writing {path}",
-                "free some space (or set run_root= to a larger disk), then give the same command again: it continues",
-            ) from error
-        raise
-    finally:
-        temporary.unlink(missing_ok=True)
+    with in_words(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield temporary
+            with temporary.open("rb") as handle:
+                os.fsync(handle.fileno())
+            temporary.replace(path)
+        finally:
+            with suppress(OSError):  # where it could not be made, that is the error to tell
+                temporary.unlink()
 
 
 def _temporary(path: Path) -> Path:
@@ -49,38 +45,26 @@ def check_writable(path: Path) -> None:
     """Check that `atomic` can write `path`, before the work whose outcome it is to hold. Leaves nothing behind.
 
     Raises:
-        OutputError: it cannot, or `path` is there and is no file.
-        DiskFull: the disk or the quota is full.
+        FileError: it cannot, or `path` is there and is no file.
     """
     made: list[Path] = []
     try:
-        if path.is_dir():
-            raise OutputError(f"{path} is a folder", "name a file to write")
-        if path.exists() and not path.is_file():
-            raise OutputError(f"{path} is not a regular file", "name a file to write")
-        for folder in reversed(path.absolute().parents):
-            if not folder.exists():
-                folder.mkdir()
-                made.append(folder)
-        made.append(_temporary(path.absolute()))
-        made[-1].write_bytes(b"\0")  # a disk that is full takes the name of a file, and nothing in it
-    except (OSError, ValueError) as error:
-        raise unwritable(path, error) from error
+        with in_words(path):
+            if path.exists() and not path.is_file():
+                what = "a folder" if path.is_dir() else "not a regular file"
+                raise FileError(f"{path} is {what}", "name a file to write")
+            for folder in reversed(path.absolute().parents):
+                if not folder.exists():
+                    folder.mkdir()
+                    made.append(folder)
+            made.append(_temporary(path.absolute()))
+            made[-1].write_bytes(b"\0")  # a disk that is full takes the name of a file, and nothing in it
+    except OSError as error:
+        raise FileError(f"{path} cannot be written: {error.strerror}", ELSEWHERE) from error
     finally:
         for one in reversed(made):
             with suppress(OSError):
                 one.rmdir() if one.is_dir() else one.unlink()
-
-
-def unwritable(path: Path, error: Exception) -> TptError:
-    """In the user's words, why what they named cannot be written."""
-    number = getattr(error, "errno", None)
-    if number in (errno.ENOSPC, errno.EDQUOT):
-        return DiskFull(f"no space left while writing {path}", "free some space, or name a place on another disk")
-    why = (number and os.strerror(number)) or said(error)
-    if number == errno.ENOTDIR:
-        why = "a part of the path is a file, not a folder"
-    return OutputError(f"{path} cannot be written: {why}", "name a place that you may write to: --out")
 
 
 def write_text(path: Path, text: str) -> None:
@@ -100,15 +84,24 @@ def read_json(path: Path) -> Any:
 
 
 def append_jsonl(path: Path, record: dict[str, Any]) -> None:
-    """Append one record to a JSONL file; a line that a crash tore is cut off first."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Append one record to a JSONL file; a line that a crash tore is cut off first.
+
+    Raises:
+        FileError: as for `atomic`.
+    """
+    with in_words(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _append(path, (json.dumps(record, ensure_ascii=False) + "\n").encode())
+
+
+def _append(path: Path, line: bytes) -> None:
     with path.open("a+b") as handle:
         size = handle.seek(0, os.SEEK_END)
         if size:
             tail_start = max(0, size - LONGEST_LINE)
             handle.seek(tail_start)
             handle.truncate(tail_start + handle.read().rfind(b"\n") + 1)
-        handle.write((json.dumps(record, ensure_ascii=False) + "\n").encode())
+        handle.write(line)
 
 
 def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:

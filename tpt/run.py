@@ -11,29 +11,36 @@ stage's fingerprint depends on its settings and on its inputs' fingerprints alon
 share the work.
 """
 
+import errno
+import logging
 import os
 import platform
 import shutil
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
 from omegaconf import OmegaConf
 
-from tpt import __version__, compose, config, files, identity
+from tpt import __version__, compose, config, files, identity, locks
 from tpt.config import Config
-from tpt.errors import RunError
+from tpt.errors import FileError, RunError, TptError
 from tpt.evaluate import stop, store
+from tpt.explain import in_words, may_read, may_write, refused
 from tpt.identity import FORMAT, Contents
 from tpt.loop import Stage, think_prune_train
 from tpt.tasks import base as tasks_base
 
 __all__ = ["Run", "Stage", "find", "now", "versions"]
+
+logger = logging.getLogger(__name__)
+
+LONGEST_BELOW = 200  # bytes of the longest path below a run folder
+WRITTEN = (".*lock", "metrics.jsonl", "logs/**/", "round-*/**/", "slurm", "slurm/jobs.jsonl")  # what is gone on with
 
 Made = dict[str, str | None]  # the outcome of some stages as a hash, see `identity.of_stage`; None: not done
 
@@ -76,8 +83,10 @@ class Run:
 
         Raises:
             RunError: the folder is from another format version.
+            FileError: the folder cannot be made or written, which is better known before anything is sampled.
         """
         run = cls.of(settings)
+        run._check_folder()
         kept = settings
         if (run.root / "run.json").exists():
             kept = config.with_rounds_of(settings, cls.open(run.root).config)
@@ -90,6 +99,22 @@ class Run:
         if not run.config_path.exists() or run.config_path.read_text(encoding="utf-8") != text:
             files.write_text(run.config_path, text)
         return run
+
+    def _check_folder(self) -> None:
+        """Make the run folder, and check that all that a run goes on with may be written, whoever made it.
+
+        Raises:
+            FileError: it may not, or the folder cannot be made.
+        """
+        with in_words(self.root):
+            if len(os.fsencode(self.root.absolute())) + LONGEST_BELOW > os.pathconf("/", "PC_PATH_MAX"):
+                raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+            self.root.mkdir(parents=True, exist_ok=True)
+            for path in [self.root, *(path for pattern in WRITTEN for path in self.root.glob(pattern))]:
+                if not may_write(path):
+                    raise refused(path)
+        if not may_write(self._shared_dir):
+            logger.warning("%s; other runs will not find what %s does", refused(self._shared_dir).message, self.name)
 
     @classmethod
     def open(cls, root: Path) -> "Run":
@@ -320,9 +345,12 @@ class Run:
         """Make a stage's folder; what lies in it from other inputs than there are now is removed.
 
         Processes that share the stage may all call this.
+
+        Raises:
+            FileError: the folder cannot be made or written.
         """
         folder = self.folder(stage)
-        with FileLock(self.root / f".{str(stage).replace('/', '-')}.begin.lock"):
+        with locks.locked(self.root / f".{str(stage).replace('/', '-')}.begin.lock"), in_words(folder):
             folder.mkdir(parents=True, exist_ok=True)
             if self.stale(stage):
                 # The manifest first and the record of the inputs last: a kill in between leaves it stale.
@@ -402,21 +430,25 @@ class Run:
         self.publish(stage)
 
     def publish(self, stage: Stage) -> None:
-        """Tell the other runs under the same root that this run does, or has done, a stage."""
-        files.write_text(self._published(stage), str(self.folder(stage).resolve()))
+        """Tell the other runs under the same root that this run does, or has done, a stage.
+
+        Where that cannot be written, as in another user's folder, the run is none the worse for it.
+        """
+        try:
+            files.write_text(self._published(stage), str(self.folder(stage).resolve()))
+        except FileError as error:
+            logger.warning("%s; other runs will not find %s of %s", error.message, stage, self.name)
 
     def owner(self, stage: Stage) -> "Run | None":
         """The other run under the same root that does, or has done, this very stage, if there is one."""
         pointer = self._published(stage)
         # Prepare also checks that this run's settings fit its model, so it is always done anew.
-        if stage.name == "prepare" or not pointer.exists():
-            return None
-        root = Path(pointer.read_text(encoding="utf-8")).parent.parent
-        if root == self.root.resolve():
+        if stage.name == "prepare" or not may_read(pointer):
             return None
         try:
-            return Run.open(root)
-        except RunError:  # it is gone, or of another version
+            root = Path(pointer.read_text(encoding="utf-8")).parent.parent
+            return None if root == self.root.resolve() else Run.open(root)
+        except (OSError, ValueError, TptError):  # it is gone, of another version, or may not be read
             return None
 
     def available(self, stage: Stage) -> Path | None:
@@ -430,25 +462,26 @@ class Run:
         manifest = owner.manifest(stage)
         same = manifest["fingerprint"] == self.fingerprint(stage)
         same = same and all(self._is_from(manifest["inputs"], one) for one in self.inputs(stage))
-        return owner.folder(stage) if same else None
+        return owner.folder(stage) if same and all(map(may_read, owner.folder(stage).rglob("*"))) else None
 
     def adopt(self, stage: Stage) -> Path | None:
         """Take over a stage that another run has finished, by hard links where the file system has them.
 
         Returns:
             the folder it came from, or None if no run has it.
+        Raises:
+            FileError: it cannot be written here.
         """
         origin = self.available(stage)
         if origin is None:
             return None
         target = self.folder(stage)
         partial = target.with_name(f".{target.name}.adopted")
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.copytree(
-            origin, partial, copy_function=_link_or_copy, ignore=shutil.ignore_patterns("checkpoints", ".*")
-        )
-        shutil.rmtree(target, ignore_errors=True)
-        partial.rename(target)
+        with in_words(target):
+            shutil.rmtree(partial, ignore_errors=True)
+            _link_or_copy(origin, partial)
+            shutil.rmtree(target, ignore_errors=True)
+            partial.rename(target)
         return origin
 
     def record(self, stage: Stage) -> dict[str, Any]:
@@ -462,13 +495,18 @@ class Run:
         return record
 
     def _published(self, stage: Stage) -> Path:
-        return self.root.parent / ".stages" / self.fingerprint(stage)
+        return self._shared_dir / self.fingerprint(stage)
+
+    @property
+    def _shared_dir(self) -> Path:
+        """Where the runs under one root find each other's stages."""
+        return self.root.parent / ".stages"
 
     @contextmanager
     def hold(self, stage: Stage | None = None) -> Iterator[None]:
         """Wait until no other process takes over this stage (None: writes what is common to the run), then hold it."""
         path = self.root / f".{str(stage).replace('/', '-')}.lock" if stage else self.root / ".books.lock"
-        with FileLock(path):
+        with locks.locked(path):
             yield
 
     @contextmanager
@@ -477,23 +515,50 @@ class Run:
 
         Raises:
             RunError: another process holds it.
+            FileError: it cannot be locked.
         """
         holder = self.root / "lock.json"
-        lock = FileLock(self.root / ".lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            who = files.read_json(holder) if holder.exists() else {}
-            raise RunError(
-                f"{self.root} is in use by process {who.get('pid')} on {who.get('host')} since {who.get('since')}",
-                "wait for it or stop it; `tpt status` shows how far it is",
-            ) from None
-        try:
+        with ExitStack() as held:
+            try:
+                held.enter_context(locks.locked(self.root / ".lock", wait=False))
+            except locks.Held as error:
+                raise _in_use(self.root, holder, error.path) from None
+            held.callback(holder.unlink, missing_ok=True)
             files.write_json(holder, {"pid": os.getpid(), "host": socket.gethostname(), "since": now()})
             yield
-        finally:
-            holder.unlink(missing_ok=True)
-            lock.release()
+
+
+def _in_use(root: Path, holder: Path, lock: Path) -> RunError:
+    """Who holds a run folder, as far as that is known, and what to do where they are gone."""
+    try:
+        who = dict(files.read_json(holder))
+    except (OSError, ValueError, TypeError, TptError):  # it has just taken the lock, or gives it back
+        return RunError(f"{root} is in use by another process", "`tpt status` shows how far it is")
+    message = f"{root} is in use by process {who.get('pid')} on {who.get('host')} since {who.get('since')}"
+    remove = f"remove {lock} and give the same command again"
+    if who.get("host") != socket.gethostname():
+        return RunError(
+            message,
+            "wait for it or stop it; `tpt status` shows how far it is. A host that is down may leave its lock "
+            f"behind: where that process is surely gone, {remove}",
+        )
+    if not _is_alive(who.get("pid")):
+        return RunError(
+            f"{message}, and there is no such process on this host",
+            f"where no other `tpt` is at work on this folder, in a container or on another host of this name, {remove}",
+        )
+    return RunError(message, "wait for it or stop it; `tpt status` shows how far it is")
+
+
+def _is_alive(pid: object) -> bool:
+    """Whether this host has such a process, as far as this user may know."""
+    try:
+        os.kill(pid, 0)  # type: ignore[arg-type]  # what a file says
+    except (ProcessLookupError, TypeError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def find(run_root: Path) -> list[Path]:
@@ -514,12 +579,19 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _link_or_copy(source: str, target: str) -> str:
-    try:
-        os.link(source, target)
-    except OSError:  # another file system, or one without hard links
-        shutil.copy2(source, target)
-    return target
+def _link_or_copy(source: Path, target: Path) -> None:
+    """Link the files of a stage; copies, and folders, get the rights that whatever is made here gets."""
+    target.mkdir(parents=True)
+    for path in source.iterdir():
+        if path.name == "checkpoints" or path.name.startswith("."):
+            continue
+        if path.is_dir():
+            _link_or_copy(path, target / path.name)
+        else:
+            try:
+                os.link(path, target / path.name)
+            except OSError:  # another file system, one without hard links, or another user's file
+                shutil.copyfile(path, target / path.name)
 
 
 def now() -> str:

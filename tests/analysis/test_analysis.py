@@ -313,7 +313,7 @@ def test_a_place_that_cannot_be_written_is_said_before_anything_is_analysed(
     (tmp_path / "file").write_text("mine")
     for out, words in (
         ("/proc/nope", f"/proc/nope/{name}.md cannot be written: No such file"),
-        (str(tmp_path / "file"), "a part of the path is a file, not a folder"),
+        (str(tmp_path / "file"), "is a file, and a folder is needed there"),
     ):
         # The run has nothing to analyse, which would be said next.
         assert main(["analyse", name, str(maker.run.root), "--out", out]) == 1

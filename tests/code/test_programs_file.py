@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from tpt.cli import main
-from tpt.errors import ConfigError, DataError, OutputError
+from tpt.errors import ConfigError, DataError, FileError
 from tpt.judge.code import file
 
 pytestmark = pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap is not installed: make sandbox")
@@ -79,7 +79,7 @@ def test_a_line_of_the_solutions_is_named_by_its_number_in_the_file(problems: Pa
         with pytest.raises(DataError) as caught:
             file.judge_file(task, path, tmp_path / "out.jsonl", file.Columns(), False, Console())
         assert caught.value.message.startswith(f"{path}: {words}")
-    with pytest.raises(OutputError, match="is a folder"):
+    with pytest.raises(FileError, match="is a folder"):
         file.judge_file(task, path, tmp_path, file.Columns(), False, Console())
 
 

@@ -19,7 +19,7 @@ from transformers import AutoTokenizer
 from tpt import files, models, prompt, records
 from tpt.cli import main
 from tpt.config import Config
-from tpt.errors import OutputError, RunError
+from tpt.errors import FileError, RunError
 from tpt.evaluate import store
 from tpt.evaluate.metrics import summarise
 from tpt.export.card import KEEPS
@@ -308,10 +308,10 @@ def test_a_place_that_cannot_be_written_is_said_and_nothing_is_left(run: Run, tm
     (tmp_path / "file").write_text("mine")
     for out, words in (
         (Path("/proc/nope/out"), "cannot be written: No such file"),
-        (tmp_path / "file" / "out", "a part of the path is a file, not a folder"),
-        (tmp_path / "new" / ("n" * 300), "File name too long"),
+        (tmp_path / "file" / "out", "is a file, and a folder is needed there"),
+        (tmp_path / "new" / ("n" * 300), "too long for the file system"),
     ):
-        with pytest.raises(OutputError, match=words):
+        with pytest.raises(FileError, match=words):
             export(run, 1, out)
     with pytest.raises(RunError, match="is there already and is no export"):
         export(run, 1, tmp_path / "file", force=True)

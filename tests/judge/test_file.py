@@ -127,9 +127,9 @@ def test_a_place_that_cannot_be_written_is_said_before_anything_is_judged(
     for out, words in (
         (Path("/proc/nope/out.jsonl"), "cannot be written: No such file"),
         (tmp_path, "is a folder"),
-        (path / "out.jsonl", "a part of the path is a file, not a folder"),
+        (path / "out.jsonl", "is a file, and a folder is needed there"),
         (Path("/dev/null"), "is not a regular file"),
-        (tmp_path / "new" / ("n" * 300), "File name too long"),
+        (tmp_path / "new" / ("n" * 300), "too long for the file system"),
     ):
         assert main(["judge", str(path), "--out", str(out)]) == 1
         said = capsys.readouterr().out

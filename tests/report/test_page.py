@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tpt.errors import OutputError
+from tpt.errors import FileError
 from tpt.loop import Stage
 from tpt.records import shards
 from tpt.report import report
@@ -171,7 +171,7 @@ def test_the_page_may_go_elsewhere_but_not_onto_a_folder(make_run: MakeRun, tmp_
     run = make_run(rounds=1, problems=3)
     assert report([run], tmp_path / "out", tmp_path / "site" / "page.html").page.exists()
     assert not (tmp_path / "out" / "report.html").exists()
-    with pytest.raises(OutputError, match="is a folder"):
+    with pytest.raises(FileError, match="is a folder"):
         report([run], tmp_path / "out", tmp_path)
 
 

@@ -235,12 +235,12 @@ def test_a_place_that_cannot_be_written_is_said_before_anything_is(
     (tmp_path / "taken" / "pass_at_k.svg").mkdir(parents=True)
     places = (
         (["--out", "/proc/nope"], "/proc/nope/table.md cannot be written: No such file"),
-        (["--out", str(tmp_path / "file")], "a part of the path is a file, not a folder"),
-        (["--out", str(tmp_path / "new" / ("n" * 300))], "File name too long"),
+        (["--out", str(tmp_path / "file")], "is a file, and a folder is needed there"),
+        (["--out", str(tmp_path / "new" / ("n" * 300))], "too long for the file system"),
         (["--out", str(tmp_path / "taken")], "pass_at_k.svg is a folder"),
         (
             ["--out", str(tmp_path / "out"), "--html", str(tmp_path / "file" / "page.html")],
-            "page.html cannot be written",
+            "is a file, and a folder is needed there",
         ),
         (["--out", str(tmp_path / "out"), "--html", "/dev/null"], "/dev/null is not a regular file"),
         (["--out", str(tmp_path / "out"), "--html", str(tmp_path)], f"{tmp_path} is a folder"),

@@ -34,8 +34,8 @@ POLL_SECONDS = 0.2
 RECAP_SECONDS = 120.0  # how long a job whose stage has stopped waits for SLURM to end it
 DEFAULT_SEQUENCES = 256  # what an engine is taken to have had in flight where the config leaves it to the engine
 STALLS = 3  # time limits in a row without any progress, after which a job is not requeued again
-# Errors of ours that may pass: an engine that died. All others would come again.
-WORTH_A_RETRY = ("EngineError",)
+# Errors of ours that may pass: an engine that died, a file server that did not answer. All others would come again.
+WORTH_A_RETRY = ("EngineError", "StorageFailed")
 
 
 class StageJob:

@@ -1,19 +1,21 @@
 """One stage's process on this machine: starting it, its log, stopping it, and what went wrong with it."""
 
 import contextlib
+import functools
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tpt import environment, files
+from tpt import environment, explain, files
 from tpt.cluster.template import Forked, Template
-from tpt.errors import DiskFull, TptError
+from tpt.errors import FileError, TptError
 from tpt.loop import Stage
 from tpt.models import cache_dir
 from tpt.run import Run
@@ -97,20 +99,35 @@ def _popen(arguments: Sequence[str], log: Path, variables: Mapping[str, str]) ->
 
 
 def caches() -> dict[str, str]:
-    """Variables that make libraries keep what they cache in the model cache."""
-    return {name: str(cache_dir() / folder) for name, folder in CACHES.items() if name not in os.environ}
+    """Variables that make libraries keep what they cache in the model cache, or, if it is read-only, until the end."""
+    return {name: str(_cache(folder)) for name, folder in CACHES.items() if name not in os.environ}
+
+
+def _cache(folder: str) -> Path:
+    with contextlib.suppress(FileError):  # there is no home folder to have one in
+        kept = cache_dir() / folder
+        if explain.may_write(kept):
+            return kept
+    return Path(_passing().name) / folder
+
+
+@functools.cache
+def _passing() -> "tempfile.TemporaryDirectory[str]":
+    """A folder that is gone when this process, which outlives its stages, has ended."""
+    return tempfile.TemporaryDirectory(prefix="tpt-cache-")
 
 
 def new_log(run: Run, stage: Stage, label: int | str) -> Path:
     """An empty log file for one more attempt; the link `run.log_path(...)` shows the latest one."""
     link = run.log_path(stage, label)
     folder = link.with_suffix("")
-    folder.mkdir(parents=True, exist_ok=True)
     log = folder / f"attempt-{attempts(run, stage, label) + 1:03d}.log"
-    log.touch()
     temporary = link.with_name(f".{link.name}.{os.getpid()}")
-    temporary.symlink_to(log.relative_to(link.parent))
-    temporary.replace(link)
+    with explain.in_words(log):
+        folder.mkdir(parents=True, exist_ok=True)
+        log.touch()
+        temporary.symlink_to(log.relative_to(link.parent))
+        temporary.replace(link)
     return log
 
 
@@ -159,9 +176,10 @@ def failure(run: Run, stage: Stage, process: Process) -> StageFailed:
 
 def record_failure(run: Run, stage: Stage, worker: int, error: Exception) -> None:
     """Leave an error where `tpt status` and the process that waits for this stage find it."""
+    error = (explain.named(error) if isinstance(error, OSError) else None) or error
     known = isinstance(error, TptError)
     message = error.message if isinstance(error, TptError) else f"{type(error).__name__}: {error}"
     hint = error.hint if isinstance(error, TptError) else ""
     value = {"kind": type(error).__name__, "known": known, "message": message, "hint": hint}
-    with contextlib.suppress(OSError, DiskFull):  # the disk may be what failed; the log has the traceback
+    with contextlib.suppress(FileError):  # the disk may be what failed; the log has the traceback
         files.write_json(run.error_path(stage, worker), value)

@@ -8,6 +8,7 @@ from typing import Any
 
 from tpt import files, models, prompt, records
 from tpt.errors import DiskFull, ModelError, RunError
+from tpt.explain import in_words
 from tpt.loop import Stage
 from tpt.run import Run, now, versions
 
@@ -50,7 +51,7 @@ def export(run: Run, round: int | None = None, out: Path | None = None, force: b
 
     Raises:
         RunError: the round is not trained, files of the run are gone, or the folder holds something else.
-        OutputError: the folder cannot be written.
+        FileError: the folder cannot be written.
         DiskFull: the model does not fit on the disk.
     """
     round = _trained(run, round)
@@ -65,11 +66,10 @@ def export(run: Run, round: int | None = None, out: Path | None = None, force: b
     _check_whole(run, round)
     _check_disk(run.model(round), out)
     try:
-        warnings = _fill(run, round, partial)
-        files.write_json(partial / MARK, mark | {"warnings": warnings, "exported": now(), "versions": versions()})
-        _replace(out, partial)
-    except OSError as error:
-        raise files.unwritable(out, error) from error
+        with in_words(out):
+            warnings = _fill(run, round, partial)
+            files.write_json(partial / MARK, mark | {"warnings": warnings, "exported": now(), "versions": versions()})
+            _replace(out, partial)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return Export(out, True, warnings)
@@ -104,10 +104,8 @@ def _fill(run: Run, round: int, folder: Path) -> list[str]:
 
 def _copy(source: str, target: str) -> None:
     """Copy a file; what goes wrong is raised at once, and not gathered as `copytree` does."""
-    try:
+    with in_words(Path(target)):
         shutil.copy2(source, target)
-    except OSError as error:
-        raise files.unwritable(Path(target), error) from error
 
 
 def _trained(run: Run, round: int | None) -> int:
@@ -134,13 +132,11 @@ def _holds(out: Path, mark: dict[str, Any], force: bool) -> bool:
     Raises:
         RunError: it holds something else.
     """
-    try:
+    with in_words(out):
         if not out.exists() or (out.is_dir() and not any(out.iterdir())):
             return False
         if not (out / MARK).is_file():
             raise RunError(f"{out} is there already and is no export", "give another folder: --out DIR")
-    except OSError as error:
-        raise files.unwritable(out, error) from error
     if force:
         return False
     found = _mark(out)

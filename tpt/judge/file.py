@@ -28,7 +28,7 @@ def judge_file(
     Raises:
         DataError: the file is missing, empty or torn, a line is not a JSON object, or a column is missing or holds
             neither a text nor a number. Nothing is judged then.
-        OutputError: `out` cannot be written. Nothing is judged then.
+        FileError: `out` cannot be written. Nothing is judged then.
     """
     check_out(out, path)
 

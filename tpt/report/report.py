@@ -44,7 +44,7 @@ def report(runs: list[Run], out: Path, html: Path | None = None) -> Report:
 
     Raises:
         RunError: no run has an evaluation yet.
-        OutputError: a file cannot be written; none is then.
+        FileError: a file cannot be written; none is then.
     """
     html = html or out / "report.html"
     runs = list({run.root.resolve(): run for run in runs}.values())

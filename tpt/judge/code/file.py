@@ -74,7 +74,7 @@ def judge_file(
         how many solutions have which verdict, by their label: `right`, `wrong`, or "" where they have none.
     Raises:
         DataError: a file cannot be read, or a solution is of a problem that is not there. Nothing is judged then.
-        OutputError: `out` cannot be written. Nothing is judged then.
+        FileError: `out` cannot be written. Nothing is judged then.
         SandboxError: see `Judge`.
     """
     check_out(out, solutions)
