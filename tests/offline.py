@@ -39,4 +39,4 @@ def _records(log: bytes) -> Iterator[Any]:
         parts = (b"" if kind in (WHOLE, FIRST) else parts) + log[at : at + length]
         at += length
         if kind in (WHOLE, LAST):
-            yield wandb_internal_pb2.Record.FromString(parts)
+            yield wandb_internal_pb2.Record.FromString(parts)  # type: ignore[attr-defined]  # made on import

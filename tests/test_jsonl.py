@@ -7,6 +7,7 @@ import pytest
 
 from tpt.errors import DataError
 from tpt.jsonl import numbered_rows, read_rows
+from tpt.tasks.gsm8k import Gsm8k
 
 GOOD = b'{"a": 1}\n'
 
@@ -92,3 +93,10 @@ def test_what_is_no_file_is_said(tmp_path: Path) -> None:
     ):
         with pytest.raises(DataError, match=words):
             list(read_rows(name, remedy=""))
+
+
+def test_a_tasks_problems_hold_no_half_characters_for_they_are_written_again(tmp_path: Path) -> None:
+    path = tmp_path / "train.jsonl"
+    path.write_text('\n{"question": "How many \\ud83d?", "answer": "#### 1"}\n')
+    with pytest.raises(DataError, match=r"line 2 holds \\ud83d in 'question'"):
+        list(Gsm8k(name="gsm8k", path=str(path)).load("train"))

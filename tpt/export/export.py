@@ -8,7 +8,7 @@ from typing import Any
 
 from tpt import files, models, prompt, records
 from tpt.errors import DiskFull, ModelError, RunError
-from tpt.explain import in_words
+from tpt.explain import explained, in_words
 from tpt.loop import Stage
 from tpt.run import Run, now, versions
 
@@ -103,9 +103,14 @@ def _fill(run: Run, round: int, folder: Path) -> list[str]:
 
 
 def _copy(source: str, target: str) -> None:
-    """Copy a file; what goes wrong is raised at once, and not gathered as `copytree` does."""
-    with in_words(Path(target)):
+    """Copy a file; a full disk is said at once, of the file that is written: the system names the one that is read."""
+    try:
         shutil.copy2(source, target)
+    except OSError as error:
+        full = explained(error, Path(target))
+        if isinstance(full, DiskFull):
+            raise full from error
+        raise
 
 
 def _trained(run: Run, round: int | None) -> int:
