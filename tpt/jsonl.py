@@ -5,6 +5,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -59,20 +60,18 @@ def numbered_rows(
         raise DataError(f"{path} is empty", "give a file with at least one line")
 
 
-def check_out(out: Path, source: Path | None) -> None:
+def check_out(out: Path, *sources: Path) -> None:
     """Check that the verdicts can be written, and not over what is judged.
 
     Raises:
-        DataError: `out` is the input.
+        DataError: `out` is one of the files that are read.
         FileError: it cannot be written.
     """
-    try:
-        same = source is not None and out.exists() and source.exists() and out.samefile(source)
-    except (OSError, ValueError):
-        same = False  # the check below says why, or the reader
-    if same:
-        raise DataError(f"--out is the input file {source}", "name another file: the input is not written over")
     check_writable(out)
+    for source in sources:
+        with suppress(OSError):  # the reader says why
+            if out.exists() and out.samefile(source):
+                raise DataError(f"--out is the input file {source}", "name another file: the input is not written over")
 
 
 def text(row: dict[str, Any], column: str, where: str, hint: str = "give one text") -> str:

@@ -79,6 +79,11 @@ def test_a_line_of_the_solutions_is_named_by_its_number_in_the_file(problems: Pa
         with pytest.raises(DataError) as caught:
             file.judge_file(task, path, tmp_path / "out.jsonl", file.Columns(), False, Console())
         assert caught.value.message.startswith(f"{path}: {words}")
+    before = problems.read_bytes()
+    for taken in (path, problems):
+        with pytest.raises(DataError, match=f"--out is the input file {taken}"):
+            file.judge_file(task, path, taken, file.Columns(), False, Console())
+    assert problems.read_bytes() == before
     with pytest.raises(FileError, match="is a folder"):
         file.judge_file(task, path, tmp_path, file.Columns(), False, Console())
 

@@ -161,11 +161,12 @@ def _source(path: str) -> str:
 
 
 def _where(error: BaseException, path: str) -> str:
-    """The file and line at fault: of a syntax error where it is, else the last line of the task's file that was run."""
+    """The file and line at fault: of a syntax error where it is, else the last that was run in the tasks' folder."""
     if isinstance(error, SyntaxError) and error.filename:
-        return f"{error.filename}, line {error.lineno}"
-    lines = [number for frame, number in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename == path]
-    return f"{path}, line {lines[-1]}" if lines else path
+        return f"{error.filename}, line {error.lineno}" if error.lineno else error.filename
+    ran = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    beside = [f"{file}, line {line}" for file, line in ran if Path(file).parent == Path(path).parent]
+    return beside[-1] if beside else path
 
 
 def make(node: Any) -> Task:

@@ -77,7 +77,7 @@ def judge_file(
         FileError: `out` cannot be written. Nothing is judged then.
         SandboxError: see `Judge`.
     """
-    check_out(out, solutions)
+    check_out(out, *([solutions] if solutions else []), *task.files())
     if solutions:
         task = replace(task, references=0)  # the problems' own solutions need not be there
     rows = list(_given(task, solutions, columns)) if solutions else list(_labelled(task))
