@@ -132,7 +132,7 @@ def test_a_place_that_cannot_be_written_is_said_before_anything_is_judged(
         (tmp_path / "new" / ("n" * 300), "too long for the file system"),
     ):
         assert main(["judge", str(path), "--out", str(out)]) == 1
-        said = capsys.readouterr().out
+        said = "".join(capsys.readouterr())
         assert words in said
         assert str(out) in said
     assert [one.name for one in tmp_path.iterdir()] == ["in.jsonl"], "no half file, no empty folder"

@@ -65,7 +65,7 @@ def test_a_file_that_cannot_be_imported_is_named_where_its_task_is_asked_for_and
     Run.create(tiny_config())
     assert main(["config", "task=gsm8k"]) == 0
     assert main(["status", str(tmp_path / "runs")]) == 0
-    assert "of_mine" not in capsys.readouterr().out
+    assert "of_mine" not in "".join(capsys.readouterr())
     for command in (["config", "task.name=mine"], ["judge", "--task", "mine", "--out", str(tmp_path / "out")]):
         assert main(command) == 1
         said = "".join(capsys.readouterr())

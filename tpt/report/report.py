@@ -47,10 +47,9 @@ def report(runs: list[Run], out: Path, html: Path | None = None) -> Report:
         FileError: a file cannot be written; none is then.
     """
     html = html or out / "report.html"
-    runs = list({run.root.resolve(): run for run in runs}.values())
-    tables = [out / f"table.{kind}" for kind in ("md", "csv", "tex")]
-    for path in (*tables, *figure.paths(out), html):
+    for path in (*_tables(out), *figure.paths(out), html):
         files.check_writable(path)
+    runs = list({run.root.resolve(): run for run in runs}.values())
     rows = collect(runs)
     notes = [*doubtful(rows), *ends(runs), *unevaluated(runs)]
     if any(row.unsafe for row in rows):
@@ -72,7 +71,11 @@ def report(runs: list[Run], out: Path, html: Path | None = None) -> Report:
     told += [Text(one) for one, _ in words]
     told += [Text(note) for note in notes]
     told.append(Text(f"table: {out / 'table.md'}\npage: {html}\nfigure: {png}", no_wrap=True, overflow="ignore"))
-    return Report(out / "table.csv", png, html, [*tables, *drawings, png, html], told)
+    return Report(out / "table.csv", png, html, [*_tables(out), *drawings, png, html], told)
+
+
+def _tables(out: Path) -> list[Path]:
+    return [out / f"table.{kind}" for kind in ("md", "csv", "tex")]
 
 
 def gain_in_words(row: Row) -> str:
