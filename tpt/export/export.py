@@ -55,7 +55,7 @@ def export(run: Run, round: int | None = None, out: Path | None = None, force: b
     mark = {"run": run.name, "round": round, "model": run.made(Stage(round, "train"))}
     mark["evaluated"] = [one for one in range(round + 1) if run.done(Stage(one, "evaluate"))]
     if _holds(out, mark, force):
-        return Export(out, False, files.read_json(out / MARK)["warnings"])
+        return Export(out, False, files.read_json(out / MARK, {"warnings": list})["warnings"])
     _check_whole(run, round)
     _check_disk(run.model(round), out)
     partial = out.with_name(f".{out.name}.partial")
@@ -126,7 +126,7 @@ def _holds(out: Path, mark: dict[str, Any], force: bool) -> bool:
         raise RunError(f"{out} is there already and is no export", "give another folder: --out DIR")
     if force:
         return False
-    found = files.read_json(out / MARK)
+    found = files.read_json(out / MARK, {"warnings": list}, "--force writes the export anew")
     if {name: found.get(name) for name in mark} != mark:
         raise RunError(
             f"{out} holds round {found.get('round')} of {found.get('run')}, or was written when less was evaluated",

@@ -7,7 +7,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from tpt import files
-from tpt.errors import RunError
+from tpt.errors import Damaged, RunError
 from tpt.evaluate.bootstrap import Interval
 from tpt.report import figure, page, table
 from tpt.report.latex import latex
@@ -39,18 +39,42 @@ def report(runs: list[Run], out: Path, html: Path | None = None) -> Report:
     """Write the tables, figures and page of some runs to `out`, from the run folders alone.
 
     Args:
-        runs: a run that is named twice counts once.
+        runs: a run that is named twice counts once; of several, one with a file that cannot be read is left out, and
+            named.
         html: where the page goes instead of `out/report.html`.
 
     Raises:
         RunError: no run has an evaluation yet, or `html` is a folder.
+        Damaged: the only run has a file that cannot be read.
     """
     html = html or out / "report.html"
     if html.is_dir():
         raise RunError(f"{html} is a folder", "name the page's file, e.g. report.html")
     runs = list({run.root.resolve(): run for run in runs}.values())
+    left_out: list[str] = []
+    while True:
+        try:
+            return _write(runs, left_out, out, html)
+        except Damaged as error:
+            others = [run for run in runs if not error.path.is_relative_to(run.root)]
+            if not others or others == runs:
+                raise
+            runs = others
+            left_out.append(f"left out: {error.message} ({error.hint})")
+
+
+def _write(runs: list[Run], left_out: list[str], out: Path, html: Path) -> Report:
+    """Write a report.
+
+    Args:
+        left_out: why other runs are not in it.
+
+    Raises:
+        RunError: no run has an evaluation yet.
+        Damaged: a file of a run cannot be read.
+    """
     rows = collect(runs)
-    notes = [*doubtful(rows), *ends(runs), *unevaluated(runs)]
+    notes = [*left_out, *doubtful(rows), *ends(runs), *unevaluated(runs)]
     if any(row.unsafe for row in rows):
         notes.insert(0, table.UNSAFE)
     if not rows:
