@@ -58,6 +58,9 @@ def carry_out_run(settings: Config, console: Console) -> Run:
     run = Run.create(settings)
     most = "up to " if settings.stop.auto and not run.stopped() else ""
     console.print(f"[bold]{run.name}[/]  {most}{len(run.owed())} of {len(run.stages())} stages owed  {run.root}")
+    for stage in run.stages():
+        if damage := run.damage(stage):
+            console.print(f"[yellow]damaged[/] {escape(damage.message)}: {stage} is done again", highlight=False)
     execute_here = local.execute if settings.cluster.name == "local" else executor.execute
     with Tracker(settings.tracker, run) as tracker, Display(console) as display:
 

@@ -92,17 +92,17 @@ def load(path: Path) -> Config:
     Raises:
         Damaged: it cannot be read, or is not one that this version writes.
     """
-    hint = "remove it; the same `tpt run` as before writes it again"
-    with files.reading(path, hint, YAMLError, OmegaConfBaseException):
+    then = "the same `tpt run` as before writes it again"
+    with files.reading(path, then, YAMLError, OmegaConfBaseException):
         node = OmegaConf.load(path)
     lacks = [name for name in (*SECTIONS, *SCALARS, "task") if not isinstance(node, DictConfig) or name not in node]
     if lacks:
-        raise files.damaged(path, f"does not hold what it should: {', '.join(lacks)}", hint)
+        raise files.damaged(path, f"does not hold what it should: {', '.join(lacks)}", then)
     try:
         config = from_node(node)  # type: ignore[arg-type]  # a mapping, as was seen
         validate(config)
     except ConfigError as error:
-        raise Damaged(f"{path}: {error.message}", error.hint or hint, path) from error
+        raise Damaged(f"{path}: {error.message}", error.hint or f"remove it; {then}", path) from error
     return config
 
 

@@ -16,6 +16,7 @@ from tpt.errors import Damaged, DiskFull, said
 
 TEMPORARY_SUFFIX = ".partial"
 LONGEST_LINE = 2**20  # bytes of a JSONL record of ours
+AGAIN = "the same `tpt run` as before makes it again"
 
 Needs = Mapping[str, type | UnionType]  # the keys that a JSON object must have, and of which type their values are
 
@@ -58,25 +59,25 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
-def damaged(path: Path, why: str, hint: str = "") -> Damaged:
-    """The error for a file that cannot be read.
+def damaged(path: Path, why: str, then: str = AGAIN) -> Damaged:
+    """The error for a file of a run folder that cannot be read.
 
     Args:
         why: what is wrong with it: `is empty`, `lacks 'seconds'`, ...
-        hint: what to do about it; "": what makes a file of a run folder again.
+        then: what makes it again once it is removed.
     """
     manifest = path.parent / "manifest.json"
-    both = path != manifest and manifest.exists()  # of a finished stage nothing is made again
-    remove = f"remove it and {manifest}" if both else "remove it"
-    return Damaged(f"{path} {why}", hint or f"{remove}; the same `tpt run` as before makes it again", path)
+    finished = path != manifest and manifest.exists()  # of a finished stage nothing is made again
+    remove = [*(["it"] if os.path.lexists(path) else []), *([str(manifest)] if finished else [])]
+    return Damaged(f"{path} {why}", f"remove {' and '.join(remove)}; {then}" if remove else then, path)
 
 
 @contextmanager
-def reading(path: Path, hint: str = "", *errors: type[Exception]) -> Iterator[None]:
+def reading(path: Path, then: str = AGAIN, *errors: type[Exception]) -> Iterator[None]:
     """Say of an error in the block that `path` cannot be read, and what to do.
 
     Args:
-        hint: see `damaged`.
+        then: see `damaged`.
         errors: what the block may raise over the contents, besides ValueError.
 
     Raises:
@@ -85,16 +86,16 @@ def reading(path: Path, hint: str = "", *errors: type[Exception]) -> Iterator[No
     try:
         yield
     except (OSError, ValueError, RecursionError, *errors) as error:
-        raise _unreadable(path, error, hint) from error
+        raise _unreadable(path, error, then) from error
 
 
-def _unreadable(path: Path, error: Exception, hint: str) -> Damaged:
+def _unreadable(path: Path, error: Exception, then: str) -> Damaged:
     if isinstance(error, PermissionError):
         return Damaged(f"you may not read {path}", "ask its owner for the right to read it", path)
     if isinstance(error, OSError) and error.errno is not None and path.is_file():  # the file itself may be well
         again = "see whether its disk is well, then give the same command again"
         return Damaged(f"{path} cannot be read: {error.strerror}", again, path)
-    return damaged(path, _why(path, error), hint)
+    return damaged(path, _why(path, error), then)
 
 
 def _why(path: Path, error: Exception) -> str:
@@ -105,26 +106,26 @@ def _why(path: Path, error: Exception) -> str:
         return "is a folder, not a file"
     if not path.stat().st_size:
         return "is empty"
-    if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
+    if path.suffix in (".json", ".jsonl"):
         return f"is not valid JSON: {said(error)}"
     return f"is torn or damaged: {said(error)}"
 
 
-def read_json(path: Path, needs: Needs = MappingProxyType({}), hint: str = "") -> dict[str, Any]:
+def read_json(path: Path, needs: Needs = MappingProxyType({}), then: str = AGAIN) -> dict[str, Any]:
     """The object in the JSON file `path`.
 
     Args:
         needs: what it must have: the type of the value of each key.
-        hint: what to do about a file that cannot be read; "": see `damaged`.
+        then: see `damaged`.
 
     Raises:
         Damaged: the file is gone, empty, torn, or holds something else.
     """
-    with reading(path, hint):
+    with reading(path, then):
         value = json.loads(path.read_text(encoding="utf-8"))
     lack = lacking(value, needs)
     if lack:
-        raise damaged(path, lack, hint)
+        raise damaged(path, lack, then)
     return value  # type: ignore[no-any-return]  # an object, as `lacking` has seen
 
 
@@ -148,19 +149,19 @@ def append_jsonl(path: Path, record: dict[str, Any]) -> None:
         handle.write((json.dumps(record, ensure_ascii=False) + "\n").encode())
 
 
-def read_jsonl(path: Path, needs: Needs = MappingProxyType({}), hint: str = "") -> Iterator[dict[str, Any]]:
+def read_jsonl(path: Path, needs: Needs = MappingProxyType({}), then: str = AGAIN) -> Iterator[dict[str, Any]]:
     """The records of a JSONL file of ours; a torn last line is passed over, and so is a file that is not there.
 
     Args:
         needs: what each record must have, see `read_json`.
-        hint: what to do about a file that cannot be read; "": see `damaged`.
+        then: see `damaged`.
 
     Raises:
         Damaged: a line is no record; it is named by its number.
     """
     if not path.exists():
         return
-    with reading(path, hint):
+    with reading(path, then):
         lines = path.read_bytes().splitlines(keepends=True)
     for number, line in enumerate(lines, 1):
         if not line.endswith(b"\n"):
@@ -168,8 +169,8 @@ def read_jsonl(path: Path, needs: Needs = MappingProxyType({}), hint: str = "") 
         try:
             record = json.loads(line.decode())
         except ValueError as error:
-            raise damaged(path, f"is not valid JSON in line {number}: {said(error)}", hint) from error
+            raise damaged(path, f"is not valid JSON in line {number}: {said(error)}", then) from error
         lack = lacking(record, needs)
         if lack:
-            raise damaged(path, f"{lack} (line {number})", hint)
+            raise damaged(path, f"{lack} (line {number})", then)
         yield record

@@ -201,7 +201,7 @@ def readable(path: Path) -> Iterator[None]:
     Raises:
         Damaged: in the place of it.
     """
-    with files.reading(path, "", pa.ArrowException):
+    with files.reading(path, files.AGAIN, pa.ArrowException):
         yield
 
 

@@ -40,7 +40,7 @@ Made = dict[str, str | None]  # the outcome of some stages as a hash, see `ident
 
 MANIFEST: files.Needs = {"fingerprint": str, "made": str, "inputs": dict, "seconds": float | int}
 HEAD: files.Needs = {"fingerprint": str, "contents": dict}
-NEW_HEAD = "remove it; the same `tpt run` as before writes it again, and finds everything that is done"
+NEW_HEAD = "the same `tpt run` as before writes it again, and finds everything that is done"
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Run:
             RunError: no run folder, or one of another format version, or one whose config was edited by hand.
             Damaged: what says which run it is cannot be read.
         """
-        if not (root / "run.json").exists() or not (root / "config.yaml").exists():
+        if not (root / "run.json").exists():
             raise RunError(f"{root} is not a run folder", "`tpt status` lists the run folders under run_root")
         recorded = _head(root)
         run = cls(root, compose.load(root / "config.yaml"), recorded["contents"])

@@ -46,8 +46,8 @@ class Sweep:
         if not (folder / "sweep.json").exists():
             raise RunError(f"{folder} is not a sweep's folder", "sweeps are folders under run_root/sweeps")
         root = folder.resolve().parent.parent
-        hint = "remove it; the same `tpt run -m` as before writes it again"
-        names = files.read_json(folder / "sweep.json", {"runs": list}, hint)["runs"]
+        then = "the same `tpt run -m` as before writes it again"
+        names = files.read_json(folder / "sweep.json", {"runs": list}, then)["runs"]
         return cls(folder, *readable(root / str(name) for name in names if (root / str(name) / "run.json").exists()))
 
     @property

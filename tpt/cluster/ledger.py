@@ -9,9 +9,7 @@ from tpt import files
 from tpt.run import Run
 
 NEEDS: files.Needs = {"job": str, "id": str, "workers": int}
-UNKNOWN = (
-    "remove it: the run's jobs are then known to `squeue` and `scancel` alone, and what is owed can be resubmitted"
-)
+UNKNOWN = "the run's jobs are then known to `squeue` and `scancel` alone, and what is owed can be submitted again"
 
 
 @dataclass(frozen=True)

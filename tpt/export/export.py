@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tpt import files, models, prompt, records
-from tpt.errors import DiskFull, ModelError, RunError
+from tpt.errors import Damaged, DiskFull, ModelError, RunError
 from tpt.loop import Stage
 from tpt.run import Run, now, versions
 
@@ -126,7 +126,10 @@ def _holds(out: Path, mark: dict[str, Any], force: bool) -> bool:
         raise RunError(f"{out} is there already and is no export", "give another folder: --out DIR")
     if force:
         return False
-    found = files.read_json(out / MARK, {"warnings": list}, "--force writes the export anew")
+    try:
+        found = files.read_json(out / MARK, {"warnings": list})
+    except Damaged as error:
+        raise RunError(error.message, "--force writes the export anew") from error
     if {name: found.get(name) for name in mark} != mark:
         raise RunError(
             f"{out} holds round {found.get('round')} of {found.get('run')}, or was written when less was evaluated",

@@ -80,17 +80,17 @@ def _write(runs: list[Run], left_out: list[str], out: Path, html: Path) -> Repor
     if not rows:
         names = ", ".join(run.name for run in runs)
         raise RunError(f"nothing is evaluated yet in {names}", "`tpt run` with the same settings goes on")
+    # Where runs are compared, a sentence for the last round of each; the table has the others.
+    said = rows if len(runs) == 1 else list({row.root: row for row in rows}.values())
+    gained = [row for row in said if "baseline" in row.gains]
+    words = [(gain_in_words(row), 0 if row.unjudged else direction(row.gains["baseline"]["strict"])) for row in gained]
     out.mkdir(parents=True, exist_ok=True)
+    page.write(html, runs, rows, words, notes)  # first: it reads the most, and so finds what cannot be read
     files.write_text(out / "table.md", table.markdown(rows, notes))
     files.write_text(out / "table.csv", table.to_csv(rows))
     files.write_text(out / "table.tex", latex(rows, notes))
     png, *drawings = figure.draw(rows, out)
     told: list[RenderableType] = [*table.rich_tables(rows)]
-    # Where runs are compared, a sentence for the last round of each; the table has the others.
-    said = rows if len(runs) == 1 else list({row.root: row for row in rows}.values())
-    gained = [row for row in said if "baseline" in row.gains]
-    words = [(gain_in_words(row), 0 if row.unjudged else direction(row.gains["baseline"]["strict"])) for row in gained]
-    page.write(html, runs, rows, words, notes)
     told += [Text(one) for one, _ in words]
     told += [Text(note) for note in notes]
     told.append(Text(f"table: {out / 'table.md'}\npage: {html}\nfigure: {png}", no_wrap=True, overflow="ignore"))
