@@ -6,6 +6,7 @@ What a command does not read is damaged all at once, and changes nothing; what i
 import contextlib
 import io
 import os
+import pickle
 import random
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,6 +17,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from made_run import made_run
 
 from tpt import files, records
 from tpt import stage as stages
@@ -23,8 +25,8 @@ from tpt.cli import main
 from tpt.cluster import ledger, local, status
 from tpt.cluster.ledger import Submitted
 from tpt.cluster.process import record_failure
+from tpt.cluster.slurm import State
 from tpt.compose import compose
-from tpt.config import Config
 from tpt.errors import Damaged, EngineError
 from tpt.loop import Stage
 from tpt.progress import Progress
@@ -231,3 +233,184 @@ def test_what_a_command_does_not_read_may_be_damaged(command: str, root: Path) -
     with harmed(unread, kind):
         code, output = said(COMMANDS[command].words(root))
     assert code == usual, output
+
+
+def again(run: Path, *more: str) -> list[str | Path]:
+    """The command that made the run folder, for its first round."""
+    return ["run", *OVERRIDES, "rounds=1", f"run_root={run.parent}", *more]
+
+
+# A file, how it is damaged, whether the same command makes it again at once, or what has to be removed first.
+MADE_AGAIN = [
+    ("round-00/prepare/manifest.json", "empty", ()),
+    ("round-01/think/manifest.json", "zeros", ()),
+    ("round-01/prune/manifest.json", "a folder", ()),
+    ("round-01/train/manifest.json", "something else", ()),
+    ("round-01/evaluate/manifest.json", "cut off", ()),
+    ("run.json", "empty", ("run.json",)),
+    ("config.yaml", "zeros", ("config.yaml",)),
+    ("metrics.jsonl", "noise", ("metrics.jsonl",)),
+    (
+        "round-00/evaluate/metrics.json",
+        "nothing",
+        ("round-00/evaluate/metrics.json", "round-00/evaluate/manifest.json"),
+    ),
+    (
+        "round-01/think/samples-00000.parquet",
+        "cut off",
+        ("round-01/think/samples-00000.parquet", "round-01/think/manifest.json"),
+    ),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "kind", "removed"), MADE_AGAIN)
+def test_the_same_command_makes_a_damaged_file_again_as_the_hint_says(
+    name: str, kind: str, removed: tuple[str, ...], root: Path, in_this_process: None
+) -> None:
+    path = root / name
+    whole = path.read_bytes()
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    KINDS[kind](path, whole)
+    code, output = said(again(root))
+    assert str(path) in output
+    assert code == (1 if removed else 0), output
+    for one in removed:
+        assert "remove it" in output
+        (root / one).unlink()
+    if removed:
+        code, output = said(again(root))
+        assert code == 0, output
+    assert path.is_file()
+    assert said(again(root))[1].count("nothing is owed") == 1
+    assert not any(run.damage(stage) for run in [Run.open(root)] for stage in run.stages())
+
+
+def test_a_damaged_neighbour_is_named_and_stops_no_other(tmp_path: Path) -> None:
+    root = f"run_root={tmp_path / 'runs'}"
+    bad, good = (Run.create(compose([*OVERRIDES, root, f"prune={mode}"])) for mode in ("none", "ground_truth"))
+    bad.finish(Stage(1, "think"), {}, 1.0)
+    files.write_text(ledger.path(bad), "")
+    for name in (*HEAD, JOBS):
+        path = bad.root / name
+        with harmed([path], "a list"):
+            code, output = said(["status", good.root.parent])
+            assert code == 0
+            assert "0/10" in output, "the good one is listed"
+            assert output.count(str(path)) == 1
+            assert output.count("  -> ") == 1
+            assert said(["status", bad.root])[0] == 1
+            assert (good.available(Stage(1, "think")) is None) == (name != JOBS)
+            assert said(["run", *OVERRIDES, "prune=ground_truth", root, "--dry-run"])[0] == 0
+
+
+def test_a_stage_is_not_taken_over_where_a_file_of_it_is_damaged(tmp_path: Path) -> None:
+    root, think = f"run_root={tmp_path / 'runs'}", Stage(1, "think")
+    owner, other = (Run.create(compose([*OVERRIDES, root, f"prune={mode}"])) for mode in ("none", "ground_truth"))
+    shard = records.shard_path(owner.folder(think), "samples", 0)
+    records.write(shard, Sample, [Sample("p", 0, [1], [2], "four", "stop")])
+    owner.finish(think, {}, 1.0)
+    assert other.available(think)
+    [pointer] = (tmp_path / "runs" / ".stages").iterdir()
+    for path in (shard, owner.manifest_path(think), pointer):
+        for kind in KINDS:
+            if (path, kind) != (shard, "something else"):  # who takes it over reads it before long
+                with harmed([path], kind):
+                    assert other.available(think) is None, f"{path} is {kind}"
+                    assert other.adopt(think) is None
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
+    """The folder of a sweep of two finished points."""
+    points, root = [["seed=1"], ["seed=2"]], f"run_root={tmp_path_factory.mktemp('sweep') / 'runs'}"
+    configs = [compose([*OVERRIDES, "rounds=1", root, *point]) for point in points]
+    made = Sweep.of(points, [made_run(one, problems=8) for one in configs])
+    made.write(points)
+    return made
+
+
+@pytest.mark.parametrize(
+    "name", ["run.json", "round-01/evaluate/metrics.json", "round-01/evaluate/samples-00001.parquet"]
+)
+def test_a_report_on_a_sweep_leaves_a_damaged_point_out_and_says_so(sweep: Sweep, name: str) -> None:
+    path = sweep.runs[0].root / name
+    with harmed([path], "cut off"):
+        code, output = said(["report", sweep.folder])
+        assert code == 0
+        assert "left out" in output
+        assert output.count(str(path)) == 1
+        assert "remove" in output
+        assert (sweep.folder / "table.csv").read_text().count(sweep.runs[1].name) == 2
+        assert sweep.runs[0].name not in (sweep.folder / "table.csv").read_text()
+        assert said(["report", sweep.runs[0].root])[0] == 1
+
+
+def test_status_and_jobs_of_a_sweep_with_a_damaged_point(sweep: Sweep) -> None:
+    path = sweep.runs[0].root / "run.json"
+    with harmed([path], "zeros"):
+        code, output = said(["status", sweep.folder])
+        assert (code, output.count(str(path))) == (0, 1)
+        assert sweep.runs[1].name in output
+    with harmed([one.root / "run.json" for one in sweep.runs], "zeros"):
+        assert said(["status", sweep.folder])[0] == 1
+
+
+def test_a_damaged_file_of_a_sweep_is_named(sweep: Sweep) -> None:
+    path = sweep.folder / "sweep.json"
+    commands = ("status", "attach", "cancel", "resubmit", "report")
+    for number, kind in enumerate(KINDS):
+        with harmed([path], kind):
+            code, output = said([commands[number % len(commands)], sweep.folder])
+        assert code == 1
+        assert str(path if kind != "a link to nothing" else sweep.folder) in output
+        assert "  -> " in output
+
+
+def test_where_rounds_auto_stopped_is_found_anew_where_its_record_is_damaged(make_run: Callable[..., Run]) -> None:
+    run = make_run("stop.auto=true", "stop.most=2", rounds=2, problems=8)
+    run.record_stop()
+    recorded = run.stopped()
+    for kind in KINDS:
+        with harmed([run.stopped_path], kind):
+            assert run.stopped() == recorded is not None
+            assert said(["status", run.root])[0] == 0
+
+
+def test_jobs_are_shown_where_what_a_stage_said_of_itself_is_damaged(root: Path) -> None:
+    run = Run.open(root)
+    ledger.add(run, Submitted("round-02-think", "7", 1))
+    running = {"7": State("RUNNING")}
+    for kind in KINDS:
+        with harmed([root / "round-02/think/progress-0.json", root / "round-02/think/error-0.json"], kind):
+            [row] = [one for one in status.rows(run, running) if one.job == "round-02-think"]
+            assert row.state == "running"
+            assert row.left == ""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_samples_of_unknown_inputs_are_drawn_again(root: Path, kind: str) -> None:
+    run = Run.open(root)
+    shard = shutil.copy(root / "round-01/think/samples-00000.parquet", run.folder(UNFINISHED))
+    with harmed([run.folder(UNFINISHED) / "inputs.json"], kind):
+        run.begin(UNFINISHED)
+        # A record that is not there, or names no input, stands for inputs that are as they were.
+        assert Path(shard).exists() == (kind in ("something else", "a link to nothing"))
+        assert not run.stale(UNFINISHED)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_damaged_log_of_records_is_named_with_the_line(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "metrics.jsonl"
+    for number in range(3):
+        files.append_jsonl(path, {"stage": f"round-{number:02d}/think", "made": "0"})
+    with harmed([path], kind):
+        if kind in ("empty", "cut off", "zeros", "a link to nothing"):  # what a crash leaves is passed over
+            assert len(list(files.read_jsonl(path, {"stage": str}))) == (1 if kind == "cut off" else 0)
+            return
+        with pytest.raises(Damaged) as caught:
+            list(files.read_jsonl(path, {"stage": str}))
+    assert str(path) in caught.value.message
+    assert kind == "a folder" or "line 1" in caught.value.message
+    assert caught.value.path == path
+    assert pickle.loads(pickle.dumps(caught.value)).path == path

@@ -511,12 +511,9 @@ class Run:
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            try:
-                who = files.read_json(holder, {"pid": int, "host": str, "since": str})
-            except Damaged:  # it has not said so yet, or no longer
-                raise RunError(f"{self.root} is in use by another process", "wait for it or stop it") from None
+            who = files.read_json(holder) if holder.exists() else {}
             raise RunError(
-                f"{self.root} is in use by process {who['pid']} on {who['host']} since {who['since']}",
+                f"{self.root} is in use by process {who.get('pid')} on {who.get('host')} since {who.get('since')}",
                 "wait for it or stop it; `tpt status` shows how far it is",
             ) from None
         try:
