@@ -114,6 +114,7 @@ class Command:
 
 HEAD = ("run.json", "config.yaml")
 STATE = (*HEAD, "round-0[01]/*/manifest.json")
+JUDGED = ("manifest.json", "samples-*.parquet", "verdicts-*.parquet")
 SAMPLED = ("round-*/*/samples-*.parquet", "round-*/*/verdicts-*.parquet")
 FIGURES = ("round-*/evaluate/metrics.json", "round-*/evaluate/per_problem.parquet")
 JOBS = "slurm/jobs.jsonl"
@@ -137,8 +138,9 @@ COMMANDS = {
             "round-01/train/model/*.json",
         ),
     ),
-    "diversity": Command(lambda run: ["analyse", "diversity", run], (*STATE, *SAMPLED)),
-    "error_locality": Command(lambda run: ["analyse", "error_locality", run], (*STATE, *SAMPLED)),
+    "analysis": Command(
+        lambda run: ["analyse", "error_locality", run], (*HEAD, *(f"round-00/evaluate/{one}" for one in JUDGED))
+    ),
     "cancel": Command(lambda run: ["cancel", run], (*HEAD, JOBS)),
     "attach": Command(lambda run: ["attach", run], (*HEAD, JOBS)),
     "resubmit": Command(lambda run: ["resubmit", run], (*HEAD, JOBS)),
@@ -190,14 +192,17 @@ def pattern(path: Path) -> tuple[str, str]:
 
 
 def wrong(command: str, run: Path, path: Path, kind: str) -> str:
-    """What is wrong with how a command takes a damaged file; "": nothing."""
+    """What is wrong with how a command takes a damaged file; "": nothing.
+
+    A stage without a manifest counts as not done, and a command that needs it says so.
+    """
     with harmed([path], kind):
         try:
             code, output = said(COMMANDS[command].words(run))
         except Exception as error:
             return f"{command}, {path.relative_to(run)} is {kind}: {type(error).__name__}: {error}"
     named = str(path) in output or (path.parent == run and str(run) in output)
-    again = path.name == "manifest.json" and "`tpt run`" in output  # its stage counts as not done
+    again = path.name == "manifest.json" and "`tpt run`" in output
     if code == 0 or (code == 1 and "  -> " in output and (named or again)):
         return ""
     return f"{command}, {path.relative_to(run)} is {kind}: {code}, {output}"
