@@ -55,7 +55,7 @@ Harm = Callable[[Path, bytes], object]
 
 
 def noise(size: int) -> bytes:
-    return random.Random(0).randbytes(size // 2) + b"\n" + random.Random(1).randbytes(size // 2)
+    return random.Random(0).randbytes(size // 2 + 9) + b"\n" + random.Random(1).randbytes(size // 2)
 
 
 def other_columns(path: Path, whole: bytes) -> None:
@@ -191,19 +191,22 @@ def pattern(path: Path) -> tuple[str, str]:
     return path.parent.name, path.name.split("-")[0]
 
 
-def wrong(command: str, run: Path, path: Path, kind: str) -> str:
+def wrong(command: str, run: Path, path: Path, kind: str, usual: tuple[int, str]) -> str:
     """What is wrong with how a command takes a damaged file; "": nothing.
 
     A stage without a manifest counts as not done, and a command that needs it says so.
+
+    Args:
+        usual: what the command returns and prints where nothing is damaged.
     """
     with harmed([path], kind):
         try:
             code, output = said(COMMANDS[command].words(run))
         except Exception as error:
             return f"{command}, {path.relative_to(run)} is {kind}: {type(error).__name__}: {error}"
-    named = str(path) in output or (path.parent == run and str(run) in output)
-    again = path.name == "manifest.json" and "`tpt run`" in output
-    if code == 0 or (code == 1 and "  -> " in output and (named or again)):
+    named = str(path) in output or (str(path.parent) in output and (path.name in output or path.parent == run))
+    not_done = path.name == "manifest.json" and "`tpt run`" in output
+    if code == 0 or (code, output) == usual or (code == 1 and "  -> " in output and (named or not_done)):
         return ""
     return f"{command}, {path.relative_to(run)} is {kind}: {code}, {output}"
 
@@ -217,16 +220,17 @@ def read_by(command: str, run: Path) -> list[Path]:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_damaged_file_is_named_with_what_to_do(command: str, root: Path) -> None:
     """Every file, and every kind of damage, but not each with each."""
+    usual, kinds = said(COMMANDS[command].words(root)), list(KINDS)
     numbers = count(list(COMMANDS).index(command))
-    kinds = list(KINDS)
-    found = [wrong(command, root, path, kinds[next(numbers) % len(kinds)]) for path in read_by(command, root)]
+    found = [wrong(command, root, path, kinds[next(numbers) % len(kinds)], usual) for path in read_by(command, root)]
     assert not any(found), "\n".join(filter(None, found))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_file_is_named_with_what_to_do_however_it_is_damaged(command: str, root: Path) -> None:
-    found = [wrong(command, root, path, kind) for path in read_by(command, root) for kind in KINDS]
+    usual = said(COMMANDS[command].words(root))
+    found = [wrong(command, root, path, kind, usual) for path in read_by(command, root) for kind in KINDS]
     assert not any(found), "\n".join(filter(None, found))
 
 

@@ -83,9 +83,10 @@ def reading(path: Path, then: str = AGAIN, *errors: type[Exception]) -> Iterator
     Raises:
         Damaged: in the place of it.
     """
+    known: tuple[type[Exception], ...] = (OSError, ValueError, RecursionError, *errors)
     try:
         yield
-    except (OSError, ValueError, RecursionError, *errors) as error:
+    except known as error:
         raise _unreadable(path, error, then) from error
 
 

@@ -183,11 +183,11 @@ def read(
     """
     table_schema = schema(kind)
     wanted = None if problem_ids is None else pa.array(problem_ids, pa.string())
-    filtered = [] if wanted is None else ["problem_id"]
+    names = list(columns or table_schema.names)
+    needed = [table_schema.field(name) for name in {*names, *(() if wanted is None else ("problem_id",))}]
     for path in [paths] if isinstance(paths, Path) else paths:
         with readable(path), pq.ParquetFile(path) as file:
-            names = list(columns or table_schema.names)
-            _check(path, file.schema_arrow, [table_schema.field(name) for name in {*names, *filtered}])
+            _check(path, file.schema_arrow, needed)
             # Without threads: decoding so few rows takes less time than handing them to one.
             for batch in file.iter_batches(ROWS_PER_BATCH, columns=names, use_threads=False):
                 asked = batch if wanted is None else batch.filter(pc.is_in(batch["problem_id"], wanted))
