@@ -4,6 +4,7 @@ What a command does not read is damaged all at once, and changes nothing; what i
 """
 
 import contextlib
+import errno
 import io
 import os
 import pickle
@@ -27,7 +28,7 @@ from tpt.cluster.ledger import Submitted
 from tpt.cluster.process import record_failure
 from tpt.cluster.slurm import State
 from tpt.compose import compose
-from tpt.errors import Damaged, EngineError
+from tpt.errors import Damaged, EngineError, RunError
 from tpt.loop import Stage
 from tpt.progress import Progress
 from tpt.records import Sample
@@ -423,3 +424,18 @@ def test_a_damaged_log_of_records_is_named_with_the_line(tmp_path: Path, kind: s
     assert kind == "a folder" or "line 1" in caught.value.message
     assert caught.value.path == path
     assert pickle.loads(pickle.dumps(caught.value)).path == path
+
+
+def test_a_file_that_the_disk_does_not_give_is_not_taken_for_a_damaged_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "manifest.json"
+    files.write_json(path, {})
+
+    def stale(self: Path, encoding: str) -> str:  # what NFS says; no file system here does
+        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+
+    monkeypatch.setattr(Path, "read_text", stale)
+    with pytest.raises(RunError, match="cannot be read: Stale file handle") as caught:
+        files.read_json(path)
+    assert not isinstance(caught.value, Damaged), "or its stage would be done again"

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType, UnionType
 from typing import Any
 
-from tpt.errors import Damaged, DiskFull, said
+from tpt.errors import Damaged, DiskFull, RunError, said
 
 TEMPORARY_SUFFIX = ".partial"
 LONGEST_LINE = 2**20  # bytes of a JSONL record of ours
@@ -81,7 +81,8 @@ def reading(path: Path, then: str = AGAIN, *errors: type[Exception]) -> Iterator
         errors: what the block may raise over the contents, besides ValueError.
 
     Raises:
-        Damaged: in the place of it.
+        Damaged: the file is gone, or holds something else than it should.
+        RunError: this user may not read it, or the disk failed.
     """
     known: tuple[type[Exception], ...] = (OSError, ValueError, RecursionError, *errors)
     try:
@@ -90,12 +91,13 @@ def reading(path: Path, then: str = AGAIN, *errors: type[Exception]) -> Iterator
         raise _unreadable(path, error, then) from error
 
 
-def _unreadable(path: Path, error: Exception, then: str) -> Damaged:
+def _unreadable(path: Path, error: Exception, then: str) -> RunError:
+    # Where a right is missing, or the disk or the network failed, the file itself may be well: nothing is done again.
     if isinstance(error, PermissionError):
-        return Damaged(f"you may not read {path}", "ask its owner for the right to read it", path)
-    if isinstance(error, OSError) and error.errno is not None and path.is_file():  # the file itself may be well
+        return RunError(f"you may not read {path}", "ask its owner for the right to read it")
+    if isinstance(error, OSError) and error.errno is not None and path.is_file():
         again = "see whether its disk is well, then give the same command again"
-        return Damaged(f"{path} cannot be read: {error.strerror}", again, path)
+        return RunError(f"{path} cannot be read: {error.strerror}", again)
     return damaged(path, _why(path, error), then)
 
 
@@ -121,6 +123,7 @@ def read_json(path: Path, needs: Needs = MappingProxyType({}), then: str = AGAIN
 
     Raises:
         Damaged: the file is gone, empty, torn, or holds something else.
+        RunError: this user may not read it, or the disk failed.
     """
     with reading(path, then):
         value = json.loads(path.read_text(encoding="utf-8"))
