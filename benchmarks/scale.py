@@ -187,7 +187,7 @@ def _check(run: Run, folder: Path, peer: bool) -> None:
     kept = pq.read_metadata(run.folder(Stage(1, "prune")) / "examples.parquet").num_rows
     assert kept == min(EXAMPLES, run.manifest(Stage(1, "prune"))["problems"]), kept
     if peer:
-        assert len(files.read_json(folder / "prune.json")) == kept
+        assert len(json.loads((folder / "prune.json").read_text(encoding="utf-8"))) == kept
         metrics = run.evaluation(1)
         for name, (value, low, high) in files.read_json(folder / "evaluate.json").items():
             reader, k = name.split(" pass@")

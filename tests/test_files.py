@@ -14,11 +14,11 @@ from tpt.records import Status, Verdict
 
 def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
-    files.write_json(path, 1)
+    files.write_json(path, {"a": 1})
     with pytest.raises(ValueError, match="stop"), files.atomic(path) as temporary:
         temporary.write_text("half")
         raise ValueError("stop")
-    assert files.read_json(path) == 1
+    assert files.read_json(path) == {"a": 1}
     assert [one.name for one in tmp_path.iterdir()] == ["a.json"]
 
 

@@ -15,11 +15,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tpt import config, files, locks
+from tpt import config, files, locks, records
 from tpt.cli import main
 from tpt.config import Config
 from tpt.errors import RunError
 from tpt.loop import Stage, carry_out, think_prune_train
+from tpt.records import Sample
 from tpt.run import Run, find
 from tpt.stage import perform
 from tpt.tasks import REGISTRY, SHIPPED
@@ -103,11 +104,12 @@ def test_each_stage_has_a_seed_of_its_own(tiny_config: Make) -> None:
 def test_a_finished_stage_is_adopted_by_a_run_of_the_same_settings(tiny_config: Make) -> None:
     one, other = Run.create(tiny_config("prune=none")), Run.create(tiny_config("prune=ground_truth"))
     stage = Stage(1, "think")
-    files.write_text(one.folder(stage) / "samples-00000.parquet", "samples")
+    sample = Sample("p", 0, [1], [2], "four", "stop")
+    records.write(records.shard_path(one.folder(stage), "samples", 0), Sample, [sample])
     one.finish(stage, {"samples": 1}, 2.0)
     assert other.adopt(stage) == one.folder(stage).resolve()
     assert other.done(stage)
-    assert (other.folder(stage) / "samples-00000.parquet").read_text() == "samples"
+    assert list(records.read(records.shards(other.folder(stage), "samples"), Sample)) == [sample]
     assert other.adopt(Stage(1, "prune")) is None
 
 

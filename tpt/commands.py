@@ -20,7 +20,7 @@ from tpt.evaluate import stop
 from tpt.loop import Stage, carry_out
 from tpt.records import Status
 from tpt.run import Run, find
-from tpt.sweep import Sweep, runs_at
+from tpt.sweep import Sweep, readable, runs_at
 from tpt.tracker import Tracker
 
 
@@ -58,6 +58,9 @@ def carry_out_run(settings: Config, console: Console) -> Run:
     run = Run.create(settings)
     most = "up to " if settings.stop.auto and not run.stopped() else ""
     console.print(f"[bold]{run.name}[/]  {most}{len(run.owed())} of {len(run.stages())} stages owed  {run.root}")
+    for stage in run.stages():
+        if damage := run.damage(stage):
+            console.print(f"[yellow]damaged[/] {escape(damage.message)}: {stage} is done again", highlight=False)
     execute_here = local.execute if settings.cluster.name == "local" else executor.execute
     with Tracker(settings.tracker, run) as tracker, Display(console) as display:
 
@@ -127,32 +130,39 @@ def show_config(overrides: Sequence[str], config_dir: Path | None, console: Cons
 
 
 def status(path: Path, console: Console) -> int:
-    """Show one run's stages, or a line for each run under a root.
+    """Show one run's stages, or a line for each run under a root; those that cannot be read are named in the end.
 
+    Returns:
+        0, also where some of several runs cannot be read.
     Raises:
         RunError: there is no run at `path`, nor under it.
+        Damaged: the one run at `path` cannot be read.
     """
     if (path / "run.json").exists() or (path / "sweep.json").exists():
-        runs, _ = runs_at(path)
-        _show(runs, console)
+        found = runs_at(path)
+        _show(found.runs, console)
+        _name(found.left_out, console)
         return 0
     folders = find(path)
     if not folders:
         raise RunError(
             f"no run folder at {path}, nor under it", "name a run folder, or the run_root= that runs were given"
         )
-    runs, unreadable = [], []
-    for folder in folders:
-        try:
-            runs.append(Run.open(folder))
-        except RunError as error:  # of another version, most likely: the others are to be seen all the same
-            unreadable.append(error)
+    runs, left_out = readable(folders)
     plan.show_runs(runs, cluster.summaries(runs), console)
-    for one in unreadable:
-        console.print(f"[yellow]left out[/] {escape(one.message)}", highlight=False)
-    if unreadable:
-        console.print(f"hint: {escape(unreadable[0].hint)}", highlight=False)
+    _name(left_out, console)
     return 0
+
+
+def _name(left_out: Sequence[TptError], console: Console) -> None:
+    """Say which runs cannot be read, and what to do; what holds for several is said once."""
+    hints: dict[str, list[str]] = {}
+    for one in left_out:
+        hints.setdefault(one.hint, []).append(one.message)
+    for hint, messages in hints.items():
+        for message in messages:
+            console.print(f"[yellow]left out[/] {escape(message)}", highlight=False)
+        console.print(f"  -> {escape(hint)}", highlight=False)
 
 
 def _show(runs: Sequence[Run], console: Console) -> None:
@@ -174,8 +184,9 @@ def attach(path: Path, console: Console) -> int:
     Returns:
         0, or 1 where something is still owed then.
     """
-    runs, folder = runs_at(path)
-    complete = cluster.attach(runs, console)
+    found = runs_at(path)
+    runs, folder = found.runs, found.sweep
+    complete = cluster.attach(runs, console) and not found.left_out
     reportable = [run for run in runs if run.done(Stage(0, "evaluate"))]
     if reportable:
         _print_report(reportable, folder or runs[0].report_dir, console)
@@ -187,30 +198,51 @@ def attach(path: Path, console: Console) -> int:
                         f"[red]failed[/] {run.name} {stage}: {escape(error.splitlines()[0])}", highlight=False
                     )
         console.print(f"something is still owed; to go on: tpt resubmit {path}", highlight=False)
+    _name(found.left_out, console)
     return 0 if complete else 1
 
 
 def cancel(path: Path, console: Console) -> int:
-    """Cancel the jobs of a run or a sweep."""
-    return cluster.cancel(runs_at(path)[0], console)
+    """Cancel the jobs of a run or a sweep.
+
+    Returns:
+        0, or 1 where a run of the sweep cannot be read.
+    """
+    found = runs_at(path)
+    code = cluster.cancel(found.runs, console)
+    _name(found.left_out, console)
+    return 1 if found.left_out else code
 
 
 def resubmit(path: Path, overrides: Sequence[str], console: Console) -> int:
-    """Submit again what a run or a sweep still owes."""
-    runs, folder = runs_at(path)
-    return cluster.resubmit(runs, folder, overrides, console)
+    """Submit again what a run or a sweep still owes.
+
+    Returns:
+        0, or 1 where a run of the sweep cannot be read.
+    """
+    found = runs_at(path)
+    code = cluster.resubmit(found.runs, found.sweep, overrides, console)
+    _name(found.left_out, console)
+    return 1 if found.left_out else code
 
 
 def report(paths: Sequence[Path], out: Path | None, html: Path | None, console: Console) -> int:
-    """Write and print the tables, figures and page of some runs or sweeps."""
+    """Write and print the tables, figures and page of some runs or sweeps.
+
+    Returns:
+        0, also where some of several runs cannot be read: they are named.
+    Raises:
+        Damaged: a run that was named cannot be read, or none can.
+    """
     found = [runs_at(path) for path in paths]
-    runs = [run for of_path, _ in found for run in of_path]
+    runs = [run for one in found for run in one.runs]
     if not runs:
         raise RunError(f"{paths[0]} names no run that is there", "`tpt run -m` with the same settings goes on")
     if out is None:
-        sweep = found[0][1] if len(found) == 1 else None
+        sweep = found[0].sweep if len(found) == 1 else None
         out = sweep or (runs[0].report_dir if len(runs) == 1 else runs[0].root.parent / "report")
     _print_report(runs, out, console, html)
+    _name([error for one in found for error in one.left_out], console)
     return 0
 
 

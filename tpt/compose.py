@@ -13,10 +13,11 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
+from yaml import YAMLError
 
-from tpt import tasks
+from tpt import files, tasks
 from tpt.config import SCALARS, SECTIONS, Config, validate
-from tpt.errors import ConfigError, nearest
+from tpt.errors import ConfigError, Damaged, nearest
 from tpt.think.engines import resolve_engine
 
 Section = TypeVar("Section")
@@ -86,9 +87,22 @@ def from_node(node: DictConfig) -> Config:
 
 
 def load(path: Path) -> Config:
-    """The config that a run folder holds, typed and validated."""
-    config = from_node(OmegaConf.load(path))  # type: ignore[arg-type]  # a run's config is always a mapping
-    validate(config)
+    """The config that a run folder holds, typed and validated.
+
+    Raises:
+        Damaged: it cannot be read, or is not one that this version writes.
+    """
+    then = "the same `tpt run` as before writes it again"
+    with files.reading(path, then, YAMLError, OmegaConfBaseException):
+        node = OmegaConf.load(path)
+    lacks = [name for name in (*SECTIONS, *SCALARS, "task") if not isinstance(node, DictConfig) or name not in node]
+    if lacks:
+        raise files.damaged(path, f"does not hold what it should: {', '.join(lacks)}", then)
+    try:
+        config = from_node(node)  # type: ignore[arg-type]  # a mapping, as was seen
+        validate(config)
+    except ConfigError as error:
+        raise Damaged(f"{path}: {error.message}", error.hint or f"remove it; {then}", path) from error
     return config
 
 

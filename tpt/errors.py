@@ -2,6 +2,8 @@
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
 
 def said(error: BaseException, most: int = 300) -> str:
@@ -25,7 +27,7 @@ class TptError(Exception):
     def __str__(self) -> str:
         return f"{self.message}\n  -> {self.hint}" if self.hint else self.message
 
-    def __reduce__(self) -> tuple[type["TptError"], tuple[str, str]]:
+    def __reduce__(self) -> tuple[type["TptError"], tuple[Any, ...]]:
         return type(self), (self.message, self.hint)
 
 
@@ -59,6 +61,21 @@ class ClusterError(TptError):
 
 class RunError(TptError):
     """A run folder that cannot be used: locked, from another version, or from another config."""
+
+
+class Damaged(RunError):
+    """A file of a run folder that cannot be read: empty, torn, gone, or not what it should hold.
+
+    Attributes:
+        path: the file.
+    """
+
+    def __init__(self, message: str, hint: str, path: Path) -> None:
+        super().__init__(message, hint)
+        self.path = path
+
+    def __reduce__(self) -> tuple[type[TptError], tuple[Any, ...]]:
+        return type(self), (self.message, self.hint, self.path)
 
 
 class UploadFailed(TptError):

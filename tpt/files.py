@@ -1,17 +1,24 @@
-"""Writing files so that a reader sees either the whole file or none, whatever happens to the writer."""
+"""Writing files so that a reader sees either the whole file or none, whatever happens to the writer.
+
+And reading them where something happened to them all the same: a file that cannot be read is named, with what to do.
+"""
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType, UnionType
 from typing import Any
 
-from tpt.errors import FileError
+from tpt.errors import Damaged, FileError, RunError, said
 from tpt.explain import ELSEWHERE, in_words
 
 TEMPORARY_SUFFIX = ".partial"
 LONGEST_LINE = 2**20  # bytes of a JSONL record of ours
+AGAIN = "the same `tpt run` as before makes it again"
+
+Needs = Mapping[str, type | UnionType]  # the keys that a JSON object must have, and of which type their values are
 
 
 @contextmanager
@@ -78,9 +85,86 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
-def read_json(path: Path) -> Any:
-    """The value in the JSON file `path`."""
-    return json.loads(path.read_text(encoding="utf-8"))
+def damaged(path: Path, why: str, then: str = AGAIN) -> Damaged:
+    """The error for a file of a run folder that cannot be read.
+
+    Args:
+        why: what is wrong with it: `is empty`, `lacks 'seconds'`, ...
+        then: what makes it again once it is removed.
+    """
+    manifest = path.parent / "manifest.json"
+    finished = path != manifest and manifest.exists()  # of a finished stage nothing is made again
+    remove = [*(["it"] if os.path.lexists(path) else []), *([str(manifest)] if finished else [])]
+    return Damaged(f"{path} {why}", f"remove {' and '.join(remove)}; {then}" if remove else then, path)
+
+
+@contextmanager
+def reading(path: Path, then: str = AGAIN, *errors: type[Exception]) -> Iterator[None]:
+    """Say of an error in the block that `path` cannot be read, and what to do.
+
+    Args:
+        then: see `damaged`.
+        errors: what the block may raise over the contents, besides ValueError.
+
+    Raises:
+        Damaged: the file is gone, or holds something else than it should.
+        RunError: this user may not read it, or the disk failed.
+    """
+    known: tuple[type[Exception], ...] = (OSError, ValueError, RecursionError, *errors)
+    try:
+        yield
+    except known as error:
+        raise _unreadable(path, error, then) from error
+
+
+def _unreadable(path: Path, error: Exception, then: str) -> RunError:
+    # Where a right is missing, or the disk or the network failed, the file itself may be well: nothing is done again.
+    if isinstance(error, PermissionError):
+        return RunError(f"you may not read {path}", "ask its owner for the right to read it")
+    if isinstance(error, OSError) and error.errno is not None and path.is_file():
+        again = "see whether its disk is well, then give the same command again"
+        return RunError(f"{path} cannot be read: {error.strerror}", again)
+    return damaged(path, _why(path, error), then)
+
+
+def _why(path: Path, error: Exception) -> str:
+    """What is wrong with the contents of a file over which an error was raised."""
+    if not path.exists():
+        return "is gone"
+    if path.is_dir():
+        return "is a folder, not a file"
+    if not path.stat().st_size:
+        return "is empty"
+    if path.suffix in (".json", ".jsonl"):
+        return f"is not valid JSON: {said(error)}"
+    return f"is torn or damaged: {said(error)}"
+
+
+def read_json(path: Path, needs: Needs = MappingProxyType({}), then: str = AGAIN) -> dict[str, Any]:
+    """The object in the JSON file `path`.
+
+    Args:
+        needs: what it must have: the type of the value of each key.
+        then: see `damaged`.
+
+    Raises:
+        Damaged: the file is gone, empty, torn, or holds something else.
+        RunError: this user may not read it, or the disk failed.
+    """
+    with reading(path, then):
+        value = json.loads(path.read_text(encoding="utf-8"))
+    lack = lacking(value, needs)
+    if lack:
+        raise damaged(path, lack, then)
+    return value  # type: ignore[no-any-return]  # an object, as `lacking` has seen
+
+
+def lacking(value: Any, needs: Needs) -> str:
+    """What a value read from JSON lacks to be the object that is expected, in words; "": nothing."""
+    if not isinstance(value, dict):
+        return "does not hold a JSON object"
+    wrong = [name for name, kind in needs.items() if not isinstance(value.get(name), kind)]
+    return f"does not hold what it should: {', '.join(wrong)}" if wrong else ""
 
 
 def append_jsonl(path: Path, record: dict[str, Any]) -> None:
@@ -104,12 +188,28 @@ def _append(path: Path, line: bytes) -> None:
         handle.write(line)
 
 
-def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
-    """The records of a JSONL file of ours; a torn last line is passed over."""
+def read_jsonl(path: Path, needs: Needs = MappingProxyType({}), then: str = AGAIN) -> Iterator[dict[str, Any]]:
+    """The records of a JSONL file of ours; a torn last line is passed over, and so is a file that is not there.
+
+    Args:
+        needs: what each record must have, see `read_json`.
+        then: see `damaged`.
+
+    Raises:
+        Damaged: a line is no record; it is named by its number.
+    """
     if not path.exists():
         return
-    with path.open(encoding="utf-8") as handle:
-        for line in handle:
-            if not line.endswith("\n"):
-                return
-            yield json.loads(line)
+    with reading(path, then):
+        lines = path.read_bytes().splitlines(keepends=True)
+    for number, line in enumerate(lines, 1):
+        if not line.endswith(b"\n"):
+            return
+        try:
+            record = json.loads(line.decode())
+        except ValueError as error:
+            raise damaged(path, f"is not valid JSON in line {number}: {said(error)}", then) from error
+        lack = lacking(record, needs)
+        if lack:
+            raise damaged(path, f"{lack} (line {number})", then)
+        yield record

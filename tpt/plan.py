@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tpt import files
+from tpt import progress
 from tpt.config import Config, PruneConfig, SampleConfig
 from tpt.display import outcome
 from tpt.evaluate import stop
@@ -82,6 +82,8 @@ def state(run: Run, stage: Stage) -> str:
         return "[green]done[/]"
     if run.available(stage):
         return "[cyan]to adopt[/]"  # another run of the same settings has it
+    if run.damage(stage):
+        return "[red]damaged[/]"  # its manifest: it is done again
     if run.errors(stage):
         return "[red]failed[/]"
     return "[yellow]begun[/]" if run.folder(stage).exists() else "owed"
@@ -92,8 +94,9 @@ def said(run: Run, stage: Stage) -> str:
     errors = run.errors(stage)
     if errors:
         return escape(errors[0].splitlines()[0])
-    if run.progress_path(stage).exists():
-        now = files.read_json(run.progress_path(stage))
+    if damage := run.damage(stage):
+        return escape(damage.message)
+    if now := progress.read(run.progress_path(stage)):
         rate = f", {now['rate']:,.0f} {now['rate_unit']}" if now["rate"] else ""
         return f"{now['done']} of {now['total']} {now['unit']}{rate}"
     return ""

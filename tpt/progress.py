@@ -5,6 +5,23 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tpt import files
+from tpt.errors import Damaged
+
+STATE: files.Needs = {
+    **dict.fromkeys(("done", "total"), int),
+    **dict.fromkeys(("unit", "rate_unit"), str),
+    **dict.fromkeys(("rate", "seconds"), float | int),
+}
+
+
+def read(path: Path) -> dict[str, Any] | None:
+    """What a running stage last said of itself; None where it has said nothing that can be read."""
+    try:
+        return files.read_json(path, STATE)
+    except Damaged:
+        return None
+
 
 class Progress:
     """Writes `{"done", "total", "unit", "rate", "rate_unit", "note"}` to a file, at most twice a second.

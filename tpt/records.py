@@ -6,6 +6,7 @@ A table is a folder of shards `<name>-00000.parquet`; each shard is written whol
 import dataclasses
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import accumulate, islice, repeat
@@ -17,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from tpt import files
 from tpt.files import atomic
 
 ROWS_PER_BATCH = 1024  # of a row group, which is what is in memory at once
@@ -175,15 +177,59 @@ def read(
     Args:
         columns: read only these; the other fields are empty (0, "", []).
         problem_ids: only the records of these problems, picked before any becomes an object.
+
+    Raises:
+        Damaged: a file is gone or torn, or holds something else.
     """
+    table_schema = schema(kind)
     wanted = None if problem_ids is None else pa.array(problem_ids, pa.string())
+    names = list(columns or table_schema.names)
+    needed = [table_schema.field(name) for name in {*names, *(() if wanted is None else ("problem_id",))}]
     for path in [paths] if isinstance(paths, Path) else paths:
-        with pq.ParquetFile(path) as file:
+        with readable(path), pq.ParquetFile(path) as file:
+            _check(path, file.schema_arrow, needed)
             # Without threads: decoding so few rows takes less time than handing them to one.
-            names = list(columns) if columns else None
             for batch in file.iter_batches(ROWS_PER_BATCH, columns=names, use_threads=False):
                 asked = batch if wanted is None else batch.filter(pc.is_in(batch["problem_id"], wanted))
                 yield from _objects(asked, kind)
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Say of what arrow raises over a parquet file in the block that the file cannot be read.
+
+    Raises:
+        Damaged: in the place of it.
+    """
+    with files.reading(path, files.AGAIN, pa.ArrowException):
+        yield
+
+
+def read_columns(path: Path, columns: Sequence[pa.Field]) -> pa.Table:
+    """Some columns of a parquet file.
+
+    Raises:
+        Damaged: the file is gone or torn, or has not these columns.
+    """
+    with readable(path), pq.ParquetFile(path) as file:
+        _check(path, file.schema_arrow, columns)
+        return file.read([field.name for field in columns])
+
+
+def count(path: Path) -> int:
+    """How many rows a parquet file has.
+
+    Raises:
+        Damaged: the file is gone or torn.
+    """
+    with readable(path):
+        return int(pq.read_metadata(path).num_rows)
+
+
+def _check(path: Path, found: pa.Schema, needed: Iterable[pa.Field]) -> None:
+    lacks = [one.name for one in needed if one.name not in found.names or found.field(one.name).type != one.type]
+    if lacks:
+        raise files.damaged(path, f"does not hold what it should: {', '.join(sorted(lacks))}")
 
 
 def _objects(batch: pa.RecordBatch, kind: type[Record]) -> Iterator[Record]:
@@ -217,12 +263,13 @@ class Rows:
 
     def __getitem__(self, row: int) -> tuple[Any, ...]:
         if not self._ends:
-            metadata = pq.read_metadata(self._path)
+            with readable(self._path):
+                metadata = pq.read_metadata(self._path)
             groups = range(metadata.num_row_groups)
             self._ends = list(accumulate(metadata.row_group(group).num_rows for group in groups))
         group = bisect_right(self._ends, row)
         if group != self._group:
-            with pq.ParquetFile(self._path) as file:
+            with readable(self._path), pq.ParquetFile(self._path) as file:
                 self._table, self._group = file.read_row_group(group, columns=self._columns), group
         place = row - (self._ends[group - 1] if group else 0)
         return tuple(self._table[name][place].as_py() for name in self._columns)
@@ -242,6 +289,6 @@ def is_whole(path: Path) -> bool:
     """Whether a parquet file is there and not torn (its footer, written last, can be read)."""
     try:
         pq.read_metadata(path)
-    except (OSError, pa.ArrowInvalid):
+    except (OSError, pa.ArrowException):
         return False
     return True

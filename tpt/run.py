@@ -26,9 +26,9 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from tpt import __version__, compose, config, files, identity, locks
+from tpt import __version__, compose, config, files, identity, locks, records
 from tpt.config import Config
-from tpt.errors import FileError, RunError, TptError
+from tpt.errors import Damaged, FileError, RunError, TptError
 from tpt.evaluate import stop, store
 from tpt.explain import in_words, may_read, may_write, refused
 from tpt.identity import FORMAT, Contents
@@ -45,11 +45,17 @@ WRITTEN = (".*lock", "metrics.jsonl", "logs/**/", "round-*/**/", "slurm", "slurm
 Made = dict[str, str | None]  # the outcome of some stages as a hash, see `identity.of_stage`; None: not done
 
 
+MANIFEST: files.Needs = {"fingerprint": str, "made": str, "inputs": dict, "seconds": float | int}
+HEAD: files.Needs = {"fingerprint": str, "contents": dict}
+NEW_HEAD = "the same `tpt run` as before writes it again, and finds everything that is done"
+
+
 @dataclass(frozen=True)
 class _Record:
-    """What a manifest says of how its stage came about: a hash of its outcome, and of those of its inputs."""
+    """What a manifest says of how its stage came about: its fingerprint, hashes of its outcome and of its inputs'."""
 
-    made: str | None
+    fingerprint: str
+    made: str
     inputs: Made
 
 
@@ -67,7 +73,7 @@ class Run:
         self.config = settings
         self.contents = contents
         self._fingerprints: dict[Stage, str] = {}
-        self._records: dict[Stage, tuple[tuple[int, int], _Record]] = {}
+        self._records: dict[Stage, tuple[tuple[int, int], _Record | Damaged]] = {}
 
     @classmethod
     def of(cls, settings: Config) -> "Run":
@@ -88,8 +94,10 @@ class Run:
         run = cls.of(settings)
         run._check_folder()
         kept = settings
-        if (run.root / "run.json").exists():
+        if (run.root / "run.json").exists() and run.config_path.exists():
             kept = config.with_rounds_of(settings, cls.open(run.root).config)
+        elif (run.root / "run.json").exists():  # its config was removed because it was torn
+            _head(run.root)
         else:
             fingerprint = identity.fingerprint(settings, run.contents)
             head = {"format": FORMAT, "fingerprint": fingerprint, "contents": run.contents}
@@ -122,18 +130,11 @@ class Run:
 
         Raises:
             RunError: no run folder, or one of another format version, or one whose config was edited by hand.
+            Damaged: what says which run it is cannot be read.
         """
-        head = root / "run.json"
-        if not head.exists() or not (root / "config.yaml").exists():
+        if not (root / "run.json").exists():
             raise RunError(f"{root} is not a run folder", "`tpt status` lists the run folders under run_root")
-        recorded = files.read_json(head)
-        if recorded.get("format") != FORMAT:
-            raise RunError(
-                f"{root} was written by tpt {recorded.get('tpt')} (format {recorded.get('format')}); "
-                f"this is tpt {__version__} (format {FORMAT})",
-                f"read it with tpt {recorded.get('tpt')}; to go on with this one, give the same settings to `tpt run` "
-                "again: it starts a folder of its own beside",
-            )
+        recorded = _head(root)
         run = cls(root, compose.load(root / "config.yaml"), recorded["contents"])
         if recorded["fingerprint"] != identity.fingerprint(run.config, run.contents):
             raise RunError(
@@ -206,7 +207,13 @@ class Run:
     def errors(self, stage: Stage) -> list[str]:
         """What went wrong with a stage that has not finished since, in the words for a user."""
         paths = sorted(self.folder(stage).glob("error-*.json"))
-        return [] if self.done(stage) else [str(files.read_json(path)["message"]) for path in paths]
+        return [] if self.done(stage) else [_message(path) for path in paths]
+
+    def damage(self, stage: Stage) -> Damaged | None:
+        """What is wrong with the manifest of a stage that counts as not done because it cannot be read."""
+        self._record(stage)
+        found = self._records.get(stage, (None, None))[1]
+        return found if isinstance(found, Damaged) else None
 
     def log_path(self, stage: Stage, label: int | str = 0) -> Path:
         """All that a stage's process printed in its latest attempt: a link to one of the files in the folder beside.
@@ -332,13 +339,19 @@ class Run:
         return found
 
     def made(self, stage: Stage) -> str | None:
-        """A hash of what a stage has made; None: its manifest is not there."""
+        """A hash of what a stage has made; None: it has no manifest that can be read."""
         record = self._record(stage)
         return record.made if record else None
 
     def stale(self, stage: Stage) -> bool:
-        """Whether what lies in a stage's folder, finished or not, was made from other inputs than there are now."""
-        begun = self._begun(stage)
+        """Whether what lies in a stage's folder, finished or not, was made from other inputs than there are now.
+
+        Where the file that says so cannot be read, that may be so.
+        """
+        try:
+            begun = self._begun(stage)
+        except Damaged:
+            return True
         return any(not self._is_from(begun, one) for one in self.inputs(stage))
 
     def begin(self, stage: Stage) -> None:
@@ -352,13 +365,15 @@ class Run:
         folder = self.folder(stage)
         with locks.locked(self.root / f".{str(stage).replace('/', '-')}.begin.lock"), in_words(folder):
             folder.mkdir(parents=True, exist_ok=True)
+            if self.damage(stage):
+                _remove(self.manifest_path(stage))
             if self.stale(stage):
                 # The manifest first and the record of the inputs last: a kill in between leaves it stale.
-                self.manifest_path(stage).unlink(missing_ok=True)
+                _remove(self.manifest_path(stage))
                 for path in folder.iterdir():
                     if path != self._inputs_path(stage):
-                        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-                self._inputs_path(stage).unlink(missing_ok=True)
+                        _remove(path)
+                _remove(self._inputs_path(stage))
             if not self._inputs_path(stage).exists():
                 files.write_json(self._inputs_path(stage), self._inputs_made(stage))
 
@@ -373,7 +388,11 @@ class Run:
         """From which outcomes of its inputs a stage was begun; what is not known is left out."""
         path, record = self._inputs_path(stage), self._record(stage)
         if path.exists():
-            return dict(files.read_json(path))
+            try:
+                return files.read_json(path, {str(one): str | None for one in self.inputs(stage)})
+            except Damaged:
+                if not record:
+                    raise
         return record.inputs if record else {}
 
     def _is_from(self, inputs: Made, one: Stage) -> bool:
@@ -381,22 +400,32 @@ class Run:
         return None in (inputs.get(str(one)), self.made(one)) or inputs[str(one)] == self.made(one)
 
     def _record(self, stage: Stage) -> _Record | None:
-        """What a stage's manifest says, read again only where it was written anew; None: there is none."""
+        """What a stage's manifest says, read again only where it was written anew; None: none that can be read."""
         try:
             stat = self.manifest_path(stage).stat()
         except OSError:
+            self._records.pop(stage, None)
             return None
         key = (stat.st_mtime_ns, stat.st_ino)
         if stage not in self._records or self._records[stage][0] != key:
+            self._records[stage] = key, self._read_record(stage)
+        found = self._records[stage][1]
+        return found if isinstance(found, _Record) else None
+
+    def _read_record(self, stage: Stage) -> _Record | Damaged:
+        try:
             manifest = self.manifest(stage)
-            self._records[stage] = key, _Record(manifest.get("made"), manifest.get("inputs", {}))
-        return self._records[stage][1]
+        except Damaged as error:
+            return error
+        return _Record(manifest["fingerprint"], manifest["made"], manifest["inputs"])
 
     def manifest(self, stage: Stage) -> dict[str, Any]:
-        """What a finished stage recorded."""
-        recorded = files.read_json(self.manifest_path(stage))
-        assert isinstance(recorded, dict)
-        return recorded
+        """What a finished stage recorded.
+
+        Raises:
+            Damaged: it cannot be read; the stage counts as not done.
+        """
+        return files.read_json(self.manifest_path(stage), MANIFEST)
 
     def evaluation(self, round: int) -> dict[str, Any]:
         """All figures of a finished evaluation, see `evaluate.store.load`.
@@ -417,7 +446,7 @@ class Run:
             "stage": str(stage),
             "fingerprint": self.fingerprint(stage),
             "made": identity.of_stage(stage.name, self.folder(stage), results),
-            "inputs": files.read_json(begun) if begun.exists() else self._inputs_made(stage),
+            "inputs": self._begun(stage) if begun.exists() else self._inputs_made(stage),
             "seed": self.seed(stage),
             "seconds": round(seconds, 2),
             "finished": now(),
@@ -448,7 +477,7 @@ class Run:
         try:
             root = Path(pointer.read_text(encoding="utf-8")).parent.parent
             return None if root == self.root.resolve() else Run.open(root)
-        except (OSError, ValueError, TptError):  # it is gone, of another version, or may not be read
+        except (OSError, ValueError, TptError):  # it is gone, of another version, damaged, or may not be read
             return None
 
     def available(self, stage: Stage) -> Path | None:
@@ -457,12 +486,13 @@ class Run:
         From the same outcomes of its inputs, too: where they are not the same for all hardware, two runs may differ.
         """
         owner = None if self.done(stage) else self.owner(stage)
-        if owner is None or not owner.done(stage):
+        record = owner._record(stage) if owner and owner.done(stage) else None
+        if owner is None or record is None or record.fingerprint != self.fingerprint(stage):
             return None
-        manifest = owner.manifest(stage)
-        same = manifest["fingerprint"] == self.fingerprint(stage)
-        same = same and all(self._is_from(manifest["inputs"], one) for one in self.inputs(stage))
-        return owner.folder(stage) if same and all(map(may_read, owner.folder(stage).rglob("*"))) else None
+        same = all(self._is_from(record.inputs, one) for one in self.inputs(stage))
+        folder = owner.folder(stage)
+        readable = same and all(map(may_read, folder.rglob("*")))
+        return folder if readable and all(map(records.is_whole, folder.glob("*.parquet"))) else None
 
     def adopt(self, stage: Stage) -> Path | None:
         """Take over a stage that another run has finished, by hard links where the file system has them.
@@ -489,7 +519,8 @@ class Run:
         manifest = self.manifest(stage)
         left_out = ("config", "versions", "engines", "model", "inputs")
         record = {name: value for name, value in manifest.items() if name not in left_out}
-        latest = {line["stage"]: line["made"] for line in files.read_jsonl(self.metrics_path)}
+        lines = files.read_jsonl(self.metrics_path, {"stage": str, "made": str})
+        latest = {line["stage"]: line["made"] for line in lines}
         if latest.get(str(stage)) != record["made"]:
             files.append_jsonl(self.metrics_path, record)
         return record
@@ -564,6 +595,40 @@ def _is_alive(pid: object) -> bool:
 def find(run_root: Path) -> list[Path]:
     """The run folders under a root, oldest first."""
     return sorted((head.parent for head in run_root.glob("*/run.json")), key=lambda path: path.stat().st_ctime)
+
+
+def _head(root: Path) -> dict[str, Any]:
+    """What `run.json` says.
+
+    Raises:
+        RunError: the folder is of another format version.
+        Damaged: the file cannot be read.
+    """
+    path = root / "run.json"
+    recorded = files.read_json(path, {"format": int}, NEW_HEAD)
+    if recorded["format"] != FORMAT:
+        raise RunError(
+            f"{root} was written by tpt {recorded.get('tpt')} (format {recorded['format']}); "
+            f"this is tpt {__version__} (format {FORMAT})",
+            f"read it with tpt {recorded.get('tpt')}; to go on with this one, give the same settings to `tpt run` "
+            "again: it starts a folder of its own beside",
+        )
+    return files.read_json(path, HEAD, NEW_HEAD)
+
+
+def _message(path: Path) -> str:
+    """What went wrong with a stage, as its process wrote it down."""
+    try:
+        return str(files.read_json(path, {"message": str})["message"])
+    except Damaged as error:
+        return error.message
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def versions() -> dict[str, str]:

@@ -74,11 +74,11 @@ def finish(run: Run, stage: Stage) -> None:
     Raises:
         RunError: shards are missing.
     """
-    from tpt.think.stage import check_sampled
+    from tpt.think.stage import check_sampled, engines_of
 
     run.begin(stage)
     check_sampled(run, stage)
-    engines = [files.read_json(path) for path in run.folder(stage).glob("engine-*.json")]
+    engines = engines_of(run.folder(stage))
     perform(run, stage, before=max((one["start_seconds"] + one["sample_seconds"] for one in engines), default=0.0))
 
 

@@ -2,12 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tpt import files
-from tpt.errors import RunError
+from tpt.cluster import ledger
+from tpt.errors import RunError, TptError
 from tpt.run import Run
 
 
@@ -18,10 +19,12 @@ class Sweep:
     Args:
         folder: under `<run_root>/sweeps`.
         runs: its runs, each once: points that differ in `rounds` alone are the same run.
+        left_out: why others of its runs cannot be read.
     """
 
     folder: Path
     runs: list[Run]
+    left_out: list[TptError] = field(default_factory=list)
 
     @classmethod
     def of(cls, points: Sequence[list[str]], runs: list[Run]) -> "Sweep":
@@ -34,16 +37,18 @@ class Sweep:
 
     @classmethod
     def open(cls, folder: Path) -> "Sweep":
-        """An existing sweep's folder.
+        """An existing sweep's folder; a run of it that cannot be read stops none of the others.
 
         Raises:
             RunError: it is none.
+            Damaged: its `sweep.json` cannot be read.
         """
         if not (folder / "sweep.json").exists():
             raise RunError(f"{folder} is not a sweep's folder", "sweeps are folders under run_root/sweeps")
         root = folder.resolve().parent.parent
-        names = files.read_json(folder / "sweep.json")["runs"]
-        return cls(folder, [Run.open(root / name) for name in names if (root / name / "run.json").exists()])
+        then = "the same `tpt run -m` as before writes it again"
+        names = files.read_json(folder / "sweep.json", {"runs": list}, then)["runs"]
+        return cls(folder, *readable(root / str(name) for name in names if (root / str(name) / "run.json").exists()))
 
     @property
     def name(self) -> str:
@@ -56,16 +61,62 @@ class Sweep:
         files.write_json(self.folder / "sweep.json", record)
 
 
-def runs_at(path: Path) -> tuple[list[Run], Path | None]:
+@dataclass(frozen=True)
+class Found:
     """The runs that a path names.
 
-    Returns:
-        the run of a run folder, or the runs of a sweep's folder; and that folder, where it is a sweep's.
+    Attributes:
+        runs: that can be read.
+        sweep: the folder of the sweep that they are of; None: the path is a run folder.
+        left_out: why other runs of the sweep cannot be read.
+    """
+
+    runs: list[Run]
+    sweep: Path | None = None
+    left_out: list[TptError] = field(default_factory=list)
+
+
+def runs_at(path: Path) -> Found:
+    """The run of a run folder, or the runs of a sweep's folder.
+
     Raises:
-        RunError: it is neither.
+        RunError: the path is neither.
+        TptError: the run, or each run of the sweep, cannot be read.
     """
     if (path / "run.json").exists():
-        return [Run.open(path)], None
+        return Found([opened(path)])
     if (path / "sweep.json").exists():
-        return Sweep.open(path).runs, path
+        sweep = Sweep.open(path)
+        if sweep.left_out and not sweep.runs:
+            raise sweep.left_out[0]
+        return Found(sweep.runs, path, sweep.left_out)
     raise RunError(f"{path} is neither a run folder nor a sweep's", "`tpt status` lists the run folders under run_root")
+
+
+def opened(folder: Path) -> Run:
+    """A run folder of which everything can be read that says what is done, what is owed, and which jobs are at it.
+
+    Raises:
+        RunError: it is none, or of another version.
+        Damaged: a file cannot be read.
+    """
+    run = Run.open(folder)
+    run.owed()
+    ledger.latest(run)
+    return run
+
+
+def readable(folders: Iterable[Path]) -> tuple[list[Run], list[TptError]]:
+    """Open some run folders; one that cannot be read stops none of the others.
+
+    Returns:
+        the runs, and why the others cannot be read.
+    """
+    runs: list[Run] = []
+    left_out: list[TptError] = []
+    for folder in folders:
+        try:
+            runs.append(opened(folder))
+        except TptError as error:
+            left_out.append(error)
+    return runs, left_out

@@ -106,6 +106,12 @@ def test_an_arm_that_fails_is_named_and_the_others_are_reported(
     assert {path: path.stat().st_mtime_ns for path in arms.glob("*/round-*/*/manifest.json")} == before
     assert capsys.readouterr().out.count("nothing is owed") == 2
 
+    damaged = next(arms.glob("*-none-*/round-01/evaluate/metrics.json"))
+    damaged.write_bytes(damaged.read_bytes()[:100])
+    assert main(["reproduce", "arms", "scale=smoke", f"run_root={arms}"]) == 1
+    assert f"{damaged} is not valid JSON" in " ".join(capsys.readouterr().out.split()), "named"
+    assert len(table_of(folder)) == 2, "the others are reported"
+
 
 def test_a_plan_names_every_arm_and_writes_nothing(arms: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["reproduce", "arms", "scale=smoke", "--dry-run", f"run_root={arms}"]) == 0

@@ -1,11 +1,15 @@
 """Which jobs a run has been given: `slurm/jobs.jsonl` in the run folder, a line for each submission."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 from tpt import files
 from tpt.run import Run
+
+NEEDS: files.Needs = {"job": str, "id": str, "workers": int}
+UNKNOWN = "the run's jobs are then known to `squeue` and `scancel` alone, and what is owed can be submitted again"
 
 
 @dataclass(frozen=True)
@@ -46,10 +50,22 @@ def add(run: Run, entry: Submitted) -> None:
 
 
 def latest(run: Run) -> dict[str, Submitted]:
-    """The last submission of each job of a run, by the job's name."""
-    return {line["job"]: Submitted(**line) for line in files.read_jsonl(path(run))}
+    """The last submission of each job of a run, by the job's name.
+
+    Raises:
+        Damaged: the ledger cannot be read.
+    """
+    return {entry.job: entry for entry in everything([run])}
 
 
 def everything(runs: Iterable[Run]) -> list[Submitted]:
-    """All submissions of some runs, the oldest of each run first."""
-    return [Submitted(**line) for run in runs for line in files.read_jsonl(path(run))]
+    """All submissions of some runs, the oldest of each run first.
+
+    Raises:
+        Damaged: a ledger cannot be read.
+    """
+    return [_entry(line) for run in runs for line in files.read_jsonl(path(run), NEEDS, UNKNOWN)]
+
+
+def _entry(line: dict[str, Any]) -> Submitted:
+    return Submitted(**{item.name: line[item.name] for item in fields(Submitted) if item.name in line})

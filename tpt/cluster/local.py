@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tpt import files
 from tpt.cluster import process
 from tpt.cluster.process import Process, StageFailed
 from tpt.cluster.template import template_for
 from tpt.loop import SAMPLED, Stage
+from tpt.progress import read as read_progress
 from tpt.run import Run
 
 POLL_SECONDS = 0.2
@@ -40,8 +40,8 @@ def execute(run: Run, stage: Stage, watch: Watch) -> None:
 
 def progress(run: Run, stage: Stage, count: int) -> list[dict[str, Any]]:
     """What the first `count` workers of a stage last said of themselves."""
-    paths = [run.progress_path(stage, index) for index in range(count)]
-    return [files.read_json(path) for path in paths if path.exists()]
+    states = (read_progress(run.progress_path(stage, index)) for index in range(count))
+    return [state for state in states if state]
 
 
 def _together(run: Run, stage: Stage, variants: list[list[str]], watch: Watch) -> None:

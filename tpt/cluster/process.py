@@ -15,7 +15,7 @@ from typing import Any
 
 from tpt import environment, explain, files
 from tpt.cluster.template import Forked, Template
-from tpt.errors import FileError, TptError
+from tpt.errors import Damaged, FileError, TptError
 from tpt.loop import Stage
 from tpt.models import cache_dir
 from tpt.run import Run
@@ -160,8 +160,8 @@ def wait(process: Process, seconds: float) -> bool:
 def failure(run: Run, stage: Stage, process: Process) -> StageFailed:
     """Why a stage's process ended as it did: its own words, or the end of its log."""
     path = run.error_path(stage, process.worker)
-    if path.exists():
-        said = files.read_json(path)
+    with contextlib.suppress(Damaged):  # its log says more
+        said = files.read_json(path, {"kind": str, "known": bool, "message": str, "hint": str})
         hint = said["hint"] if said["known"] else f"the whole log is {process.log}"
         return StageFailed(f"{stage}: {said['message']}", hint, said["kind"], said["known"])
     code = process.popen.returncode

@@ -1,5 +1,6 @@
 """When `rounds=auto` stops: a rule over the gains of the rounds so far, and what it says of a run."""
 
+import contextlib
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from tpt import config, files
 from tpt.config import StopConfig
+from tpt.errors import Damaged
 from tpt.evaluate.bootstrap import Interval
 from tpt.evaluate.metrics import Reader, difference
 from tpt.loop import Stage
@@ -74,12 +76,12 @@ def stopped(run: "Run") -> Stop | None:
     """Where and why a run of `rounds=auto` stops, from its evaluations; None: that is not known yet.
 
     Raises:
-        RunError: figures of a finished evaluation are gone.
+        Damaged: figures of a finished evaluation cannot be read.
     """
-    if run.stopped_path.exists():
-        recorded = files.read_json(run.stopped_path)
-        if recorded.pop("basis") == _basis(run, recorded["after"]):
-            return Stop(**recorded)
+    with contextlib.suppress(Damaged):  # the evaluations say the same, if more slowly
+        found = files.read_json(run.stopped_path, {"after": int, "take": int, "reason": str, "basis": dict})
+        if found["basis"] == _basis(run, found["after"]):
+            return Stop(found["after"], found["take"], found["reason"])
     evaluated = 0
     while _written(run, 0) and _written(run, evaluated + 1):
         evaluated += 1

@@ -6,10 +6,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tpt import files
-from tpt.errors import RunError
+from tpt import files, records
 
 PER_PROBLEM = "per_problem"
+COLUMNS = [pa.field("id", pa.string()), *(pa.field(name, pa.int64()) for name in ("n", "strict", "lenient"))]
+NEEDS: files.Needs = {
+    **dict.fromkeys(("strict", "lenient"), dict),
+    **dict.fromkeys(("problems", "samples"), int),
+    **dict.fromkeys(("well_formed", "cut_off", "mean_tokens", "distinct"), float | int),
+}
 
 
 def save(folder: Path, metrics: dict[str, Any]) -> None:
@@ -27,16 +32,11 @@ def load(folder: Path) -> dict[str, Any]:
     """What `save` wrote; the columns of `per_problem` are arrays: ids of arrow's, numpy's for the counts.
 
     Raises:
-        RunError: it is gone.
+        Damaged: a file is gone or torn, or holds something else.
     """
-    metrics_path, table_path = folder / "metrics.json", folder / f"{PER_PROBLEM}.parquet"
-    for path in (metrics_path, table_path):
-        if not path.exists():
-            raise RunError(f"{path} is gone", f"remove {folder / 'manifest.json'}, and `tpt run` makes it again")
-    table = pq.read_table(table_path)
+    table = records.read_columns(folder / f"{PER_PROBLEM}.parquet", COLUMNS)
     columns = {name: table[name] if name == "id" else table[name].to_numpy() for name in table.column_names}
-    metrics: dict[str, Any] = files.read_json(metrics_path)
-    return metrics | {PER_PROBLEM: columns}
+    return files.read_json(folder / "metrics.json", NEEDS) | {PER_PROBLEM: columns}
 
 
 def headline(metrics: dict[str, Any]) -> dict[str, Any]:

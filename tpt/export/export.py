@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tpt import files, models, prompt, records
-from tpt.errors import DiskFull, ModelError, RunError
+from tpt.errors import Damaged, DiskFull, ModelError, RunError
 from tpt.explain import explained, in_words
 from tpt.loop import Stage
 from tpt.run import Run, now, versions
@@ -162,11 +162,10 @@ def _mark(out: Path) -> dict[str, Any]:
     for part in (Export(out, False, []).model, Export(out, False, []).examples):
         if not part.is_dir():
             raise RunError(f"the export {out} has lost its folder {part.name}", ANEW)
-    with suppress(OSError, ValueError):
-        found = files.read_json(out / MARK)
-        if isinstance(found, dict) and isinstance(found.get("warnings"), list):
-            return found
-    raise RunError(f"{out / MARK} is damaged", ANEW)
+    try:
+        return files.read_json(out / MARK, {"warnings": list})
+    except Damaged as error:
+        raise RunError(error.message, ANEW) from error
 
 
 def _check_whole(run: Run, round: int) -> None:

@@ -7,7 +7,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from tpt import files
-from tpt.errors import RunError
+from tpt.errors import Damaged, RunError
 from tpt.evaluate.bootstrap import Interval
 from tpt.report import figure, page, table
 from tpt.report.latex import latex
@@ -39,35 +39,59 @@ def report(runs: list[Run], out: Path, html: Path | None = None) -> Report:
     """Write the tables, figures and page of some runs to `out`, from the run folders alone.
 
     Args:
-        runs: a run that is named twice counts once.
+        runs: a run that is named twice counts once; of several, one with a file that cannot be read is left out, and
+            named.
         html: where the page goes instead of `out/report.html`.
 
     Raises:
         RunError: no run has an evaluation yet.
+        Damaged: the only run has a file that cannot be read.
         FileError: a file cannot be written; none is then.
     """
     html = html or out / "report.html"
     for path in (*_tables(out), *figure.paths(out), html):
         files.check_writable(path)
     runs = list({run.root.resolve(): run for run in runs}.values())
+    left_out: list[str] = []
+    while True:
+        try:
+            return _write(runs, left_out, out, html)
+        except Damaged as error:
+            others = [run for run in runs if not error.path.is_relative_to(run.root)]
+            if not others or others == runs:
+                raise
+            runs = others
+            left_out.append(f"left out: {error.message} ({error.hint})")
+
+
+def _write(runs: list[Run], left_out: list[str], out: Path, html: Path) -> Report:
+    """Write a report.
+
+    Args:
+        left_out: why other runs are not in it.
+
+    Raises:
+        RunError: no run has an evaluation yet.
+        Damaged: a file of a run cannot be read.
+    """
     rows = collect(runs)
-    notes = [*doubtful(rows), *ends(runs), *unevaluated(runs)]
+    notes = [*left_out, *doubtful(rows), *ends(runs), *unevaluated(runs)]
     if any(row.unsafe for row in rows):
         notes.insert(0, table.UNSAFE)
     if not rows:
         names = ", ".join(run.name for run in runs)
         raise RunError(f"nothing is evaluated yet in {names}", "`tpt run` with the same settings goes on")
+    # Where runs are compared, a sentence for the last round of each; the table has the others.
+    said = rows if len(runs) == 1 else list({row.root: row for row in rows}.values())
+    gained = [row for row in said if "baseline" in row.gains]
+    words = [(gain_in_words(row), 0 if row.unjudged else direction(row.gains["baseline"]["strict"])) for row in gained]
     out.mkdir(parents=True, exist_ok=True)
+    page.write(html, runs, rows, words, notes)  # first: it reads the most, and so finds what cannot be read
     files.write_text(out / "table.md", table.markdown(rows, notes))
     files.write_text(out / "table.csv", table.to_csv(rows))
     files.write_text(out / "table.tex", latex(rows, notes))
     png, *drawings = figure.draw(rows, out)
     told: list[RenderableType] = [*table.rich_tables(rows)]
-    # Where runs are compared, a sentence for the last round of each; the table has the others.
-    said = rows if len(runs) == 1 else list({row.root: row for row in rows}.values())
-    gained = [row for row in said if "baseline" in row.gains]
-    words = [(gain_in_words(row), 0 if row.unjudged else direction(row.gains["baseline"]["strict"])) for row in gained]
-    page.write(html, runs, rows, words, notes)
     told += [Text(one) for one, _ in words]
     told += [Text(note) for note in notes]
     told.append(Text(f"table: {out / 'table.md'}\npage: {html}\nfigure: {png}", no_wrap=True, overflow="ignore"))

@@ -14,7 +14,7 @@ from tpt.cluster import commands as cluster
 from tpt.commands import carry_out_run
 from tpt.compose import compose
 from tpt.config import Config
-from tpt.errors import ConfigError, TptError
+from tpt.errors import ConfigError, Damaged, TptError
 from tpt.loop import Stage
 from tpt.reproduce import experiment as experiments
 from tpt.reproduce.arms import PlannedArm, compose_all, plan
@@ -145,7 +145,7 @@ def _report(
     command: str,
     console: Console,
 ) -> None:
-    evaluated = {arm: run for arm, run in outcome.runs.items() if run.done(Stage(0, "evaluate"))}
+    evaluated = {arm: run for arm, run in _readable(outcome).items() if run.done(Stage(0, "evaluate"))}
     if not any(arm.name in evaluated for arm in arms if arm.label):
         console.print("nothing is evaluated yet")
         return
@@ -153,6 +153,20 @@ def _report(
 
     for renderable in report(name, experiment, note, arms, evaluated, folder, command):
         console.print(renderable)
+
+
+def _readable(outcome: Outcome) -> dict[str, Run]:
+    """The runs whose figures can be read, by arm; why the others cannot is noted."""
+    found: dict[str, Run] = {}
+    for arm, run in outcome.runs.items():
+        try:
+            for stage in run.stages():
+                if stage.name == "evaluate" and run.done(stage):
+                    run.evaluation(stage.round)
+            found[arm] = run
+        except Damaged as error:
+            outcome.failed[arm] = f"{error.message} ({error.hint})"
+    return found
 
 
 def _print_undone(outcome: Outcome, command: str, console: Console) -> None:

@@ -211,16 +211,26 @@ def _samples(one: Prompt, completions: list[Completion], begun: str) -> list[Sam
     ]
 
 
+def engines_of(folder: Path) -> list[dict[str, Any]]:
+    """What each engine of a stage said of itself: how many tokens, and seconds of its start and of sampling.
+
+    Raises:
+        Damaged: it cannot be read.
+    """
+    needs: files.Needs = {"tokens": int, "start_seconds": float | int, "sample_seconds": float | int}
+    return [files.read_json(path, needs) for path in sorted(folder.glob("engine-*.json"))]
+
+
 def summary(folder: Path) -> dict[str, Any]:
     """Counts over the sample shards of a stage, and what its engines said of themselves."""
     samples, tokens, cut_off = 0, 0, 0
     for path in records.shards(folder, TABLE):
-        with pq.ParquetFile(path) as file:
+        with records.readable(path), pq.ParquetFile(path) as file:
             for batch in file.iter_batches(columns=["completion_ids", "finish_reason"]):
                 samples += batch.num_rows
                 tokens += pc.sum(pc.list_value_length(batch.column("completion_ids"))).as_py() or 0
                 cut_off += pc.sum(pc.equal(batch.column("finish_reason"), "length")).as_py() or 0
-    engines = [files.read_json(path) for path in sorted(folder.glob("engine-*.json"))]
+    engines = engines_of(folder)
     rates = [one["tokens"] / one["sample_seconds"] for one in engines if one["sample_seconds"]]
     return {
         "samples": samples,

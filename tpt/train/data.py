@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from tpt import records
 from tpt.config import TrainConfig
 from tpt.errors import DataError
 from tpt.records import Example
@@ -95,7 +95,8 @@ class Examples(Dataset[Example]):
     """
 
     def __init__(self, path: Path, max_length: int) -> None:
-        table = pq.read_table(path, columns=["problem_id", "prompt_ids", "completion_ids"])
+        columns = [records.schema(Example).field(name) for name in ("problem_id", "prompt_ids", "completion_ids")]
+        table = records.read_columns(path, columns)
         labels = pc.list_value_length(table["completion_ids"])
         lengths = pc.add(labels, pc.list_value_length(table["prompt_ids"]))
         fits = pc.less_equal(lengths, max_length)

@@ -11,8 +11,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from tpt import records
 from tpt.judge.stage import TABLE as VERDICTS
 from tpt.loop import Stage
@@ -76,7 +74,7 @@ class Column:
 
     def samples(self) -> int:
         """How many there are."""
-        return sum(pq.read_metadata(path).num_rows for path in self._shards(self.sampled, SAMPLES))
+        return sum(records.count(path) for path in self._shards(self.sampled, SAMPLES))
 
     def draw(self, ids: set[str], seed: int) -> dict[str, list[list[Any]]]:
         """What the page may show of some problems: by problem its samples, each without its column, in drawn order."""
