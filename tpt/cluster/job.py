@@ -263,7 +263,11 @@ def keep_books(run: Run) -> None:
 def progress_mark(run: Run, stage: Stage) -> list[str]:
     """What changes when a stage gets on: its shards, its training checkpoints."""
     folder = run.folder(stage)
-    found = [*records.shards(folder, "samples"), *records.shards(folder, "verdicts"), *folder.glob("checkpoints/*")]
+    found = [
+        *records.shards(folder, "samples"),
+        *records.shards(folder, "verdicts"),
+        *folder.glob("checkpoints/*.ckpt"),
+    ]
     return sorted(path.name for path in found)
 
 
