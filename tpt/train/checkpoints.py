@@ -47,21 +47,32 @@ class Sharded(ModelParallelStrategy):
         partial = path.with_name(f".{path.name}{files.TEMPORARY_SUFFIX}")
         state = {f"optimizer_{index}": one for index, one in enumerate(checkpoint.pop("optimizer_states"))}
         state["state_dict"] = checkpoint.pop("state_dict")
-        with files.named_when_full(path):
-            try:
-                distributed.save(state, storage_writer=_Parts(partial))
-            except CheckpointException as error:  # no Exception; every rank gets one, with the errors of all
-                raise next(iter(error.failures.values()))[0] from None
-        if self.is_global_zero:
-            _write(checkpoint, partial / REST)
-            partial.rename(path)
+        try:
+            with files.named_when_full(path):
+                self._save(state, partial, path)
+                if self.is_global_zero:
+                    _write(checkpoint, partial / REST)
+                    partial.rename(path)
+        finally:
+            if self.is_global_zero:
+                shutil.rmtree(partial, ignore_errors=True)
+
+    def _save(self, state: dict[str, Any], partial: Path, path: Path) -> None:
+        try:
+            distributed.save(state, storage_writer=_Parts(partial, path))
+        except CheckpointException as error:  # no Exception; every rank gets one, with the errors of all
+            raise next(iter(error.failures.values()))[0] from None
 
 
 class _Parts(distributed.FileSystemWriter):
     """Writes a rank's part; what went wrong is said here, for on its way to other ranks an error loses its cause."""
 
+    def __init__(self, partial: Path, path: Path) -> None:
+        super().__init__(partial)
+        self._named = path
+
     def write_data(self, *arguments: Any) -> Any:
-        with files.named_when_full(Path(self.path)):
+        with files.named_when_full(self._named):
             return super().write_data(*arguments)
 
 
