@@ -143,14 +143,15 @@ def main(arguments: list[str] | None = None) -> int:
     if options.max_num_seqs:
         run.config.sampler.max_num_seqs = options.max_num_seqs
     try:
-        for one in run.inputs(stage):
-            settle(run, one)
-        if options.worker:
-            share(run, stage, index, count)
-        elif options.finish:
-            finish(run, stage)
-        else:
-            perform(run, stage)
+        with files.named_when_full(run.folder(stage)):
+            for one in run.inputs(stage):
+                settle(run, one)
+            if options.worker:
+                share(run, stage, index, count)
+            elif options.finish:
+                finish(run, stage)
+            else:
+                perform(run, stage)
     except interrupt.Interrupted:
         return interrupt.EXIT_INTERRUPTED
     except Exception as error:

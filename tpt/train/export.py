@@ -74,8 +74,8 @@ def rehearse(start: Path, out: Path) -> list[str]:
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     model = checkpoint.skeleton(start)
-    # Each rank has a folder of its own: all of them come here.
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.rehearsal-") as scratch, checkpoint.quiet():
+    scratch_name = {"prefix": f".{out.name}.", "suffix": files.TEMPORARY_SUFFIX}
+    with tempfile.TemporaryDirectory(dir=out.parent, **scratch_name) as scratch, checkpoint.quiet():
         try:
             _write(model, start, Path(scratch), state={})
             checkpoint.load_tokenizer(Path(scratch))

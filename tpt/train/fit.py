@@ -27,7 +27,7 @@ from tpt.progress import Progress
 from tpt.train import checkpoints, sharded
 from tpt.train.attention import packing, resolve
 from tpt.train.data import ExampleModule, Examples
-from tpt.train.export import export, rehearse
+from tpt.train.export import export
 from tpt.train.fused import fuse
 from tpt.train.module import FineTuning
 from tpt.train.trained import (
@@ -70,7 +70,6 @@ def fit(
         message=".*(num_workers|LeafSpec|dataloader is not resumable|exists and is not empty|srun).*",
     )
     models.check_folder(model_dir)
-    rehearse(model_dir, out / "model")
     if settings.attention == "flex" and not torch.cuda.is_available():
         raise TptError("train.attention=flex computes gradients on a GPU only", "set train.attention=auto")
     settings = replace(settings, precision=resolve_precision(settings.precision))
