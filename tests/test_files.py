@@ -1,5 +1,6 @@
 """Files are whole or not there, also when the disk is full."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tpt import files, records
+from tpt import explain, files, records
 from tpt.errors import DiskFull
 from tpt.records import Status, Verdict
 
@@ -91,3 +92,33 @@ def test_disk_full_is_the_only_error_that_is_renamed(tmp_path: Path) -> None:
         raise FileNotFoundError(temporary)
     with pytest.raises(DiskFull), files.atomic(tmp_path / "a"):
         raise OSError(28, "No space left on device")
+
+
+def raised_while(cause: BaseException, error: BaseException) -> BaseException:
+    """`error` as it is when it was raised while `cause` was handled, as libraries do."""
+    try:
+        try:
+            raise cause
+        except BaseException:
+            raise error  # noqa: B904  # the libraries do not say from what
+    except BaseException as raised:
+        return raised
+
+
+@pytest.mark.parametrize(
+    ("error", "full"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), True),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), True),
+        (raised_while(OSError(errno.ENOSPC, "No space left on device"), RuntimeError("unexpected pos 768")), True),
+        (ValueError("Error while serializing: I/O error: No space left on device (os error 28)"), True),
+        (OSError(errno.EIO, "Input/output error"), False),
+        (RuntimeError("unexpected pos 768"), False),
+        (DiskFull("no space left while writing inner", ""), False),
+    ],
+    ids=["disk", "quota", "as torch", "as safetensors", "broken disk", "something else", "said already"],
+)
+def test_a_full_disk_is_known_by_whatever_a_library_makes_of_it(tmp_path: Path, error: Exception, full: bool) -> None:
+    with pytest.raises(DiskFull if full else type(error)) as caught, explain.named_when_full(tmp_path / "outer"):
+        raise error
+    assert str(tmp_path / "outer") in str(caught.value) if full else caught.value is error

@@ -14,8 +14,10 @@ from typing import Any
 import pytest
 
 from tpt import files, models
+from tpt.checkpoint import load_tokenizer, quantization, skeleton
 from tpt.config import ModelConfig
 from tpt.errors import ModelError
+from tpt.prompt import end_ids
 
 RANDOM = ModelConfig(name="tiny-random", source="random")
 
@@ -47,8 +49,9 @@ def test_a_folder_that_lacks_something_is_refused_by_name(copy: Path, missing: s
 def test_a_missing_part_of_the_weights_is_named(copy: Path) -> None:
     index = {"weight_map": {"a": "model.safetensors", "b": "model-00002-of-00002.safetensors"}}
     files.write_json(copy / "model.safetensors.index.json", index)
-    with pytest.raises(ModelError, match=r"lacks model-00002-of-00002\.safetensors"):
+    with pytest.raises(ModelError, match=r"lacks model-00002-of-00002\.safetensors") as caught:
         models.locate(hub(copy))
+    assert "git lfs pull" in caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -73,11 +76,41 @@ def test_a_damaged_file_of_weights_is_refused_by_name(
         models.locate(hub(copy))
 
 
-@pytest.mark.parametrize("name", ["config.json", models.INDEX])
-def test_a_file_that_is_no_json_is_refused_by_name(copy: Path, name: str) -> None:
-    (copy / name).write_text('{"model_type": "lla')
-    with pytest.raises(ModelError, match=rf"{name} is not valid JSON"):
+@pytest.mark.parametrize("name", ["config.json", models.INDEX, "tokenizer.json", "generation_config.json"])
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "is not valid JSON: Expecting value"),
+        (b'{"model_type": "lla', "is not valid JSON: Unterminated"),
+        (b"[" * 100_000, "is not valid JSON: maximum recursion depth"),
+        ('{"é": 1}'.encode("latin-1"), "is not UTF-8 text"),
+        (b"[]", r"holds no JSON object, but list: \[\]"),
+        (b"null", "holds no JSON object, but NoneType: None"),
+    ],
+    ids=["empty", "torn", "deep", "latin-1", "a list", "null"],
+)
+def test_a_damaged_json_file_is_refused_by_name(copy: Path, name: str, content: bytes, said: str) -> None:
+    (copy / name).write_bytes(content)
+    with pytest.raises(ModelError, match=rf"{re.escape(str(copy / name))} {said}") as caught:
+        end_ids(load_tokenizer(models.locate(hub(copy))), copy)
+    assert caught.value.hint == "copy or download the file again"
+
+
+@pytest.mark.parametrize("value", [None, "x", [1], {"a": 5}])
+def test_an_index_that_names_no_files_is_refused(copy: Path, value: object) -> None:
+    files.write_json(copy / models.INDEX, {"weight_map": value})
+    with pytest.raises(ModelError, match=r"the weight_map of .*index\.json does not name a file for each tensor"):
         models.locate(hub(copy))
+
+
+@pytest.mark.parametrize("value", ["x", [1], {"quantization_config": "x"}])
+def test_a_part_of_a_config_of_another_kind_than_it_should_be_is_refused(copy: Path, value: object) -> None:
+    config = files.read_json(copy / "config.json")
+    files.write_json(copy / "config.json", config | {"text_config": value})
+    with pytest.raises(ModelError, match="transformers cannot load the model in") as caught:
+        assert quantization(copy) in ("", "x")
+        skeleton(copy)
+    assert "check its config.json" in caught.value.hint
 
 
 def test_a_tokenizer_that_git_lfs_has_not_fetched_is_refused(copy: Path) -> None:

@@ -61,13 +61,38 @@ def test_adapters_for_layers_that_the_model_has_not_are_refused_before_anything_
         prepared(tiny_config("train.lora.rank=4", "train.lora.targets=[c_attn]"))
 
 
+def of_terabytes(folder: Path, parameters: int) -> Path:
+    """A checkpoint in bfloat16 of which only the header is on the disk."""
+    end = 2 * parameters
+    header = json.dumps({"one": {"dtype": "BF16", "shape": [parameters], "data_offsets": [0, end]}}).encode()
+    with (folder / "model.safetensors").open("wb") as handle:
+        handle.write(len(header).to_bytes(8, "little") + header)
+        handle.truncate(8 + len(header) + end)
+    return folder
+
+
 def test_a_disk_too_small_for_the_checkpoints_is_said_before_the_run(tiny_config: Make, tmp_path: Path) -> None:
-    weights = tmp_path / "model.safetensors"
-    with weights.open("wb") as handle:
-        handle.truncate(2**40)  # a terabyte, of which nothing is stored
+    """4 bytes a parameter each round, and two checkpoints of 12 while the last one is trained."""
+    model = of_terabytes(tmp_path, 2**38)
     run = Run.create(tiny_config("rounds=3"))
-    with pytest.raises(DiskFull, match="3 rounds of tiny-random need about"):
-        check_disk(run, tmp_path)
+    needed = (2 * 4 + 2 * 12) * 2**38 / 2**30
+    with pytest.raises(DiskFull, match=rf"3 rounds of tiny-random need about {needed:.1f} GiB more under"):
+        check_disk(run, model)
+    check_disk(Run.create(tiny_config("rounds=0")), model)
+
+
+def test_what_is_on_the_disk_already_is_not_needed_again(tiny_config: Make, tmp_path: Path) -> None:
+    model = of_terabytes(tmp_path, 2**38)
+    run = Run.create(tiny_config("rounds=2"))
+    run.finish(Stage(1, "train"), {}, 0.0)
+    begun = run.folder(Stage(2, "train")) / "checkpoints" / "step=50.ckpt"
+    begun.parent.mkdir(parents=True)
+    with begun.open("wb") as handle:
+        handle.truncate(12 * 2**38)  # a checkpoint of an interrupted training, of which nothing is stored
+    with pytest.raises(DiskFull, match=rf"1 round of tiny-random need about {12 * 2**8:.1f} GiB more under"):
+        check_disk(run, model)
+    run.finish(Stage(2, "train"), {}, 0.0)
+    check_disk(run, model)
 
 
 def test_a_model_that_is_gone_is_said(tiny_config: Make, tmp_path: Path) -> None:

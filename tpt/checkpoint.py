@@ -14,6 +14,13 @@ if TYPE_CHECKING:
 
 WRAPPERS = ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "base_model")
 QUANTIZED = ("quantization_config", "compression_config")  # of config.json
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+)
 NAMED = 3  # tensors that a message names
 
 
@@ -46,6 +53,8 @@ def load_tokenizer(folder: Path) -> "PreTrainedTokenizerBase":
     try:
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except Exception as error:  # what a damaged file makes transformers raise is of many kinds
+        for name in TOKENIZER_FILES:
+            models.read_json(folder / name)  # raises where this is the one
         raise ModelError(
             f"the tokenizer in {folder} cannot be loaded: {said(error)}",
             "check the tokenizer's files there; a newer model may need a newer transformers",
@@ -87,7 +96,7 @@ def skeleton(folder: Path, tensors: Mapping[str, tuple[int, ...]] | None = None)
     except Exception as error:  # what a config that does not fit makes transformers raise is of many kinds
         raise ModelError(
             f"transformers cannot load the model in {folder}: {said(error)}",
-            "check the folder's files; a newer model may need a newer transformers",
+            "check its config.json; a newer model may need a newer transformers",
         ) from error
     if missing:
         raise ModelError(
@@ -132,10 +141,11 @@ def _fill(
 def quantization(folder: Path) -> str:
     """How the weights of a checkpoint are quantised (`gptq`, `bitsandbytes`, ...); "" where they are not."""
     config = models.read_json(folder / "config.json")
-    for part in (config, config.get("text_config") or {}):
-        for name in QUANTIZED:
+    for part in (config, config.get("text_config")):
+        for name in QUANTIZED if isinstance(part, dict) else ():
             if part.get(name):
-                return str(part[name].get("quant_method", "unknown"))
+                how = part[name]
+                return str(how.get("quant_method", "unknown") if isinstance(how, dict) else how)
     return ""
 
 

@@ -11,6 +11,7 @@ from tpt.errors import DiskFull, FileError, StorageFailed
 
 ELSEWHERE = "name another folder: run_root= of a run, --out of what a command writes, TPT_CACHE of models"
 AGAIN = "give the same command again once the file system answers: what is finished is kept"
+FULL = (errno.ENOSPC, errno.EDQUOT)
 READ_ONLY = "{} is on a file system that is mounted read-only"
 ROOM = (
     "free some space (or name a larger disk: run_root= of a run, TPT_CACHE of models), then give the same command "
@@ -66,6 +67,35 @@ def explained(error: OSError, path: Path, elsewhere: str = ELSEWHERE) -> FileErr
         case _:
             found = None
     return found
+
+
+@contextmanager
+def named_when_full(path: Path) -> Iterator[None]:
+    """Name `path` where what the block writes there does not fit on the disk, whatever a library makes of that.
+
+    Raises:
+        DiskFull: the disk or the quota is full.
+    """
+    try:
+        yield
+    except Exception as error:
+        full = _full(error)
+        if full is None:
+            raise
+        raise explained(full, path) or full from error
+
+
+def _full(error: BaseException | None) -> OSError | None:
+    """The system's error that a disk or a quota is full, where it is behind an error.
+
+    It may be the cause, as in what `torch.save` raises, or quoted in the message, as in what safetensors raises.
+    """
+    while error and not isinstance(error, DiskFull):
+        for number in FULL:
+            if (isinstance(error, OSError) and error.errno == number) or f"(os error {number})" in str(error):
+                return OSError(number, os.strerror(number))
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def named(error: OSError, elsewhere: str = ELSEWHERE) -> FileError | None:

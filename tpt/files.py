@@ -5,6 +5,7 @@ And reading them where something happened to them all the same: a file that cann
 
 import json
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,7 +13,7 @@ from types import MappingProxyType, UnionType
 from typing import Any
 
 from tpt.errors import Damaged, FileError, RunError, said
-from tpt.explain import ELSEWHERE, in_words
+from tpt.explain import ELSEWHERE, in_words, named_when_full
 
 TEMPORARY_SUFFIX = ".partial"
 LONGEST_LINE = 2**20  # bytes of a JSONL record of ours
@@ -32,12 +33,11 @@ def atomic(path: Path) -> Iterator[Path]:
         FileError: it may not, or cannot, be written there.
     """
     temporary = _temporary(path)
-    with in_words(path):
+    with in_words(path), named_when_full(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield temporary
-            with temporary.open("rb") as handle:
-                os.fsync(handle.fileno())
+            _sync(temporary)
             temporary.replace(path)
         finally:
             with suppress(OSError):  # where it could not be made, that is the error to tell
@@ -72,6 +72,31 @@ def check_writable(path: Path) -> None:
         for one in reversed(made):
             with suppress(OSError):
                 one.rmdir() if one.is_dir() else one.unlink()
+
+
+def complete(folder: Path) -> None:
+    """Have a folder that libraries wrote reach the disk, with the permissions that new files and folders have here.
+
+    safetensors makes its files private, and copies of files have the permissions of the originals.
+    """
+    for path in [folder, *folder.rglob("*")]:
+        if path.is_dir():
+            wanted = 0o777
+        else:
+            wanted = 0o666
+            _sync(path)
+        path.chmod(stat.S_IMODE(path.stat().st_mode) | wanted & ~_umask())
+
+
+def _umask() -> int:
+    """The permissions that this process withholds from new files: `os.umask` would change them to tell."""
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith("Umask:")), 8)
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as handle:
+        os.fsync(handle.fileno())
 
 
 def write_text(path: Path, text: str) -> None:

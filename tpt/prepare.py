@@ -1,5 +1,7 @@
 """The prepare stage: find the model, write the problems, and check before hours are spent that they fit together."""
 
+import contextlib
+import os
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -13,6 +15,7 @@ from tpt.progress import Progress
 from tpt.records import Problem
 from tpt.run import Run
 from tpt.tasks.base import Split
+from tpt.train import disk
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -134,22 +137,34 @@ def check_context(
 
 
 def check_disk(run: Run, model_dir: Path) -> None:
-    """Check that the checkpoints of all rounds fit on the disk.
+    """Check that the disk has room for what the rounds that are still to be trained will write.
 
     Raises:
         DiskFull: naming what is needed and what is free.
     """
-    weights = sum(path.stat().st_size for path in models.weights(model_dir))
-    # Each round exports the weights once; while a round trains, its checkpoint holds weights and two Adam moments.
-    needed = run.config.rounds * weights + (3 * weights if run.config.rounds else 0)
+    trainings = [stage for stage in run.stages() if stage.name == "train"]
+    owed = [stage for stage in trainings if not (run.done(stage) or run.available(stage))]
+    needed = disk.needed(model_dir, run.config.train, len(owed))
+    needed -= sum(_size(run.folder(stage)) for stage in owed)  # checkpoints of one that was interrupted
     there = next(folder for folder in (run.root.resolve(), *run.root.resolve().parents) if folder.exists())
     free = shutil.disk_usage(there).free
     if needed > free:
+        rounds = f"{len(owed)} round{'s' if len(owed) > 1 else ''}"
         raise DiskFull(
-            f"{run.config.rounds} rounds of {run.config.model.name} need about {needed / GIB:.1f} GiB "
-            f"under {run.root}; {free / GIB:.1f} GiB are free",
-            "free some space, or set run_root= to a larger disk",
+            f"{rounds} of {run.config.model.name} need about {needed / GIB:.1f} GiB more under {run.root}; "
+            f"{free / GIB:.1f} GiB are free",
+            "free some space, or set run_root= to a larger disk; train=lora needs less",
         )
+
+
+def _size(folder: Path) -> int:
+    """Bytes of a folder's files, of which a job may be removing some."""
+    found = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                found += Path(parent, name).stat().st_size
+    return found
 
 
 def _check_training(run: Run, model_dir: Path) -> None:

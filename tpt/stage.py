@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tpt import files, identity, interrupt, ranks
+from tpt import explain, files, identity, interrupt, ranks
 from tpt.cluster.process import record_failure
 from tpt.errors import RunError
 from tpt.loop import Stage
@@ -143,14 +143,15 @@ def main(arguments: list[str] | None = None) -> int:
     if options.max_num_seqs:
         run.config.sampler.max_num_seqs = options.max_num_seqs
     try:
-        for one in run.inputs(stage):
-            settle(run, one)
-        if options.worker:
-            share(run, stage, index, count)
-        elif options.finish:
-            finish(run, stage)
-        else:
-            perform(run, stage)
+        with explain.named_when_full(run.folder(stage)):
+            for one in run.inputs(stage):
+                settle(run, one)
+            if options.worker:
+                share(run, stage, index, count)
+            elif options.finish:
+                finish(run, stage)
+            else:
+                perform(run, stage)
     except interrupt.Interrupted:
         return interrupt.EXIT_INTERRUPTED
     except Exception as error:

@@ -128,7 +128,7 @@ class StageJob:
     def _attempts(self, run: Run, index: int, signals: "_Signals") -> None:
         """Start the stage's process until it has done its work, as often as the config allows."""
         config = run.config.cluster
-        environment = {ranks.TASKS: str(self.ranks)} if self.ranks > 1 else {}
+        environment = ranks.together(self.ranks) if self.ranks > 1 else {}
         sequences: int | None = None
         failures = 0
         while True:
@@ -263,7 +263,11 @@ def keep_books(run: Run) -> None:
 def progress_mark(run: Run, stage: Stage) -> list[str]:
     """What changes when a stage gets on: its shards, its training checkpoints."""
     folder = run.folder(stage)
-    found = [*records.shards(folder, "samples"), *records.shards(folder, "verdicts"), *folder.glob("checkpoints/*")]
+    found = [
+        *records.shards(folder, "samples"),
+        *records.shards(folder, "verdicts"),
+        *folder.glob("checkpoints/*.ckpt"),
+    ]
     return sorted(path.name for path in found)
 
 

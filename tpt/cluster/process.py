@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tpt import environment, explain, files
+from tpt import environment, explain, files, ranks
 from tpt.cluster.template import Forked, Template
 from tpt.errors import Damaged, FileError, TptError
 from tpt.loop import Stage
@@ -83,7 +83,7 @@ def start(
 def stage_environment() -> dict[str, str]:
     """The variables of every stage."""
     own = {"PYTHONUNBUFFERED": "1", "TOKENIZERS_PARALLELISM": "false"}
-    return {**os.environ, **own, **caches(), **environment.variables()}
+    return {**ranks.alone(os.environ), **own, **caches(), **environment.variables()}
 
 
 def _popen(arguments: Sequence[str], log: Path, variables: Mapping[str, str]) -> "subprocess.Popen[bytes]":

@@ -1,7 +1,6 @@
 """Writing an export: all of it or nothing, from finished stages alone."""
 
 import shutil
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

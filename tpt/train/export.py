@@ -8,7 +8,7 @@ from typing import Any
 from transformers import GenerationConfig, PreTrainedModel
 from transformers.core_model_loading import revert_weight_conversion
 
-from tpt import checkpoint, files, models, prompt
+from tpt import checkpoint, explain, files, models, prompt
 from tpt.errors import ModelError, TptError, said
 
 # What makes up a checkpoint besides config, generation config and weights: files of tokenizers, of the processors of
@@ -44,12 +44,20 @@ def export(model: PreTrainedModel, start: Path, out: Path, state: dict[str, Any]
         start: the checkpoint the training started from; its companion files are taken as they are.
         out: the new checkpoint's folder.
         state: the weights, where they are gathered from several ranks.
+
+    Raises:
+        DiskFull: the disk or the quota is full.
     """
-    partial = out.with_name(f".{out.name}.partial")
+    partial = out.with_name(f".{out.name}{files.TEMPORARY_SUFFIX}")
     shutil.rmtree(partial, ignore_errors=True)
-    _write(model, start, partial, state)
-    shutil.rmtree(out, ignore_errors=True)
-    partial.rename(out)
+    try:
+        with explain.named_when_full(out):
+            _write(model, start, partial, state)
+            files.complete(partial)
+        shutil.rmtree(out, ignore_errors=True)
+        partial.rename(out)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def rehearse(start: Path, out: Path) -> list[str]:
@@ -66,8 +74,8 @@ def rehearse(start: Path, out: Path) -> list[str]:
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     model = checkpoint.skeleton(start)
-    # Each rank has a folder of its own: all of them come here.
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.rehearsal-") as scratch, checkpoint.quiet():
+    scratch_name = {"prefix": f".{out.name}.", "suffix": files.TEMPORARY_SUFFIX}
+    with tempfile.TemporaryDirectory(dir=out.parent, **scratch_name) as scratch, checkpoint.quiet():
         try:
             _write(model, start, Path(scratch), state={})
             checkpoint.load_tokenizer(Path(scratch))
@@ -101,9 +109,9 @@ def _write(model: PreTrainedModel, start: Path, folder: Path, state: dict[str, A
     for pattern in COMPANIONS:
         for path in start.glob(pattern):
             if path.is_dir():
-                shutil.copytree(path, folder / path.name)
+                shutil.copytree(path, folder / path.name, copy_function=shutil.copyfile)
             else:
-                shutil.copy2(path, folder)
+                shutil.copyfile(path, folder / path.name)
     files.write_json(folder / GENERATION, _generation(model, start))
 
 

@@ -1,7 +1,6 @@
 """Fine-tuning from a checkpoint folder to a checkpoint folder."""
 
 import json
-import logging
 import shutil
 import time
 import warnings
@@ -15,7 +14,7 @@ import pytorch_lightning as pl
 import torch
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
-from pytorch_lightning.callbacks import Callback, ModelCheckpoint
+from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.strategies import DDPStrategy, Strategy
 from transformers import AutoConfig, AutoTokenizer, PreTrainedModel
 
@@ -25,10 +24,10 @@ from tpt.config import TrainConfig
 from tpt.errors import ModelError, TptError
 from tpt.hardware import cpu_has_bfloat16
 from tpt.progress import Progress
-from tpt.train import sharded
+from tpt.train import checkpoints, sharded
 from tpt.train.attention import packing, resolve
 from tpt.train.data import ExampleModule, Examples
-from tpt.train.export import export, rehearse
+from tpt.train.export import export
 from tpt.train.fused import fuse
 from tpt.train.module import FineTuning
 from tpt.train.trained import (
@@ -40,7 +39,7 @@ from tpt.train.trained import (
     without_weights,
 )
 
-logger = logging.getLogger(__name__)
+CHECKPOINTS = "checkpoints"  # in the stage's folder, until the training is done
 
 
 def fit(
@@ -71,7 +70,6 @@ def fit(
         message=".*(num_workers|LeafSpec|dataloader is not resumable|exists and is not empty|srun).*",
     )
     models.check_folder(model_dir)
-    rehearse(model_dir, out / "model")
     if settings.attention == "flex" and not torch.cuda.is_available():
         raise TptError("train.attention=flex computes gradients on a GPU only", "set train.attention=auto")
     settings = replace(settings, precision=resolve_precision(settings.precision))
@@ -86,11 +84,12 @@ def fit(
     unread = model_dir if settings.strategy == "fsdp" else None
     total = settings.epochs * data.steps_per_epoch
     module = FineTuning(model, settings, total, out / "metrics.jsonl", unread, seed)
-    checkpoint = newest_checkpoint(out, sharded=settings.strategy == "fsdp")
+    checkpoint = checkpoints.newest(out / CHECKPOINTS, sharded=settings.strategy == "fsdp")
     _resume(out, checkpoint, data)
     started = time.monotonic()
     try:
-        trainer = _trainer(settings, model, out, _Steps(progress, checkpoint))
+        steps = _Steps(progress, checkpoint, out / CHECKPOINTS, settings.checkpoint_every)
+        trainer = _trainer(settings, model, out, steps)
         trainer.fit(module, data, ckpt_path=str(checkpoint) if checkpoint else None, weights_only=False)
     except torch.cuda.OutOfMemoryError as error:
         raise TptError(
@@ -104,7 +103,7 @@ def fit(
     if not trainer.is_global_zero:
         return {}  # not held up until the model is written: that may take longer than ranks wait for each other
     _export(module.model, merge, state, model_dir, out)
-    shutil.rmtree(out / "checkpoints", ignore_errors=True)
+    shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
     seconds = time.monotonic() - started
     return _results(out, rows, settings, seconds, str(trainer.strategy.root_device)) | _adapted(share)
 
@@ -150,39 +149,17 @@ def load(model_dir: Path, settings: TrainConfig) -> tuple[PreTrainedModel, Calla
     return adapted.get_base_model(), lambda: adapted.to("cpu", torch.float32).merge_and_unload()
 
 
-def newest_checkpoint(out: Path, sharded: bool = False) -> Path | None:
-    """The last checkpoint of an unfinished training that can be read.
+class _Steps(Callback):
+    """Says how far the training is, writes its checkpoints, and stops it at the end of a step where that is asked for.
 
     Args:
-        sharded: whether a checkpoint is a folder, to which each rank has added its part, or else a file. Those of the
-            other kind are from before `train.strategy` was changed, and are of no use.
+        checkpoint: the one to go on from.
+        folder: of the checkpoints.
+        every: optimizer steps between them.
     """
-    found = sorted((out / "checkpoints").glob("*.ckpt"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
-    for path in found:
-        if path.is_dir() is not sharded:
-            logger.warning("the checkpoint %s is of another train.strategy and is not used", path)
-        elif _state(path) is None:
-            logger.warning("the checkpoint %s cannot be read; going back to the one before", path)
-        else:
-            return path
-    return None
 
-
-def _state(checkpoint: Path) -> dict[str, Any] | None:
-    """What a checkpoint says beside its tensors; None if a crash tore it. A folder's last file says it."""
-    path = checkpoint / "meta.pt" if checkpoint.is_dir() else checkpoint
-    try:
-        state: dict[str, Any] = torch.load(path, map_location="meta", weights_only=False)
-    except Exception:  # whatever a torn file makes the unpickler raise
-        return None
-    return state
-
-
-class _Steps(Callback):
-    """Says how far the training is, and stops it at the end of a step where that is asked for."""
-
-    def __init__(self, progress: Progress, checkpoint: Path | None) -> None:
-        self.progress, self.checkpoint = progress, checkpoint
+    def __init__(self, progress: Progress, checkpoint: Path | None, folder: Path, every: int) -> None:
+        self.progress, self.checkpoint, self.folder, self.every = progress, checkpoint, folder, every
         self.started = time.monotonic()
         self.seen = -1
 
@@ -209,22 +186,14 @@ class _Steps(Callback):
             self.progress(trainer.global_step, module.total_steps, "steps", rate, "steps/s")
         # A signal reaches the ranks at different moments, and all must stop at the same step.
         asked = trainer.strategy.reduce_boolean_decision(interrupt.requested(), all=False)
-        if asked and self.seen < module.total_steps:
-            assert isinstance(trainer.checkpoint_callback, ModelCheckpoint)
-            trainer.save_checkpoint(f"{trainer.checkpoint_callback.dirpath}/step={self.seen}.ckpt")
+        stop = asked and self.seen < module.total_steps
+        if stop or self.seen % self.every == 0:
+            checkpoints.save(trainer, self.folder)
+        if stop:
             raise interrupt.Interrupted
 
 
 def _trainer(settings: TrainConfig, model: PreTrainedModel, out: Path, steps: Callback) -> pl.Trainer:
-    saving = ModelCheckpoint(
-        out / "checkpoints",
-        filename="{step}",
-        every_n_train_steps=settings.checkpoint_every,
-        save_top_k=1,
-        monitor="step",
-        mode="max",
-        save_on_train_epoch_end=False,
-    )
     # submitit's checkpoint() requeues; Lightning must not do so too. And a shell inside some allocation of SLURM's is
     # no reason to take part in it.
     environment = SLURMEnvironment(auto_requeue=False) if ranks.by_srun() else LightningEnvironment()
@@ -240,8 +209,9 @@ def _trainer(settings: TrainConfig, model: PreTrainedModel, out: Path, steps: Ca
         devices=settings.devices,
         num_nodes=settings.nodes,
         strategy=_strategy(settings, model),
-        plugins=[environment],
-        callbacks=[steps, saving],
+        plugins=[environment, *([] if settings.strategy == "fsdp" else [checkpoints.Single()])],
+        callbacks=[steps],
+        enable_checkpointing=False,  # `steps` does
         reload_dataloaders_every_n_epochs=1,
         use_distributed_sampler=False,
         logger=False,
@@ -261,17 +231,12 @@ def _strategy(settings: TrainConfig, model: PreTrainedModel) -> Strategy | str:
 
 
 def _resume(out: Path, checkpoint: Path | None, data: ExampleModule) -> None:
-    """Set the data, and the metrics, back to where the checkpoint was taken: later steps are done again.
-
-    Checkpoints that earlier interruptions left are removed: one is three times the model.
-    """
-    state = (_state(checkpoint) if checkpoint else None) or {"global_step": 0, "epoch": 0}
+    """Set the data, and the metrics, back to where the checkpoint was taken: later steps are done again."""
+    state = (checkpoints.state(checkpoint) if checkpoint else None) or {"global_step": 0, "epoch": 0}
     data.resume_at = (state["epoch"], state["global_step"] - state["epoch"] * data.steps_per_epoch)
     if ranks.rank():
         return
-    for path in (out / "checkpoints").glob("*.ckpt"):
-        if path != checkpoint:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    checkpoints.keep_only(checkpoint, out / CHECKPOINTS)
     lines = [line for line in files.read_jsonl(out / "metrics.jsonl") if line["step"] < state["global_step"]]
     files.write_text(out / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
 

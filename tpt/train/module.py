@@ -111,8 +111,18 @@ class FineTuning(pl.LightningModule):
             sharded.shard(self.objective, self.model, self._unread, mesh, self.settings)
             self._unread = None
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Leave out what is not trained: adapters are a small part of the model, the rest of which has its files."""
+        for name in self._frozen():
+            del checkpoint["state_dict"][name]
+
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Translate Lightning's count of micro-batches, where a step is split up otherwise than when it was taken."""
+        """Add what `on_save_checkpoint` left out, and translate Lightning's count of micro-batches.
+
+        A step may be split up otherwise than when the checkpoint was taken.
+        """
+        if "state_dict" in checkpoint:
+            checkpoint["state_dict"] |= self._frozen()
         per_epoch = self.total_steps // self.settings.epochs
         done = (checkpoint["global_step"] - checkpoint["epoch"] * per_epoch) * self.settings.accumulate
         counts = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
@@ -120,6 +130,13 @@ class FineTuning(pl.LightningModule):
         for kind in ("current", "total"):
             for name in ("ready", "started", "processed", "completed"):
                 counts[kind][name] += difference
+
+    def _frozen(self) -> dict[str, Tensor]:
+        """The weights that are not trained, by their names in checkpoints; shards are kept whole."""
+        if self.settings.strategy == "fsdp":
+            return {}
+        named = self.named_parameters(remove_duplicate=False)
+        return {name: value.detach() for name, value in named if not value.requires_grad}
 
     def completion_nll(self, batch: dict[str, Any]) -> Tensor:
         """See `CompletionLoss.forward`."""

@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from pytorch_lightning.strategies import ModelParallelStrategy
 from torch import Tensor, nn
 from torch.distributed.checkpoint.state_dict import StateDictOptions, set_model_state_dict
 from torch.distributed.device_mesh import DeviceMesh
@@ -22,14 +21,14 @@ from transformers import PreTrainedModel
 from tpt.checkpoint import load_causal_lm
 from tpt.config import TrainConfig
 from tpt.errors import ModelError
+from tpt.train.checkpoints import Sharded
 
 
-def strategy(settings: TrainConfig) -> ModelParallelStrategy:
-    """Lightning's strategy for sharded training; checkpoints are folders to which each rank adds its part."""
-    return ModelParallelStrategy(
+def strategy(settings: TrainConfig) -> Sharded:
+    """Lightning's strategy for sharded training, with our checkpoints."""
+    return Sharded(
         data_parallel_size=settings.ranks,
         tensor_parallel_size=1,
-        save_distributed_checkpoint=True,
         timeout=timedelta(minutes=settings.timeout_minutes),
     )
 
