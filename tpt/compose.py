@@ -1,5 +1,6 @@
 """From Hydra's YAML files and a user's overrides to typed, validated dataclasses."""
 
+import dataclasses
 import os
 import re
 from collections.abc import Sequence
@@ -87,7 +88,8 @@ def from_node(node: DictConfig) -> Config:
         if key not in names.TOP:
             raise ConfigError(f"unknown setting '{key}'", nearest(key, names.TOP))
     known = names.settings()
-    sections = {name: _typed(name, kind, node.get(name) or {}, known) for name, kind in SECTIONS.items()}
+    given = {name: {} if node.get(name) is None else node[name] for name in SECTIONS}
+    sections = {name: _typed(name, kind, given[name], known) for name, kind in SECTIONS.items()}
     scalars = {name: _scalar(node, name) for name in SCALARS}
     if scalars["rounds"] == AUTO:
         stop = sections["stop"]
@@ -125,7 +127,7 @@ def load(path: Path) -> Config:
         node = OmegaConf.load(path)
     except yaml.YAMLError as error:
         raise own_configs.unreadable(error) from error
-    except (OSError, UnicodeDecodeError) as error:  # OmegaConf has an OSError for a file that holds one text
+    except (OSError, ValueError, RecursionError) as error:  # bytes that are no text, one text, brackets without end
         raise ConfigError(f"{path} cannot be read: {said(error)}") from error
     if not isinstance(node, DictConfig):
         raise ConfigError(f"{path} holds no settings")
@@ -161,9 +163,9 @@ def _check_form(key: str, node: Any, known: dict[str, Setting]) -> None:
     if setting.text and isinstance(node, bool | ListConfig | DictConfig):
         raise _mistyped(key, node, known)
     if setting.section and isinstance(node, DictConfig):
-        for name in node:
-            if not OmegaConf.is_missing(node, name):
-                _check_form(f"{key}.{name}", node[name], known)
+        for item in dataclasses.fields(setting.base):
+            if item.name in node:  # which a value that is missing is not
+                _check_form(f"{key}.{item.name}", node[item.name], known)
 
 
 def _mistyped(key: str, value: Any, known: dict[str, Setting]) -> ConfigError:
@@ -198,16 +200,17 @@ def _explain(error: Exception, own: Path | None) -> ConfigError:
 
 def _first_unresolved(node: DictConfig, prefix: str = "") -> str:
     """The first setting whose value stands for something that cannot be found."""
-    for key in map(str, node):
+    for key in node:
         if OmegaConf.is_missing(node, key):
             continue
+        name = f"{prefix}{key!s}"
         try:
             value = node[key]
             if isinstance(value, ListConfig):
                 list(value)
         except OmegaConfBaseException:
-            return prefix + key
-        inside = _first_unresolved(value, f"{prefix}{key}.") if isinstance(value, DictConfig) else ""
+            return name
+        inside = _first_unresolved(value, f"{name}.") if isinstance(value, DictConfig) else ""
         if inside:
             return inside
     return ""

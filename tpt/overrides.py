@@ -101,7 +101,7 @@ def quoted(text: str, quote: Quote = Quote.single) -> str:
 
 def quoted_path(path: Path) -> str:
     """A path as the value of a setting that stands for just this path, dollar signs included."""
-    return quoted(str(path).replace("$", "$$").replace("${", "\\${"))
+    return quoted(str(path).replace("$", "$$"))
 
 
 def read(override: str, known: Names) -> Given:
@@ -229,7 +229,7 @@ def _shown(key: str, value: str) -> str:
 def _parsed(override: str) -> Override | None:
     try:
         return OverridesParser.create().parse_override(override)
-    except HydraException:
+    except (HydraException, ValueError, RecursionError):  # numbers of thousands of digits, brackets without end
         return None
 
 

@@ -160,6 +160,6 @@ def _defaults(group: str, root: yaml.MappingNode) -> Iterator[tuple[str, str]]:
         elif isinstance(one, yaml.MappingNode):
             for name, value in one.value:
                 named = str(name.value).split(" ")[-1].partition("@")[0]
-                below = named.removeprefix("/") if named.startswith("/") else f"{group}/{named}"
+                below = (named if named.startswith("/") else f"{group}/{named}").strip("/")
                 if isinstance(value, yaml.ScalarNode):
                     yield below, value.value
