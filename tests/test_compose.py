@@ -195,12 +195,15 @@ def test_glob_finds_the_models_that_come_along_and_the_users_own(own: Folder) ->
     assert points("model=glob([g*,m*],exclude=*9b)", own=folder) == [["model=gemma2-2b"], ["model=mine"]]
     assert len(points("model=glob(*)")) == len(choices("model"))
     assert choices("model", folder) == sorted([*choices("model"), "mine"])
+    (named,) = points("model=glob(x*)", own=own(**{"model__x's, ü": MODEL}))
+    assert overrides.single(named[0], overrides.Names.of()).chosen == ["x's, ü"]
 
 
 def test_the_values_of_a_sweep_may_be_ranges_choices_and_texts_of_any_kind() -> None:
     assert points("rounds=range(1,3)") == [["rounds=1"], ["rounds=2"]]
     assert points("rounds=choice(1,2)", "seed=0") == [["rounds=1", "seed=0"], ["rounds=2", "seed=0"]]
     assert points("evaluate.ks=[1],[1,2]") == [["evaluate.ks=[1]"], ["evaluate.ks=[1,2]"]]
+    assert points("run_root=1e-5,007") == [["run_root=1e-5"], ["run_root=007"]]
     paths = [read(point) for (point,) in points("model.path=~/a, Übung 'x' ,'b,c',[d,e]~,$F/g")]
     assert paths == ["~/a", "Übung 'x'", "b,c", "[d,e]~", "$F/g"]
 
@@ -235,6 +238,17 @@ def test_the_command_knows_the_users_own_configs_in_a_sweep(own: Folder, capsys:
     assert main([*command, f"run_root={folder / 'runs'}", "--config-dir", str(folder)]) == 0
     assert capsys.readouterr().out.count("prepare") >= 2
     assert main([*command, "prune=glob(nor*)"]) == 1
+
+
+def test_a_command_with_a_wrong_override_prints_the_message_alone(
+    own: Folder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = own(model__mine="name: x\n\ty: z\n")
+    for wrong in ("~rounds", "rounds=1,2", "model=mine"):
+        assert main(["config", wrong, "--config-dir", str(folder)]) == 1
+        said = "".join(capsys.readouterr())
+        assert "error" in said
+        assert len(said.splitlines()) <= 2
 
 
 # Paths and the environment
@@ -305,6 +319,8 @@ def test_a_folder_without_configs_is_refused(own: Folder, place: str, message: s
     error = refused("rounds=3", own=folder.parent / place)
     assert message in error.message
     assert hint in error.hint
+    with pytest.raises(ConfigError, match="--config-dir"):
+        points("rounds=1,2", own=folder.parent / place)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """From Hydra's YAML files and a user's overrides to typed, validated dataclasses."""
 
 import dataclasses
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,8 +42,8 @@ def compose(overrides: Sequence[str] = (), config_dir: Path | None = None, pendi
     Raises:
         ConfigError: an unknown group choice or key, a wrong type, a value out of range, a contradiction.
     """
-    own = _own(config_dir)
-    known = Names.of(own)
+    known = Names.of(config_dir)
+    own = known.config_dir
     given = [single(override, known) for override in overrides]
     search = []
     if own:
@@ -68,14 +67,6 @@ def compose(overrides: Sequence[str] = (), config_dir: Path | None = None, pendi
     # Engines draw different samples, so the fingerprint must hold the engine itself and not `auto`.
     config.sampler.engine = resolve_engine(config.sampler.engine)
     return config
-
-
-def _own(config_dir: Path | None) -> Path | None:
-    if config_dir is None:
-        return None
-    folder = Path(os.path.expanduser(config_dir)).resolve()
-    own_configs.check_folder(folder)
-    return folder
 
 
 def from_node(node: DictConfig) -> Config:

@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Glob, Override, Quote, QuotedString
+from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, Quote, QuotedString
 from hydra.errors import HydraException
 
-from tpt import names
+from tpt import names, own_configs
 from tpt.errors import ConfigError, said
 from tpt.names import Setting
 
 FORM = re.compile(r"(~|\+{0,2})([^=]*)(=?)(.*)", re.DOTALL)
+PLAIN = re.compile(r"[A-Za-z0-9._-]+")  # as a value needs no quotes
 GROUP = Setting(str)  # the value of a group is a name
 MOST = 10_000  # points of a sweep, so that a range typed wrong does not fill the memory
 
@@ -36,8 +37,13 @@ class Names:
 
     @classmethod
     def of(cls, config_dir: Path | None = None) -> "Names":
-        """Those there are now."""
-        return cls(names.groups(config_dir), names.settings(), config_dir)
+        """Those there are now.
+
+        Raises:
+            ConfigError: the folder is none of configs.
+        """
+        own = own_configs.find(config_dir)
+        return cls(names.groups(own), names.settings(), own)
 
 
 @dataclass(frozen=True)
@@ -166,26 +172,29 @@ def _axis(override: str, given: Given, known: Names) -> list[str]:
     if not given.swept:
         return [override]
     start = f"{given.sign}{given.key}="
-    if given.parsed is None:
+    form = given.parsed.value() if given.parsed else None
+    if form is None or (given.setting.path and isinstance(form, ChoiceSweep) and form.simple_form):
         return [start + (value if _parsed(start + value) else quoted(value)) for value in given.values]
-    values = list(itertools.islice(_enumerated(override, given, given.parsed, known), MOST + 1))
+    values = list(itertools.islice(_enumerated(override, given, known), MOST + 1))
     if not values:
         hint = f"known: {', '.join(names.choices(given.group, known.config_dir))}" if given.group else ""
         raise ConfigError(f"{override} stands for no value at all", hint)
     return [start + value for value in values]
 
 
-def _enumerated(override: str, given: Given, parsed: Override, known: Names) -> Iterable[str]:
-    value = parsed.value()
+def _enumerated(override: str, given: Given, known: Names) -> Iterable[str]:
+    assert given.parsed is not None
+    value = given.parsed.value()
     if isinstance(value, Glob):
         if not given.group:
             raise ConfigError(f"{override}: glob() is for groups of configs", f"give values: {given.key}=A,B")
-        return value.filter(names.choices(given.group, known.config_dir))
-    if parsed.is_interval_sweep():
+        found = value.filter(names.choices(given.group, known.config_dir))
+        return [name if PLAIN.fullmatch(name) else quoted(name) for name in found]
+    if given.parsed.is_interval_sweep():
         raise ConfigError(
             f"{override} leaves the values open, which needs an optimiser", f"give values: {given.key}=A,B"
         )
-    return _strings(override, parsed)
+    return _strings(override, given.parsed)
 
 
 def _strings(override: str, parsed: Override) -> Iterator[str]:

@@ -3,6 +3,7 @@
 Hydra reads the files; it names neither file nor line for some faults, and takes others in silence.
 """
 
+import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -18,12 +19,15 @@ ODD_NUMBER = re.compile(r"[-+]?(0[0-7_]+|[1-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?
 INTEGER, FLOAT = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"
 
 
-def check_folder(folder: Path) -> None:
-    """Check that a folder holds groups of configs.
+def find(config_dir: Path | None) -> Path | None:
+    """The folder that `--config-dir` names, from `/` on; None where it names none.
 
     Raises:
-        ConfigError: it is not there, is no folder, or has none.
+        ConfigError: it is not there, is no folder, or has no group of configs.
     """
+    if config_dir is None:
+        return None
+    folder = Path(os.path.expanduser(config_dir)).resolve()
     shipped = names.groups()
     layout = "it holds folders as model/, with your configs as model/mine.yaml"
     if not folder.is_dir():
@@ -33,7 +37,7 @@ def check_folder(folder: Path) -> None:
     except OSError as error:
         raise ConfigError(f"--config-dir {folder} cannot be read: {error.strerror}") from error
     if any(name in shipped for name in inside):
-        return
+        return folder
     if folder.name in shipped and any(folder.glob("*.yaml")):
         raise ConfigError(f"--config-dir {folder} is a group itself", f"name the folder above it: {folder.parent}")
     hints = [hint for name in inside if (hint := nearest(name, shipped)).startswith("did")]
