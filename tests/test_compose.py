@@ -9,11 +9,10 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from omegaconf import OmegaConf
 
 from tpt import names, overrides
 from tpt.cli import main
-from tpt.compose import choices, compose, expand_sweep, load
+from tpt.compose import choices, compose, expand_sweep
 from tpt.config import Config
 from tpt.errors import ConfigError
 
@@ -393,17 +392,6 @@ def test_a_config_that_has_the_name_of_a_shipped_one_is_not_passed_over_in_silen
         assert "smollm2-135m.yaml has the name of a config that comes with tpt" in error.message
     assert composed("model=mine", own=folder).model.name == "mine"
     assert composed(own=names.conf_dir()).rounds == 2
-
-
-def test_a_torn_config_of_a_run_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "config.yaml"
-    path.write_text(OmegaConf.to_yaml({"rounds": 1}) + "seed: [")
-    with pytest.raises(ConfigError, match=r"config\.yaml, line 2"):
-        load(path)
-    for text in (b"- a", b"\xff"):
-        path.write_bytes(text)
-        with pytest.raises(ConfigError, match=r"config\.yaml"):
-            load(path)
 
 
 def test_what_is_a_path_is_known() -> None:

@@ -109,20 +109,8 @@ def _scalar(node: DictConfig, name: str) -> Any:
 
 
 def load(path: Path) -> Config:
-    """The config that a run folder holds, typed and validated.
-
-    Raises:
-        ConfigError: the file is not YAML, or see `from_node`.
-    """
-    try:
-        node = OmegaConf.load(path)
-    except yaml.YAMLError as error:
-        raise own_configs.unreadable(error) from error
-    except (OSError, ValueError, RecursionError) as error:  # bytes that are no text, one text, brackets without end
-        raise ConfigError(f"{path} cannot be read: {said(error)}") from error
-    if not isinstance(node, DictConfig):
-        raise ConfigError(f"{path} holds no settings")
-    config = from_node(node)
+    """The config that a run folder holds, typed and validated."""
+    config = from_node(OmegaConf.load(path))  # type: ignore[arg-type]  # a run's config is always a mapping
     validate(config)
     return config
 
