@@ -6,7 +6,7 @@ import functools
 import math
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
@@ -197,13 +197,3 @@ def test_the_config_the_loop_and_the_run_load_no_torch() -> None:
     )
     result = subprocess.run([sys.executable, "-c", f"{code}print({heavy})"], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
-
-
-@pytest.mark.parametrize(
-    "read", [lambda given: compose.compose([given]), lambda given: list(compose.expand_sweep([given]))]
-)
-def test_a_value_that_hydra_does_not_read_is_to_be_quoted(read: Callable[[str], object]) -> None:
-    with pytest.raises(ConfigError, match=r"model\.path=~/checkpoint cannot be read as an override") as caught:
-        read("model.path=~/checkpoint")
-    quoted = caught.value.hint.partition(": ")[2].strip("'")
-    assert compose.compose([quoted, "sampler.engine=transformers"]).model.path == "~/checkpoint"

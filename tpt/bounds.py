@@ -7,6 +7,8 @@ from typing import Any
 
 from tpt.errors import ConfigError
 
+LARGEST = 2**63 - 1
+
 
 @dataclass(frozen=True)
 class Bounds:
@@ -57,7 +59,7 @@ def check(key: str, value: Any, bounds: Bounds) -> None:
 
 
 def check_finite(value: Any, key: str = "") -> None:
-    """Check that no number in a nested value is infinite or not a number.
+    """Check that no number in a nested value is infinite, not a number, or a whole one that 64 bits do not hold.
 
     Raises:
         ConfigError: naming the first such setting.
@@ -70,3 +72,5 @@ def check_finite(value: Any, key: str = "") -> None:
             check_finite(one, key)
     elif isinstance(value, float) and not math.isfinite(value):
         raise ConfigError(f"{key}={value} is not a finite number")
+    elif isinstance(value, int) and abs(value) > LARGEST:
+        raise ConfigError(f"{key}={value} is too large a number")

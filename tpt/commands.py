@@ -30,7 +30,7 @@ def run(overrides: Sequence[str], config_dir: Path | None, multirun: bool, dry_r
     Returns:
         0, or 1 where a point of a sweep failed.
     """
-    points = list(compose.expand_sweep(overrides)) if multirun else [list(overrides)]
+    points = list(compose.expand_sweep(overrides, config_dir)) if multirun else [list(overrides)]
     # Every point is composed before the first is run: a wrong setting costs no work.
     settings = [compose.compose(point, config_dir) for point in points]
     on_slurm = {one.cluster.name == "slurm" for one in settings}

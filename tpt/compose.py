@@ -1,39 +1,34 @@
 """From Hydra's YAML files and a user's overrides to typed, validated dataclasses."""
 
 import dataclasses
-import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar, get_origin
+from typing import Any, TypeVar, get_args
 
+import yaml
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException, OverrideParseException
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
-from yaml import YAMLError
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import (
+    ConfigKeyError,
+    MissingMandatoryValue,
+    OmegaConfBaseException,
+)
 
-from tpt import files, tasks
-from tpt.config import SCALARS, SECTIONS, Config, validate
-from tpt.errors import ConfigError, Damaged, nearest
+from tpt import files, names, own_configs, tasks
+from tpt.config import SCALARS, SECTIONS, Config, expand_paths, validate
+from tpt.errors import ConfigError, Damaged, nearest, said
+from tpt.names import Setting, all_keys, choices, conf_dir
+from tpt.overrides import Names, expand_sweep, quoted, single
 from tpt.think.engines import resolve_engine
+
+__all__ = ["all_keys", "choices", "compose", "conf_dir", "expand_sweep", "from_node", "load"]
 
 Section = TypeVar("Section")
 
 AUTO = "auto"  # as a number of rounds: see `StopConfig`
-
-
-def conf_dir() -> Path:
-    """The folder of the shipped configs: beside the package in a checkout, inside it in a wheel."""
-    checkout = Path(__file__).resolve().parent.parent / "conf"
-    return checkout if (checkout / "config.yaml").exists() else Path(__file__).resolve().parent / "conf"
-
-
-def choices(group: str) -> list[str]:
-    """The names a config group ships, e.g. `choices("model")`."""
-    return sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))
+WHOLE_NUMBER = re.compile(r"[-+]?(0|[1-9]\d*)")
 
 
 def compose(overrides: Sequence[str] = (), config_dir: Path | None = None, pending: bool = False) -> Config:
@@ -47,17 +42,27 @@ def compose(overrides: Sequence[str] = (), config_dir: Path | None = None, pendi
     Raises:
         ConfigError: an unknown group choice or key, a wrong type, a value out of range, a contradiction.
     """
-    search = [f"hydra.searchpath=[file://{config_dir.resolve()}]"] if config_dir else []
+    known = Names.of(config_dir)
+    own = known.config_dir
+    given = [single(override, known) for override in overrides]
+    search = []
+    if own:
+        own_configs.check_files(own, [(one.group, name) for one in given if one.group for name in one.chosen])
+        search = [f"hydra.searchpath=[{quoted(f'file://{own}')}]"]
     try:
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-            node = hydra_compose("config", overrides=[*search, *map(_settable, overrides)])
+            node = hydra_compose("config", overrides=[*search, *(one.hydras() for one in given)])
+    except Exception as error:  # of Hydra's: what it answers wrong files and overrides with has no type in common
+        raise _explain(error, own) from error
+    try:
         OmegaConf.resolve(node)
-    except (HydraException, OmegaConfBaseException) as error:
-        raise _explain(error, overrides) from error
+    except OmegaConfBaseException as error:
+        raise _unresolved(_first_unresolved(node), str(error).splitlines()[0]) from error
     config = from_node(node)
+    expand_paths(config)
     validate(config)
     from_run = config.prune.from_run
-    if from_run and not pending and not (Path(from_run).expanduser() / "run.json").exists():
+    if from_run and not pending and not (Path(from_run) / "run.json").exists():
         raise ConfigError(f"prune.from_run={from_run} is not a run folder", "`tpt status` lists the run folders")
     # Engines draw different samples, so the fingerprint must hold the engine itself and not `auto`.
     config.sampler.engine = resolve_engine(config.sampler.engine)
@@ -71,19 +76,36 @@ def from_node(node: DictConfig) -> Config:
         ConfigError: an unknown key, a missing or wrongly typed value.
     """
     for key in map(str, node):
-        if key not in (*SECTIONS, *SCALARS, "task"):
-            raise ConfigError(f"unknown setting '{key}'", nearest(key, [*SECTIONS, *SCALARS, "task"]))
-    sections = {name: _typed(name, kind, node.get(name) or {}) for name, kind in SECTIONS.items()}
-    scalars = {name: node[name] for name in SCALARS}
+        if key not in names.TOP:
+            raise ConfigError(f"unknown setting '{key}'", nearest(key, names.TOP))
+    known = names.settings()
+    given = {name: {} if node.get(name) is None else node[name] for name in SECTIONS}
+    sections = {name: _typed(name, kind, given[name], known) for name, kind in SECTIONS.items()}
+    scalars = {name: _scalar(node, name) for name in SCALARS}
     if scalars["rounds"] == AUTO:
         stop = sections["stop"]
         stop.auto, scalars["rounds"] = True, max(stop.most, stop.least)
     for name, kind in SCALARS.items():
         if type(scalars[name]) is not kind:  # isinstance would take true for 1
-            what = "a whole number" if kind is int else "a text"
             hint = "give a number, or rounds=auto: until a round no longer gains" if name == "rounds" else ""
-            raise ConfigError(f"{name}={scalars[name]} is not {what}", hint)
-    return Config(task=tasks.make(node.task), **sections, **scalars)
+            shown = "null" if scalars[name] is None else scalars[name]
+            raise ConfigError(f"{name}={shown} is not {Setting(kind)}", hint)
+    task = node.get("task")
+    if not isinstance(task, DictConfig):
+        raise ConfigError(f"task={task} is not a group of settings", "name one: task=word_problems")
+    return Config(task=tasks.make(task), **sections, **scalars)
+
+
+def _scalar(node: DictConfig, name: str) -> Any:
+    """A setting outside the sections; a text that says a number, as one of the environment, is that number."""
+    if name not in node or OmegaConf.is_missing(node, name):
+        raise ConfigError(f"{name} has no value")
+    value = node[name]
+    if SCALARS[name] is int and isinstance(value, str) and WHOLE_NUMBER.fullmatch(value):
+        return int(value)
+    if SCALARS[name] is str and type(value) in (int, float):
+        return str(value)
+    return value
 
 
 def load(path: Path) -> Config:
@@ -93,7 +115,7 @@ def load(path: Path) -> Config:
         Damaged: it cannot be read, or is not one that this version writes.
     """
     then = "the same `tpt run` as before writes it again"
-    with files.reading(path, then, YAMLError, OmegaConfBaseException):
+    with files.reading(path, then, yaml.YAMLError, OmegaConfBaseException):
         node = OmegaConf.load(path)
     lacks = [name for name in (*SECTIONS, *SCALARS, "task") if not isinstance(node, DictConfig) or name not in node]
     if lacks:
@@ -106,87 +128,97 @@ def load(path: Path) -> Config:
     return config
 
 
-def expand_sweep(overrides: Sequence[str]) -> Iterator[list[str]]:
-    """The points of a multirun: the product of every `key=a,b` in the overrides, in Hydra's own syntax.
-
-    Raises:
-        ConfigError: an override that Hydra's grammar does not read.
-    """
-    try:
-        parsed = OverridesParser.create().parse_overrides(list(overrides))
-    except HydraException as error:
-        raise _explain(error, overrides) from error
-    axes = [
-        [f"{one.get_key_element()}={value}" for value in one.sweep_string_iterator()]
-        if one.is_sweep_override()
-        else [str(one.input_line)]
-        for one in parsed
-    ]
-    for point in itertools.product(*axes):
-        yield list(point)
-
-
-def _typed(name: str, kind: type[Section], node: Any) -> Section:
+def _typed(name: str, kind: type[Section], node: Any, known: dict[str, Setting]) -> Section:
+    _check_form(name, node, known)
     try:
         merged = OmegaConf.merge(OmegaConf.structured(kind), node)
         return OmegaConf.to_object(merged)  # type: ignore[return-value]  # to_object of a structured node is its class
     except ConfigKeyError as error:
-        key = str(error.full_key)
-        raise ConfigError(f"unknown setting '{name}.{key}'", nearest(key, _keys(kind))) from error
+        key = f"{name}.{error.full_key}"
+        raise ConfigError(f"unknown setting '{key}'", names.nearest_setting(key, known)) from error
     except MissingMandatoryValue as error:
-        raise ConfigError(f"{name} lacks a value: {error}", f"see conf/{name}/ for complete examples") from error
+        raise ConfigError(f"{name}.{error.full_key} has no value", f"see conf/{name}/ for complete examples") from error
     except OmegaConfBaseException as error:
-        raise ConfigError(f"{name}.{error.full_key}: {str(error).splitlines()[0]}") from error
+        raise _mistyped(f"{name}.{error.full_key}", OmegaConf.select(node, str(error.full_key)), known) from error
 
 
-def _keys(kind: Any, prefix: str = "") -> list[str]:
-    """Dotted names of a section's settings; one that holds settings of any name ends with a dot."""
-    names: list[str] = []
-    for item in dataclasses.fields(kind):
-        names.append(prefix + item.name)
-        if get_origin(item.type) is dict:
-            names.append(f"{prefix}{item.name}.")
-        if isinstance(item.type, type) and dataclasses.is_dataclass(item.type):
-            names += _keys(item.type, f"{prefix}{item.name}.")
-    return names
+def _check_form(key: str, node: Any, known: dict[str, Setting]) -> None:
+    """Check that groups of settings, lists and texts are where they should be, which OmegaConf does in other words."""
+    setting = known.get(key)
+    if setting is None:
+        return
+    if setting.section and not (isinstance(node, DictConfig) or node is None or node == {}):
+        inner = next((one for one in known if one.startswith(f"{key}.")), key)
+        raise ConfigError(f"{key}={node} cannot be: {key} is a group of settings", f"set one of them: {inner}=...")
+    if setting.base is list and not (isinstance(node, ListConfig) or node is None):
+        raise ConfigError(f"{key}={node} is not a list", f"write {key}=[{node}]")
+    if setting.text and isinstance(node, bool | ListConfig | DictConfig):
+        raise _mistyped(key, node, known)
+    if setting.section and isinstance(node, DictConfig):
+        for item in dataclasses.fields(setting.base):
+            if item.name in node:  # which a value that is missing is not
+                _check_form(f"{key}.{item.name}", node[item.name], known)
 
 
-def all_keys() -> list[str]:
-    """Every setting that an override may name, dotted."""
-    keys = [*SECTIONS, *SCALARS, "task"]
-    for name, kind in SECTIONS.items():
-        keys += _keys(kind, f"{name}.")
-    for task in tasks.REGISTRY.values():
-        keys += _keys(task, "task.")
-    return sorted(set(keys))
+def _mistyped(key: str, value: Any, known: dict[str, Setting]) -> ConfigError:
+    name, inside, _ = key.partition("[")
+    setting = names.find(name, known) or Setting(object)
+    if inside:
+        setting = Setting(get_args(setting.kind)[0])
+    if value is None:
+        return ConfigError(f"{key} is null, and must be {setting}")
+    quotes = setting.text and isinstance(value, bool)
+    hint = "put it in quotes; yes, no, on and off are true or false in YAML" if quotes else ""
+    return ConfigError(f"{key}={value} is not {setting}", hint)
 
 
-def _settable(override: str) -> str:
-    """An override that Hydra takes also where the YAML files leave the setting to the dataclass's default."""
-    key = override.split("=", 1)[0]
-    known = all_keys()
-    settable = "=" in override and (key in known or any(key.startswith(name) for name in known if name.endswith(".")))
-    return f"++{override}" if settable and "." in key else override
-
-
-def _explain(error: Exception, overrides: Sequence[str]) -> ConfigError:
+def _explain(error: Exception, own: Path | None) -> ConfigError:
     """Hydra's error in the user's words, with the nearest name there is."""
-    text = str(error)
-    missing = re.search(r"Could not find '?([\w-]+)/([^'\s]+)'", text)
+    text = said(error, 1000)
+    missing = re.search(r"Could not find '([\w-]+)/(.+?)'(?= Available|$)", text)
     if missing:
         group, name = missing.groups()
-        return ConfigError(f"unknown {group} '{name}'", nearest(name, choices(group)))
-    for override in overrides:
-        key = override.lstrip("+~").split("=", 1)[0].split("@")[0]
-        groups = [path.name for path in conf_dir().iterdir() if path.is_dir()]
-        if key and key in text and key not in (*all_keys(), *groups):
-            return ConfigError(f"unknown setting '{key}'", nearest(key, [*all_keys(), *groups]))
-    if isinstance(error, OverrideParseException):
-        return _unreadable(error.override)
-    return ConfigError(text.splitlines()[0])
+        if own and (own / group / f"{name}.yml").exists():
+            return ConfigError(f"unknown {group} '{name}'", f"rename {name}.yml to {name}.yaml")
+        return ConfigError(f"unknown {group} '{name}'", nearest(name, choices(group, own)))
+    if isinstance(error, yaml.YAMLError):
+        return own_configs.unreadable(error)
+    package = re.search(r"Could not override '([\w-]+@[\w.]+)'", text)
+    if package:
+        return ConfigError(f"nothing has chosen {package[1]} yet", f"write +{package[1]}=NAME to add it")
+    words = [str(one).splitlines()[0].rstrip(".") for one in (error, error.__cause__) if one and str(one)]
+    return ConfigError(": ".join(words).replace("++", "") or type(error).__name__)
 
 
-def _unreadable(override: str) -> ConfigError:
-    key, _, value = override.lstrip("+").partition("=")
-    quoted = f"in quotes of its own: '{key}=\"{value}\"'" if value else "as KEY=VALUE"
-    return ConfigError(f"{override.lstrip('+')} cannot be read as an override", f"write it {quoted}")
+def _first_unresolved(node: DictConfig, prefix: str = "") -> str:
+    """The first setting whose value stands for something that cannot be found."""
+    for key in node:
+        if OmegaConf.is_missing(node, key):
+            continue
+        name = f"{prefix}{key!s}"
+        try:
+            value = node[key]
+            if isinstance(value, ListConfig):
+                list(value)
+        except OmegaConfBaseException:
+            return name
+        inside = _first_unresolved(value, f"{name}.") if isinstance(value, DictConfig) else ""
+        if inside:
+            return inside
+    return ""
+
+
+def _unresolved(key: str, reason: str) -> ConfigError:
+    absent = re.search(r"Environment variable '([^']+)' not found", reason)
+    if absent:
+        return ConfigError(
+            f"{key}: there is no environment variable {absent[1]}",
+            f"export it, or say what to take in its place: ${{oc.env:{absent[1]},VALUE}}",
+        )
+    source = re.search(r"Interpolation key '([\w.]+)' not found", reason)
+    if source and source[1] in all_keys():
+        return ConfigError(f"{key} is {source[1]}, which has no value", f"give it one: {source[1]}=VALUE")
+    return ConfigError(
+        f"{key}: {reason}",
+        "${KEY} stands for another setting; an environment variable is ${oc.env:NAME}, or $NAME in a path",
+    )

@@ -4,6 +4,7 @@
 """
 
 import dataclasses
+import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from omegaconf import MISSING
 
 from tpt.bounds import Bounds, check, check_finite
 from tpt.errors import ConfigError, nearest
-from tpt.tasks.base import RUNTIME, Task
+from tpt.tasks.base import PATH, RUNTIME, Task
 
 # A setting that came after runs were made: while it has its default it takes no part in fingerprints, and those stay.
 ADDED = {"added": True}
@@ -36,7 +37,7 @@ class ModelConfig:
 
     name: str = MISSING
     source: str = "hub"
-    path: str = ""
+    path: str = field(default="", metadata=PATH)
     revision: str | None = None
     size: str = "small"  # small: to 4B parameters | medium: to 14B | large: to 80B; what a cluster's jobs ask for
     dtype: str = "bfloat16"  # what the sampling engine computes in
@@ -108,7 +109,7 @@ class PruneConfig:
     warn_below: int = 32  # warn where fewer examples than this are kept
     source: str = "self"  # self | human | run | mix
     mix: MixConfig = field(default_factory=MixConfig)
-    from_run: str | None = None  # the run folder whose examples `run` means
+    from_run: str | None = field(default=None, metadata=PATH)  # the run folder whose examples `run` means
     flip: FlipConfig = field(default_factory=FlipConfig, metadata=ADDED)
 
 
@@ -271,7 +272,7 @@ class Config:
     stop: StopConfig = field(default_factory=StopConfig, metadata=RUNTIME)
     rounds: int = field(default=2, metadata=RUNTIME)  # a longer run continues a shorter one; `auto`: see `stop`
     seed: int = 0
-    run_root: str = field(default="runs", metadata=RUNTIME)
+    run_root: str = field(default="runs", metadata={**RUNTIME, **PATH})
 
 
 SECTIONS: dict[str, Any] = {
@@ -390,6 +391,36 @@ def _default(item: "dataclasses.Field[Any]") -> Any:
     return item.default if item.default_factory is dataclasses.MISSING else item.default_factory()
 
 
+def expand_paths(config: Any, prefix: str = "") -> None:
+    """Put the home folder in the place of `~`, and environment variables in the place of `$NAME`, in all paths.
+
+    Raises:
+        ConfigError: there is no such user or no such variable.
+    """
+    for item in dataclasses.fields(config):
+        value = getattr(config, item.name)
+        if dataclasses.is_dataclass(value):
+            expand_paths(value, f"{prefix}{item.name}.")
+        elif item.metadata.get("path") and value:
+            setattr(config, item.name, _expanded(prefix + item.name, value))
+
+
+def _expanded(key: str, path: str) -> str:
+    def value(found: "re.Match[str]") -> str:
+        name = found[1]
+        if name != "$" and name not in os.environ:
+            raise ConfigError(
+                f"{key}={path}: there is no environment variable {name}", "export it; $$ stands for a dollar sign"
+            )
+        return "$" if name == "$" else os.environ[name]
+
+    filled = re.sub(r"\$(\$|[A-Za-z_][A-Za-z0-9_]*)", value, path)
+    home = os.path.expanduser(filled)
+    if home.startswith("~"):
+        raise ConfigError(f"{key}={path}: there is no user {home[1:].partition('/')[0]}", "give the path from / on")
+    return home
+
+
 def with_rounds_of(config: Config, other: Config) -> Config:
     """A config with the rounds that another one of the same run also asks for.
 
@@ -418,6 +449,8 @@ def validate(config: Config) -> None:
     for name, key in _with_teacher(config, RANGES):
         check(name, _get(config, name), RANGES[key])
     config.task.validate()
+    if not config.run_root:
+        raise ConfigError("run_root is empty", "name a folder; run_root=. is this one")
     if config.stop.auto and config.rounds != max(config.stop.most, config.stop.least):
         raise ConfigError(
             f"rounds={config.rounds} is a number, and stop.auto=true leaves the number open",

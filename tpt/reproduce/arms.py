@@ -8,6 +8,7 @@ from typing import Any
 from tpt.compose import compose
 from tpt.config import Config
 from tpt.errors import ConfigError, nearest
+from tpt.overrides import quoted_path
 from tpt.reproduce.experiment import Experiment, Scale
 from tpt.run import Run
 
@@ -120,6 +121,4 @@ def _filled(text: str, values: Mapping[str, Any]) -> str:
 
 
 def _folder(what: str, run: Run) -> str:
-    path = run.root if what == "run" else run.trained_model(run.rounds)
-    quoted = str(path).replace("'", "\\'")
-    return f"'{quoted}'"  # a path may hold what Hydra's grammar does not take bare
+    return quoted_path(run.root if what == "run" else run.trained_model(run.rounds))
