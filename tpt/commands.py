@@ -309,7 +309,7 @@ def _judge_programs(options: argparse.Namespace, console: Terminal) -> int:
         return 0
     console.print(programs.table(counts))
     if task.sandbox == "none":
-        console.warn("the solutions ran with your rights", "NOT SANDBOXED")
+        console.print(Text.assemble(("NOT SANDBOXED", "bold red"), " the solutions ran with your rights"))
     console.print(f"verdicts: {options.out}")
     return 0
 

@@ -167,7 +167,7 @@ def _print_undone(outcome: Outcome, command: str, console: Terminal) -> None:
     for arm, why in outcome.failed.items():
         console.failed(f"{arm}: {why}")
     if outcome.waiting or outcome.failed:
-        console.print(f"to go on, the same command again: {command}")
+        console.progress.print(f"to go on, the same command again: {command}")
 
 
 def _folder_name(name: str, scale: str, extra: Sequence[str]) -> str:
