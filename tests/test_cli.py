@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from conftest import TINY
+from evaluations import finish_round
 from made_run import made_run
 
 import tpt
@@ -19,6 +20,7 @@ from tpt.cli import main, parse
 from tpt.cluster import commands as cluster
 from tpt.cluster.process import new_log
 from tpt.compose import compose
+from tpt.config import Config
 from tpt.display import Display
 from tpt.loop import Stage
 from tpt.run import Run
@@ -26,7 +28,7 @@ from tpt.sweep import Sweep
 from tpt.terminal import CLOSED_PIPE, Terminal
 
 Captured = pytest.CaptureFixture[str]
-AWKWARD = "a[b]c [red]x[/] :warning: für"
+AWKWARD = "a[b]c [red] :warning: für"
 
 
 @pytest.fixture(scope="module")
@@ -38,12 +40,18 @@ def awkward_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 @pytest.fixture
-def run(make_run: Callable[..., Run]) -> Run:
-    return make_run(rounds=1, problems=12, samples=2)
+def run(tiny_config: Callable[..., Config]) -> Run:
+    """A run that owes nothing."""
+    made = Run.create(tiny_config("rounds=1"))
+    for round, solved in enumerate((10, 20)):
+        finish_round(made, round, solved)
+    return made
 
 
 def cli_process(*arguments: str, **options: object) -> "subprocess.Popen[str]":
+    """`tpt` with buffered output, as users have it."""
     command = [sys.executable, "-m", "tpt.cli", *arguments]
+    options["env"] = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, **options)  # type: ignore[call-overload,no-any-return]
 
 
@@ -61,7 +69,7 @@ def test_results_go_to_standard_output_and_errors_to_standard_error(capsys: Capt
 def test_progress_goes_to_standard_error_and_the_table_to_standard_output(
     run: Run, tiny_command: Callable[..., list[str]], capsys: Captured
 ) -> None:
-    command = tiny_command("rounds=1", "think.temperature=0.8")
+    command = tiny_command("rounds=1")
     assert main(command) == 0
     shown, said = capsys.readouterr()
     assert "nothing is owed" in said
@@ -89,7 +97,7 @@ def test_every_command_can_be_quiet_and_verbose() -> None:
 
 def documented(help: str) -> set[str]:
     """The keys that a command's help names, one a line or several."""
-    return {key for line in re.findall(r"(?m)^  ([a-z, ]+?)   ", help) for key in line.split(", ")}
+    return {key for line in re.findall(r"(?m)^  ([a-z][a-z, ]*?)   ", help) for key in line.split(", ")}
 
 
 def test_status_as_json_is_an_object_for_a_run_and_a_list_for_more(run: Run, capsys: Captured) -> None:
@@ -104,8 +112,7 @@ def test_status_as_json_is_an_object_for_a_run_and_a_list_for_more(run: Run, cap
     states = {stage["stage"]: stage["state"] for stage in one["stages"]}
     assert (states["round-01/prune"], states["round-01/train"]) == ("done", "begun")
     [think] = [stage for stage in one["stages"] if stage["name"] == "think"]
-    assert think["seconds"] == 120.0
-    assert think["outcome"].startswith("24 samples")
+    assert (think["seconds"], think["outcome"]) == (2.0, "80 samples, 50 tokens/s")
     sweep = Sweep.of([["seed=1"]], [run])
     sweep.write([["seed=1"]])
     for path in (run.root.parent, sweep.folder):
@@ -176,45 +183,39 @@ def test_an_error_as_json_is_an_object_on_standard_error(words: list[str], capsy
 # What is printed is what is meant
 
 
-@pytest.mark.parametrize(
-    "words", [["status"], ["report"], ["analyse", "diversity"], ["export"]], ids=lambda words: words[0]
-)
+@pytest.mark.parametrize("words", [["report"], ["analyse", "diversity"]], ids=lambda words: words[0])
 def test_square_brackets_and_colons_in_a_path_are_printed(words: list[str], awkward_run: Run, capsys: Captured) -> None:
-    code = main([*words, str(awkward_run.root)])
-    said = "".join(capsys.readouterr())
-    assert AWKWARD in said or words == ["status"]
-    assert code in (0, 1)  # a run without a model has nothing to export: the error names the folder
-    assert "Traceback" not in said
+    assert main([*words, str(awkward_run.root)]) == 0
+    assert f"{AWKWARD}/{awkward_run.name}" in capsys.readouterr().out
 
 
-def test_square_brackets_in_names_errors_and_outcomes_are_printed(awkward_run: Run, capsys: Captured) -> None:
-    root = awkward_run.root.with_name("copied [bold]x[/]")
-    shutil.copytree(awkward_run.root, root)
+def test_square_brackets_in_names_errors_and_outcomes_are_printed(run: Run, tmp_path: Path, capsys: Captured) -> None:
+    root = tmp_path / AWKWARD / "copied [bold]x"
+    shutil.copytree(run.root, root)
     copied = Run.open(root)
     stage = Stage(1, "train")
     copied.manifest_path(stage).unlink()
-    files.write_json(copied.error_path(stage), {"kind": "", "message": "cannot read [red]a[/] at [3]", "hint": ""})
+    files.write_json(copied.error_path(stage), {"kind": "", "message": "cannot read [red]a[/red] at [3]", "hint": ""})
     assert main(["status", str(root)]) == 0
-    assert "cannot read [red]a[/] at [3]" in capsys.readouterr().out
+    assert "cannot read [red]a[/red] at [3]" in capsys.readouterr().out
     assert main(["status", str(root.parent)]) == 0
-    assert "copied [bold]x[/]" in capsys.readouterr().out
-    assert main(["status", str(root / "[red]no[/]:x:")]) == 1
-    assert str(root / "[red]no[/]:x:") in capsys.readouterr().err
-    shutil.rmtree(root)
+    assert "copied [bold]x" in capsys.readouterr().out
+    assert main(["status", str(root / "[red]no:x:")]) == 1
+    assert str(root / "[red]no:x:") in capsys.readouterr().err
 
 
 def test_nothing_is_printed_through_richs_markup() -> None:
     """`tpt.terminal` prints text as it is: markup would be shown, and what escapes it as well."""
     sources = {path: path.read_text(encoding="utf-8") for path in Path(tpt.__file__).parent.rglob("*.py")}
     assert [path.name for path, text in sources.items() if "rich.markup" in text or "[/]" in text] == []
-    assert [path.name for path, text in sources.items() if re.search(r"\bConsole\((?!Console)", text)] == ["terminal.py"]
+    assert [path.name for path, text in sources.items() if re.search(r"\bConsole\(", text)] == []
 
 
 def test_tables_that_no_terminal_shows_are_neither_folded_nor_cut(
     make_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
     monkeypatch.setenv("COLUMNS", "40")
-    runs = [make_run(f"task.{key}", rounds=1, problems=6, samples=2) for key in ("test_size=11", "test_size=7")]
+    runs = [make_run(f"task.{key}", rounds=0, problems=6, samples=2) for key in ("test_size=11", "test_size=7")]
     root = runs[0].root.parent
     assert main(["status", str(root)]) == 0
     shown = capsys.readouterr().out
@@ -280,7 +281,11 @@ def test_verbose_shows_what_a_stage_prints_and_not_what_an_earlier_attempt_did(r
     with Display(Terminal(verbose=True)) as display:
         display.begin(run, stage)
         with new_log(run, stage, 0).open("w") as log:
-            for text, so_far in (("loading [/a]\nhal", "loading [/a]\n"), ("f a line\n", "half a line\n"), ("torn", "")):
+            for text, so_far in (
+                ("loading [/a]\nhal", "loading [/a]\n"),
+                ("f a line\n", "half a line\n"),
+                ("torn", ""),
+            ):
                 print(text, end="", file=log, flush=True)
                 capsys.readouterr()
                 display.watch([])
@@ -320,7 +325,7 @@ def test_a_reader_who_leaves_ends_a_command_silently(run: Run, closed_pipe: int)
 def test_a_reader_of_the_progress_who_leaves_stops_nothing(
     run: Run, tiny_command: Callable[..., list[str]], closed_pipe: int
 ) -> None:
-    command = [sys.executable, "-m", "tpt.cli", *tiny_command("rounds=1", "think.temperature=0.8")]
+    command = [sys.executable, "-m", "tpt.cli", *tiny_command("rounds=1")]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=closed_pipe, text=True, check=False)
     assert done.returncode == 0
     assert "baseline" in done.stdout
@@ -419,7 +424,7 @@ def bash_completions(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str]
         ("tpt run --dr", {"--dry-run"}),
         ("tpt run model=gemma2-2", {"gemma2-2b"}),  # bash takes what follows the = for a word of its own
         ("tpt run rounds=1 train.lora.ra", {"train.lora.rank="}),
-        ("tpt reproduce table1", {"table1"}),
+        ("tpt reproduce table3", {"table3"}),
     ],
 )
 def test_bash_completes_commands_options_settings_and_their_choices(
@@ -440,6 +445,8 @@ def test_the_completion_script_is_one_that_the_shell_can_read(shell: str, tmp_pa
 
 
 def test_help_costs_no_import_that_only_commands_need() -> None:
-    code = "import sys, tpt.cli; tpt.cli.parser(); print([m for m in ('rich', 'argcomplete', 'yaml') if m in sys.modules])"
+    code = (
+        "import sys, tpt.cli; tpt.cli.parser(); print([m for m in ('rich', 'argcomplete', 'yaml') if m in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

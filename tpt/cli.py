@@ -291,9 +291,10 @@ def _parsed(words: Sequence[str]) -> argparse.Namespace:
         try:
             sys.stdout.flush()  # help, which somebody may have stopped reading
         except BrokenPipeError:
-            from tpt.terminal import Terminal
+            from tpt.terminal import CLOSED_PIPE, discard
 
-            Terminal().on_broken_pipe()
+            discard(sys.stdout)
+            raise SystemExit(CLOSED_PIPE) from None
         raise
 
 

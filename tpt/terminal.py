@@ -5,7 +5,7 @@ import json
 import os
 import sys
 import traceback
-from typing import Any
+from typing import IO, Any
 
 from rich.console import Console
 from rich.text import Text
@@ -51,7 +51,7 @@ class PlainConsole(Console):
             SystemExit: it was standard output, so there is nobody left to work for.
         """
         self.quiet = True
-        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())  # so that the flush at exit does not fail again
+        discard(self.file)
         if not self.stderr:
             raise SystemExit(CLOSED_PIPE)
 
@@ -104,6 +104,11 @@ class Terminal(PlainConsole):
             return
         hint = f"\n  -> {error.hint}" if error.hint else ""
         self._errors.print(Text.assemble(("error", "bold red"), " ", error.message, hint))
+
+
+def discard(stream: IO[str]) -> None:
+    """Have whatever is still written to a stream vanish, so that the flush at exit does not fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def unfolded(text: str) -> Text:
