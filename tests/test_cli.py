@@ -370,6 +370,7 @@ assert sys.stdout.encoding == "ascii"
 assert main(["report", str(root)]) == 0
 assert main(["status", str(root.parent)]) == 0
 assert main(["status", os.fsdecode(b"caf\\xe9")]) == 1
+assert main(["config", "run_root='/für'"]) == 0
 os.environ["FORCE_COLOR"] = "1"  # as on a terminal
 with Display(Terminal()) as display:
     run, stage = Run.open(root), Stage(1, "think")
@@ -387,6 +388,7 @@ def test_a_terminal_without_utf8_shows_what_it_can(awkward_run: Run) -> None:
     assert done.returncode == 0, done.stderr.decode()
     assert b"f\\xfcr" in done.stdout
     assert b"+---" in done.stdout  # a table's frame
+    assert "run_root: /für\n".encode() in done.stdout  # YAML is UTF-8
     assert b"caf\\udce9" in done.stderr
     assert b"\\u2" not in done.stdout + done.stderr  # no frame, bar or spinner in signs that are not there
 

@@ -75,9 +75,13 @@ class Terminal(PlainConsole):
         self._errors = PlainConsole(stderr=True)
 
     def write(self, text: str) -> None:
-        """Write a text to standard output byte for byte."""
+        """Write a text to standard output as it is; to a file or a pipe in UTF-8, whatever the locale."""
         try:
-            self.file.write(text)
+            if isinstance(self.file, io.TextIOWrapper) and not self.file.isatty():
+                self.file.flush()
+                self.file.buffer.write(text.encode(errors="backslashreplace"))
+            else:
+                self.file.write(text)
             self.file.flush()
         except BrokenPipeError:
             self.on_broken_pipe()
