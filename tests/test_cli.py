@@ -17,7 +17,6 @@ from made_run import made_run
 import tpt
 from tpt import cli, commands, files
 from tpt.cli import main, parse
-from tpt.cluster import commands as cluster
 from tpt.cluster.process import new_log
 from tpt.compose import compose
 from tpt.config import Config
@@ -228,10 +227,6 @@ def test_tables_that_no_terminal_shows_are_neither_folded_nor_cut(
     shown = capsys.readouterr().out
     assert "task.test_size=11" in shown
     assert "…" not in shown
-
-
-def test_commands_to_copy_are_quoted_for_the_shell() -> None:
-    assert cluster._command("attach", Path("my runs/it's")) == "tpt attach 'my runs/it'\"'\"'s'"
 
 
 # How a command ends

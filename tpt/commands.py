@@ -171,7 +171,7 @@ def status(path: Path, console: Terminal) -> int:
 
 
 def _records(runs: Sequence[Run]) -> list[dict[str, Any]]:
-    jobs = cluster.records([run for run in runs if ledger.latest(run)])
+    jobs = cluster.records(runs)
     return [plan.record(run) | {"jobs": jobs.get(run.root, [])} for run in runs]
 
 

@@ -9,24 +9,24 @@ SHELLS = ("bash", "zsh", "fish")
 
 def script(shell: str) -> str:
     """What a shell runs to complete `tpt`: one of `SHELLS`."""
-    import argcomplete  # here, so that `tpt --help` costs nothing
+    from argcomplete.shell_integration import shellcode  # here, so that `tpt --help` costs nothing
 
-    return argcomplete.shellcode(["tpt"], shell=shell)
+    return shellcode(["tpt"], shell=shell)
 
 
 def answer(grammar: argparse.ArgumentParser) -> None:
     """Answer the shell that asks, through argcomplete's environment variables, what may follow; then exit."""
     import argcomplete
+    from argcomplete.completers import FilesCompleter
 
-    files = argcomplete.FilesCompleter()
+    class Words(FilesCompleter):
+        """Overrides where a command takes them, else files."""
 
-    def words(prefix: str, action: argparse.Action, parsed_args: argparse.Namespace, **rest: Any) -> list[str]:
-        if action.dest == "overrides":
-            return overrides(prefix, parsed_args)
-        found: list[str] = list(files(prefix, action=action, parsed_args=parsed_args, **rest))
-        return found
+        def __call__(self, prefix: str, **about: Any) -> Any:
+            of_overrides = about["action"].dest == "overrides"
+            return overrides(prefix, about["parsed_args"]) if of_overrides else super().__call__(prefix, **about)
 
-    argcomplete.autocomplete(grammar, always_complete_options="long", default_completer=words)
+    argcomplete.autocomplete(grammar, always_complete_options="long", default_completer=Words())
 
 
 def overrides(prefix: str, options: argparse.Namespace) -> list[str]:
@@ -34,7 +34,7 @@ def overrides(prefix: str, options: argparse.Namespace) -> list[str]:
     from tpt import compose
 
     config_dir: Path | None = getattr(options, "config_dir", None)
-    folders = [compose.conf_dir(), *([config_dir] if config_dir else [])]
+    folders = [compose.conf_dir(), *([config_dir] if config_dir and config_dir.is_dir() else [])]
     key, given, value = prefix.partition("=")
     if given:
         before, comma, _ = value.rpartition(",")  # of a sweep

@@ -19,7 +19,7 @@ from tpt.cluster.ledger import Submitted
 from tpt.cluster.planning import Plan, Planned, known_ids
 from tpt.cluster.submit import name_of, script, submit
 from tpt.config import Config, to_dict, validate
-from tpt.errors import ConfigError, RunError
+from tpt.errors import ClusterError, ConfigError, RunError
 from tpt.loop import Stage
 from tpt.run import Run
 from tpt.sweep import Sweep
@@ -74,20 +74,15 @@ def _submit(runs: list[Run], sweep: Path | None, console: Terminal) -> None:
         finally:
             console.print(*drawn.values(), sep="\n")
     submitted = sum(one.row_count for one in drawn.values())
-    place = sweep or runs[0].root
+    place = shlex.quote(str(sweep or runs[0].root))
     counts = [f"submitted {submitted} jobs"]
     counts += [f"{len(plan.kept)} of earlier submissions are at work"] if plan.kept else []
     counts += [f"{plan.shared} stages are shared with other runs"] if plan.shared else []
     if not submitted and not plan.kept:
-        console.print(f"nothing is owed; the report: {_command('report', *(run.root for run in runs))}")
+        console.print(f"nothing is owed; the report: tpt report {shlex.join(str(run.root) for run in runs)}")
         return
     console.print(f"{'; '.join(counts)}. This shell is no longer needed.")
-    console.print(f"follow: {_command('attach', place)}\ncancel: {_command('cancel', place)}")
-
-
-def _command(name: str, *paths: Path) -> str:
-    """A command to copy into a shell, whatever the paths are."""
-    return shlex.join(["tpt", name, *map(str, paths)])
+    console.print(f"follow: tpt attach {place}\ncancel: tpt cancel {place}")
 
 
 def dry_run(settings: Sequence[Config], console: Terminal) -> int:
@@ -132,7 +127,8 @@ def tables(runs: Sequence[Run]) -> tuple[Group, bool]:
     Returns:
         what to print, and whether a job is still at work.
     """
-    states = _states(runs)
+    ids = [one for entry in ledger.everything(runs) for one in entry.task_ids()]
+    states = slurm.states([*ids, *known_ids(list(runs))])
     drawn = [status.table(run, status.rows(run, states)) for run in runs]
     latest = [entry for run in runs for entry in ledger.latest(run).values()]
     live = any(state.live for entry in latest for state in status.task_states(entry, states))
@@ -140,14 +136,14 @@ def tables(runs: Sequence[Run]) -> tuple[Group, bool]:
 
 
 def records(runs: Sequence[Run]) -> dict[Path, list[dict[str, Any]]]:
-    """The jobs of some runs as JSON, by the run's folder."""
-    states = _states(runs) if runs else {}
-    return {run.root: [dataclasses.asdict(row) for row in status.rows(run, states)] for run in runs}
-
-
-def _states(runs: Sequence[Run]) -> dict[str, slurm.State]:
-    ids = [one for entry in ledger.everything(runs) for one in entry.task_ids()]
-    return slurm.states([*ids, *known_ids(list(runs))])
+    """The jobs of those runs that were submitted, as JSON, by the run's folder; nothing where SLURM does not answer."""
+    submitted = [run for run in runs if ledger.latest(run)]
+    ids = [one for entry in ledger.everything(submitted) for one in entry.task_ids()]
+    try:
+        states = slurm.states([*ids, *known_ids(submitted)]) if submitted else {}
+    except ClusterError:
+        return {}
+    return {run.root: [dataclasses.asdict(row) for row in status.rows(run, states)] for run in submitted}
 
 
 def summaries(runs: Sequence[Run]) -> dict[str, str]:

@@ -43,7 +43,7 @@ class Report:
 
     def record(self) -> dict[str, Any]:
         """The report as JSON; `tpt report --help` says what the keys mean."""
-        rows = [{"folder": str(row.root)} | table.numbers(row) for row in self.rows]
+        rows = [{"folder": str(row.root), **table.numbers(row)} for row in self.rows]
         return {
             "rows": [{key: None if value == "" else value for key, value in row.items()} for row in rows],
             "sentences": self.sentences,
