@@ -216,7 +216,7 @@ def _add_verbosity(one: argparse.ArgumentParser, default: bool | str) -> None:
         "--verbose",
         action="store_true",
         default=default,
-        help="also print what stages log, and tracebacks of errors",
+        help="also print what the stages of run and reproduce log, and the tracebacks of errors",
     )
 
 

@@ -61,7 +61,7 @@ class Terminal(PlainConsole):
 
     Args:
         quiet: print results and errors only.
-        verbose: print what stages log, and the traceback of every error.
+        verbose: also print what stages log, and the traceback of an error.
         json: print results and errors as JSON, and nothing else.
 
     Attributes:
