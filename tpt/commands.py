@@ -1,13 +1,14 @@
 """What each `tpt` command does."""
 
 import argparse
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from omegaconf import OmegaConf
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from tpt import compose, config, files, plan
 from tpt.analysis import ANALYSES
@@ -21,10 +22,11 @@ from tpt.loop import Stage, carry_out
 from tpt.records import Status
 from tpt.run import Run, find
 from tpt.sweep import Sweep, readable, runs_at
+from tpt.terminal import Terminal, unfolded
 from tpt.tracker import Tracker
 
 
-def run(overrides: Sequence[str], config_dir: Path | None, multirun: bool, dry_run: bool, console: Console) -> int:
+def run(overrides: Sequence[str], config_dir: Path | None, multirun: bool, dry_run: bool, console: Terminal) -> int:
     """Run or continue one config, or every point of a sweep; ends with the table.
 
     Returns:
@@ -49,7 +51,7 @@ def run(overrides: Sequence[str], config_dir: Path | None, multirun: bool, dry_r
     return _sweep(points, settings, console)
 
 
-def carry_out_run(settings: Config, console: Console) -> Run:
+def carry_out_run(settings: Config, console: Terminal) -> Run:
     """Do what a config still owes, showing progress, and mirror it to the tracker.
 
     Raises:
@@ -57,15 +59,16 @@ def carry_out_run(settings: Config, console: Console) -> Run:
     """
     run = Run.create(settings)
     most = "up to " if settings.stop.auto and not run.stopped() else ""
-    console.print(f"[bold]{run.name}[/]  {most}{len(run.owed())} of {len(run.stages())} stages owed  {run.root}")
+    owed = f"{most}{len(run.owed())} of {len(run.stages())} stages owed"
+    console.progress.print(Text.assemble((run.name, "bold"), f"  {owed}  {run.root}"))
     for stage in run.stages():
         if damage := run.damage(stage):
-            console.print(f"[yellow]damaged[/] {escape(damage.message)}: {stage} is done again", highlight=False)
+            console.warn(f"{damage.message}: {stage} is done again", "damaged")
     execute_here = local.execute if settings.cluster.name == "local" else executor.execute
     with Tracker(settings.tracker, run) as tracker, Display(console) as display:
 
         def execute(stage: Stage) -> None:
-            display.begin(stage)
+            display.begin(run, stage)
             execute_here(run, stage, display.watch)
             record(stage)
             display.end(run, stage)
@@ -81,36 +84,36 @@ def carry_out_run(settings: Config, console: Console) -> Run:
             if run.done(stage):
                 record(stage)  # a run that was killed may have finished a stage without saying so
         if not carry_out(run, execute, adopted):
-            console.print("nothing is owed: this run is complete")
+            console.progress.print("nothing is owed: this run is complete")
         tracker.log_report()
     if settings.stop.auto:
-        console.print(stop.in_words(run), highlight=False, markup=False)
+        console.progress.print(stop.in_words(run))
     return run
 
 
-def _sweep(points: list[list[str]], settings: list[Config], console: Console) -> int:
+def _sweep(points: list[list[str]], settings: list[Config], console: Terminal) -> int:
     sweep = Sweep.of(points, [Run.of(one) for one in settings])
     sweep.write(points)
     finished: dict[Path, Run] = {}
     failed: list[tuple[list[str], TptError]] = []
     for number, (point, one) in enumerate(zip(points, settings, strict=True), 1):
-        console.rule(f"{number} of {len(points)}: {' '.join(point)}")
+        console.progress.heading(f"{number} of {len(points)}: {shlex.join(point)}")
         one.tracker.group = one.tracker.group or f"sweep-{sweep.name}"
         try:
             run = carry_out_run(one, console)
         except TptError as reason:
-            console.print(f"[red]failed[/] {escape(str(reason))}", highlight=False)
+            console.failed(str(reason))
             failed.append((point, reason))
             continue
         finished[run.root] = run.joined(finished[run.root]) if run.root in finished else run
     if finished:
         _print_report(list(finished.values()), sweep.folder, console)
     for point, error in failed:
-        console.print(f"[red]failed[/] {' '.join(point)}: {error.message.splitlines()[0]}", highlight=False)
+        console.failed(f"{shlex.join(point)}: {error.message.splitlines()[0]}")
     return 1 if failed else 0
 
 
-def reproduce(words: Sequence[str], dry_run: bool, console: Console) -> int:
+def reproduce(words: Sequence[str], dry_run: bool, console: Terminal) -> int:
     """Run or continue an experiment, or list those there are.
 
     Returns:
@@ -119,17 +122,22 @@ def reproduce(words: Sequence[str], dry_run: bool, console: Console) -> int:
     from tpt.reproduce import command  # it carries runs out with what is here
 
     name, rest = command.split_words(words)
+    if name and console.as_json:
+        raise ConfigError("--json is for the list of experiments", "an experiment's figures are in its table.csv")
     return command.reproduce(name, rest, dry_run, console) if name else command.show_all(console)
 
 
-def show_config(overrides: Sequence[str], config_dir: Path | None, console: Console) -> int:
+def show_config(overrides: Sequence[str], config_dir: Path | None, console: Terminal) -> int:
     """Print the resolved config."""
-    settings = compose.compose(overrides, config_dir)
-    console.print(OmegaConf.to_yaml(OmegaConf.create(config.to_dict(settings))), highlight=False, markup=False, end="")
+    settings = config.to_dict(compose.compose(overrides, config_dir))
+    if console.as_json:
+        console.write_json(settings)
+    else:
+        console.write(OmegaConf.to_yaml(OmegaConf.create(settings)))
     return 0
 
 
-def status(path: Path, console: Console) -> int:
+def status(path: Path, console: Terminal) -> int:
     """Show one run's stages, or a line for each run under a root; those that cannot be read are named in the end.
 
     Returns:
@@ -140,8 +148,12 @@ def status(path: Path, console: Console) -> int:
     """
     if (path / "run.json").exists() or (path / "sweep.json").exists():
         found = runs_at(path)
-        _show(found.runs, console)
-        _name(found.left_out, console)
+        if console.as_json:
+            shown = _records(found.runs, found.left_out)
+            console.write_json(shown if found.sweep else shown[0])
+        else:
+            _show(found.runs, console)
+            _name(found.left_out, console)
         return 0
     folders = find(path)
     if not folders:
@@ -149,23 +161,32 @@ def status(path: Path, console: Console) -> int:
             f"no run folder at {path}, nor under it", "name a run folder, or the run_root= that runs were given"
         )
     runs, left_out = readable(folders)
+    if console.as_json:
+        console.write_json(_records(runs, left_out))
+        return 0
     plan.show_runs(runs, cluster.summaries(runs), console)
     _name(left_out, console)
     return 0
 
 
-def _name(left_out: Sequence[TptError], console: Console) -> None:
+def _records(runs: Sequence[Run], left_out: Sequence[TptError]) -> list[dict[str, Any]]:
+    jobs = cluster.records(runs)
+    shown = [plan.record(run) | {"jobs": jobs.get(run.root, [])} for run in runs]
+    return [*shown, *({"error": one.message, "hint": one.hint} for one in left_out)]
+
+
+def _name(left_out: Sequence[TptError], console: Terminal) -> None:
     """Say which runs cannot be read, and what to do; what holds for several is said once."""
     hints: dict[str, list[str]] = {}
     for one in left_out:
         hints.setdefault(one.hint, []).append(one.message)
     for hint, messages in hints.items():
         for message in messages:
-            console.print(f"[yellow]left out[/] {escape(message)}", highlight=False)
-        console.print(f"  -> {escape(hint)}", highlight=False)
+            console.warn(message, "left out")
+        console.progress.print(f"  -> {hint}")
 
 
-def _show(runs: Sequence[Run], console: Console) -> None:
+def _show(runs: Sequence[Run], console: Terminal) -> None:
     on_slurm = [run for run in runs if ledger.latest(run)]
     for run in runs:
         if run not in on_slurm:
@@ -174,11 +195,11 @@ def _show(runs: Sequence[Run], console: Console) -> None:
         return
     console.print(cluster.tables(on_slurm)[0])
     if any(cluster.code_changed(run) for run in on_slurm):
-        console.print("the code here was changed since; the jobs run the copy that was submitted", highlight=False)
+        console.print("the code here was changed since; the jobs run the copy that was submitted")
     plan.show_owed(on_slurm, console)
 
 
-def attach(path: Path, console: Console) -> int:
+def attach(path: Path, console: Terminal) -> int:
     """Follow the jobs of a run or a sweep to their end; ends with the table.
 
     Returns:
@@ -194,15 +215,14 @@ def attach(path: Path, console: Console) -> int:
         for run in runs:
             for stage in run.owed():
                 for error in run.errors(stage):
-                    console.print(
-                        f"[red]failed[/] {run.name} {stage}: {escape(error.splitlines()[0])}", highlight=False
-                    )
-        console.print(f"something is still owed; to go on: tpt resubmit {path}", highlight=False)
+                    console.failed(f"{run.name} {stage}: {error.splitlines()[0]}")
+        again = shlex.join(["tpt", "resubmit", str(path)])
+        console.failed(f"something is still owed; to go on: {again}")
     _name(found.left_out, console)
     return 0 if complete else 1
 
 
-def cancel(path: Path, console: Console) -> int:
+def cancel(path: Path, console: Terminal) -> int:
     """Cancel the jobs of a run or a sweep.
 
     Returns:
@@ -214,7 +234,7 @@ def cancel(path: Path, console: Console) -> int:
     return 1 if found.left_out else code
 
 
-def resubmit(path: Path, overrides: Sequence[str], console: Console) -> int:
+def resubmit(path: Path, overrides: Sequence[str], console: Terminal) -> int:
     """Submit again what a run or a sweep still owes.
 
     Returns:
@@ -226,7 +246,7 @@ def resubmit(path: Path, overrides: Sequence[str], console: Console) -> int:
     return 1 if found.left_out else code
 
 
-def report(paths: Sequence[Path], out: Path | None, html: Path | None, console: Console) -> int:
+def report(paths: Sequence[Path], out: Path | None, html: Path | None, console: Terminal) -> int:
     """Write and print the tables, figures and page of some runs or sweeps.
 
     Returns:
@@ -246,7 +266,7 @@ def report(paths: Sequence[Path], out: Path | None, html: Path | None, console: 
     return 0
 
 
-def analyse(name: str, path: Path, out: Path | None, console: Console) -> int:
+def analyse(name: str, path: Path, out: Path | None, console: Terminal) -> int:
     """Analyse one run; prints tables and sentences, and writes them as a page beside the figures."""
     run = Run.open(path)
     folder = out or run.analysis_dir
@@ -256,11 +276,11 @@ def analyse(name: str, path: Path, out: Path | None, console: Console) -> int:
     for sheet in outcome.sheets:
         console.print(sheet.rich())
     for line in (*outcome.sentences, f"page: {page}", *(f"figure: {figure}" for figure in outcome.figures)):
-        console.print(line, highlight=False, markup=False)
+        console.print(line)
     return 0
 
 
-def export(options: argparse.Namespace, console: Console) -> int:
+def export(options: argparse.Namespace, console: Terminal) -> int:
     """Write a trained round's model and examples to a folder; upload them where that is asked for."""
     from tpt.export import push
     from tpt.export.export import export as write_export
@@ -271,16 +291,16 @@ def export(options: argparse.Namespace, console: Console) -> int:
         push.check(options.push)  # before gigabytes are written
     written = write_export(Run.open(options.run), options.round, options.out, options.force)
     for warning in written.warnings:
-        console.print(f"[yellow]warning[/] {escape(warning)}", highlight=False)
+        console.warn(warning)
     kept = "" if written.new else "  (was there already; --force writes it anew)"
-    console.print(f"model: {written.model}{kept}\nexamples: {written.examples}", highlight=False)
+    console.print(f"model: {written.model}{kept}\nexamples: {written.examples}")
     if options.push:
         for address in push.push(written, options.push, options.private):
-            console.print(f"uploaded: {address}", highlight=False)
+            console.print(f"uploaded: {address}")
     return 0
 
 
-def judge(options: argparse.Namespace, console: Console) -> int:
+def judge(options: argparse.Namespace, console: Terminal) -> int:
     """Judge a JSONL file of solutions and print how many are what."""
     if options.task:
         return _judge_programs(options, console)
@@ -290,7 +310,10 @@ def judge(options: argparse.Namespace, console: Console) -> int:
 
     counts = judge_file(options.file, options.out, options.gold_column, options.text_column or "completion")
     total = counts["strict"].total()
-    table = Table(title=f"{total:,} solutions in {options.file.name}", title_justify="left", title_style="bold")
+    if console.as_json:
+        console.write_json({"solutions": total, "counts": counts, "verdicts": str(options.out)})
+        return 0
+    table = Table(title=unfolded(f"{total:,} solutions in {options.file.name}"), title_justify="left")
     table.add_column("verdict")
     for reader in counts:
         table.add_column(reader, justify="right")
@@ -303,23 +326,33 @@ def judge(options: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def _judge_programs(options: argparse.Namespace, console: Console) -> int:
+def _judge_programs(options: argparse.Namespace, console: Terminal) -> int:
     from tpt.judge.code import file as programs
 
     overrides = [*([str(options.file)] if options.file else []), *options.overrides]  # it takes the first word
     task = programs.task(options.task, options.problems, overrides)
     columns = programs.Columns(options.id_column, options.text_column or "solution")
-    counts = programs.judge_file(task, options.solutions, options.out, columns, options.partial, console)
+    counts = programs.judge_file(task, options.solutions, options.out, columns, options.partial, console.progress)
+    if console.as_json:
+        total = sum(of_label.total() for of_label in counts.values())
+        by_label = {label or "unlabelled": of_label for label, of_label in counts.items()}
+        console.write_json(
+            {"solutions": total, "counts": by_label, "sandbox": task.sandbox, "verdicts": str(options.out)}
+        )
+        return 0
     console.print(programs.table(counts))
     if task.sandbox == "none":
-        console.print("[bold red]NOT SANDBOXED[/] the solutions ran with your rights")
-    console.print(f"verdicts: {options.out}", highlight=False)
+        console.print(Text.assemble(("NOT SANDBOXED", "bold red"), " the solutions ran with your rights"))
+    console.print(f"verdicts: {options.out}")
     return 0
 
 
-def _print_report(runs: list[Run], out: Path, console: Console, html: Path | None = None) -> None:
+def _print_report(runs: list[Run], out: Path, console: Terminal, html: Path | None = None) -> None:
     from tpt.report import report as write_report  # matplotlib is slow to import
 
     written = write_report(runs, out, html)
+    if console.as_json:
+        console.write_json(written.record())
+        return
     for renderable in written.renderables:
         console.print(renderable)

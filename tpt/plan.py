@@ -1,10 +1,11 @@
 """What a run will do, what it has done and what it owes, as tables for a person."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from tpt import progress
 from tpt.config import Config, PruneConfig, SampleConfig
@@ -12,16 +13,19 @@ from tpt.display import outcome
 from tpt.evaluate import stop
 from tpt.loop import Stage
 from tpt.run import Run
+from tpt.terminal import unfolded
+
+COLOURS = {"done": "green", "to adopt": "cyan", "failed": "red", "damaged": "red", "begun": "yellow"}
 
 
 def show(settings: Config, console: Console) -> None:
     """Print the plan of a config: its stages, their sizes, what is done and what is owed. Writes nothing."""
     run = Run.of(settings)
-    table = Table(title=f"{run.name}", title_justify="left", title_style="bold")
+    table = Table(title=unfolded(run.name), title_justify="left")
     for column in ("stage", "state", "work"):
         table.add_column(column)
     for stage in run.stages():
-        table.add_row(str(stage), state(run, stage), size(settings, stage))
+        table.add_row(str(stage), _coloured(state(run, stage)), Text(size(settings, stage)))
     console.print(table)
     console.print(f"run folder: {run.root}")
     show_owed([run], console)
@@ -29,14 +33,15 @@ def show(settings: Config, console: Console) -> None:
 
 def show_stages(run: Run, console: Console) -> None:
     """Print a run's stages with their outcomes."""
-    table = Table(title=run.name, title_justify="left", title_style="bold")
+    table = Table(title=unfolded(run.name), title_justify="left")
     for column in ("stage", "state", "seconds", "outcome"):
         table.add_column(column, justify="right" if column == "seconds" else "left")
     for stage in run.stages():
         done = run.done(stage)
         manifest = run.manifest(stage) if done else {}
         seconds = f"{manifest['seconds']:.1f}" if done else ""
-        table.add_row(str(stage), state(run, stage), seconds, outcome(stage, manifest) if done else said(run, stage))
+        words = outcome(stage, manifest) if done else said(run, stage)
+        table.add_row(str(stage), _coloured(state(run, stage)), seconds, Text(words))
     console.print(table)
     show_owed([run], console)
 
@@ -44,11 +49,11 @@ def show_stages(run: Run, console: Console) -> None:
 def show_owed(runs: Sequence[Run], console: Console) -> None:
     """Print how many stages some runs owe together, and of each with `rounds=auto` whether and why it stopped."""
     owed = sum(len(run.owed()) for run in runs)
-    console.print(f"owed: {owed} of {sum(len(run.stages()) for run in runs)} stages", highlight=False)
+    console.print(f"owed: {owed} of {sum(len(run.stages()) for run in runs)} stages")
     for run in runs:
         words = stop.in_words(run)
         if words:
-            console.print(f"{run.name}: {words}" if len(runs) > 1 else words, highlight=False, markup=False)
+            console.print(f"{run.name}: {words}" if len(runs) > 1 else words)
 
 
 def show_runs(runs: list[Run], jobs: dict[str, str], console: Console) -> None:
@@ -65,8 +70,39 @@ def show_runs(runs: list[Run], jobs: dict[str, str], console: Console) -> None:
         done = f"{len(run.stages()) - len(owed)}/{len(run.stages())}"
         following = str(owed[0]) if owed else "-"
         at = jobs.get(run.name) or state(run, owed[0]) if owed else "complete"
-        table.add_row(run.name, _rounds(run), done, following, at)
+        table.add_row(Text(run.name), _rounds(run), done, following, _coloured(at))
     console.print(table)
+
+
+def record(run: Run) -> dict[str, Any]:
+    """A run's status as JSON; `tpt status --help` says what the keys mean."""
+    owed = run.owed()
+    return {
+        "run": run.name,
+        "folder": str(run.root),
+        "rounds": run.rounds,
+        "auto": stop.in_words(run) or None,
+        "complete": not owed,
+        "owed": [str(stage) for stage in owed],
+        "stages": [_stage_record(run, stage) for stage in run.stages()],
+    }
+
+
+def _stage_record(run: Run, stage: Stage) -> dict[str, Any]:
+    done = run.done(stage)
+    manifest = run.manifest(stage) if done else {}
+    damage = run.damage(stage)
+    errors = [*run.errors(stage), *([damage.message] if damage else [])]
+    return {
+        "stage": str(stage),
+        "round": stage.round,
+        "name": stage.name,
+        "state": state(run, stage),
+        "seconds": manifest.get("seconds"),
+        "outcome": outcome(stage, manifest) if done else None,
+        "error": errors[0] if errors else None,
+        "progress": None if done else progress.read(run.progress_path(stage)),
+    }
 
 
 def _rounds(run: Run) -> str:
@@ -79,23 +115,27 @@ def _rounds(run: Run) -> str:
 def state(run: Run, stage: Stage) -> str:
     """One word for where a stage stands."""
     if run.done(stage):
-        return "[green]done[/]"
+        return "done"
     if run.available(stage):
-        return "[cyan]to adopt[/]"  # another run of the same settings has it
+        return "to adopt"  # another run of the same settings has it
     if run.damage(stage):
-        return "[red]damaged[/]"  # its manifest: it is done again
+        return "damaged"  # its manifest: it is done again
     if run.errors(stage):
-        return "[red]failed[/]"
-    return "[yellow]begun[/]" if run.folder(stage).exists() else "owed"
+        return "failed"
+    return "begun" if run.folder(stage).exists() else "owed"
+
+
+def _coloured(word: str) -> Text:
+    return Text(word, style=COLOURS.get(word, ""))
 
 
 def said(run: Run, stage: Stage) -> str:
     """The last thing a stage that is not done said of itself: its error, or how far it is."""
     errors = run.errors(stage)
     if errors:
-        return escape(errors[0].splitlines()[0])
+        return errors[0].splitlines()[0]
     if damage := run.damage(stage):
-        return escape(damage.message)
+        return damage.message
     if now := progress.read(run.progress_path(stage)):
         rate = f", {now['rate']:,.0f} {now['rate_unit']}" if now["rate"] else ""
         return f"{now['done']} of {now['total']} {now['unit']}{rate}"

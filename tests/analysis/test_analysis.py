@@ -280,7 +280,7 @@ def test_with_right_or_wrong_samples_alone_nothing_can_be_laid_side_by_side(
     with pytest.raises(DataError, match="no problem has right and wrong samples"):
         ANALYSES["gradient_equivalence"](maker.run, tmp_path, 0)
     assert main(["analyse", "error_locality", str(maker.run.root)]) == 1
-    assert "raise evaluate.samples_per_problem" in capsys.readouterr().out
+    assert "raise evaluate.samples_per_problem" in capsys.readouterr().err
     ANALYSES["diversity"](maker.run, tmp_path, 0)
 
 

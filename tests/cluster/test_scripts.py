@@ -125,7 +125,7 @@ def test_no_slurm_is_said_in_the_users_words(
 
     monkeypatch.setenv("PATH", str(tmp_path))
     assert main(tiny_command("cluster=slurm")) == 1
-    assert "there is no SLURM here: sinfo is not installed" in capsys.readouterr().out
+    assert "there is no SLURM here: sinfo is not installed" in capsys.readouterr().err
 
 
 def test_a_dry_run_prints_scripts_and_graph_and_submits_nothing(

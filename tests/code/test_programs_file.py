@@ -134,7 +134,7 @@ def test_solutions_of_ones_own_need_none_beside_the_problems(
     assert judged(problems, solutions)[0]["status"] == "correct"
     command = ["judge", "--task", "code_contests", "--problems", str(problems), "--out", str(tmp_path / "out.jsonl")]
     assert main(command) == 1
-    assert "tpt judge --solutions FILE.jsonl" in capsys.readouterr().out
+    assert "tpt judge --solutions FILE.jsonl" in capsys.readouterr().err
 
 
 def test_problems_without_usable_tests_are_counted_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -187,11 +187,11 @@ def test_a_missing_column_is_said_with_what_can_be_done(problems: Path, capsys: 
         out,
     ]
     assert main(command) == 1
-    assert "--id-column, --text-column" in capsys.readouterr().out
+    assert "--id-column, --text-column" in capsys.readouterr().err
     assert main([*command, "--id-column", "id", "--text-column", "code"]) == 0
     lines(problems, {"title": "abs"})
     assert main([*command, "--id-column", "id", "--text-column", "code"]) == 1
-    said = " ".join(capsys.readouterr().out.split())
+    said = " ".join(capsys.readouterr().err.split())
     assert "cannot be renamed: give each problem name, description, public_tests" in said
 
 
@@ -199,7 +199,7 @@ def test_the_solutions_are_not_written_over(problems: Path, capsys: pytest.Captu
     solutions = lines(problems.parent / "solutions.jsonl", {"problem_id": "abs", "solution": RIGHT})
     command = ["judge", "--task", "code_contests", "--problems", str(problems), "--solutions", str(solutions)]
     assert main([*command, "--out", str(solutions)]) == 1
-    assert "the input is not written over" in capsys.readouterr().out
+    assert "the input is not written over" in capsys.readouterr().err
     assert json.loads(solutions.read_text())["solution"] == RIGHT
 
 
@@ -217,4 +217,4 @@ def test_wrong_words_are_said() -> None:
 
 def test_a_command_with_neither_a_file_nor_a_task_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["judge", "--out", str(tmp_path / "out.jsonl")]) == 1
-    assert "FILE.jsonl, or --task with --problems" in capsys.readouterr().out
+    assert "FILE.jsonl, or --task with --problems" in capsys.readouterr().err

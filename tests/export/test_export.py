@@ -417,7 +417,7 @@ def test_without_a_network_the_user_is_told_what_to_do(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["export", str(run.root), "--out", str(tmp_path / "out"), "--push", "me/tiny"]) == 1
-    said = capsys.readouterr().out
+    said = capsys.readouterr().err
     assert "HF_HUB_OFFLINE is set" in said
     assert "leave --push out now" in said
     assert not (tmp_path / "out").exists()
@@ -426,12 +426,12 @@ def test_without_a_network_the_user_is_told_what_to_do(
 @pytest.mark.parametrize("repo_id", ["tiny", "me/my/tiny", "me/", "me tiny"])
 def test_what_is_no_id_is_refused(run: Run, repo_id: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", str(run.root), "--push", repo_id]) == 1
-    assert "OWNER/NAME" in capsys.readouterr().out
+    assert "OWNER/NAME" in capsys.readouterr().err
 
 
 def test_private_without_push_is_refused(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", str(run.root), "--private"]) == 1
-    assert "nothing is uploaded" in capsys.readouterr().out
+    assert "nothing is uploaded" in capsys.readouterr().err
 
 
 def push(run: Run, out: Path, endpoint: str, token: str, *options: str) -> "subprocess.CompletedProcess[str]":
@@ -466,7 +466,7 @@ def test_what_is_to_be_private_is_not_uploaded_where_all_can_see_it(run: Run, tm
         hub.private["dataset me/tiny-examples"] = False
         refused = push(run, tmp_path / "out", hub.url, TOKEN, "--private")
     assert (refused.returncode, hub.files) == (1, {})
-    assert "me/tiny-examples is there already and is public; nothing was uploaded" in refused.stdout
+    assert "me/tiny-examples is there already and is public; nothing was uploaded" in refused.stderr
 
 
 @pytest.mark.slow
@@ -474,11 +474,11 @@ def test_a_hub_that_does_not_know_the_user_or_does_not_answer_is_named_in_words(
     with running() as hub:
         unknown = push(run, tmp_path / "out", hub.url, "hf_another")
     assert (unknown.returncode, hub.files) == (1, {})
-    assert "the model hub does not know you" in unknown.stdout
-    assert "hf auth login" in unknown.stdout
+    assert "the model hub does not know you" in unknown.stderr
+    assert "hf auth login" in unknown.stderr
     silent = push(run, tmp_path / "out", hub.url, TOKEN)
     assert silent.returncode == 1
-    assert "the model hub cannot be reached" in silent.stdout
+    assert "the model hub cannot be reached" in silent.stderr
     assert not (tmp_path / "out").exists()
 
 

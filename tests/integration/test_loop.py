@@ -36,7 +36,7 @@ def test_a_run_leaves_everything_it_promises(
     assert "baseline" in output
     assert "pass_at_k.png" in output.replace("\n", "").splitlines()[-1]
     assert main(tiny_command("rounds=2")) == 0
-    assert "nothing is owed" in capsys.readouterr().out
+    assert "nothing is owed" in capsys.readouterr().err
 
 
 @pytest.mark.slow
@@ -78,12 +78,12 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(
 
 def test_an_unknown_model_is_refused_with_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "model=smolm2-135m"]) == 1
-    assert "did you mean 'smollm2-135m'?" in capsys.readouterr().out
+    assert "did you mean 'smollm2-135m'?" in capsys.readouterr().err
 
 
 def test_status_of_a_place_without_runs_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["status", str(tmp_path)]) == 1
-    assert "no run folder" in capsys.readouterr().out
+    assert "no run folder" in capsys.readouterr().err
 
 
 def test_the_config_command_prints_every_setting(capsys: pytest.CaptureFixture[str]) -> None:

@@ -93,7 +93,7 @@ def test_an_arm_that_fails_is_named_and_the_others_are_reported(
     arms: Path, in_this_process: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["reproduce", "arms", "scale=smoke", f"run_root={arms}"]) == 1
-    said = " ".join(capsys.readouterr().out.split())
+    said = " ".join(capsys.readouterr().err.split())
     assert "failed right: ground_truth pruning kept none of 24 samples" in said
     assert "failed after: it needs right, which failed" in said
     assert f"the same command again: tpt reproduce arms scale=smoke run_root={arms}" in said
@@ -104,7 +104,7 @@ def test_an_arm_that_fails_is_named_and_the_others_are_reported(
     before = {path: path.stat().st_mtime_ns for path in arms.glob("*/round-*/*/manifest.json")}
     assert main(["reproduce", "arms", "scale=smoke", f"run_root={arms}"]) == 1
     assert {path: path.stat().st_mtime_ns for path in arms.glob("*/round-*/*/manifest.json")} == before
-    assert capsys.readouterr().out.count("nothing is owed") == 2
+    assert capsys.readouterr().err.count("nothing is owed") == 2
 
     damaged = next(arms.glob("*-none-*/round-01/evaluate/metrics.json"))
     damaged.write_bytes(damaged.read_bytes()[:100])
@@ -133,7 +133,7 @@ def test_on_slurm_the_arms_that_need_no_other_are_submitted_and_the_rest_is_name
     monkeypatch.setattr(cluster, "submit_runs", submit)
     assert main(["reproduce", "arms", "scale=smoke", "cluster=slurm", f"run_root={arms}"]) == 0
     assert [one.prune.mode for one in submitted] == ["none", "ground_truth"]
-    said = " ".join(capsys.readouterr().out.split())
+    said = " ".join(capsys.readouterr().err.split())
     assert "waiting any: submitted" in said
     assert "waiting last: not submitted: it needs the finished run of any" in said
     assert "the same command again: tpt reproduce arms" in said
@@ -152,7 +152,7 @@ def test_a_wrong_command_is_refused_before_anything_runs(
     words: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["reproduce", *words, f"run_root={tmp_path / 'runs'}"]) == 1
-    assert message in capsys.readouterr().out
+    assert message in capsys.readouterr().err
     assert not (tmp_path / "runs").exists()
 
 

@@ -248,7 +248,7 @@ def test_a_cancelled_stage_takes_its_dependents_along_and_resubmit_goes_on(
     lab.command("scancel", ledger.latest(run)["round-01-think"].id)
     until(lambda: not at_work(run), "the end of all dependents", 120)
     assert re.search(r"round-01-think +│ \d+ +│ cancelled", tpt("status", str(run.root)).stdout)
-    refused = tpt("resubmit", str(run.root), "train.epochs=2", ok=False).stdout
+    refused = tpt("resubmit", str(run.root), "train.epochs=2", ok=False).stderr
     assert "would change this run's results" in refused
     again = tpt("resubmit", str(run.root), "cluster.think.minutes=77", "sampler.data_parallel=1").stdout
     assert re.search(r"round-01-think +│ \d+ +│ 1 .* 1:17", again)
@@ -299,7 +299,7 @@ def test_a_shard_that_fails_again_and_again_stops_the_chain_with_its_reason(tpt:
     table = tpt("status", str(run.root)).stdout
     assert re.search(r"round-00-evaluate +│ \d+ +│ failed 1, ended 1 .*samples-00001", table)
     assert re.search(r"round-00-score +│ \d+ +│ cancelled", table)
-    failed = tpt("attach", str(run.root), ok=False).stdout
+    failed = tpt("attach", str(run.root), ok=False).stderr
     assert "tpt resubmit" in failed
     (obstacle / "in the way").rmdir()
     obstacle.rmdir()
@@ -425,7 +425,7 @@ def test_jobs_run_the_code_that_was_submitted_and_notice_when_it_was_changed(tpt
 def test_what_the_cluster_would_refuse_is_refused_before_anything_is_submitted(
     tpt: Tpt, tmp_path: Path, override: str, reason: str
 ) -> None:
-    said = tpt("run", *TINY, override, f"run_root={tmp_path / 'runs'}", ok=False).stdout
+    said = tpt("run", *TINY, override, f"run_root={tmp_path / 'runs'}", ok=False).stderr
     assert reason in said
     assert not find(tmp_path / "runs")
 

@@ -61,7 +61,7 @@ def test_nothing_kept_says_what_to_change_and_keeps_the_samples(
     tiny_command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(tiny_command("rounds=1", "prune=ground_truth")) == 1
-    output = " ".join(capsys.readouterr().out.split())
+    output = " ".join(capsys.readouterr().err.split())
     assert "ground_truth pruning kept none of 24 samples" in output
     assert "think.samples_per_problem" in output
     run = Run.open(find(tmp_path / "runs")[0])

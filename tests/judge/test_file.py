@@ -64,7 +64,7 @@ def test_a_missing_column_is_said_with_the_options_that_name_another(
 ) -> None:
     path, out = write(tmp_path / "in.jsonl", [{"a": "7", "t": "#### 7"}]), str(tmp_path / "out.jsonl")
     assert main(["judge", str(path), "--out", out]) == 1
-    assert "--gold-column, --text-column" in capsys.readouterr().out
+    assert "--gold-column, --text-column" in capsys.readouterr().err
     assert main(["judge", str(path), "--out", out, "--gold-column", "a", "--text-column", "t"]) == 0
 
 

@@ -3,9 +3,10 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rich.markup import escape
-from rich.table import Table
+if TYPE_CHECKING:
+    from rich.table import Table
 
 _SIGNS = re.compile(r"([\\`*_<>|$~])")  # that mean something in Markdown; a model's text may hold any of them
 
@@ -22,13 +23,18 @@ class Sheet:
     title: str
     rows: list[dict[str, str]]
 
-    def rich(self) -> Table:
+    def rich(self) -> "Table":
         """For a terminal."""
-        table = Table(title=escape(self.title), title_justify="left", title_style="bold")
+        from rich.table import Table  # here, so that `tpt --help` costs nothing
+        from rich.text import Text
+
+        from tpt.terminal import unfolded
+
+        table = Table(title=unfolded(self.title), title_justify="left")
         for heading in self.rows[0] if self.rows else ():
             table.add_column(heading, overflow="fold")
         for row in self.rows:
-            table.add_row(*(escape(cell.replace(" [", "\n[")) for cell in row.values()))
+            table.add_row(*(Text(cell.replace(" [", "\n[")) for cell in row.values()))
         return table
 
     def markdown(self) -> str:

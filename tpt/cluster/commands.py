@@ -1,12 +1,15 @@
 """What the `tpt` commands do with a cluster: submit, dry-run, attach, cancel, resubmit."""
 
 import contextlib
+import dataclasses
+import shlex
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from omegaconf import OmegaConf
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.table import Table
 
@@ -16,16 +19,17 @@ from tpt.cluster.ledger import Submitted
 from tpt.cluster.planning import Plan, Planned, known_ids
 from tpt.cluster.submit import name_of, script, submit
 from tpt.config import Config, to_dict, validate
-from tpt.errors import ConfigError, RunError
+from tpt.errors import ClusterError, ConfigError, RunError
 from tpt.loop import Stage
 from tpt.run import Run
 from tpt.sweep import Sweep
+from tpt.terminal import Terminal, unfolded
 
 REFRESH_SECONDS = 3.0
 PREPARE = Stage(0, "prepare")
 
 
-def submit_runs(settings: Sequence[Config], points: Sequence[list[str]] | None, console: Console) -> int:
+def submit_runs(settings: Sequence[Config], points: Sequence[list[str]] | None, console: Terminal) -> int:
     """Check, submit every job that is owed, and print the plan.
 
     Args:
@@ -49,13 +53,13 @@ def submit_runs(settings: Sequence[Config], points: Sequence[list[str]] | None, 
         sweep.write(points)
     for run in made:
         if run.config.cluster.prepare_here and not run.done(PREPARE):
-            with run.lock(), console.status(f"preparing {run.name}"):
+            with run.lock(), console.progress.status(f"preparing {run.name}"):
                 local.execute(run, PREPARE, lambda _: None)
     _submit(made, sweep.folder if sweep else None, console)
     return 0
 
 
-def _submit(runs: list[Run], sweep: Path | None, console: Console) -> None:
+def _submit(runs: list[Run], sweep: Path | None, console: Terminal) -> None:
     with contextlib.ExitStack() as held:
         for run in runs:
             held.enter_context(run.lock())
@@ -65,23 +69,23 @@ def _submit(runs: list[Run], sweep: Path | None, console: Console) -> None:
             _add_job(drawn, planned, entry.id, ", ".join(entry.needs))
 
         try:
-            with console.status("submitting"):
+            with console.progress.status("submitting"):
                 plan = submit(runs, said, sweep)
         finally:
             console.print(*drawn.values(), sep="\n")
     submitted = sum(one.row_count for one in drawn.values())
-    place = sweep or runs[0].root
+    place = shlex.quote(str(sweep or runs[0].root))
     counts = [f"submitted {submitted} jobs"]
     counts += [f"{len(plan.kept)} of earlier submissions are at work"] if plan.kept else []
     counts += [f"{plan.shared} stages are shared with other runs"] if plan.shared else []
     if not submitted and not plan.kept:
-        console.print(f"nothing is owed; the report: tpt report {' '.join(str(run.root) for run in runs)}")
+        console.print(f"nothing is owed; the report: tpt report {shlex.join(str(run.root) for run in runs)}")
         return
-    console.print(f"{'; '.join(counts)}. This shell is no longer needed.", highlight=False)
-    console.print(f"follow: tpt attach {place}\ncancel: tpt cancel {place}", highlight=False)
+    console.print(f"{'; '.join(counts)}. This shell is no longer needed.")
+    console.print(f"follow: tpt attach {place}\ncancel: tpt cancel {place}")
 
 
-def dry_run(settings: Sequence[Config], console: Console) -> int:
+def dry_run(settings: Sequence[Config], console: Terminal) -> int:
     """Write and print the sbatch scripts and the graph of the jobs that would be submitted; submit nothing."""
     looked = [Run.of(one) for one in settings]
     runs = Sweep.of([], looked).runs
@@ -92,16 +96,14 @@ def dry_run(settings: Sequence[Config], console: Console) -> int:
         path = planned.run.root / "slurm" / "dry-run" / f"{planned.job.name}.sbatch"
         text = script(planned)
         files.write_text(path, text)
-        console.rule(str(path))
-        console.print(text, markup=False, highlight=False)
+        console.heading(str(path))
+        console.write(text)
         needs = [
             one if isinstance(one, str) else name_of(one.run, one.job) for one in (*planned.after, *planned.after_any)
         ]
         _add_job(drawn, planned, "", ", ".join(needs))
     console.print(*drawn.values(), sep="\n")
-    console.print(
-        f"{len(plan.jobs)} jobs, {plan.shared} stages shared between runs; nothing was submitted", highlight=False
-    )
+    console.print(f"{len(plan.jobs)} jobs, {plan.shared} stages shared between runs; nothing was submitted")
     return 0
 
 
@@ -109,7 +111,7 @@ def _add_job(drawn: dict[str, Table], planned: Planned, id: str, needs: str) -> 
     """Add a job to the table of its run."""
     config, job, name = planned.run.config, planned.job, planned.run.name
     if name not in drawn:
-        drawn[name] = Table(title=name, title_justify="left", title_style="bold")
+        drawn[name] = Table(title=unfolded(name), title_justify="left")
         for column in ("job", "id", "tasks", "nodes", "GPUs", "time limit", "waits for"):
             drawn[name].add_column(column, overflow="fold", no_wrap=column in ("job", "id"))
     nodes, _ = resources.tasks(config, job)
@@ -133,6 +135,17 @@ def tables(runs: Sequence[Run]) -> tuple[Group, bool]:
     return Group(*drawn), live
 
 
+def records(runs: Sequence[Run]) -> dict[Path, list[dict[str, Any]]]:
+    """The jobs of those runs that were submitted, as JSON, by the run's folder; nothing where SLURM does not answer."""
+    submitted = [run for run in runs if ledger.latest(run)]
+    ids = [one for entry in ledger.everything(submitted) for one in entry.task_ids()]
+    try:
+        states = slurm.states([*ids, *known_ids(submitted)]) if submitted else {}
+    except ClusterError:
+        return {}
+    return {run.root: [dataclasses.asdict(row) for row in status.rows(run, states)] for run in submitted}
+
+
 def summaries(runs: Sequence[Run]) -> dict[str, str]:
     """What to say of the jobs of those runs that have some at work, by the run's name."""
     on_slurm = [run for run in runs if ledger.latest(run)] if slurm.installed() else []
@@ -140,7 +153,7 @@ def summaries(runs: Sequence[Run]) -> dict[str, str]:
     return {run.name: status.summary(run, states) for run in on_slurm}
 
 
-def attach(runs: Sequence[Run], console: Console) -> bool:
+def attach(runs: Sequence[Run], console: Terminal) -> bool:
     """Show some runs' jobs until none is at work any more.
 
     Returns:
@@ -151,28 +164,28 @@ def attach(runs: Sequence[Run], console: Console) -> bool:
             "there are no jobs to follow", "runs of cluster=local show their progress where they were started"
         )
     shown, live = tables(runs)
-    with Live(shown, console=console, refresh_per_second=1) as screen:
+    with Live(shown, console=console.progress, refresh_per_second=1) as screen:
         while live:
             time.sleep(REFRESH_SECONDS)
             shown, live = tables(runs)
             screen.update(shown)
-    if not console.is_terminal:
-        console.print()
+    if not console.progress.is_terminal:
+        console.progress.print()
     return not any(run.owed() for run in runs)
 
 
-def cancel(runs: Sequence[Run], console: Console) -> int:
+def cancel(runs: Sequence[Run], console: Terminal) -> int:
     """Cancel every job of some runs that is at work."""
     entries = ledger.everything(runs)
     states = slurm.states(one for entry in entries for one in entry.task_ids())
     live = sorted({entry.id for entry in entries if any(state.live for state in status.task_states(entry, states))})
     slurm.cancel(live)
     done = f"cancelled {len(live)} jobs: {', '.join(live)}" if live else "no job is at work"
-    console.print(f"{done}. What is finished is kept; `tpt resubmit` goes on from there.", highlight=False)
+    console.print(f"{done}. What is finished is kept; `tpt resubmit` goes on from there.")
     return 0
 
 
-def resubmit(runs: Sequence[Run], sweep: Path | None, overrides: Sequence[str], console: Console) -> int:
+def resubmit(runs: Sequence[Run], sweep: Path | None, overrides: Sequence[str], console: Terminal) -> int:
     """Submit what some runs still owe, with other resources if asked.
 
     Raises:

@@ -5,8 +5,8 @@ from collections import Counter
 from dataclasses import dataclass
 
 from rich.console import JustifyMethod
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from tpt import records
 from tpt.cluster import ledger, local, process
@@ -16,6 +16,7 @@ from tpt.cluster.slurm import ENDED_WELL, GONE, State
 from tpt.display import outcome
 from tpt.loop import SAMPLED, Stage
 from tpt.run import Run
+from tpt.terminal import unfolded
 
 # What to do about ends that SLURM reports and no stage could.
 ADVICE = {
@@ -57,14 +58,14 @@ def rows(run: Run, states: dict[str, State]) -> list[Row]:
 
 def table(run: Run, found: list[Row]) -> Table:
     """The rows of one run as a table."""
-    drawn = Table(title=run.name, title_justify="left", title_style="bold")
+    drawn = Table(title=unfolded(run.name), title_justify="left")
     for column in ("job", "id", "state", "progress", "restarts", "left", ""):
         justify: JustifyMethod = "right" if column in ("restarts", "left") else "left"
         drawn.add_column(column, overflow="fold", no_wrap=column in ("job", "id"), justify=justify)
     for row in found:
         colour = COLOURS.get(row.state.split(":")[0].split()[0], "red")
-        word = escape(row.word)
-        drawn.add_row(row.job, row.id, f"[{colour}]{row.state}[/]", row.progress, row.restarts, row.left, word)
+        state = Text(row.state, style=colour)
+        drawn.add_row(row.job, row.id, state, row.progress, row.restarts, row.left, Text(row.word))
     return drawn
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import RenderableType
 from rich.text import Text
@@ -26,6 +27,9 @@ class Report:
         paths: all files: those, and the table as Markdown and LaTeX, the figure as SVG and PDF.
         renderables: what a terminal shows: the tables, the gains in words, why `rounds=auto`
             stopped, what is not evaluated yet, the paths.
+        rows: one for each evaluated round of each run.
+        sentences: the gains in words.
+        notes: why `rounds=auto` stopped, what could not be judged, what is not evaluated yet.
     """
 
     table: Path
@@ -33,6 +37,19 @@ class Report:
     page: Path
     paths: list[Path]
     renderables: list[RenderableType]
+    rows: list[Row]
+    sentences: list[str]
+    notes: list[str]
+
+    def record(self) -> dict[str, Any]:
+        """The report as JSON; `tpt report --help` says what the keys mean."""
+        rows = [{"folder": str(row.root), **table.numbers(row)} for row in self.rows]
+        return {
+            "rows": [{key: None if value == "" else value for key, value in row.items()} for row in rows],
+            "sentences": self.sentences,
+            "notes": self.notes,
+            "files": [str(path) for path in self.paths],
+        }
 
 
 def report(runs: list[Run], out: Path, html: Path | None = None) -> Report:
@@ -95,7 +112,8 @@ def _write(runs: list[Run], left_out: list[str], out: Path, html: Path) -> Repor
     told += [Text(one) for one, _ in words]
     told += [Text(note) for note in notes]
     told.append(Text(f"table: {out / 'table.md'}\npage: {html}\nfigure: {png}", no_wrap=True, overflow="ignore"))
-    return Report(out / "table.csv", png, html, [*_tables(out), *drawings, png, html], told)
+    paths = [*_tables(out), *drawings, png, html]
+    return Report(out / "table.csv", png, html, paths, told, rows, [one for one, _ in words], notes)
 
 
 def _tables(out: Path) -> list[Path]:

@@ -5,12 +5,13 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from tpt.evaluate.bootstrap import Interval
 from tpt.evaluate.metrics import READERS, Reader
 from tpt.report.rows import Row
+from tpt.terminal import unfolded
 
 UNSAFE = "NOT SANDBOXED: solutions were judged with task.sandbox=none, with this user's rights"
 THRESHOLD_TITLE = "samples that each threshold of soft-positive pruning keeps"
@@ -116,10 +117,10 @@ def _gain_title(rows: list[Row]) -> str:
 
 def _rich(title: str, rows: list[Row], cells: list[dict[str, str]]) -> Table:
     several = any(row.labels for row in rows)
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = Table(title=unfolded(title), title_justify="left")
     if several:
         # All settings in one column: a column each would leave no room for the figures.
-        table.add_column("run", overflow="fold", max_width=25)
+        table.add_column("run", overflow="fold")
     table.add_column("round", no_wrap=True)
     for heading in cells[0]:
         table.add_column(
@@ -133,7 +134,7 @@ def _rich(title: str, rows: list[Row], cells: list[dict[str, str]]) -> Table:
             table.add_section()
         label = "\n".join(f"{key}={value}" for key, value in row.labels.items()) if row.root != before else ""
         shown = [cell.replace(" [", "\n[") for cell in found.values()]
-        table.add_row(*([escape(label)] if several else []), row.name, *map(escape, shown))
+        table.add_row(*([Text(label)] if several else []), row.name, *map(Text, shown))
         before = row.root
     return table
 
@@ -181,7 +182,7 @@ def _markdown(lines: list[dict[str, str]]) -> str:
 
 def to_csv(rows: list[Row]) -> str:
     """For a spreadsheet: plain numbers, shares between 0 and 1, a column for each end of each interval."""
-    records = [_numbers(row) for row in rows]
+    records = [numbers(row) for row in rows]
     columns = list(dict.fromkeys(name for record in records for name in record))
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
@@ -190,7 +191,8 @@ def to_csv(rows: list[Row]) -> str:
     return text.getvalue()
 
 
-def _numbers(row: Row) -> dict[str, str | float]:
+def numbers(row: Row) -> dict[str, str | float]:
+    """A row's plain numbers by the name of their column; "" where there is none."""
     record: dict[str, str | float] = {"run": row.run, "confidence": row.confidence, **row.labels, "round": row.round}
     for reader in READERS:
         for figure in ("pass@k", "maj@k"):

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from tpt import plan as planned_run
 from tpt.cluster import commands as cluster
@@ -20,6 +19,7 @@ from tpt.reproduce import experiment as experiments
 from tpt.reproduce.arms import PlannedArm, compose_all, plan
 from tpt.reproduce.experiment import DEFAULT_SCALE, Experiment
 from tpt.run import Run
+from tpt.terminal import Terminal
 
 ELSEWHERE = ("run_root=", "cluster", "tracker")  # overrides that do not change what is measured
 
@@ -43,20 +43,26 @@ class Outcome:
         return arm in self.runs and arm not in self.failed and not self.runs[arm].owed()
 
 
-def show_all(console: Console) -> int:
+def show_all(console: Terminal) -> int:
     """List the experiments."""
+    if console.as_json:
+        found = {name: experiments.load(name) for name in experiments.names()}
+        console.write_json(
+            [{"experiment": name, "asks": one.question, "arms": list(one.arms)} for name, one in found.items()]
+        )
+        return 0
     table = Table()
     for column in ("experiment", "asks", "arms"):
         table.add_column(column, overflow="fold")
     for name in experiments.names():
         one = experiments.load(name)
-        table.add_row(name, escape(one.question), str(len(one.arms)))
+        table.add_row(Text(name), Text(one.question), str(len(one.arms)))
     console.print(table)
     console.print(f"tpt reproduce NAME scale={'|'.join(experiments.SCALES)}; folders: {experiments.experiments_dir()}")
     return 0
 
 
-def reproduce(name: str, words: Sequence[str], dry_run: bool, console: Console) -> int:
+def reproduce(name: str, words: Sequence[str], dry_run: bool, console: Terminal) -> int:
     """Carry out what an experiment still owes, then write and print its table; the same command again goes on.
 
     Args:
@@ -87,21 +93,21 @@ def reproduce(name: str, words: Sequence[str], dry_run: bool, console: Console) 
     return 1 if outcome.failed else 0
 
 
-def _dry_run(arms: Sequence[PlannedArm], configs: dict[str, Config], on_slurm: bool, console: Console) -> int:
+def _dry_run(arms: Sequence[PlannedArm], configs: dict[str, Config], on_slurm: bool, console: Terminal) -> int:
     for arm in arms:
-        console.rule(escape(arm.label or f"{arm.name}, which others need"))
-        console.print(escape(" ".join(arm.overrides)), highlight=False)
+        console.heading(arm.label or f"{arm.name}, which others need")
+        console.print(shlex.join(arm.overrides))
         planned_run.show(configs[arm.name], console)
         if arm.needs:
-            console.print(f"its folder's name is known when {', '.join(arm.needs)} is done", highlight=False)
+            console.print(f"its folder's name is known when {', '.join(arm.needs)} is done")
     ready = [configs[arm.name] for arm in arms if not arm.needs]
     return cluster.dry_run(ready, console) if on_slurm else 0
 
 
-def _carry_out(arms: Sequence[PlannedArm], console: Console) -> Outcome:
+def _carry_out(arms: Sequence[PlannedArm], console: Terminal) -> Outcome:
     outcome = Outcome()
     for number, arm in enumerate(arms, 1):
-        console.rule(f"{number} of {len(arms)}: {escape(arm.label or arm.name)}")
+        console.progress.heading(f"{number} of {len(arms)}: {arm.label or arm.name}")
         missing = [need for need in arm.needs if not outcome.complete(need)]
         if missing:
             outcome.failed[arm.name] = f"it needs {', '.join(missing)}, which failed"
@@ -111,12 +117,12 @@ def _carry_out(arms: Sequence[PlannedArm], console: Console) -> Outcome:
             outcome.runs[arm.name] = Run.of(settings)  # what it did before it failed can be reported
             outcome.runs[arm.name] = carry_out_run(settings, console)
         except TptError as reason:
-            console.print(f"[red]failed[/] {escape(str(reason))}", highlight=False)
+            console.failed(str(reason))
             outcome.failed[arm.name] = reason.message.splitlines()[0]
     return outcome
 
 
-def _submit(arms: Sequence[PlannedArm], console: Console) -> Outcome:
+def _submit(arms: Sequence[PlannedArm], console: Terminal) -> Outcome:
     """Give SLURM every arm whose needs are done; the others are submitted by the same command later."""
     outcome = Outcome()
     ready: list[tuple[PlannedArm, Config]] = []
@@ -143,7 +149,7 @@ def _report(
     outcome: Outcome,
     folder: Path,
     command: str,
-    console: Console,
+    console: Terminal,
 ) -> None:
     evaluated = {arm: run for arm, run in _readable(outcome).items() if run.done(Stage(0, "evaluate"))}
     if not any(arm.name in evaluated for arm in arms if arm.label):
@@ -169,13 +175,13 @@ def _readable(outcome: Outcome) -> dict[str, Run]:
     return found
 
 
-def _print_undone(outcome: Outcome, command: str, console: Console) -> None:
+def _print_undone(outcome: Outcome, command: str, console: Terminal) -> None:
     for arm, why in outcome.waiting.items():
-        console.print(f"[yellow]waiting[/] {arm}: {escape(why)}", highlight=False)
+        console.warn(f"{arm}: {why}", "waiting")
     for arm, why in outcome.failed.items():
-        console.print(f"[red]failed[/] {arm}: {escape(why)}", highlight=False)
+        console.failed(f"{arm}: {why}")
     if outcome.waiting or outcome.failed:
-        console.print(f"to go on, the same command again: {escape(command)}", highlight=False)
+        console.progress.print(f"to go on, the same command again: {command}")
 
 
 def _folder_name(name: str, scale: str, extra: Sequence[str]) -> str:

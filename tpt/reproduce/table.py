@@ -5,12 +5,13 @@ import io
 from collections.abc import Iterable, Sequence
 
 from rich import box
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from tpt.evaluate.bootstrap import Interval
 from tpt.report.table import all_ks, percent, points
 from tpt.reproduce.lines import Line
+from tpt.terminal import unfolded
 
 Cells = dict[str, str]
 AGAINST = "against another"
@@ -140,15 +141,13 @@ def _filled(cells: list[Cells]) -> list[Cells]:
 
 
 def _rich(title: str, lines: Sequence[Line], cells: list[Cells]) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = Table(title=unfolded(title), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("arm", overflow="fold")
     table.add_column("round", no_wrap=True)
     shown = _filled(cells)
     for heading in shown[0]:
         named = heading == AGAINST  # holds another arm's label
-        table.add_column(
-            heading.replace(" ", "\n"), justify="right", no_wrap=not named, max_width=20 if named else None
-        )
+        table.add_column(heading.replace(" ", "\n"), justify="right", no_wrap=not named, overflow="fold")
     several = len({line.arm for line in lines}) < len(lines)
     before: str | None = None
     for line, one in zip(lines, shown, strict=True):
@@ -156,6 +155,6 @@ def _rich(title: str, lines: Sequence[Line], cells: list[Cells]) -> Table:
             table.add_section()
         label = line.label if line.arm != before else ""
         found = [cell.replace(" [", "\n[") for cell in one.values()]
-        table.add_row(*map(escape, (label, str(line.row.round or "base"), *found)))
+        table.add_row(*map(Text, (label, str(line.row.round or "base"), *found)))
         before = line.arm
     return table

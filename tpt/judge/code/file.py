@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
+from rich.text import Text
 
 from tpt import tasks
 from tpt.errors import ConfigError, DataError, nearest
@@ -21,6 +22,7 @@ from tpt.judge.code.program import Language, fenced, has_fence
 from tpt.judge.code.spec import Kind, Spec
 from tpt.records import Sample, Status, Verdict
 from tpt.tasks.code import CodeTask
+from tpt.terminal import unfolded
 
 COLUMNS = "fix that line, or name the columns of the problem and of the program: --id-column, --text-column"
 
@@ -84,7 +86,10 @@ def judge_file(
     if not rows:
         raise DataError("the problems come with no solution to judge", "give --solutions FILE.jsonl")
     counts: Counts = {}
-    with Judge(task.sandbox, task.python, task.workers) as judge, Progress(console=console, transient=True) as progress:
+    with (
+        Judge(task.sandbox, task.python, task.workers) as judge,
+        Progress(console=console, transient=True, disable=not console.is_terminal) as progress,
+    ):
         jobs = ((spec, language, sample) for spec, language, sample, _ in rows)
         judged = progress.track(verdicts(judge, jobs, partial, task.checker()), len(rows), description="judging")
         with atomic(out) as temporary, temporary.open("w", encoding="utf-8", errors="backslashreplace") as handle:
@@ -97,7 +102,7 @@ def judge_file(
 def table(counts: Counts) -> Table:
     """The verdicts for a terminal, those that contradict a label in red."""
     total = sum(of_label.total() for of_label in counts.values())
-    shown = Table(title=f"{total:,} solutions", title_justify="left", title_style="bold")
+    shown = Table(title=unfolded(f"{total:,} solutions"), title_justify="left")
     shown.add_column("verdict")
     for label in counts:
         shown.add_column(f"labelled {label}" if label else "solutions", justify="right")
@@ -106,7 +111,7 @@ def table(counts: Counts) -> Table:
         for label, of_label in counts.items():
             undecided = said in (Kind.NO_TESTS, Kind.JUDGE_ERROR)
             contradicts = of_label[said] and label and not undecided and (said == Status.CORRECT) != (label == "right")
-            cells.append(f"[red]{of_label[said]:,}[/]" if contradicts else f"{of_label[said]:,}")
+            cells.append(Text(f"{of_label[said]:,}", style="red" if contradicts else ""))
         shown.add_row(said, *cells)
     return shown
 
