@@ -9,14 +9,16 @@ from omegaconf import OmegaConf
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from tpt import compose, files, identity
 from tpt.cluster import check, ledger, local, resources, slurm, snapshot, status
 from tpt.cluster.ledger import Submitted
 from tpt.cluster.planning import Plan, Planned, known_ids
+from tpt.cluster.slurm import UNKNOWN, State
 from tpt.cluster.submit import name_of, script, submit
 from tpt.config import Config, to_dict, validate
-from tpt.errors import ConfigError, RunError
+from tpt.errors import ClusterError, ConfigError, RunError
 from tpt.loop import Stage
 from tpt.run import Run
 from tpt.sweep import Sweep
@@ -119,24 +121,43 @@ def _add_job(drawn: dict[str, Table], planned: Planned, id: str, needs: str) -> 
     drawn[name].add_row(job.name, id, str(job.workers), str(nodes), str(gpus) if gpus else "", limit, needs)
 
 
-def tables(runs: Sequence[Run]) -> tuple[Group, bool]:
-    """The tables of some runs' jobs as they are now.
+def tables(runs: Sequence[Run], blind: bool = True) -> tuple[Group, bool]:
+    """The tables of some runs' jobs as they are now. Of runs that are complete SLURM is not asked.
+
+    Args:
+        blind: where SLURM does not answer, show what the run folders say, and say so.
 
     Returns:
         what to print, and whether a job is still at work.
+    Raises:
+        ClusterError: SLURM does not answer, and not `blind`.
     """
-    ids = [one for entry in ledger.everything(runs) for one in entry.task_ids()]
-    states = slurm.states([*ids, *known_ids(list(runs))])
+    unfinished = [run for run in runs if not status.complete(run)]
+    ids = [one for entry in ledger.everything(unfinished) for one in entry.task_ids()]
+    ids += known_ids(unfinished)
+    note = []
+    try:
+        states = slurm.states(ids)
+    except ClusterError as error:
+        if not blind:
+            raise
+        states = dict.fromkeys(ids, State(UNKNOWN))
+        note = [Text(f"what the jobs are at is not known: {error.message}; {error.hint}")]
     drawn = [status.table(run, status.rows(run, states)) for run in runs]
-    latest = [entry for run in runs for entry in ledger.latest(run).values()]
+    latest = [entry for run in unfinished for entry in ledger.latest(run).values()]
     live = any(state.live for entry in latest for state in status.task_states(entry, states))
-    return Group(*drawn), live
+    return Group(*drawn, *note), live
 
 
 def summaries(runs: Sequence[Run]) -> dict[str, str]:
-    """What to say of the jobs of those runs that have some at work, by the run's name."""
-    on_slurm = [run for run in runs if ledger.latest(run)] if slurm.installed() else []
-    states = slurm.states(known_ids(on_slurm)) if on_slurm else {}
+    """What to say of the jobs of those runs that have some at work, by the run's name; none where SLURM is silent."""
+    on_slurm = [run for run in runs if ledger.latest(run) and not status.complete(run)]
+    if not on_slurm or not slurm.installed():
+        return {}
+    try:
+        states = slurm.states(known_ids(on_slurm))
+    except ClusterError:
+        return {}
     return {run.name: status.summary(run, states) for run in on_slurm}
 
 
@@ -150,11 +171,11 @@ def attach(runs: Sequence[Run], console: Console) -> bool:
         raise RunError(
             "there are no jobs to follow", "runs of cluster=local show their progress where they were started"
         )
-    shown, live = tables(runs)
+    shown, live = tables(runs, blind=False)
     with Live(shown, console=console, refresh_per_second=1) as screen:
         while live:
             time.sleep(REFRESH_SECONDS)
-            shown, live = tables(runs)
+            shown, live = tables(runs, blind=False)
             screen.update(shown)
     if not console.is_terminal:
         console.print()

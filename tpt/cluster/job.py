@@ -79,13 +79,14 @@ class StageJob:
         Raises:
             StageFailed, TptError: it cannot be done.
         """
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+        _log_to_the_jobs_log()
         os.environ.update({**process.caches(), **environment.variables()})
         self.started = time.monotonic()
         rank = submitit.JobEnvironment().global_rank if self.ranks > 1 else 0
         run = Run.open(self.root)
         index = rank or self.worker[0]
         with _Signals() as signals:
+            logger.info("%s begins", self.stage)  # `ends.BEGUN`
             try:
                 if self.code:
                     snapshot.verify(self.code)
@@ -222,6 +223,8 @@ class ReportJob:
         Raises:
             TptError: none has.
         """
+        _log_to_the_jobs_log()
+        logger.info("report begins")
         os.environ.update({**process.caches(), **environment.variables()})
         from tpt.report.report import report
         from tpt.stage import settle
@@ -249,6 +252,10 @@ class ReportJob:
     def checkpoint(self) -> "submitit.helpers.DelayedSubmission":
         """What submitit puts in the place of this job when it is requeued."""
         return submitit.helpers.DelayedSubmission(self)
+
+
+def _log_to_the_jobs_log() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
 
 
 def keep_books(run: Run) -> None:
