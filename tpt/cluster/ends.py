@@ -17,6 +17,13 @@ ADVICE = {
     "TIMEOUT": "it did not stop in time: tpt resubmit RUN cluster.signal_seconds=... cluster.{kind}.minutes=...",
     "NODE_FAIL": "its node died: tpt resubmit RUN",
 }
+HOW = {
+    "CANCELLED": "was cancelled",
+    "FAILED": "failed",
+    "NODE_FAIL": "lost its node",
+    "OUT_OF_MEMORY": "ran out of memory",
+    "TIMEOUT": "ran out of time",
+}
 TOO_SHORT = "its time limit of {minutes} min ended before it had started: tpt resubmit RUN cluster.{kind}.minutes=..."
 NO_LOG = "it left no log; can its node write to {folder}?"
 # Lines that say that something failed, and not what.
@@ -56,8 +63,8 @@ def _dependency(entry: Submitted, entries: dict[str, Submitted], states: dict[st
         state = min(ends, key=lambda end: end.state == "CANCELLED").state
         known = entries.get(need)
         earlier = _dependency(known, entries, states) if known and state == "CANCELLED" else ""
-        how = {"CANCELLED": "was cancelled", "FAILED": "failed"}.get(state, f"ended with {state}")
-        return earlier or f"waited for {known.job if known else f'job {need}'}, which {how}"
+        name = known.job if known else f"job {need}"
+        return earlier or f"waited for {name}, which {HOW.get(state, f'ended with {state}')}"
     return ""
 
 
