@@ -34,6 +34,9 @@ POLL_SECONDS = 0.2
 RECAP_SECONDS = 120.0  # how long a job whose stage has stopped waits for SLURM to end it
 DEFAULT_SEQUENCES = 256  # what an engine is taken to have had in flight where the config leaves it to the engine
 STALLS = 3  # time limits in a row without any progress, after which a job is not requeued again
+# SLURM may announce a limit so much early; an attempt at less than half of a very short limit counts for little.
+EARLY_SECONDS, EARLY_STALL = 60, 0.25
+STARTED = "TPT_JOB_STARTED"  # the variable in which a job's script leaves when it began
 # Errors of ours that may pass: an engine that died. All others would come again.
 WORTH_A_RETRY = ("EngineError",)
 
@@ -70,7 +73,8 @@ class StageJob:
         self.worker, self.sampling, self.finishing = worker, sampling, finishing
         self.code, self.minutes, self.grace = code, minutes, grace
         self.mark: object = None
-        self.stalls = 0
+        self.stalls = 0.0
+        self.futile = 0  # attempts in a row that `stalls` counts
         self.started = 0.0
 
     def __call__(self) -> None:
@@ -81,7 +85,8 @@ class StageJob:
         """
         _log_to_the_jobs_log()
         os.environ.update({**process.caches(), **environment.variables()})
-        self.started = time.monotonic()
+        # The user's own setup lines and Python's start are part of an attempt.
+        self.started = time.monotonic() - max(0.0, time.time() - float(os.environ.get(STARTED) or time.time()))
         rank = submitit.JobEnvironment().global_rank if self.ranks > 1 else 0
         run = Run.open(self.root)
         index = rank or self.worker[0]
@@ -111,17 +116,25 @@ class StageJob:
             this job again, or None where it has met its time limit some times without getting anywhere.
         """
         run = Run.open(self.root)
-        mark, met_limit = progress_mark(run, self.stage), time.monotonic() - self.started > 30 * self.minutes
-        self.stalls = self.stalls + 1 if met_limit and mark == self.mark else 0
+        mark, stall = progress_mark(run, self.stage), self._stall(time.monotonic() - self.started)
+        futile = stall > 0 and mark == self.mark
+        self.stalls, self.futile = (self.stalls + stall, self.futile + 1) if futile else (0.0, 0)
         self.mark = mark
         if self.stalls >= STALLS:
             error = StageFailed(
-                f"{self.stage} made no progress in {STALLS} attempts of {self.minutes} minutes",
-                f"give it more time: tpt resubmit {self.root} cluster.{self._kind()}.minutes=...",
+                f"{self.stage} made no progress in {self.futile} attempts of {self.minutes} minutes",
+                "starting it may take longer than that on a slow node; give it more time: "
+                f"tpt resubmit {self.root} cluster.{self._kind()}.minutes=...",
             )
             process.record_failure(run, self.stage, self.worker[0], error)
             return None
         return submitit.helpers.DelayedSubmission(self)
+
+    def _stall(self, seconds: float) -> float:
+        """How much an attempt counts as one that has met its time limit; 0: it was preempted."""
+        if seconds > 30 * self.minutes:
+            return 1.0
+        return EARLY_STALL if seconds > 60 * self.minutes - 2 * self.grace - EARLY_SECONDS else 0.0
 
     def _kind(self) -> str:
         return self.stage.name if self.stage.name in ("think", "train", "evaluate") else "cpu"

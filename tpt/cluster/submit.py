@@ -15,7 +15,7 @@ from submitit.slurm.slurm import _make_sbatch_string
 
 from tpt.cluster import ledger, resources, slurm, snapshot
 from tpt.cluster.graph import Job, jobs_of, report_job
-from tpt.cluster.job import ReportJob, StageJob
+from tpt.cluster.job import STARTED, ReportJob, StageJob
 from tpt.cluster.ledger import Submitted
 from tpt.cluster.planning import Plan, Planned, known_ids
 from tpt.errors import ClusterError
@@ -79,6 +79,7 @@ def parameters(planned: Planned, code: Path, dependency: str = "") -> dict[str, 
     # Without PYTHONSAFEPATH Python would prefer the folder that the user happened to submit from; an empty entry in
     # PYTHONPATH, as a colon too many leaves one, means that folder too.
     exports = [
+        f"export {STARTED}=$(date +%s)",
         f'export PYTHONPATH={path}"$(printf %s "${{PYTHONPATH:+:$PYTHONPATH}}" | tr -s :)" PYTHONSAFEPATH=1',
         "export PYTHONPATH=${PYTHONPATH%:}",
     ]
