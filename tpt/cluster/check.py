@@ -42,12 +42,12 @@ def check_cluster(planned: list[Planned]) -> None:
             which a job would be refused or not find its files.
     """
     there = slurm.nodes()
+    _check_arrays(planned)
     for one in {parameters_of_kind(job): job for job in planned}.values():
         check_path(one.run)
         _check_options(one)
         _check_nodes(one, there)
         _ask(one)
-    _check_arrays(planned)
 
 
 def check_path(run: Run) -> None:

@@ -6,6 +6,7 @@ of its own, so that a dying engine, or one that hangs in a collective, never kee
 
 import logging
 import os
+import shlex
 import signal
 import sys
 import time
@@ -124,7 +125,7 @@ class StageJob:
             error = StageFailed(
                 f"{self.stage} made no progress in {self.futile} attempts of {self.minutes} minutes",
                 "starting it may take longer than that on a slow node; give it more time: "
-                f"tpt resubmit {self.root} cluster.{self._kind()}.minutes=...",
+                f"tpt resubmit {shlex.quote(str(self.root))} cluster.{self._kind()}.minutes=...",
             )
             process.record_failure(run, self.stage, self.worker[0], error)
             return None
@@ -207,7 +208,8 @@ class StageJob:
             kind = self._kind()
             smaller = {"train": ", or train.micro_batch=1 train.gradient_checkpointing=true", "cpu": ""}
             other = smaller.get(kind, ", or a smaller sampler.max_num_seqs=")
-            error.hint = f"if it ran out of memory: tpt resubmit {self.root} cluster.{kind}.memory_gb=...{other}"
+            again = f"tpt resubmit {shlex.quote(str(self.root))} cluster.{kind}.memory_gb=...{other}"
+            error.hint = f"if it ran out of memory: {again}"
         return error
 
     def _worth_another_try(self, error: StageFailed, code: int) -> bool:
