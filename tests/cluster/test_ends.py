@@ -32,10 +32,12 @@ def run(tiny_config: Callable[..., Config]) -> Run:
 
 def words(run: Run, **states: str) -> dict[str, str]:
     """The last column of the table, by SLURM's word on each job; those not named were cancelled."""
-    told = dict.fromkeys(("1", "2_0", "2_1", "3", "4"), CANCELLED) | {
-        one.removeprefix("job_"): State(word) for one, word in states.items()
-    }
-    return {row.job: row.word for row in status.rows(run, told)}
+    found = dict.fromkeys(("1", "2_0", "2_1", "3", "4"), CANCELLED) | told(states)
+    return {row.job: row.word for row in status.rows(run, found)}
+
+
+def told(states: dict[str, str]) -> dict[str, State]:
+    return {one.removeprefix("job_"): State(word) for one, word in states.items()}
 
 
 def log(run: Run, name: str, *lines: str, submission: str = "20261128-000526") -> Path:
@@ -75,6 +77,14 @@ def test_a_job_that_failed_without_a_word_of_its_stage_shows_what_it_printed_and
     assert said.endswith(f"({path})")
 
 
+def test_a_job_that_slurm_has_forgotten_shows_what_it_printed_unless_it_ended_well(run: Run) -> None:
+    path = log(run, "1_0", "OSError: no such device", "srun: error: n1: task 0: Exited with exit code 1")
+    log(run, "2_0_0", "2026-11-28 00:05:31,7 submitit INFO Exiting after successful completion")
+    said = words(run, job_1="GONE", job_2_0="GONE", job_2_1="COMPLETED")
+    assert said["round-00-prepare"] == f"OSError: no such device ({path})"
+    assert said["round-00-evaluate"] == ""
+
+
 def test_of_several_ranks_the_one_that_says_why_is_shown(run: Run) -> None:
     log(run, "1_0", "srun: error: n2: task 2: Exited with exit code 1")
     path = log(run, "1_2", "OSError: no such device")
@@ -98,6 +108,17 @@ def test_jobs_that_were_cancelled_for_another_name_the_first_that_ended_badly(ru
         for job in ("round-00-evaluate", "round-00-score", "report"):
             assert said[job] == f"waited for round-00-prepare, which {word}"
     assert words(run)["round-00-prepare"] == ""  # the user's own doing
+
+
+def test_in_the_list_of_runs_the_job_that_stopped_a_chain_is_named(run: Run) -> None:
+    def said(**states: str) -> str:
+        return status.summary(run, dict.fromkeys(("1", "2_0", "2_1", "3", "4"), CANCELLED) | told(states))
+
+    assert said(job_1="FAILED") == "[red]round-00-prepare failed[/]"
+    assert said() == "[red]round-00-prepare cancelled[/]"
+    assert said(job_1="RUNNING") == "1 running, 4 cancelled"
+    run.finish(Stage(0, "prepare"), {"train": 1, "test": 1}, 1.0)
+    assert said(job_1="FAILED", job_2_1="TIMEOUT") == "[red]round-00-evaluate timeout[/]"  # it was done otherwise
 
 
 def test_a_time_limit_that_ended_before_the_job_had_started_is_told_from_one_that_ended_its_work(run: Run) -> None:

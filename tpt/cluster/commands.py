@@ -153,7 +153,7 @@ def tables(runs: Sequence[Run], blind: bool = True) -> tuple[Group, bool]:
 
 
 def summaries(runs: Sequence[Run]) -> dict[str, str]:
-    """What to say of the jobs of those runs that have some at work, by the run's name; none where SLURM is silent."""
+    """What to say of the jobs of unfinished runs, by the run's name; nothing where SLURM does not answer."""
     on_slurm = [run for run in runs if ledger.latest(run) and not status.complete(run)]
     if not on_slurm or not slurm.installed():
         return {}

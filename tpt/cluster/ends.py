@@ -6,11 +6,12 @@ from pathlib import Path
 from tpt.cluster import ledger
 from tpt.cluster.graph import Job
 from tpt.cluster.ledger import Submitted
-from tpt.cluster.slurm import State
+from tpt.cluster.slurm import GONE, State
 from tpt.run import Run
 
 BEGUN = "tpt.cluster.job INFO"  # what a job says first, as soon as it can heed signals
 STOPPED = "Exiting gracefully"  # what submitit says last before a requeue
+ENDED_WELL = "Exiting after successful completion"  # what it says last of all
 # What to do about ends that SLURM reports and no stage could.
 ADVICE = {
     "OUT_OF_MEMORY": "SLURM ended it for its memory: tpt resubmit RUN cluster.{kind}.memory_gb=...",
@@ -28,7 +29,7 @@ TOO_SHORT = "its time limit of {minutes} min ended before it had started: tpt re
 NO_LOG = "it left no log; can its node write to {folder}?"
 # Lines that say that something failed, and not what.
 _NOISE = re.compile(
-    r"\s*$|submitit (INFO|WARNING|ERROR)|srun: error: \S+: tasks? [\d,-]+: "
+    r"\s*$|(\S+ \S+ )?submitit (INFO|WARNING|ERROR)|srun: error: \S+: tasks? [\d,-]+: "
     r"|srun: (Terminating|Job step aborted|got SIG|forcing)"
 )
 
@@ -41,7 +42,7 @@ def why(run: Run, job: Job, entry: Submitted, states: dict[str, State]) -> str:
     """
     bad = {one: states[one] for one in entry.task_ids() if one in states and states[one].ended_badly}
     if not bad:
-        return ""
+        return _forgotten(run, entry, states)
     task, state = min(bad.items(), key=lambda item: item[1].state == "CANCELLED")
     if state.state == "CANCELLED":
         return _dependency(entry, {one.id: one for one in ledger.everything([run])}, states)
@@ -52,6 +53,15 @@ def why(run: Run, job: Job, entry: Submitted, states: dict[str, State]) -> str:
         return ADVICE[state.state].format(kind=job.kind)
     line = _last_line(printed)
     return f"{line} ({path})" if line else NO_LOG.format(folder=run.root / "slurm")
+
+
+def _forgotten(run: Run, entry: Submitted, states: dict[str, State]) -> str:
+    """What a job said last of which SLURM knows nothing any more, as where it keeps no accounts."""
+    for task in entry.task_ids():
+        printed, path = _log(run, task) if states.get(task, State(GONE)).state == GONE else ("", None)
+        if path and not printed.rstrip().endswith(ENDED_WELL):
+            return f"{_last_line(printed)} ({path})"
+    return ""
 
 
 def _dependency(entry: Submitted, entries: dict[str, Submitted], states: dict[str, State]) -> str:
