@@ -98,7 +98,13 @@ def test_a_partition_of_the_environment_is_looked_up_like_one_of_the_settings(
 
 @pytest.mark.parametrize(
     ("folder", "word"),
-    [("100%j", "%"), ("back\\slash", "a backslash"), ("a:b", "a colon"), ("two\nlines", "a line break")],
+    [
+        ("100%j", "%"),
+        ("back\\slash", "a backslash"),
+        ("a:b", "a colon"),
+        ("two\nlines", "a line break"),
+        ("L\udcfcufe", "bytes that"),
+    ],
 )
 def test_a_path_that_slurm_or_python_would_read_otherwise_is_refused(
     tiny_config: Callable[..., Config], tmp_path: Path, folder: str, word: str

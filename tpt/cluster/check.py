@@ -58,6 +58,7 @@ def check_path(run: Run) -> None:
     """
     path = str(run.root.resolve())
     found = [word for character, word in UNUSABLE.items() if character in path]
+    found += ["bytes that are no UTF-8"] if path != path.encode(errors="replace").decode() else []
     if found:
         raise ClusterError(
             f"jobs of SLURM cannot use a path with {' and '.join(found)}: {path!r}", "set run_root= to another folder"
