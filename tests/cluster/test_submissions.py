@@ -103,7 +103,7 @@ def test_a_partition_of_the_environment_is_looked_up_like_one_of_the_settings(
         ("back\\slash", "a backslash"),
         ("a:b", "a colon"),
         ("two\nlines", "a line break"),
-        ("L\udcfcufe", "bytes that"),
+        ("L\udcfcufe", "bytes that are no UTF-8"),
     ],
 )
 def test_a_path_that_slurm_or_python_would_read_otherwise_is_refused(
