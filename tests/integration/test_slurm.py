@@ -324,7 +324,8 @@ def test_a_chain_that_stops_says_why_each_time_and_resubmit_goes_on(tpt: Tpt, tm
     ended(r"round-00-evaluate +│ \d+ +│ failed 1, ended 1 .*samples-00001")
     assert len(list(run.log_path(Stage(0, "evaluate"), 1).with_suffix("").glob("*.log"))) == 2
     assert re.search(r"round-00-score +│ \d+ +│ cancelled", tpt("status", str(run.root)).stdout)
-    assert "tpt resubmit" in tpt("attach", str(run.root), ok=False).stdout
+    attached = tpt("attach", str(run.root), ok=False)
+    assert "tpt resubmit" in attached.stdout + attached.stderr
     (obstacle / "in the way").rmdir()
     obstacle.rmdir()
     tpt("resubmit", str(run.root), *enough, f'cluster.setup=["{ONE_THREAD}"]')
@@ -447,8 +448,7 @@ def test_what_the_cluster_would_refuse_is_refused_before_anything_is_submitted(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "500")
     assert main(["run", *TINY, override, f"run_root={tmp_path / 'runs'}"]) == 1
-    said = capsys.readouterr()
-    assert reason in said.out + said.err
+    assert reason in "".join(capsys.readouterr())
     assert not find(tmp_path / "runs")
 
 

@@ -41,7 +41,7 @@ def test_a_round_submitted_from_inside_an_allocation_goes_through_and_is_then_re
         def tpt(*words: str, through: tuple[str, ...] = (), **variables: str) -> str:
             done = other_user.run(other_user.FIRST, [*through, *TPT, *words], user | variables)
             assert done.returncode == 0, done.stdout + done.stderr
-            return done.stdout
+            return done.stdout + done.stderr
 
         settings = ["experiment=smoke", "sampler=transformers", "rounds=1", "sampler.data_parallel=1", "cluster=slurm"]
         settings += ["cluster.partition=gpu", 'cluster.setup=["export OMP_NUM_THREADS=1"]']

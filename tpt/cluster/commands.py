@@ -1,7 +1,6 @@
 """What the `tpt` commands do with a cluster: submit, dry-run, attach, cancel, resubmit."""
 
 import contextlib
-import shlex
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +8,6 @@ from pathlib import Path
 from omegaconf import OmegaConf
 from rich.console import Console, Group
 from rich.live import Live
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -74,16 +72,15 @@ def _submit(runs: list[Run], sweep: Path | None, console: Console) -> None:
         finally:
             console.print(*drawn.values(), sep="\n")
     submitted = sum(one.row_count for one in drawn.values())
-    place = shlex.quote(str(sweep or runs[0].root))
+    place = sweep or runs[0].root
     counts = [f"submitted {submitted} jobs"]
     counts += [f"{len(plan.kept)} of earlier submissions are at work"] if plan.kept else []
     counts += [f"{plan.shared} stages are shared with other runs"] if plan.shared else []
     if not submitted and not plan.kept:
-        roots = shlex.join(str(run.root) for run in runs)
-        console.print(f"nothing is owed; the report: tpt report {roots}", markup=False)
+        console.print(f"nothing is owed; the report: tpt report {' '.join(str(run.root) for run in runs)}")
         return
     console.print(f"{'; '.join(counts)}. This shell is no longer needed.", highlight=False)
-    console.print(f"follow: tpt attach {place}\ncancel: tpt cancel {place}", highlight=False, markup=False)
+    console.print(f"follow: tpt attach {place}\ncancel: tpt cancel {place}", highlight=False)
 
 
 def dry_run(settings: Sequence[Config], console: Console) -> int:
@@ -97,7 +94,7 @@ def dry_run(settings: Sequence[Config], console: Console) -> int:
         path = planned.run.root / "slurm" / "dry-run" / f"{planned.job.name}.sbatch"
         text = script(planned)
         files.write_text(path, text)
-        console.rule(escape(str(path)))
+        console.rule(str(path))
         console.print(text, markup=False, highlight=False)
         needs = [
             one if isinstance(one, str) else name_of(one.run, one.job) for one in (*planned.after, *planned.after_any)

@@ -31,13 +31,14 @@ from tpt.tracker import Tracker
 
 logger = logging.getLogger("tpt.cluster.job")
 
+# SLURM may announce a limit so much early; an attempt at less than half of a very short limit counts for little.
+EARLY_SECONDS, EARLY_STALL = 60, 0.25
+STARTED = "TPT_JOB_STARTED"  # the variable in which a job's script leaves when it began
+
 POLL_SECONDS = 0.2
 RECAP_SECONDS = 120.0  # how long a job whose stage has stopped waits for SLURM to end it
 DEFAULT_SEQUENCES = 256  # what an engine is taken to have had in flight where the config leaves it to the engine
 STALLS = 3  # time limits in a row without any progress, after which a job is not requeued again
-# SLURM may announce a limit so much early; an attempt at less than half of a very short limit counts for little.
-EARLY_SECONDS, EARLY_STALL = 60, 0.25
-STARTED = "TPT_JOB_STARTED"  # the variable in which a job's script leaves when it began
 # Errors of ours that may pass: an engine that died. All others would come again.
 WORTH_A_RETRY = ("EngineError",)
 

@@ -71,7 +71,7 @@ def summary(run: Run, states: dict[str, State]) -> str:
     """How many of a run's jobs are in which state, in a few words; where none is at work, which one stopped the chain.
 
     Returns:
-        Rich's markup; "" where no job is at work, and none has ended badly.
+        "" where no job is at work, and none has ended badly.
     """
     latest = ledger.latest(run)
     tasks = [task for entry in latest.values() for task in task_states(entry, states)]
@@ -79,7 +79,7 @@ def summary(run: Run, states: dict[str, State]) -> str:
         words = Counter(_word(task) for task in tasks)
         return ", ".join(f"{count} {word}" for word, count in words.items() if word != "ended")
     stopped = [
-        (task.state == "CANCELLED", f"[red]{job.name} {_word(task)}[/]")
+        (task.state == "CANCELLED", f"{job.name} {_word(task)}")
         for job, _ in graph(run, run.stages())
         if job.name in latest and not (job.stage and run.done(job.stage))
         for task in task_states(latest[job.name], states)
