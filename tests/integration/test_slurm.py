@@ -220,7 +220,7 @@ def test_preemption_at_the_start_in_think_and_in_train_changes_no_bit(
     preempt(lab)
     until(lambda: restarts(lab, jobs["round-01-train"].id) > 0, "a requeue of train")
     steps_before = len(curve(run.root))
-    finish(run)
+    finish(run, 900)
     assert 20 < steps_before < len(curve(run.root))
     assert "Traceback" not in (run.log_path(train).with_suffix("") / "attempt-001.log").read_text()
     assert examples(run.root) == examples(undisturbed)

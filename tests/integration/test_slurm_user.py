@@ -38,8 +38,8 @@ def test_a_round_submitted_from_inside_an_allocation_goes_through_and_is_then_re
             place, TMPDIR=str(temporary), TPT_CACHE=str(shared / "cache"), **lab.environment, **BASHRC
         )
 
-        def tpt(*words: str, through: tuple[str, ...] = (), **variables: str) -> str:
-            done = other_user.run(other_user.FIRST, [*through, *TPT, *words], user | variables)
+        def tpt(*words: str, through: tuple[str, ...] = (), path: str = user["PATH"]) -> str:
+            done = other_user.run(other_user.FIRST, [*through, *TPT, *words], user | {"PATH": path})
             assert done.returncode == 0, done.stdout + done.stderr
             return done.stdout + done.stderr
 
@@ -57,9 +57,8 @@ def test_a_round_submitted_from_inside_an_allocation_goes_through_and_is_then_re
         for path in (root, run.folder(Stage(1, "train")), run.manifest_path(Stage(1, "train"))):
             assert path.stat().st_mode & 0o060 == 0o060, f"{path} is for its owner alone, though the umask is 002"
         assert not os.listdir(place / "home")
-    elsewhere = {"PATH": str(place)}
     for command in ("status", "attach"):
-        shown = tpt(command, str(root), **elsewhere)
+        shown = tpt(command, str(root), path=str(place))  # where no command of SLURM's is
         assert shown.count("│ done") == 9
         assert "not known" not in shown
-    assert "complete" in tpt("status", str(runs), **elsewhere)
+    assert "complete" in tpt("status", str(runs), path=str(place))

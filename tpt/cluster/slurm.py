@@ -226,7 +226,7 @@ def _from_accounting(wanted: set[str]) -> dict[str, State]:
         )
     except ClusterError:
         return {}
-    found = {}
+    found: dict[str, State] = {}
     for line in text.splitlines():
         job, state, node = line.split("|")
         found |= dict.fromkeys(_tasks(job), State(state.split()[0].rstrip("+"), "", node))
