@@ -70,7 +70,7 @@ Gres=gpu:{gpus} State=UNKNOWN
 PartitionName=gpu   Nodes=ALL Default=YES MaxTime=INFINITE State=UP PriorityTier=10 PreemptMode=OFF DefMemPerCPU=100
 PartitionName=low   Nodes=ALL Default=NO  MaxTime=INFINITE State=UP PriorityTier=1 PreemptMode=REQUEUE GraceTime=10 \
 DefMemPerCPU=100
-PartitionName=short Nodes=ALL Default=NO  MaxTime=1 State=UP PriorityTier=10 PreemptMode=OFF DefMemPerCPU=100
+PartitionName=short Nodes=ALL Default=NO  MaxTime=2 State=UP PriorityTier=10 PreemptMode=OFF DefMemPerCPU=100
 """
 
 DATABASE_CONF = """\

@@ -45,8 +45,8 @@ With --json: an object for a run, a list of them for a sweep or a folder of runs
   stages        for each: stage, round, name; state (done, to adopt, damaged, failed, begun, owed); seconds and outcome
                 where it is done, else null; error, the last one, or null; progress (done, total, unit, rate,
                 rate_unit, seconds, note) while it is at work, or null
-  jobs          on SLURM, for each job: job, id, state, progress, restarts, left, word, as in the table; else, and
-                where SLURM does not answer, an empty list
+  jobs          on SLURM, for each job: job, id, state, progress, restarts, left, word, as in the table (unknown
+                where SLURM does not answer); else an empty list
 A run that cannot be read has the keys error and hint instead."""
 
 REPORT_HELP = """\

@@ -9,7 +9,7 @@ import pytest
 
 from tpt.cli import main
 from tpt.cluster import process, snapshot
-from tpt.cluster.job import STALLS, StageJob, fewer_sequences, out_of_memory, progress_mark
+from tpt.cluster.job import STALLS, STARTED, StageJob, fewer_sequences, out_of_memory, progress_mark
 from tpt.cluster.process import StageFailed
 from tpt.config import Config, SamplerConfig
 from tpt.errors import RunError
@@ -53,6 +53,27 @@ def test_a_stage_that_gets_nowhere_within_its_time_limit_is_not_requeued_for_eve
     job.started = time.monotonic() - 600
     assert job.checkpoint() is None
     assert "made no progress in 3 attempts of 10 minutes" in run.errors(EVALUATE)[0]
+
+
+def test_a_limit_so_short_that_its_warning_comes_at_once_does_not_requeue_for_ever_either(run: Run) -> None:
+    job = StageJob(run.root, EVALUATE, sampling=True, minutes=2, grace=60)  # warned up to 3 minutes before the end
+    attempts = 1  # the first has nothing before it to compare with
+    job.started = time.monotonic() - 5
+    while job.checkpoint() is not None:
+        attempts += 1
+        assert attempts < 20
+    assert attempts > STALLS  # a few warnings that come at once prove little
+    assert "made no progress in" in run.errors(EVALUATE)[0]
+
+
+def test_what_a_script_does_before_python_starts_counts_as_part_of_an_attempt(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(STARTED, str(int(time.time()) - 500))
+    job = StageJob(run.root, PREPARE, code="of other code, so that it ends at once")
+    with pytest.raises(RunError):
+        job()
+    assert time.monotonic() - job.started >= 499
 
 
 def test_preemptions_and_progress_are_no_standstill(run: Run) -> None:

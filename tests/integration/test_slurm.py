@@ -16,6 +16,7 @@ import pytest
 from slurm_lab import Slurm, cluster, missing_programs
 
 from tpt import files, records
+from tpt.cli import main
 from tpt.cluster import ledger, slurm
 from tpt.loop import Stage
 from tpt.records import Example
@@ -37,6 +38,7 @@ TINY = (
     f'cluster.setup=["{ONE_THREAD}"]',
     "cluster.signal_seconds=20",
 )
+ONE_ENGINE = "sampler.data_parallel=1"  # where arrays are not the point: each process takes seconds to start
 # A training of some twenty seconds whose only checkpoint is the one that a signal asks for.
 LONG_TRAINING = ("train.epochs=250", "train.checkpoint_every=100000")
 SECONDS = 300.0
@@ -124,7 +126,7 @@ def preempt(lab: Slurm) -> None:
 def run_here(root: Path, *settings: str) -> Path:
     """A run of the tests' settings on this machine, without SLURM."""
     subprocess.run(
-        [sys.executable, "-m", "tpt.cli", "run", *TINY, "cluster=local", *settings, f"run_root={root}"],
+        [sys.executable, "-m", "tpt.cli", "run", *TINY, ONE_ENGINE, "cluster=local", *settings, f"run_root={root}"],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         check=True,
         capture_output=True,
@@ -201,13 +203,17 @@ def test_a_sweep_of_four_is_submitted_at_once_and_what_its_points_share_runs_onc
     assert "nothing is owed" in tpt(*arguments).stdout
 
 
-def test_preemption_in_think_and_in_train_changes_no_bit(
+def test_preemption_at_the_start_in_think_and_in_train_changes_no_bit(
     lab: Slurm, tpt: Tpt, tmp_path: Path, undisturbed: Path
 ) -> None:
     tpt("run", *TINY, *LONG_TRAINING, "cluster.partition=low", "rounds=1", f"run_root={tmp_path / 'runs'}")
     run = the_run(tmp_path)
     jobs = ledger.latest(run)
     think, train = Stage(1, "think"), Stage(1, "train")
+    first = jobs["round-00-prepare"].id
+    until(lambda: slurm.states([first])[first].state == "RUNNING", "the first job")
+    preempt(lab)  # while Python starts, and nothing heeds the signal yet
+    until(lambda: restarts(lab, first) > 0, "a requeue of the first job")
     until(lambda: run.log_path(think).exists(), "thinking")
     preempt(lab)
     until(lambda: restarts(lab, jobs["round-01-think"].task_ids()[0]) > 0, "a requeue of think")
@@ -215,10 +221,9 @@ def test_preemption_in_think_and_in_train_changes_no_bit(
     preempt(lab)
     until(lambda: restarts(lab, jobs["round-01-train"].id) > 0, "a requeue of train")
     steps_before = len(curve(run.root))
-    finish(run)
+    finish(run, 900)
     assert 20 < steps_before < len(curve(run.root))
-    first = (run.log_path(train).with_suffix("") / "attempt-001.log").read_text()
-    assert "Traceback" not in first
+    assert "Traceback" not in (run.log_path(train).with_suffix("") / "attempt-001.log").read_text()
     assert examples(run.root) == examples(undisturbed)
     assert curve(run.root) == curve(undisturbed)
     weights = "round-01/train/model/model.safetensors"
@@ -229,17 +234,18 @@ def test_a_training_longer_than_the_time_limit_ends_through_requeues(
     lab: Slurm, tpt: Tpt, tmp_path: Path, undisturbed: Path
 ) -> None:
     longer = ("train.epochs=450", "train.checkpoint_every=100000")
-    limits = ("cluster.train.partition=short", "cluster.train.minutes=1", "cluster.signal_seconds=15")
-    tpt("run", *TINY, *longer, *limits, "rounds=1", f"run_root={tmp_path / 'runs'}")
+    # The warning comes up to a minute early: 0 to 60 seconds after the start.
+    limits = ("cluster.train.partition=short", "cluster.train.minutes=2", "cluster.signal_seconds=60")
+    tpt("run", *TINY, ONE_ENGINE, *longer, *limits, "rounds=1", f"run_root={tmp_path / 'runs'}")
     run = the_run(tmp_path)
-    finish(run, 1800)  # beside other work little of each minute is left for training
+    finish(run, 1800)  # beside other work little of each attempt is left for training
     assert not (run.folder(Stage(1, "train")) / "checkpoints").exists()
     assert restarts(lab, ledger.latest(run)["round-01-train"].id) >= 1
     assert [line["step"] for line in curve(run.root)] == list(range(450 * 6))
     assert examples(run.root) == examples(undisturbed)
 
 
-def test_a_cancelled_stage_takes_its_dependents_along_and_resubmit_goes_on(
+def test_a_cancelled_stage_takes_its_dependents_along_cancel_ends_all_and_resubmit_goes_on(
     lab: Slurm, tpt: Tpt, tmp_path: Path
 ) -> None:
     tpt("run", *TINY, "rounds=1", f"run_root={tmp_path / 'runs'}")
@@ -247,28 +253,25 @@ def test_a_cancelled_stage_takes_its_dependents_along_and_resubmit_goes_on(
     until(lambda: run.log_path(Stage(1, "think")).exists(), "thinking")
     lab.command("scancel", ledger.latest(run)["round-01-think"].id)
     until(lambda: not at_work(run), "the end of all dependents", 120)
-    assert re.search(r"round-01-think +│ \d+ +│ cancelled", tpt("status", str(run.root)).stdout)
-    refused = tpt("resubmit", str(run.root), "train.epochs=2", ok=False).stderr
-    assert "would change this run's results" in refused
+    table = tpt("status", str(run.root)).stdout
+    assert re.search(r"round-01-think +│ \d+ +│ cancelled", table)
+    assert re.search(r"round-01-train +│ \d+ +│ cancelled .* waited for round-01-think, which was cancelled", table)
+    refused = tpt("resubmit", str(run.root), "train.epochs=2", ok=False)
+    assert "would change this run's results" in refused.stdout + refused.stderr
     again = tpt("resubmit", str(run.root), "cluster.think.minutes=77", "sampler.data_parallel=1").stdout
     assert re.search(r"round-01-think +│ \d+ +│ 1 .* 1:17", again)
-    finish(run)
-
-
-def test_cancel_ends_every_job_and_keeps_what_is_finished(tpt: Tpt, tmp_path: Path) -> None:
-    tpt("run", *TINY, "rounds=1", f"run_root={tmp_path / 'runs'}")
-    run = the_run(tmp_path)
-    until(lambda: run.done(Stage(0, "prepare")), "the end of prepare")
     assert "cancelled" in tpt("cancel", str(run.root)).stdout
     until(lambda: not at_work(run), "the end of all jobs", 60)
-    assert run.done(Stage(0, "prepare"))
     assert "no job is at work" in tpt("cancel", str(run.root)).stdout
+    assert run.done(Stage(0, "prepare"))
+    tpt("resubmit", str(run.root))
+    finish(run)
 
 
 def test_a_node_that_dies_in_mid_stage_and_a_restarted_controller_cost_time_only(
     lab: Slurm, tpt: Tpt, tmp_path: Path, undisturbed: Path
 ) -> None:
-    tpt("run", *TINY, *LONG_TRAINING, "rounds=1", f"run_root={tmp_path / 'runs'}")
+    tpt("run", *TINY, ONE_ENGINE, *LONG_TRAINING, "rounds=1", f"run_root={tmp_path / 'runs'}")
     run = the_run(tmp_path)
     jobs = ledger.latest(run)
     until(lambda: run.log_path(Stage(1, "think")).exists(), "thinking")
@@ -288,22 +291,45 @@ def test_a_node_that_dies_in_mid_stage_and_a_restarted_controller_cost_time_only
     assert curve(run.root) == curve(undisturbed)
 
 
-def test_a_shard_that_fails_again_and_again_stops_the_chain_with_its_reason(tpt: Tpt, tmp_path: Path) -> None:
-    tpt("run", *TINY, "rounds=0", "cluster.retries=1", f"run_root={tmp_path / 'runs'}")
+def test_a_chain_that_stops_says_why_each_time_and_resubmit_goes_on(tpt: Tpt, tmp_path: Path) -> None:
+    def ended(how: str) -> None:
+        until(lambda: not at_work(run), "the end of all jobs")
+        assert re.search(how, tpt("status", str(run.root)).stdout)
+
+    # A step that srun refuses, for variables that contradict each other: no process of ours has begun.
+    settings = (*TINY, "rounds=0", "cluster.retries=1")
+    tpt("run", *settings, 'cluster.setup=["export SLURM_MEM_PER_CPU=1"]', f"run_root={tmp_path / 'runs'}")
     run = the_run(tmp_path)
+    ended(r"round-00-prepare +│ \d+ +│ failed .*srun: fatal: SLURM_MEM_PER_CPU.*mutually exclusive.*_0_log\.out")
+    assert tpt("status", str(run.root)).stdout.count("waited for round-00-prepare, which failed") == 3
+
+    # A Python that takes longer to start than the job may run.
+    slow = tmp_path / "sitecustomize.py"
+    slow.write_text("import time\ntime.sleep(600)\n")
+    limit = ("cluster.cpu.partition=short", "cluster.cpu.minutes=1")
+    tpt("resubmit", str(run.root), *limit, f'cluster.setup=["export PYTHONPATH={tmp_path}:$PYTHONPATH"]')
+    ended(r"round-00-prepare +│ \d+ +│ timeout .*its time limit of 1 min ended before it had started")
+    slow.unlink()
+
+    # Code that was changed after the submission.
+    enough = ("cluster.cpu.partition=gpu", "cluster.cpu.minutes=30")
+    tpt("resubmit", str(run.root), *enough, f'cluster.setup=["{ONE_THREAD}","sleep 6"]')
+    [copy] = (run.root / "slurm").glob("code-*/tpt/prompt.py")
+    copy.write_text(copy.read_text() + "\n# changed\n")
+    ended(r"round-00-prepare +│ \d+ +│ failed .*the code in")
+
     # A folder where a shard should be: the file system refuses, as a broken disk does.
     obstacle = run.folder(Stage(0, "evaluate")) / "samples-00001.parquet"
     (obstacle / "in the way").mkdir(parents=True)
-    until(lambda: not at_work(run), "the end of all jobs")
+    tpt("resubmit", str(run.root), *enough, f'cluster.setup=["{ONE_THREAD}"]')
+    ended(r"round-00-evaluate +│ \d+ +│ failed 1, ended 1 .*samples-00001")
     assert len(list(run.log_path(Stage(0, "evaluate"), 1).with_suffix("").glob("*.log"))) == 2
-    table = tpt("status", str(run.root)).stdout
-    assert re.search(r"round-00-evaluate +│ \d+ +│ failed 1, ended 1 .*samples-00001", table)
-    assert re.search(r"round-00-score +│ \d+ +│ cancelled", table)
-    failed = tpt("attach", str(run.root), ok=False).stderr
-    assert "tpt resubmit" in failed
+    assert re.search(r"round-00-score +│ \d+ +│ cancelled", tpt("status", str(run.root)).stdout)
+    attached = tpt("attach", str(run.root), ok=False)
+    assert "tpt resubmit" in attached.stdout + attached.stderr
     (obstacle / "in the way").rmdir()
     obstacle.rmdir()
-    tpt("resubmit", str(run.root))
+    tpt("resubmit", str(run.root), *enough, f'cluster.setup=["{ONE_THREAD}"]')
     finish(run)
 
 
@@ -327,7 +353,8 @@ def one_process(lab: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_two_nodes_with_two_tasks_each_train_what_one_process_trains(
     lab: Slurm, tpt: Tpt, tmp_path: Path, one_process: Path, strategy: str
 ) -> None:
-    tpt("run", *TINY, *MULTI_NODE, *SHORT_TRAINING, f"train.strategy={strategy}", f"run_root={tmp_path / 'runs'}")
+    settings = (*TINY, ONE_ENGINE, *MULTI_NODE, *SHORT_TRAINING, f"train.strategy={strategy}")
+    tpt("run", *settings, f"run_root={tmp_path / 'runs'}")
     run = the_run(tmp_path)
     until(lambda: len(curve(run.root)) > 5, "training")
     lab.command("scancel", "--signal=USR2", ledger.latest(run)["round-01-train"].id)  # what a preemption sends
@@ -398,35 +425,31 @@ def test_an_engine_killed_for_its_memory_goes_on_with_a_smaller_batch(lab: Slurm
     assert "trying again with sampler.max_num_seqs=128" in log.read_text()
 
 
-def test_jobs_run_the_code_that_was_submitted_and_notice_when_it_was_changed(tpt: Tpt, tmp_path: Path) -> None:
-    slow_start = f'cluster.setup=["{ONE_THREAD}","sleep 6"]'
-    tpt("run", *TINY, slow_start, "rounds=0", f"run_root={tmp_path / 'runs'}")
-    run = the_run(tmp_path)
-    [copy] = (run.root / "slurm").glob("code-*/tpt/prompt.py")
-    copy.write_text(copy.read_text() + "\n# changed\n")
-    until(lambda: not at_work(run), "the end of all jobs")
-    table = tpt("status", str(run.root)).stdout
-    assert re.search(r"round-00-prepare +│ \d+ +│ failed .*the code in", table)
-    tpt("resubmit", str(run.root))
-    finish(run)
-
-
 @pytest.mark.parametrize(
     ("override", "reason"),
     [
         ("cluster.partition=gpux", "there is no partition 'gpux' here"),
-        ("cluster.partition=short", "is more than the 1 that partition short allows"),
+        ("cluster.partition=short", "is more than the 2 that partition short allows"),
         ("sampler.tensor_parallel=9", "has not that many with 9 GPUs"),
         ("cluster.train.memory_gb=9999", "has not that many with 9999 GB"),
         ("cluster.think.extra={nodelist: nowhere}", "SLURM would refuse a think job"),
+        ("cluster.think.extra={nodlist: n1}", "did you mean 'nodelist'?"),
+        ("sampler.data_parallel=1002", "set sampler.data_parallel=1001 or less"),
+        ("train.nodes=3", "train.nodes=3 is more than the 2 that partition gpu has"),
         ("model=gemma2-2b", "the model hub cannot be reached"),
     ],
 )
+@pytest.mark.usefixtures("lab")
 def test_what_the_cluster_would_refuse_is_refused_before_anything_is_submitted(
-    tpt: Tpt, tmp_path: Path, override: str, reason: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    override: str,
+    reason: str,
 ) -> None:
-    said = tpt("run", *TINY, override, f"run_root={tmp_path / 'runs'}", ok=False).stderr
-    assert reason in said
+    monkeypatch.setenv("COLUMNS", "500")
+    assert main(["run", *TINY, override, f"run_root={tmp_path / 'runs'}"]) == 1
+    assert reason in "".join(capsys.readouterr())
     assert not find(tmp_path / "runs")
 
 
@@ -440,6 +463,10 @@ def test_rounds_auto_cancels_the_rounds_that_it_turns_out_not_to_need_and_report
     assert "rounds=auto stopped after round 1" in (run.report_dir / "table.md").read_text()
     last = ledger.latest(run)["round-04-train"].id
     assert slurm.states([last])[last].state == "CANCELLED"
+    never_begun = set(ledger.latest(run)["round-04-think"].task_ids())
+    assert {one: state.state for one, state in slurm._from_accounting({*never_begun, last}).items()} == dict.fromkeys(
+        {*never_begun, last}, "CANCELLED"
+    )
     assert not run.folder(Stage(3, "train")).exists()
     assert "nothing is owed" in tpt(*arguments).stdout
     # A number goes on from there.

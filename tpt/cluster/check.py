@@ -1,5 +1,7 @@
 """Before a job is submitted: would the cluster take it, and would the run find its model, its problems and its disk?"""
 
+import re
+
 from tpt import models
 from tpt.cluster import resources, slurm
 from tpt.cluster.planning import Planned
@@ -27,22 +29,66 @@ def check(run: Run) -> None:
         check_disk(run, folder)
 
 
+# What SLURM expands or cuts at in the names of logs, the shell's script at its lines, and PYTHONPATH.
+UNUSABLE = {"%": "%", "\\": "a backslash", ":": "a colon", "\n": "a line break"}
+OWN_OPTIONS = ("array", "dependency", "output", "error", "open-mode", "time")
+
+
 def check_cluster(planned: list[Planned]) -> None:
     """Check that SLURM would take each kind of job: in our words where we can tell, then in its own.
 
     Raises:
-        ClusterError: there is no SLURM, no such partition, or no node that has what a job asks for.
+        ClusterError: there is no SLURM, no such partition, no node that has what a job asks for, or another reason for
+            which a job would be refused or not find its files.
     """
     there = slurm.nodes()
+    _check_arrays(planned)
     for one in {parameters_of_kind(job): job for job in planned}.values():
+        check_path(one.run)
+        _check_options(one)
         _check_nodes(one, there)
         _ask(one)
+
+
+def check_path(run: Run) -> None:
+    """Check that a job can be given the path of a run.
+
+    Raises:
+        ClusterError: a character in it means something else to SLURM, or to Python.
+    """
+    path = str(run.root.resolve())
+    found = [word for character, word in UNUSABLE.items() if character in path]
+    found += ["bytes that are no UTF-8"] if path != path.encode(errors="replace").decode() else []
+    if found:
+        raise ClusterError(
+            f"jobs of SLURM cannot use a path with {' and '.join(found)}: {path!r}", "set run_root= to another folder"
+        )
+
+
+def _check_options(planned: Planned) -> None:
+    """Options of sbatch that would be in the way of what jobs are given anyway."""
+    kind = planned.job.kind
+    for name in resources.of_job(planned.run.config, planned.job).extra:
+        option = name.replace("_", "-")
+        if option in OWN_OPTIONS:
+            hint = f"set cluster.{kind}.minutes=" if option == "time" else "leave it out"
+            raise ClusterError(f"cluster.{kind}.extra.{name}: jobs get their own --{option}", hint)
+
+
+def _check_arrays(planned: list[Planned]) -> None:
+    widest = max((one.job.workers for one in planned), default=1)
+    most = slurm.largest_array() if widest > 1 else None
+    if most is not None and widest > most:
+        raise ClusterError(
+            f"sampler.data_parallel={widest} makes job arrays of {widest} tasks; this cluster allows {most}",
+            f"set sampler.data_parallel={most} or less (MaxArraySize in `scontrol show config`)",
+        )
 
 
 def _check_nodes(planned: Planned, there: list[Nodes]) -> None:
     config, kind = planned.run.config, planned.job.kind
     own = resources.of_job(config, planned.job)
-    name = own.partition or config.cluster.partition
+    name = resources.place(config, planned.job, "partition")
     names = {one.partition for one in there}
     if name and name not in names:
         raise ClusterError(f"there is no partition '{name}' here", nearest(name, names))
@@ -59,6 +105,12 @@ def _check_nodes(planned: Planned, there: list[Nodes]) -> None:
             f"set cluster.{kind}.minutes={limit}: a stage that needs longer is requeued, and goes on where it was",
         )
     nodes, tasks = resources.tasks(config, planned.job)
+    count = sum(one.count for one in kinds)
+    if count < nodes:
+        raise ClusterError(
+            f"train.nodes={nodes} is more than the {count} that {where} has",
+            f"set train.nodes={count}, or choose another partition: cluster.train.partition=",
+        )
     gpus = resources.gpus_per_node(config, planned.job)
     memory = own.memory_gb or 0.0
     needs = {
@@ -87,6 +139,9 @@ def _ask(planned: Planned) -> None:
     try:
         slurm.command("sbatch", "--test-only", text=script(planned, dependencies=False))
     except ClusterError as error:
-        raise ClusterError(
-            f"SLURM would refuse a {planned.job.kind} job: {error.message}", "change cluster.*"
-        ) from error
+        raise ClusterError(f"SLURM would refuse a {planned.job.kind} job: {error.message}", _advice(error)) from error
+
+
+def _advice(error: ClusterError) -> str:
+    option = re.search(r"unrecognized option '--([\w-]+)", error.message)
+    return nearest(option[1], slurm.options()) if option else "change cluster.*"

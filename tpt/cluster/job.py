@@ -6,6 +6,7 @@ of its own, so that a dying engine, or one that hangs in a collective, never kee
 
 import logging
 import os
+import shlex
 import signal
 import sys
 import time
@@ -29,6 +30,10 @@ from tpt.run import Run
 from tpt.tracker import Tracker
 
 logger = logging.getLogger("tpt.cluster.job")
+
+# SLURM may announce a limit so much early; an attempt at less than half of a very short limit counts for little.
+EARLY_SECONDS, EARLY_STALL = 60, 0.25
+STARTED = "TPT_JOB_STARTED"  # the variable in which a job's script leaves when it began
 
 POLL_SECONDS = 0.2
 RECAP_SECONDS = 120.0  # how long a job whose stage has stopped waits for SLURM to end it
@@ -70,7 +75,8 @@ class StageJob:
         self.worker, self.sampling, self.finishing = worker, sampling, finishing
         self.code, self.minutes, self.grace = code, minutes, grace
         self.mark: object = None
-        self.stalls = 0
+        self.stalls = 0.0
+        self.futile = 0  # attempts in a row that `stalls` counts
         self.started = 0.0
 
     def __call__(self) -> None:
@@ -79,13 +85,15 @@ class StageJob:
         Raises:
             StageFailed, TptError: it cannot be done.
         """
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+        _log_to_the_jobs_log()
         os.environ.update({**process.caches(), **environment.variables()})
-        self.started = time.monotonic()
+        # The user's own setup lines and Python's start are part of an attempt.
+        self.started = time.monotonic() - max(0.0, time.time() - float(os.environ.get(STARTED) or time.time()))
         rank = submitit.JobEnvironment().global_rank if self.ranks > 1 else 0
         run = Run.open(self.root)
         index = rank or self.worker[0]
         with _Signals() as signals:
+            logger.info("%s begins", self.stage)  # `ends.BEGUN`
             try:
                 if self.code:
                     snapshot.verify(self.code)
@@ -110,17 +118,25 @@ class StageJob:
             this job again, or None where it has met its time limit some times without getting anywhere.
         """
         run = Run.open(self.root)
-        mark, met_limit = progress_mark(run, self.stage), time.monotonic() - self.started > 30 * self.minutes
-        self.stalls = self.stalls + 1 if met_limit and mark == self.mark else 0
+        mark, stall = progress_mark(run, self.stage), self._stall(time.monotonic() - self.started)
+        futile = stall > 0 and mark == self.mark
+        self.stalls, self.futile = (self.stalls + stall, self.futile + 1) if futile else (0.0, 0)
         self.mark = mark
         if self.stalls >= STALLS:
             error = StageFailed(
-                f"{self.stage} made no progress in {STALLS} attempts of {self.minutes} minutes",
-                f"give it more time: tpt resubmit {self.root} cluster.{self._kind()}.minutes=...",
+                f"{self.stage} made no progress in {self.futile} attempts of {self.minutes} minutes",
+                "starting it may take longer than that on a slow node; give it more time: "
+                f"tpt resubmit {shlex.quote(str(self.root))} cluster.{self._kind()}.minutes=...",
             )
             process.record_failure(run, self.stage, self.worker[0], error)
             return None
         return submitit.helpers.DelayedSubmission(self)
+
+    def _stall(self, seconds: float) -> float:
+        """How much an attempt counts as one that has met its time limit; 0: it was preempted."""
+        if seconds > 30 * self.minutes:
+            return 1.0
+        return EARLY_STALL if seconds > 60 * self.minutes - 2 * self.grace - EARLY_SECONDS else 0.0
 
     def _kind(self) -> str:
         return self.stage.name if self.stage.name in ("think", "train", "evaluate") else "cpu"
@@ -193,7 +209,8 @@ class StageJob:
             kind = self._kind()
             smaller = {"train": ", or train.micro_batch=1 train.gradient_checkpointing=true", "cpu": ""}
             other = smaller.get(kind, ", or a smaller sampler.max_num_seqs=")
-            error.hint = f"if it ran out of memory: tpt resubmit {self.root} cluster.{kind}.memory_gb=...{other}"
+            again = f"tpt resubmit {shlex.quote(str(self.root))} cluster.{kind}.memory_gb=...{other}"
+            error.hint = f"if it ran out of memory: {again}"
         return error
 
     def _worth_another_try(self, error: StageFailed, code: int) -> bool:
@@ -222,6 +239,8 @@ class ReportJob:
         Raises:
             TptError: none has.
         """
+        _log_to_the_jobs_log()
+        logger.info("report begins")
         os.environ.update({**process.caches(), **environment.variables()})
         from tpt.report.report import report
         from tpt.stage import settle
@@ -249,6 +268,10 @@ class ReportJob:
     def checkpoint(self) -> "submitit.helpers.DelayedSubmission":
         """What submitit puts in the place of this job when it is requeued."""
         return submitit.helpers.DelayedSubmission(self)
+
+
+def _log_to_the_jobs_log() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
 
 
 def keep_books(run: Run) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from tpt.cluster import ledger
 from tpt.cluster.graph import Job, jobs_of, report_job
 from tpt.cluster.ledger import Submitted
-from tpt.cluster.slurm import ENDED_WELL, GONE, State
+from tpt.cluster.slurm import GONE, State
 from tpt.errors import TptError
 from tpt.loop import SAMPLED, Stage
 from tpt.run import Run
@@ -115,8 +115,7 @@ class Plan:
 
     def failed(self, entry: Submitted) -> bool:
         """Whether any task of a job has ended otherwise than well."""
-        states = [self._states.get(one, State(GONE)) for one in entry.task_ids()]
-        return any(not state.live and state.state not in (ENDED_WELL, GONE) for state in states)
+        return any(self._states.get(one, State(GONE)).ended_badly for one in entry.task_ids())
 
 
 def sampled(run: Run, stage: Stage) -> bool:

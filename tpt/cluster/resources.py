@@ -1,5 +1,6 @@
 """What a job asks SLURM for, from the config: the parameters that submitit writes into its sbatch script."""
 
+import os
 from typing import Any
 
 from tpt.cluster.graph import Job
@@ -28,6 +29,18 @@ def tasks(config: Config, job: Job) -> tuple[int, int]:
     return (config.train.nodes, config.train.devices) if job.kind == "train" else (1, 1)
 
 
+def place(config: Config, job: Job, name: str) -> str | None:
+    """Where a job goes, or who pays: its kind's setting, the cluster's, or what the user has set for all of sbatch.
+
+    Args:
+        name: of sbatch's option, e.g. `partition`.
+    """
+    for settings in (of_job(config, job), config.cluster):
+        if getattr(settings, name, None):
+            return str(getattr(settings, name))
+    return os.environ.get(f"SBATCH_{name.upper()}") or None
+
+
 def parameters(config: Config, job: Job, name: str, exports: list[str]) -> dict[str, Any]:
     """The keyword arguments of submitit's SLURM executor for one job; dependencies and array excepted.
 
@@ -47,16 +60,18 @@ def parameters(config: Config, job: Job, name: str, exports: list[str]) -> dict[
         "signal_delay_s": cluster.signal_seconds,
         "stderr_to_stdout": True,
         "setup": [*exports, *cluster.setup, *own.setup],
-        # Since 22.05 srun no longer takes over sbatch's CPUs.
-        "srun_args": [f"--cpus-per-task={own.cpus}", *(TOGETHER if nodes * per_node > 1 else [])],
-        "wckey": None,  # submitit's own would be refused where keys are enforced
+        # Since 22.05 srun no longer takes over sbatch's CPUs; and what `setup` exports must reach the job.
+        "srun_args": [f"--cpus-per-task={own.cpus}", "--export=ALL", *(TOGETHER if nodes * per_node > 1 else [])],
+        "wckey": place(config, job, "wckey"),  # None: submitit's own would be refused where keys are enforced
     }
     for key in ("partition", "account", "qos", "constraint"):
-        found[key] = getattr(own, key) or getattr(cluster, key)
+        found[key] = place(config, job, key)
     if own.memory_gb:
         found["mem"] = f"{int(own.memory_gb * 1024)}MB"
     if gpus:
         found["gpus_per_node"] = f"{cluster.gpu_type}:{gpus}" if cluster.gpu_type else gpus
     # A job whose needs can never be met must not wait for ever; one whose node dies must start again.
     found["additional_parameters"] = {"kill-on-invalid-dep": "yes", "requeue": True, **own.extra}
+    if place(config, job, "reservation"):
+        found["additional_parameters"].setdefault("reservation", place(config, job, "reservation"))
     return {key: value for key, value in found.items() if value is not None or key == "wckey"}

@@ -1,11 +1,14 @@
 """Asking SLURM: which partitions there are, what became of jobs; and cancelling them."""
 
-import getpass
+import contextlib
+import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+
+from submitit.slurm.slurm import read_job_id
 
 from tpt.errors import ClusterError
 
@@ -23,6 +26,13 @@ ENDED = (
     "TIMEOUT",
 )
 GONE = "GONE"  # SLURM knows nothing of the job any more
+UNKNOWN = "UNKNOWN"  # SLURM cannot be asked
+
+# What SLURM's commands read beside their options, and what a job hands to all that is started in it. sbatch ranks such
+# variables above the options of a script, and passes them on to the job, whose srun reads them again.
+_INPUTS = re.compile(r"(SLURM|SLURMD|SBATCH|SRUN|SALLOC|SQUEUE|SINFO|SACCT|SCANCEL|SCONTROL)_")
+_KEPT = ("SLURM_CONF", "SLURM_CONF_SERVER", "SLURM_CLUSTERS", "SLURM_JWT")  # which SLURM to talk to, and who asks
+_GPUS = ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL", "ZE_AFFINITY_MASK")  # of one job alone
 
 
 @dataclass(frozen=True)
@@ -30,7 +40,8 @@ class State:
     """What SLURM says of a job or of a task of an array.
 
     Attributes:
-        state: SLURM's word, e.g. PENDING, RUNNING, COMPLETED, FAILED; GONE where it knows nothing.
+        state: SLURM's word, e.g. PENDING, RUNNING, COMPLETED, FAILED; GONE where it knows nothing,
+            UNKNOWN where it cannot be asked.
         reason: why it waits or ended, where SLURM says.
         node: where it runs or ran.
         restarts: how often it was requeued; 0 where SLURM no longer knows.
@@ -44,7 +55,12 @@ class State:
     @property
     def live(self) -> bool:
         """Whether it waits, runs, or is about to."""
-        return self.state not in (*ENDED, GONE)
+        return self.state not in (*ENDED, GONE, UNKNOWN)
+
+    @property
+    def ended_badly(self) -> bool:
+        """Whether it has ended otherwise than well, as far as SLURM says."""
+        return self.state in ENDED and self.state != ENDED_WELL
 
 
 @dataclass(frozen=True)
@@ -67,6 +83,37 @@ class Nodes:
     gpus: int
 
 
+def environment() -> dict[str, str]:
+    """The variables for SLURM's commands: ours, without those that would change what is submitted or printed.
+
+    Such come from the job that this shell may be in, and from users who set `SBATCH_...` once and for all; where a job
+    goes by the latter, see `resources.place`.
+    """
+    in_a_job = "SLURM_JOB_ID" in os.environ
+    found = {
+        name: value
+        for name, value in os.environ.items()
+        if name in _KEPT or not (_INPUTS.match(name) or (in_a_job and name in _GPUS))
+    }
+    clusters = os.environ.get("SBATCH_CLUSTERS")
+    return found | ({"SLURM_CLUSTERS": clusters} if clusters else {})  # the other commands must ask there, too
+
+
+@contextlib.contextmanager
+def clean_environment() -> Iterator[None]:
+    """For the length of a block, have `environment()` as this process's own: submitit starts sbatch with that."""
+    before, clean = dict(os.environ), environment()
+    for name in before.keys() - clean.keys():
+        del os.environ[name]
+    os.environ.update(clean)
+    try:
+        yield
+    finally:
+        for name in clean.keys() - before.keys():
+            del os.environ[name]
+        os.environ.update(before)
+
+
 def installed() -> bool:
     """Whether jobs can be submitted from this machine."""
     return bool(shutil.which("sbatch") and shutil.which("srun"))
@@ -87,13 +134,32 @@ def command(*arguments: str, text: str | None = None) -> str:
             "run this where jobs are submitted, usually a login node; or set cluster=local",
         )
     try:
-        done = subprocess.run(arguments, input=text, capture_output=True, text=True, timeout=SECONDS, check=False)
+        done = subprocess.run(
+            arguments,
+            input=text,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            env=environment(),
+            timeout=SECONDS,
+            check=False,
+        )
     except subprocess.TimeoutExpired:
         raise ClusterError(f"{arguments[0]} did not answer in {SECONDS:.0f} s", "try again later") from None
     if done.returncode:
-        said = done.stderr.strip().splitlines()
-        raise ClusterError(f"{arguments[0]} failed: {said[-1] if said else done.returncode}", "is the controller up?")
+        raise ClusterError(f"{arguments[0]} failed: {reason(arguments[0], done.stderr)}", "is the controller up?")
     return done.stdout
+
+
+def reason(program: str, said: str) -> str:
+    """The line, of all that a failed command of SLURM's said, that tells why.
+
+    >>> reason("sbatch", "sbatch: unrecognized option '--nodlist=n1'\\nTry \\"sbatch --help\\" for more information")
+    "sbatch: unrecognized option '--nodlist=n1'"
+    """
+    lines = [line.strip() for line in said.splitlines() if line.strip() and not line.startswith("Try ")]
+    own = [line for line in lines if line.startswith(program)]
+    return next(reversed(own or lines), "no reason given")
 
 
 def states(ids: Iterable[str]) -> dict[str, State]:
@@ -117,6 +183,20 @@ def cancel(ids: Iterable[str]) -> None:
         command("scancel", *chosen)
 
 
+def largest_array() -> int | None:
+    """How many tasks a job array can have; None where SLURM does not say."""
+    try:
+        found = re.search(r"^MaxArraySize\s*=\s*(\d+)", command("scontrol", "show", "config"), re.MULTILINE)
+    except ClusterError:  # some clusters do not let users read it
+        return None
+    return int(found[1]) if found else None
+
+
+def options() -> set[str]:
+    """The options that sbatch takes here, plugins' included, without their dashes."""
+    return set(re.findall(r"^\s+(?:-\w, )?--([a-z][a-z-]*)", command("sbatch", "--help"), re.MULTILINE))
+
+
 def nodes() -> list[Nodes]:
     """The kinds of nodes of every partition."""
     lines = command("sinfo", "--noheader", "--all", "--format=%P|%a|%l|%D|%c|%m|%G").splitlines()
@@ -126,9 +206,7 @@ def nodes() -> list[Nodes]:
 def _from_queue(wanted: set[str]) -> dict[str, State]:
     """Jobs that wait or run, and those that ended a few minutes ago."""
     columns = "JobArrayID:40|,State:40|,Reason:60|,NodeList:200|,RestartCnt:10"
-    text = command(
-        "squeue", "--noheader", "--array", "--states=all", f"--user={getpass.getuser()}", f"--Format={columns}"
-    )
+    text = command("squeue", "--noheader", "--array", "--states=all", f"--user={os.getuid()}", f"--Format={columns}")
     found = {}
     for line in text.splitlines():
         job, state, reason, node, restarts = (part.strip() for part in line.split("|"))
@@ -142,16 +220,29 @@ def _from_accounting(wanted: set[str]) -> dict[str, State]:
     if not wanted or not shutil.which("sacct"):
         return {}
     jobs = ",".join(sorted({one.split("_")[0] for one in wanted}))
-    options = ["--noheader", "--parsable2", "--allocations", "--array", "--format=JobID,State,NodeList"]
     try:
-        text = command("sacct", f"--jobs={jobs}", *options)
+        text = command(
+            "sacct", f"--jobs={jobs}", "--noheader", "--parsable2", "--allocations", "--format=JobID,State,NodeList"
+        )
     except ClusterError:
         return {}
-    found = {}
+    found: dict[str, State] = {}
     for line in text.splitlines():
         job, state, node = line.split("|")
-        if job in wanted:
-            found[job] = State(state.split()[0].rstrip("+"), "", node)
+        found |= dict.fromkeys(_tasks(job), State(state.split()[0].rstrip("+"), "", node))
+    return {job: state for job, state in found.items() if job in wanted}
+
+
+def _tasks(job: str) -> list[str]:
+    """The ids in one of accounting: `12`, `13_0`, and `13_[2-4,7%2]` where tasks ended before they began.
+
+    >>> _tasks("13_[2-4,7%2]")
+    ['13_2', '13_3', '13_4', '13_7']
+    """
+    found: list[str] = []
+    with contextlib.suppress(ValueError):  # a list too long for sacct, which then ends in dots
+        for main, *index in read_job_id(job):
+            found += [f"{main}_{one}" for one in range(int(index[0]), int(index[-1]) + 1)] if index else [main]
     return found
 
 

@@ -9,22 +9,16 @@ from rich.table import Table
 from rich.text import Text
 
 from tpt import records
-from tpt.cluster import ledger, local, process
+from tpt.cluster import ends, ledger, local, process
 from tpt.cluster.graph import SCORE, Job, graph
 from tpt.cluster.ledger import Submitted
-from tpt.cluster.slurm import ENDED_WELL, GONE, State
+from tpt.cluster.slurm import ENDED_WELL, GONE, UNKNOWN, State
 from tpt.display import outcome
 from tpt.loop import SAMPLED, Stage
 from tpt.run import Run
 from tpt.terminal import unfolded
 
-# What to do about ends that SLURM reports and no stage could.
-ADVICE = {
-    "out of memory": "SLURM ended it for its memory: tpt resubmit RUN cluster.{kind}.memory_gb=...",
-    "timeout": "it did not stop in time: tpt resubmit RUN cluster.signal_seconds=... cluster.{kind}.minutes=...",
-    "node fail": "its node died: tpt resubmit RUN",
-}
-COLOURS = {"done": "green", "running": "yellow", "waiting": "cyan", "owed": "dim"}
+COLOURS = {"done": "green", "running": "yellow", "waiting": "cyan", "owed": "dim", "unknown": "dim"}
 
 
 @dataclass(frozen=True)
@@ -34,7 +28,7 @@ class Row:
     Attributes:
         job: its name.
         id: SLURM's id, "" where it has none.
-        state: done, running, waiting, ended, failed, ..., owed.
+        state: done, running, waiting, ended, failed, ..., owed; unknown where SLURM cannot be asked.
         progress: shards, or steps, and the rate.
         restarts: how often it was started again.
         left: an estimate of the time left.
@@ -69,13 +63,30 @@ def table(run: Run, found: list[Row]) -> Table:
     return drawn
 
 
+def complete(run: Run) -> bool:
+    """Whether a run owes neither a stage nor its report."""
+    return not run.owed() and (run.report_dir / "table.md").exists()
+
+
 def summary(run: Run, states: dict[str, State]) -> str:
-    """How many of a run's jobs are in which state, in a few words; "" where it has none at work."""
-    tasks = [task for entry in ledger.latest(run).values() for task in task_states(entry, states)]
-    if not any(task.live for task in tasks):
-        return ""
-    words = Counter(_word(task) for task in tasks)
-    return ", ".join(f"{count} {word}" for word, count in words.items() if word != "ended")
+    """How many of a run's jobs are in which state, in a few words; where none is at work, which one stopped the chain.
+
+    Returns:
+        "" where no job is at work, and none has ended badly.
+    """
+    latest = ledger.latest(run)
+    tasks = [task for entry in latest.values() for task in task_states(entry, states)]
+    if any(task.live for task in tasks):
+        words = Counter(_word(task) for task in tasks)
+        return ", ".join(f"{count} {word}" for word, count in words.items() if word != "ended")
+    stopped = [
+        (task.state == "CANCELLED", f"{job.name} {_word(task)}")
+        for job, _ in graph(run, run.stages())
+        if job.name in latest and not (job.stage and run.done(job.stage))
+        for task in task_states(latest[job.name], states)
+        if task.ended_badly
+    ]
+    return min(stopped, key=lambda one: one[0])[1] if stopped else ""
 
 
 def task_states(entry: Submitted, states: dict[str, State]) -> list[State]:
@@ -96,8 +107,8 @@ def _row(run: Run, job: Job, entry: Submitted | None, states: dict[str, State]) 
         word = ", ".join(sorted({task.reason for task in tasks if task.reason}))
     elif stage and state != "owed" and run.errors(stage):
         word = run.errors(stage)[0].splitlines()[0]
-    else:
-        word = next((advice.format(kind=job.kind) for end, advice in ADVICE.items() if end in state), "")
+    elif entry and state != "done":
+        word = ends.why(run, job, entry, states)
     running = state.startswith("running")
     return Row(
         job.name,
@@ -114,7 +125,7 @@ def _state(run: Run, job: Job, tasks: list[State]) -> str:
     """One word, or for an array some, for where a job stands."""
     if job.stage is not None and run.done(job.stage):
         return "done"
-    if job.stage is None and not run.owed() and any(run.report_dir.glob("table.md")):
+    if job.stage is None and complete(run):
         return "done"
     if not tasks:
         return "owed"
@@ -129,7 +140,7 @@ def _state(run: Run, job: Job, tasks: list[State]) -> str:
 def _word(task: State) -> str:
     if task.live:
         return "waiting" if task.state in ("PENDING", "REQUEUED", "REQUEUE_HOLD") else "running"
-    return {ENDED_WELL: "ended", GONE: "gone"}.get(task.state, task.state.lower().replace("_", " "))
+    return {ENDED_WELL: "ended", GONE: "gone", UNKNOWN: "unknown"}.get(task.state, task.state.lower().replace("_", " "))
 
 
 def _restarts(run: Run, job: Job, tasks: list[State]) -> int:

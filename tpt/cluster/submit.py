@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,13 +15,16 @@ from submitit.slurm.slurm import _make_sbatch_string
 
 from tpt.cluster import ledger, resources, slurm, snapshot
 from tpt.cluster.graph import Job, jobs_of, report_job
-from tpt.cluster.job import ReportJob, StageJob
+from tpt.cluster.job import STARTED, ReportJob, StageJob
 from tpt.cluster.ledger import Submitted
 from tpt.cluster.planning import Plan, Planned, known_ids
 from tpt.errors import ClusterError
 from tpt.run import Run, now
 
 REQUEUES = 1_000_000  # as many time limits as a stage needs; one that gets nowhere is stopped by StageJob
+# The signal that SLURM announces the end with kills a Python that does not handle it yet, and the job has failed.
+# Ignored until submitit handles it, a preemption during the start is a requeue, and a time limit a time-out.
+PYTHON = f"""/bin/bash -c 'trap "" USR2; exec "$0" "$@"' {shlex.quote(sys.executable)}"""
 
 
 class Lanes:
@@ -75,6 +79,7 @@ def parameters(planned: Planned, code: Path, dependency: str = "") -> dict[str, 
     # Without PYTHONSAFEPATH Python would prefer the folder that the user happened to submit from; an empty entry in
     # PYTHONPATH, as a colon too many leaves one, means that folder too.
     exports = [
+        f"export {STARTED}=$(date +%s)",
         f'export PYTHONPATH={path}"$(printf %s "${{PYTHONPATH:+:$PYTHONPATH}}" | tr -s :)" PYTHONSAFEPATH=1',
         "export PYTHONPATH=${PYTHONPATH%:}",
     ]
@@ -108,7 +113,7 @@ def script(planned: Planned, dependencies: bool = True) -> str:
     code = run.root / "slurm" / f"code-{snapshot.digest()}"
     folder = run.root.resolve() / "slurm" / "TIME"
     executor = SlurmExecutor if slurm.installed() else _WithoutSlurm
-    command = executor(folder=folder)._submitit_command_str
+    command = executor(folder=folder, python=PYTHON)._submitit_command_str
     text = _make_sbatch_string(
         command, folder, map_count=workers if workers > 1 else None, **parameters(planned, code, ",".join(words))
     )
@@ -170,7 +175,7 @@ def _submit_sweep_report(runs: list[Run], sweep: Path, after: list[str]) -> None
     run = runs[0]
     planned = Planned(run, replace(report_job(), name=f"sweep-{sweep.name}"))
     dependency = f"afterany:{':'.join(sorted(set(after)))}"
-    executor = SlurmExecutor(folder_of(run), max_num_timeout=REQUEUES)
+    executor = SlurmExecutor(folder_of(run), max_num_timeout=REQUEUES, python=PYTHON)
     executor.update_parameters(**parameters(planned, snapshot.take(run), dependency))
     work = ReportJob([one.root.resolve() for one in runs], sweep.resolve(), snapshot.digest())
     id = start(executor, [work])
@@ -186,8 +191,11 @@ def _submit(planned: Planned, ids: dict[Planned, str], lanes: Lanes) -> Submitte
     room, also = lanes.enter(job.workers, needs)
     words = [f"afterok:{':'.join(needs)}"] if needs else []
     words += [f"afterany:{':'.join(ends)}" for ends in [sorted({*any_end, *also})] if ends]
-    executor = SlurmExecutor(folder_of(run), max_num_timeout=REQUEUES)
+    executor = SlurmExecutor(folder_of(run), max_num_timeout=REQUEUES, python=PYTHON)
     executor.update_parameters(**parameters(planned, code, ",".join(words)))
+    if job.stage is not None:
+        for said in run.folder(job.stage).glob("error-*.json"):  # by a job before this one: no longer the reason
+            said.unlink(missing_ok=True)
     id = start(executor, work_of(planned, digest))
     minutes = resources.of_job(run.config, job).minutes
     entry = Submitted(job.name, id, job.workers, [*needs, *any_end], digest, now(), minutes)
@@ -207,22 +215,17 @@ def start(executor: SlurmExecutor, work: list[Callable[[], None]]) -> str:
         ClusterError: SLURM refuses it.
     """
     try:
-        if len(work) == 1:
-            return str(executor.submit(work[0]).job_id)
-        with executor.batch():
-            jobs = [executor.submit(one) for one in work]
-        return str(jobs[0].job_id).split("_", maxsplit=1)[0]
+        with slurm.clean_environment():
+            if len(work) == 1:
+                return str(executor.submit(work[0]).job_id)
+            with executor.batch():
+                jobs = [executor.submit(one) for one in work]
+            return str(jobs[0].job_id).split("_", maxsplit=1)[0]
     except (FailedJobError, FailedSubmissionError) as error:
         raise ClusterError(
-            f"sbatch refuses a job: {_last_line(error)}", "fix what it names, then give the same command again"
+            f"sbatch refuses a job: {slurm.reason('sbatch', str(error))}",
+            "fix what it names, then give the same command again",
         ) from error
-
-
-def _last_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return next(
-        (line for line in reversed(lines) if line.startswith("sbatch")), lines[-1] if lines else "no reason given"
-    )
 
 
 def _ids(needs: "list[Planned | str]", ids: dict[Planned, str]) -> list[str]:
