@@ -367,7 +367,7 @@ def _hub_errors(model: ModelConfig) -> Iterator[None]:
             "connect (and unset HF_HUB_OFFLINE), or give a folder with the checkpoint: model.path=FOLDER",
         ) from error
     except OSError as error:
-        known = explain.named(error, "set HF_HOME, where the hub's models are kept, to a folder of your own")
+        known = explain.named(error, explain.SET_HF_HOME)
         why, hint = (known.message, known.hint) if known else (said(error), "try again: what was fetched is kept")
         raise ModelError(f"{where} cannot be fetched: {why}", hint) from error
 
