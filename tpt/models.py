@@ -293,17 +293,14 @@ def _cached(name: str, build: Callable[[Path], None]) -> Path:
         return folder
     with explain.in_words(folder, SET_CACHE):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with locks.locked(folder.with_name(f".{name}.lock"), elsewhere=SET_CACHE):
-            if not _whole(folder):
-                _build(folder, build)
+    lock = folder.with_name(f".{name}.lock")
+    with explain.in_words(folder, SET_CACHE), locks.locked(lock, elsewhere=SET_CACHE):
+        if not _whole(folder):
+            with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{name}-") as temporary:
+                made = Path(temporary) / name
+                build(made)
+                check_folder(made).rename(folder)
     return folder
-
-
-def _build(folder: Path, build: Callable[[Path], None]) -> None:
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary:
-        made = Path(temporary) / folder.name
-        build(made)
-        check_folder(made).rename(folder)
 
 
 def _cache_folder(name: str) -> Path | None:
