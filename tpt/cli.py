@@ -166,7 +166,7 @@ def _dispatch(options: argparse.Namespace, console: Console) -> int:
     from tpt import commands  # here, so that `tpt --help` costs nothing
     from tpt.cluster import process
 
-    os.environ.update(process.caches())
+    os.environ.update(process.caches(process.IN_COMMANDS))
     match options.command:
         case "run":
             code = commands.run(options.overrides, options.config_dir, options.multirun, options.dry_run, console)
