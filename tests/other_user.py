@@ -16,6 +16,7 @@ own in which every user reaches this interpreter and this repository, also where
 
 import contextlib
 import ctypes
+import functools
 import grp
 import os
 import pwd
@@ -35,6 +36,7 @@ CLONE_NEWNS = 0x20000
 Done = subprocess.CompletedProcess[str]
 
 
+@functools.cache
 def unavailable() -> str:
     """Why nothing can be run as another user here; "": it can."""
     if os.getuid():
