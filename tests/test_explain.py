@@ -18,9 +18,10 @@ from tpt.cli import main
 from tpt.cluster import process
 from tpt.cluster.job import WORTH_A_RETRY
 from tpt.config import Config, ModelConfig
-from tpt.errors import FileError, StorageFailed
+from tpt.errors import DataError, FileError, ModelError, StorageFailed
 from tpt.loop import Stage
 from tpt.run import Run
+from tpt.tasks import rows
 
 Make = Callable[..., Config]
 
@@ -92,6 +93,29 @@ def test_a_command_names_whatever_file_it_could_not_use(tmp_path: Path, capsys: 
         raise ConnectionError("not about a file")
 
 
+def test_a_folder_that_cannot_be_copied_is_named(tmp_path: Path) -> None:
+    (tmp_path / "from").mkdir()
+    (tmp_path / "from" / "a").symlink_to("nowhere")
+    with pytest.raises(FileError, match=f"{tmp_path}/from/a cannot be copied"), explain.last_resort():
+        shutil.copytree(tmp_path / "from", tmp_path / "to")
+
+
+def test_a_cache_of_the_hub_that_may_not_be_written_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(
+            errno.EACCES, "Permission denied", "/proc/1/huggingface"
+        )  # what the hub's clients pass on
+
+    monkeypatch.setattr("datasets.load_dataset", refused)
+    monkeypatch.setattr("huggingface_hub.snapshot_download", refused)
+    with pytest.raises(DataError, match="/proc/1/huggingface") as of_data:
+        list(rows.rows("owner/name", "train", []))
+    with pytest.raises(ModelError, match="/proc/1/huggingface") as of_model:
+        models.locate(ModelConfig(name="other", path="owner/name"))
+    assert "HF_HOME" in of_data.value.hint
+    assert "HF_HOME" in of_model.value.hint
+
+
 def test_without_a_home_folder_the_variable_that_names_a_cache_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(uid: int) -> None:
         raise KeyError(uid)
@@ -122,6 +146,7 @@ for name in ("readable", "private", "half"):
     with run.lock():
         files.write_text(run.folder(stage) / "samples-00000.parquet", "samples")
         run.finish(stage, {}, 1.0)
+        run.publish(Stage(0, "evaluate"))  # which it does not finish
     root.chmod(0o775)
     if name == "private":
         (run.folder(stage) / "samples-00000.parquet").chmod(0o600)
@@ -155,6 +180,7 @@ think, prune = Stage(1, "think"), Stage(1, "prune")
 for name in ("readable", "private"):
     run = Run.create(compose([*smoke, "prune=ground_truth", f"run_root={folder / name}"]))
     found[f"{name} adopted"] = run.adopt(think) is not None
+    found[f"{name} waits"] = run.owner(Stage(0, "evaluate")) is not None
     run.finish(prune, {}, 1.0)
     found[f"{name} finished"] = run.done(prune)
     for shard in run.folder(think).glob("samples-*"):
@@ -222,6 +248,12 @@ def test_stages_of_another_user_are_shared_where_they_may_be_read_and_are_ones_o
     assert found["readable adopted"]
     assert found["copy"] == [True, "0o100644", "samples"]  # no hard link: the owner could change it later
     assert not found["private adopted"]
+
+
+def test_a_stage_that_another_user_has_begun_is_not_waited_for_where_it_could_not_be_finished(
+    found: dict[str, Any],
+) -> None:
+    assert not found["readable waits"]
 
 
 def test_a_closed_list_of_shared_stages_is_said_and_fails_no_stage(found: dict[str, Any]) -> None:

@@ -307,7 +307,7 @@ def _dispatch(options: argparse.Namespace, console: "Terminal") -> int:
     from tpt import commands
     from tpt.cluster import process
 
-    os.environ.update(process.caches())
+    os.environ.update(process.caches(process.IN_COMMANDS))
     match options.command:
         case "run":
             code = commands.run(options.overrides, options.config_dir, options.multirun, options.dry_run, console)

@@ -3,6 +3,7 @@
 import errno
 import os
 import pwd
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from tpt.errors import DiskFull, FileError, StorageFailed
 ELSEWHERE = "name another folder: run_root= of a run, --out of what a command writes, TPT_CACHE of models"
 AGAIN = "give the same command again once the file system answers: what is finished is kept"
 FULL = (errno.ENOSPC, errno.EDQUOT)
+SET_HF_HOME = "set HF_HOME, where what comes from the hub is kept, to a folder of your own"
 READ_ONLY = "{} is on a file system that is mounted read-only"
 ROOM = (
     "free some space (or name a larger disk: run_root= of a run, TPT_CACHE of models), then give the same command "
@@ -100,6 +102,9 @@ def _full(error: BaseException | None) -> OSError | None:
 
 def named(error: OSError, elsewhere: str = ELSEWHERE) -> FileError | None:
     """What an `OSError` says in the user's words, if it names a file, or if that matters little."""
+    if isinstance(error, shutil.Error):  # of several files, each with what the system says
+        copied = [f"{source} cannot be copied to {target}: {why}" for source, target, why in error.args[0]]
+        return FileError(copied[0], elsewhere)
     if isinstance(error.filename, str):
         return explained(error, Path(error.filename), elsewhere)
     known = explained(error, Path("a file"), elsewhere)  # the system forgets its name once it is open

@@ -319,18 +319,15 @@ def _cached(name: str, build: Callable[[Path], None]) -> Path:
         return folder
     with explain.in_words(folder, SET_CACHE):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with locks.locked(folder.with_name(f".{name}.lock"), elsewhere=SET_CACHE):
-            if not _whole(folder):
-                _build(folder, build)
+    lock = folder.with_name(f".{name}.lock")
+    with explain.in_words(folder, SET_CACHE), locks.locked(lock, elsewhere=SET_CACHE):
+        if not _whole(folder):
+            with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{name}-") as temporary:
+                made = Path(temporary) / name
+                build(made)
+                files.complete(made)
+                check_folder(made).rename(folder)
     return folder
-
-
-def _build(folder: Path, build: Callable[[Path], None]) -> None:
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary:
-        made = Path(temporary) / folder.name
-        build(made)
-        files.complete(made)
-        check_folder(made).rename(folder)
 
 
 def _cache_folder(name: str) -> Path | None:
@@ -394,7 +391,7 @@ def _hub_errors(model: ModelConfig) -> Iterator[None]:
             "connect (and unset HF_HUB_OFFLINE), or give a folder with the checkpoint: model.path=FOLDER",
         ) from error
     except OSError as error:
-        known = explain.named(error, "set HF_HOME, where the hub's models are kept, to a folder of your own")
+        known = explain.named(error, explain.SET_HF_HOME)
         why, hint = (known.message, known.hint) if known else (said(error), "try again: what was fetched is kept")
         raise ModelError(f"{where} cannot be fetched: {why}", hint) from error
 

@@ -476,9 +476,11 @@ class Run:
             return None
         try:
             root = Path(pointer.read_text(encoding="utf-8")).parent.parent
-            return None if root == self.root.resolve() else Run.open(root)
+            found = None if root == self.root.resolve() else Run.open(root)
         except (OSError, ValueError, TptError):  # it is gone, of another version, damaged, or may not be read
             return None
+        # What another user has begun may have to be finished from here, see `stage.settle`.
+        return found if found and (found.done(stage) or may_write(found.root)) else None
 
     def available(self, stage: Stage) -> Path | None:
         """The folder of another run under the same root that has finished this very stage, if there is one.

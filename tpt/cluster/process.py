@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from tpt.models import cache_dir
 from tpt.run import Run
 
 LOG_LINES = 15
+IN_COMMANDS = ("MPLCONFIGDIR", "WANDB_CACHE_DIR", "WANDB_DATA_DIR")  # those of CACHES that commands themselves need
 CACHES = {  # what libraries otherwise write under the home folder, which jobs of a cluster may not even have
     "VLLM_CACHE_ROOT": "vllm",
     "TRITON_CACHE_DIR": "triton",
@@ -98,9 +99,9 @@ def _popen(arguments: Sequence[str], log: Path, variables: Mapping[str, str]) ->
         )
 
 
-def caches() -> dict[str, str]:
+def caches(names: Iterable[str] = tuple(CACHES)) -> dict[str, str]:
     """Variables that make libraries keep what they cache in the model cache, or, if it is read-only, until the end."""
-    return {name: str(_cache(folder)) for name, folder in CACHES.items() if name not in os.environ}
+    return {name: str(_cache(CACHES[name])) for name in names if name not in os.environ}
 
 
 def _cache(folder: str) -> Path:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from tpt import explain
 from tpt.errors import DataError
 from tpt.jsonl import read_rows
 from tpt.tasks.base import Split
@@ -103,6 +104,9 @@ def _from_hub(path: str, split: Split, columns: Sequence[str], subset: str | Non
     try:
         found = datasets.load_dataset(path, subset, split=split)
     except Exception as error:  # the hub's client raises many kinds, for one reason: it cannot be had
+        refused = explain.named(error, explain.SET_HF_HOME) if isinstance(error, OSError) else None
+        if refused:
+            raise DataError(f"the data set {path} cannot be kept: {refused.message}", refused.hint) from error
         raise DataError(
             f"the data set {path} cannot be loaded ({type(error).__name__})",
             "connect to the hub, or give a folder with train.jsonl and test.jsonl: task.path=FOLDER",
