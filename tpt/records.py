@@ -19,7 +19,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tpt import files
-from tpt.files import atomic
 
 ROWS_PER_BATCH = 1024  # of a row group, which is what is in memory at once
 
@@ -157,7 +156,7 @@ def write(path: Path, kind: type[Record], records: Iterable[Record]) -> int:
     table_schema = schema(kind)
     values = attrgetter(*table_schema.names)
     remaining = iter(records)
-    with atomic(path) as temporary, pq.ParquetWriter(temporary, table_schema, compression="zstd") as writer:
+    with files.atomic(path) as temporary, pq.ParquetWriter(temporary, table_schema, compression="zstd") as writer:
         while batch := [values(record) for record in islice(remaining, ROWS_PER_BATCH)]:
             columns = zip(*batch, strict=True)
             arrays = [pa.array(column, field.type) for column, field in zip(columns, table_schema, strict=True)]
@@ -182,8 +181,8 @@ def read(
         Damaged: a file is gone or torn, or holds something else.
     """
     table_schema = schema(kind)
-    wanted = None if problem_ids is None else pa.array(problem_ids, pa.string())
-    names = list(columns or table_schema.names)
+    wanted: Any = None if problem_ids is None else pa.array(problem_ids, pa.string())
+    names: list[str] = list(columns or table_schema.names)
     needed = [table_schema.field(name) for name in {*names, *(() if wanted is None else ("problem_id",))}]
     for path in [paths] if isinstance(paths, Path) else paths:
         with readable(path), pq.ParquetFile(path) as file:
