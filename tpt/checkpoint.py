@@ -141,11 +141,9 @@ def _fill(
 def quantization(folder: Path) -> str:
     """How the weights of a checkpoint are quantised (`gptq`, `bitsandbytes`, ...); "" where they are not."""
     config = models.read_json(folder / "config.json")
-    for part in (config, config.get("text_config")):
-        for name in QUANTIZED if isinstance(part, dict) else ():
-            if part.get(name):
-                how = part[name]
-                return str(how.get("quant_method", "unknown") if isinstance(how, dict) else how)
+    parts = [part for part in (config, config.get("text_config")) if isinstance(part, dict)]
+    for how in (part[name] for part in parts for name in QUANTIZED if part.get(name)):
+        return str(how.get("quant_method", "unknown") if isinstance(how, dict) else how)
     return ""
 
 

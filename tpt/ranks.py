@@ -8,8 +8,10 @@ TASKS = "TPT_TASKS"
 
 # What launchers (torchrun, accelerate, Lightning, srun) tell a process of its place among others. A shell that one of
 # them started still has it: there it is about other processes than those of a stage.
-PLACES = ("RANK", "LOCAL_RANK", "GROUP_RANK", "NODE_RANK", "ROLE_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE")
-PLACES += ("GROUP_WORLD_SIZE", "ROLE_WORLD_SIZE", TASKS)
+PLACES = (
+    *("RANK", "LOCAL_RANK", "GROUP_RANK", "NODE_RANK", "ROLE_RANK"),
+    *("WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_WORLD_SIZE", "ROLE_WORLD_SIZE", TASKS),
+)
 MEETING = ("MASTER_ADDR", "MASTER_PORT")  # where they find each other; a cluster's user may have to say so
 
 

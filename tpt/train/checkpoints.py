@@ -12,8 +12,9 @@ import pytorch_lightning as pl
 import torch
 from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 from pytorch_lightning.strategies import ModelParallelStrategy
-from torch.distributed import checkpoint as distributed
+from torch.distributed.checkpoint import state_dict_saver
 from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.filesystem import FileSystemWriter
 
 from tpt import explain, files
 
@@ -59,12 +60,12 @@ class Sharded(ModelParallelStrategy):
 
     def _save(self, state: dict[str, Any], partial: Path, path: Path) -> None:
         try:
-            distributed.save(state, storage_writer=_Parts(partial, path))
+            state_dict_saver.save(state, storage_writer=_Parts(partial, path))
         except CheckpointException as error:  # no Exception; every rank gets one, with the errors of all
             raise next(iter(error.failures.values()))[0] from None
 
 
-class _Parts(distributed.FileSystemWriter):
+class _Parts(FileSystemWriter):
     """Writes a rank's part; what went wrong is said here, for on its way to other ranks an error loses its cause."""
 
     def __init__(self, partial: Path, path: Path) -> None:

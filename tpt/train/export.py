@@ -74,8 +74,8 @@ def rehearse(start: Path, out: Path) -> list[str]:
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     model = checkpoint.skeleton(start)
-    scratch_name = {"prefix": f".{out.name}.", "suffix": files.TEMPORARY_SUFFIX}
-    with tempfile.TemporaryDirectory(dir=out.parent, **scratch_name) as scratch, checkpoint.quiet():
+    removed_later = tempfile.TemporaryDirectory(files.TEMPORARY_SUFFIX, f".{out.name}.", out.parent)
+    with removed_later as scratch, checkpoint.quiet():
         try:
             _write(model, start, Path(scratch), state={})
             checkpoint.load_tokenizer(Path(scratch))
