@@ -17,6 +17,7 @@ from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBas
 from tpt import tasks
 from tpt.config import SCALARS, SECTIONS, Config, validate
 from tpt.errors import ConfigError, nearest
+from tpt.think import interpreter
 from tpt.think.engines import resolve_engine
 
 Section = TypeVar("Section")
@@ -59,7 +60,9 @@ def compose(overrides: Sequence[str] = (), config_dir: Path | None = None, pendi
     if from_run and not pending and not (Path(from_run).expanduser() / "run.json").exists():
         raise ConfigError(f"prune.from_run={from_run} is not a run folder", "`tpt status` lists the run folders")
     # Engines draw different samples, so the fingerprint must hold the engine itself and not `auto`.
-    config.sampler.engine = resolve_engine(config.sampler.engine)
+    if config.sampler.python:
+        config.sampler.python = interpreter.absolute(config.sampler.python)
+    config.sampler.engine = resolve_engine(config.sampler.engine, config.sampler.python)
     return config
 
 
