@@ -12,7 +12,7 @@ SANDBOX := bubblewrap python3 python3-numpy g++
 BROWSER := chromium chromium-driver
 
 .DEFAULT_GOAL := help
-.PHONY: help install slurm sandbox browser run test test-fast test-gpu bench bench-gpu lint format clean
+.PHONY: help install slurm sandbox browser run test test-fast test-gpu test-pip bench bench-gpu lint format clean
 
 help: ## What there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -69,6 +69,9 @@ test-fast: install ## The tests that take seconds
 
 test-gpu: install ## On a GPU: what only it can show
 	TPT_TEST_GPUS=0 $(BIN)/pytest -m "" tests/train/test_gpu.py $(ARGS)
+
+test-pip: install ## What the README tells users of pip to do, in an empty environment: some minutes, a gigabyte
+	TPT_TEST_PIP=1 $(BIN)/pytest -m "" tests/test_package.py -k documented $(ARGS)
 
 # TRL, a peer, in an environment of its own
 TRL := benchmarks/.trl

@@ -21,6 +21,7 @@ from tpt.config import SCALARS, SECTIONS, Config, expand_paths, validate
 from tpt.errors import ConfigError, Damaged, nearest, said
 from tpt.names import Setting, all_keys, choices, conf_dir
 from tpt.overrides import Names, expand_sweep, quoted, single
+from tpt.think import interpreter
 from tpt.think.engines import resolve_engine
 
 __all__ = ["all_keys", "choices", "compose", "conf_dir", "expand_sweep", "from_node", "load"]
@@ -65,7 +66,9 @@ def compose(overrides: Sequence[str] = (), config_dir: Path | None = None, pendi
     if from_run and not pending and not (Path(from_run) / "run.json").exists():
         raise ConfigError(f"prune.from_run={from_run} is not a run folder", "`tpt status` lists the run folders")
     # Engines draw different samples, so the fingerprint must hold the engine itself and not `auto`.
-    config.sampler.engine = resolve_engine(config.sampler.engine)
+    if config.sampler.python:
+        config.sampler.python = interpreter.absolute(config.sampler.python)
+    config.sampler.engine = resolve_engine(config.sampler.engine, config.sampler.python)
     return config
 
 

@@ -176,6 +176,8 @@ class SamplerConfig:
     """The engine that samples. `auto`: vLLM where it imports, else transformers."""
 
     engine: str = "auto"  # auto | vllm | transformers
+    # the interpreter of the environment that samples, as ~/engine/bin/python; null: the one that runs everything else
+    python: str | None = field(default=None, metadata={**RUNTIME, **PATH})
     shard_size: int = 32  # problems in a shard: what a kill can lose
     tensor_parallel: int = field(default=1, metadata=RUNTIME)  # GPUs of one engine
     data_parallel: int = field(default=1, metadata=RUNTIME)  # engines

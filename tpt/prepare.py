@@ -15,6 +15,7 @@ from tpt.progress import Progress
 from tpt.records import Problem
 from tpt.run import Run
 from tpt.tasks.base import Split
+from tpt.think.engines import check_environments
 from tpt.train import disk
 
 if TYPE_CHECKING:
@@ -33,12 +34,13 @@ def prepare(run: Run, stage: Stage, progress: Progress) -> dict[str, Any]:
     Raises:
         ModelError: a model cannot be found, loaded, prompted or trained.
         DataError: the problems cannot be read, or train and test share questions.
-        ConfigError: prompts and completions do not fit the model's context.
+        ConfigError: prompts and completions do not fit the model's context, or an environment cannot sample.
         DiskFull: the run would not fit on the disk.
     """
+    config = run.config
+    check_environments(config.sampler.python)
     from tpt.train.export import rehearse  # it needs torch
 
-    config = run.config
     aside: list[dict[str, str]] = []
     counts = {split: _write_problems(run, split, aside, progress) for split in ("train", "test")}
     shared = _shared_questions(run)

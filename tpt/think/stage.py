@@ -1,5 +1,6 @@
 """Sampling a split of the problems, shard by shard: the think stage, and the first half of evaluate."""
 
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -149,6 +150,7 @@ def _sample_shards(
             progress(done, total, "problems", tokens / (time.monotonic() - loaded), "tokens/s")
         engine = {
             **sampler.describe(),
+            "python": sys.executable,
             "tokens": tokens,
             "start_seconds": round(loaded - started, 2),
             "sample_seconds": round(time.monotonic() - loaded, 2),
