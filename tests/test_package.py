@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 
 from tpt.loop import Stage
 from tpt.run import Run, find
-from tpt.think.engines import has_vllm
+from tpt.think.probe import has_vllm
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = [path for path in sys.path if Path(path).name == "site-packages"]  # of the environment that tests run in

@@ -13,7 +13,7 @@ from tpt.loop import Stage
 from tpt.prompt import render
 from tpt.records import Example, Problem, Sample, Status
 from tpt.run import Run, find
-from tpt.think.engines import has_vllm
+from tpt.think.probe import has_vllm
 
 SHORT = (
     "task.train_size=24",

@@ -20,9 +20,10 @@ from tpt.models import context_length
 from tpt.think.base import Completion, Draw, Prompt, Sampler
 from tpt.think.branching import common_prefix
 from tpt.think.cache import BranchingCache
-from tpt.think.engines import has_vllm, make_sampler, resolve_engine
+from tpt.think.engines import make_sampler, resolve_engine
 from tpt.think.pick import pick
 from tpt.think.plain import Plain
+from tpt.think.probe import has_vllm
 from tpt.think.transformers import PICKING, TransformersSampler
 from tpt.think.vllm import ENVIRONMENT, load
 
