@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 
 from tpt import config, files, records
 from tpt.config import TrackerConfig
-from tpt.errors import TptError, said
+from tpt.errors import RunError, TptError, said
 from tpt.loop import Stage, think_prune_train
 from tpt.records import Problem, Sample, Verdict
 from tpt.run import Run
@@ -89,8 +89,8 @@ class Tracker:
         if not self._offline:
             return {line["stage"] for line in files.read_jsonl(self._done_path)}
         if not self._mirror:
-            with suppress(OSError, ValueError, TypeError, LookupError):  # missing or damaged: it is all written again
-                return set(files.read_json(self._whole_path)["holds"])
+            with suppress(RunError, TypeError):  # missing or damaged: it is all written again
+                return set(files.read_json(self._whole_path, {"holds": list})["holds"])
         return set(self._written)
 
     def _note(self, what: str) -> None:
