@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tpt.commands import carry_out_run
 from tpt.config import Config, ModelConfig
 from tpt.errors import ConfigError, DataError, DiskFull, ModelError
 from tpt.loop import Stage
@@ -15,6 +16,7 @@ from tpt.prepare import check_disk, prepare
 from tpt.progress import Progress
 from tpt.records import Problem, read
 from tpt.run import Run
+from tpt.terminal import Terminal
 
 Make = Callable[..., Config]
 PREPARE = Stage(0, "prepare")
@@ -93,6 +95,13 @@ def test_what_is_on_the_disk_already_is_not_needed_again(tiny_config: Make, tmp_
         check_disk(run, model)
     run.finish(Stage(2, "train"), {}, 0.0)
     check_disk(run, model)
+
+
+def test_a_run_that_is_given_more_rounds_is_checked_for_room_again(tiny_config: Make, tmp_path: Path) -> None:
+    config = tiny_config("rounds=2")
+    Run.create(config).finish(Stage(0, "prepare"), {"model_dir": str(of_terabytes(tmp_path, 2**38))}, 0.0)
+    with pytest.raises(DiskFull, match="2 rounds of tiny-random need about"):
+        carry_out_run(config, Terminal())
 
 
 def test_a_model_that_is_gone_is_said(tiny_config: Make, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from tpt.display import Display
 from tpt.errors import ConfigError, RunError, TptError
 from tpt.evaluate import stop
 from tpt.loop import Stage, carry_out
+from tpt.prepare import check_disk
 from tpt.records import Status
 from tpt.run import Run, find
 from tpt.sweep import Sweep, readable, runs_at
@@ -64,6 +65,8 @@ def carry_out_run(settings: Config, console: Terminal) -> Run:
     for stage in run.stages():
         if damage := run.damage(stage):
             console.warn(f"{damage.message}: {stage} is done again", "damaged")
+    if run.done(Stage(0, "prepare")) and run.owed():  # prepare checked the disk, for fewer rounds perhaps
+        check_disk(run, run.base_model())
     execute_here = local.execute if settings.cluster.name == "local" else executor.execute
     with Tracker(settings.tracker, run) as tracker, Display(console) as display:
 

@@ -68,6 +68,7 @@ def export(run: Run, round: int | None = None, out: Path | None = None, force: b
         with in_words(out):
             warnings = _fill(run, round, partial)
             files.write_json(partial / MARK, mark | {"warnings": warnings, "exported": now(), "versions": versions()})
+            files.complete(partial)
             _replace(out, partial)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
