@@ -134,6 +134,8 @@ def test_without_a_home_folder_the_variable_that_names_a_cache_is_named(monkeypa
 OWNER = """
 import sys
 from pathlib import Path
+import pyarrow as pa
+import pyarrow.parquet as pq
 from tpt import files
 from tpt.compose import compose
 from tpt.loop import Stage
@@ -144,7 +146,8 @@ for name in ("readable", "private", "half"):
     root = Path(sys.argv[1]) / name
     run = Run.create(compose(["experiment=smoke", "sampler=transformers", "prune=none", f"run_root={root}"]))
     with run.lock():
-        files.write_text(run.folder(stage) / "samples-00000.parquet", "samples")
+        with files.atomic(run.folder(stage) / "samples-00000.parquet") as path:
+            pq.write_table(pa.table({"text": ["samples"]}), path)
         run.finish(stage, {}, 1.0)
         run.publish(Stage(0, "evaluate"))  # which it does not finish
     root.chmod(0o775)
@@ -157,6 +160,7 @@ for name in ("readable", "private", "half"):
 OTHER = """
 import contextlib, io, json, logging, os, sys
 from pathlib import Path
+import pyarrow.parquet as pq
 from tpt import models
 from tpt.cli import main
 from tpt.cluster import process
@@ -184,7 +188,7 @@ for name in ("readable", "private"):
     run.finish(prune, {}, 1.0)
     found[f"{name} finished"] = run.done(prune)
     for shard in run.folder(think).glob("samples-*"):
-        found["copy"] = [shard.stat().st_uid == os.getuid(), oct(shard.stat().st_mode), shard.read_text()]
+        found["copy"] = [shard.stat().st_uid == os.getuid(), oct(shard.stat().st_mode), pq.read_table(shard)["text"][0].as_py()]
 found["warnings"] = warnings.getvalue()
 
 def located(place):

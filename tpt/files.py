@@ -160,6 +160,8 @@ def _why(path: Path, error: Exception) -> str:
         return "is a folder, not a file"
     if not path.stat().st_size:
         return "is empty"
+    if isinstance(error, UnicodeDecodeError):
+        return f"is not UTF-8 text: {said(error)}"
     if path.suffix in (".json", ".jsonl"):
         return f"is not valid JSON: {said(error)}"
     return f"is torn or damaged: {said(error)}"

@@ -322,7 +322,7 @@ def test_a_place_that_cannot_be_written_is_said_and_nothing_is_left(run: Run, tm
 def test_a_damaged_export_is_not_taken_for_a_whole_one(run: Run, tmp_path: Path) -> None:
     written = export(run, 1, tmp_path / "out")
     (written.folder / "export.json").write_text('{"run": ')
-    with pytest.raises(RunError, match=r"export\.json is damaged") as caught:
+    with pytest.raises(RunError, match=r"export\.json is not valid JSON") as caught:
         export(run, 1, tmp_path / "out")
     assert "--force" in caught.value.hint
     assert export(run, 1, tmp_path / "out", force=True).new
