@@ -188,7 +188,8 @@ for name in ("readable", "private"):
     run.finish(prune, {}, 1.0)
     found[f"{name} finished"] = run.done(prune)
     for shard in run.folder(think).glob("samples-*"):
-        found["copy"] = [shard.stat().st_uid == os.getuid(), oct(shard.stat().st_mode), pq.read_table(shard)["text"][0].as_py()]
+        [text] = pq.read_table(shard)["text"].to_pylist()
+        found["copy"] = [shard.stat().st_uid == os.getuid(), oct(shard.stat().st_mode), text]
 found["warnings"] = warnings.getvalue()
 
 def located(place):
