@@ -1,5 +1,6 @@
 """What a job does with its stage's process: how often it tries, what it changes, when it gives up."""
 
+import os
 import re
 import time
 from collections.abc import Callable
@@ -26,15 +27,24 @@ def run(tiny_config: Make) -> Run:
 
 
 @pytest.mark.slow
-def test_a_failure_by_chance_is_tried_again_and_one_in_the_users_words_is_not(run: Run) -> None:
+def test_a_failure_by_chance_is_tried_again_and_one_in_the_users_words_is_not(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     StageJob(run.root, PREPARE)()
     assert run.done(PREPARE)
     think = Stage(1, "think")
+    dies = "import os, sys\nif 'tpt.stage' in sys.orig_argv:\n    os._exit(3)\n"  # as a library's crash ends a process
+    (tmp_path / "sitecustomize.py").write_text(dies)
+    with monkeypatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+        with pytest.raises(StageFailed, match="exited with 3"):
+            StageJob(run.root, think, sampling=True)()
+    assert process.attempts(run, think) == 2
     obstacle = run.folder(think) / "samples-00001.parquet"
     (obstacle / "in the way").mkdir(parents=True)
-    with pytest.raises(StageFailed, match=r"Directory not empty|Is a directory"):
+    with pytest.raises(StageFailed, match="is a folder, and a file is to be written there"):
         StageJob(run.root, think, sampling=True)()
-    assert process.attempts(run, think) == 2
+    assert process.attempts(run, think) == 3
     (obstacle / "in the way").rmdir()
     obstacle.rmdir()
     StageJob(run.root, think, sampling=True)()

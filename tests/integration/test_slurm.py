@@ -206,14 +206,22 @@ def test_a_sweep_of_four_is_submitted_at_once_and_what_its_points_share_runs_onc
 def test_preemption_at_the_start_in_think_and_in_train_changes_no_bit(
     lab: Slurm, tpt: Tpt, tmp_path: Path, undisturbed: Path
 ) -> None:
-    tpt("run", *TINY, *LONG_TRAINING, "cluster.partition=low", "rounds=1", f"run_root={tmp_path / 'runs'}")
+    # A Python that goes on starting until it is let go: preempted before, it is not yet one that heeds signals.
+    hold = tmp_path / "hold"
+    hold.touch()
+    wait = f"import os, time\nwhile os.path.exists({str(hold)!r}):\n    time.sleep(0.1)\n"
+    (tmp_path / "sitecustomize.py").write_text(wait)
+    setup = f'cluster.setup=["{ONE_THREAD}","export PYTHONPATH={tmp_path}:$PYTHONPATH"]'
+    settings = (*TINY, *LONG_TRAINING, setup, "cluster.partition=low", "rounds=1")
+    tpt("run", *settings, f"run_root={tmp_path / 'runs'}")
     run = the_run(tmp_path)
     jobs = ledger.latest(run)
     think, train = Stage(1, "think"), Stage(1, "train")
     first = jobs["round-00-prepare"].id
     until(lambda: slurm.states([first])[first].state == "RUNNING", "the first job")
-    preempt(lab)  # while Python starts, and nothing heeds the signal yet
+    preempt(lab)
     until(lambda: restarts(lab, first) > 0, "a requeue of the first job")
+    hold.unlink()
     until(lambda: run.log_path(think).exists(), "thinking")
     preempt(lab)
     until(lambda: restarts(lab, jobs["round-01-think"].task_ids()[0]) > 0, "a requeue of think")
@@ -318,12 +326,12 @@ def test_a_chain_that_stops_says_why_each_time_and_resubmit_goes_on(tpt: Tpt, tm
     copy.write_text(copy.read_text() + "\n# changed\n")
     ended(r"round-00-prepare +│ \d+ +│ failed .*the code in")
 
-    # A folder where a shard should be: the file system refuses, as a broken disk does.
+    # A folder where a shard should be: it would be there at the next attempt as well, so there is none.
     obstacle = run.folder(Stage(0, "evaluate")) / "samples-00001.parquet"
     (obstacle / "in the way").mkdir(parents=True)
     tpt("resubmit", str(run.root), *enough, f'cluster.setup=["{ONE_THREAD}"]')
     ended(r"round-00-evaluate +│ \d+ +│ failed 1, ended 1 .*samples-00001")
-    assert len(list(run.log_path(Stage(0, "evaluate"), 1).with_suffix("").glob("*.log"))) == 2
+    assert len(list(run.log_path(Stage(0, "evaluate"), 1).with_suffix("").glob("*.log"))) == 1
     assert re.search(r"round-00-score +│ \d+ +│ cancelled", tpt("status", str(run.root)).stdout)
     attached = tpt("attach", str(run.root), ok=False)
     assert "tpt resubmit" in attached.stdout + attached.stderr
