@@ -596,7 +596,11 @@ def _is_alive(pid: object) -> bool:
 
 def find(run_root: Path) -> list[Path]:
     """The run folders under a root, oldest first."""
-    return sorted((head.parent for head in run_root.glob("*/run.json")), key=lambda path: path.stat().st_ctime)
+    if not run_root.is_dir():
+        return []
+    # `run.json` may be a link to nothing: the folder is then named as one that cannot be read.
+    found = [one for one in run_root.iterdir() if os.path.lexists(one / "run.json")]
+    return sorted(found, key=lambda path: path.stat().st_ctime)
 
 
 def _head(root: Path) -> dict[str, Any]:

@@ -544,6 +544,10 @@ def test_an_interpreter_that_the_sandbox_does_not_see_is_refused(tmp_path: Path)
 
 
 def test_trusted_programs_run_without_a_sandbox_where_that_is_asked_for() -> None:
-    with Judge(kind="none", workers=1) as judge:
-        results = list(judge.results([(ADD, "python", RIGHT), (ADD, "python", "while True: pass")], False))
-    assert [one.kind for one in results] == [Kind.NONE, Kind.TIME]
+    def kinds() -> list[Kind]:
+        with Judge(kind="none", workers=1) as judge:
+            results = judge.results([(ADD, "python", RIGHT), (ADD, "python", "while True: pass")], False)
+            return [one.kind for one in results]
+
+    found = next((found for found in (kinds() for _ in range(10)) if Kind.JUDGE_ERROR not in found), None)
+    assert found == [Kind.NONE, Kind.TIME]  # a machine too busy to tell says so, and is asked again

@@ -109,7 +109,7 @@ def test_an_arm_that_fails_is_named_and_the_others_are_reported(
     damaged = next(arms.glob("*-none-*/round-01/evaluate/metrics.json"))
     damaged.write_bytes(damaged.read_bytes()[:100])
     assert main(["reproduce", "arms", "scale=smoke", f"run_root={arms}"]) == 1
-    assert f"{damaged} is not valid JSON" in " ".join(capsys.readouterr().out.split()), "named"
+    assert f"{damaged} is not valid JSON" in " ".join(capsys.readouterr().err.split()), "named"
     assert len(table_of(folder)) == 2, "the others are reported"
 
 
