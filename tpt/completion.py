@@ -31,18 +31,16 @@ def answer(grammar: argparse.ArgumentParser) -> None:
 
 def overrides(prefix: str, options: argparse.Namespace) -> list[str]:
     """What begins with a prefix: `model=` and its choices, `train.epochs=`, and for `reproduce` the experiments."""
-    from tpt import compose
+    from tpt import names
 
     config_dir: Path | None = getattr(options, "config_dir", None)
-    folders = [compose.conf_dir(), *([config_dir] if config_dir and config_dir.is_dir() else [])]
+    own = config_dir if config_dir and config_dir.is_dir() else None
     key, given, value = prefix.partition("=")
     if given:
         before, comma, _ = value.rpartition(",")  # of a sweep
-        choices = {path.stem for folder in folders for path in (folder / key).glob("*.yaml")}
-        known = [f"{key}={before}{comma}{choice}" for choice in choices]
+        known = [f"{key}={before}{comma}{choice}" for choice in names.choices(key, own)]
     else:
-        groups = {path.name for folder in folders for path in folder.iterdir() if path.is_dir()}
-        known = [f"{name}=" for name in {*groups, *compose.all_keys()}]
+        known = [f"{name}=" for name in {*names.groups(own), *names.all_keys()}]
         known += _experiments() if options.command == "reproduce" else []
     return sorted(one for one in known if one.startswith(prefix))
 

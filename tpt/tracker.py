@@ -126,10 +126,8 @@ class Tracker:
 
     def _remove_others(self, ours: Path) -> None:
         """Remove the offline folders of this run whose history is in `ours` as well."""
-        if (
-            ours.parent.resolve() != self.run.wandb_dir.resolve()
-        ):  # W&B takes another place where it may not write to this one
-            return
+        if ours.parent.resolve() != self.run.wandb_dir.resolve():
+            return  # W&B takes another place where it may not write to this one
         for folder in self.run.wandb_dir.glob("offline-run-*"):
             if folder.name != ours.name and run_id(self.run) in folder.name:
                 shutil.rmtree(folder, ignore_errors=True)
