@@ -21,15 +21,15 @@ from side_by_side import Figure, Timed, save
 from train import examples, ours, settings
 
 from tpt import environment, files, prompt
-from tpt.cluster.process import stage_environment
 from tpt.compose import compose
+from tpt.interrupt import die_with_parent
+from tpt.launch.process import stage_environment
 from tpt.models import context_length, locate
-from tpt.stage import die_with_parent
 from tpt.think.base import Draw, Prompt
 from tpt.think.engines import make_sampler, resolve_engine
 
 LIMIT = 3.0  # times as long as idle
-BUSY = "from tpt.stage import die_with_parent; die_with_parent()\nwhile True: pass"
+BUSY = "from tpt.interrupt import die_with_parent; die_with_parent()\nwhile True: pass"
 Work = Callable[[], float]  # gives the seconds it took
 
 

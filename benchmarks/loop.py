@@ -16,8 +16,8 @@ from pathlib import Path
 
 from side_by_side import Figure, Timed, alternate, save
 
-from tpt.loop import Stage
-from tpt.run import Run, find
+from tpt.run.folder import Run, find
+from tpt.run.stage import Stage
 
 SHARE = 0.05  # of a round
 SECONDS = 1.0  # of a command

@@ -24,9 +24,9 @@ from side_by_side import Figure, save
 
 from tpt import files, records
 from tpt.compose import compose
-from tpt.loop import Stage
 from tpt.records import Problem, Sample, Status, Verdict
-from tpt.run import Run
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
 
 EACH = 10  # samples of a problem
 SHARD = 1000  # problems
@@ -164,7 +164,7 @@ def compare(samples: int, peer: bool, folder: Path) -> list[Figure]:
     run = make(folder, samples)
     print(f"{samples:,} samples in {sum(1 for _ in run.root.rglob('*.parquet')):,} files", flush=True)
     ours, theirs = {}, {}
-    stage = [sys.executable, "-P", "-m", "tpt.stage", str(run.root)]
+    stage = [sys.executable, "-P", "-m", "tpt.launch.worker", str(run.root)]
     ours["prune"] = measured([*stage, "1", "prune"])
     run.finish(Stage(1, "train"), {"steps": 1, "first_loss": 1.0, "final_loss": 1.0}, 0.0)
     (run.folder(Stage(1, "train")) / "model").mkdir()

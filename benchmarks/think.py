@@ -36,12 +36,13 @@ from side_by_side import Figure, Timed, save
 from tpt import prompt, records
 from tpt.compose import compose
 from tpt.config import Config
-from tpt.loop import Stage
 from tpt.models import context_length, locate
 from tpt.progress import Progress
 from tpt.records import Problem
-from tpt.run import Run
-from tpt.think import stage as think_stage
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
+from tpt.stages import think as think_stage
+from tpt.stages.sharding import Worker
 from tpt.think.vllm import VllmSampler
 
 THINK = Stage(1, "think")
@@ -69,7 +70,7 @@ def sampled(config: Config) -> dict[str, float]:
         patch.object(Progress, "__call__", _timed(Progress.__call__, spent, "progress")),
         patch.object(VllmSampler, "_completion", _timed(VllmSampler._completion, spent, "detokenising")),
     ):
-        think_stage.sample(run, THINK, Progress(run.progress_path(THINK)), think_stage.Worker())
+        think_stage.sample(run, THINK, Progress(run.progress_path(THINK)), Worker())
     [engine] = think_stage.summary(run.folder(THINK))["engines"]
     return {
         "seconds": engine["sample_seconds"],

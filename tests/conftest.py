@@ -14,7 +14,7 @@ os.environ["CUDA_VISIBLE_DEVICES"] = os.environ.get("TPT_TEST_GPUS", "")
 from tpt.compose import compose
 from tpt.config import Config, ModelConfig
 from tpt.models import locate
-from tpt.run import Run
+from tpt.run.folder import Run
 
 TINY = ("experiment=smoke", "sampler=transformers")
 

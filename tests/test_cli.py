@@ -17,12 +17,12 @@ from made_run import made_run
 import tpt
 from tpt import cli, commands, files
 from tpt.cli import main, parse
-from tpt.cluster.process import new_log
 from tpt.compose import compose
 from tpt.config import Config
 from tpt.display import Display
-from tpt.loop import Stage
-from tpt.run import Run
+from tpt.launch.process import new_log
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
 from tpt.sweep import Sweep
 from tpt.terminal import CLOSED_PIPE, Terminal
 
@@ -357,8 +357,8 @@ import os, sys
 from pathlib import Path
 from tpt.cli import main
 from tpt.display import Display
-from tpt.loop import Stage
-from tpt.run import Run
+from tpt.run.stage import Stage
+from tpt.run.folder import Run
 from tpt.terminal import Terminal
 root = Path(os.environ["RUN"])
 assert sys.stdout.encoding == "ascii"

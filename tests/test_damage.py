@@ -21,18 +21,20 @@ import pytest
 from made_run import made_run
 
 from tpt import files, records
-from tpt import stage as stages
 from tpt.cli import main
-from tpt.cluster import ledger, local, status
+from tpt.cluster import ledger, status
 from tpt.cluster.ledger import Submitted
-from tpt.cluster.process import record_failure
 from tpt.cluster.slurm import State
 from tpt.compose import compose
 from tpt.errors import Damaged, EngineError, RunError
-from tpt.loop import Stage
+from tpt.launch import local
+from tpt.launch import worker as stages
+from tpt.launch.process import record_failure
 from tpt.progress import Progress
 from tpt.records import Sample
-from tpt.run import Run
+from tpt.run import books, rounds, shared
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
 from tpt.sweep import Sweep
 
 OVERRIDES = ("experiment=smoke", "sampler=transformers", "think.temperature=0.8", "rounds=2")
@@ -163,7 +165,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for stage in run.stages():
         if stage < UNFINISHED and stage.round < 2:
             stages.perform(run, stage)
-            run.record(stage)
+            books.record(run, stage)
             files.append_jsonl(run.wandb_dir / "mirrored.jsonl", {"stage": str(stage)})
     run.begin(UNFINISHED)
     Progress(run.progress_path(UNFINISHED))(4, 12, "problems", 3.0, "tokens/s")
@@ -310,7 +312,7 @@ def test_a_damaged_neighbour_is_named_and_stops_no_other(tmp_path: Path) -> None
             assert output.count(str(path)) == 1
             assert output.count("  -> ") == 1
             assert said(["status", bad.root])[0] == 1
-            assert (good.available(Stage(1, "think")) is None) == (name != JOBS)
+            assert (shared.available(good, Stage(1, "think")) is None) == (name != JOBS)
             assert said(["run", *OVERRIDES, "prune=ground_truth", root, "--dry-run"])[0] == 0
 
 
@@ -320,14 +322,14 @@ def test_a_stage_is_not_taken_over_where_a_file_of_it_is_damaged(tmp_path: Path)
     shard = records.shard_path(owner.folder(think), "samples", 0)
     records.write(shard, Sample, [Sample("p", 0, [1], [2], "four", "stop")])
     owner.finish(think, {}, 1.0)
-    assert other.available(think)
+    assert shared.available(other, think)
     [pointer] = (tmp_path / "runs" / ".stages").iterdir()
     for path in (shard, owner.manifest_path(think), pointer):
         for kind in KINDS:
             if (path, kind) != (shard, "something else"):  # who takes it over reads it before long
                 with harmed([path], kind):
-                    assert other.available(think) is None, f"{path} is {kind}"
-                    assert other.adopt(think) is None
+                    assert shared.available(other, think) is None, f"{path} is {kind}"
+                    assert shared.adopt(other, think) is None
 
 
 @pytest.fixture(scope="module")
@@ -379,7 +381,7 @@ def test_a_damaged_file_of_a_sweep_is_named(sweep: Sweep) -> None:
 
 def test_where_rounds_auto_stopped_is_found_anew_where_its_record_is_damaged(make_run: Callable[..., Run]) -> None:
     run = make_run("stop.auto=true", "stop.most=2", rounds=2, problems=8)
-    run.record_stop()
+    rounds.record(run)
     recorded = run.stopped()
     for kind in KINDS:
         with harmed([run.stopped_path], kind):

@@ -15,12 +15,12 @@ import pytest
 
 from tpt import explain, files, models
 from tpt.cli import main
-from tpt.cluster import process
 from tpt.cluster.job import WORTH_A_RETRY
 from tpt.config import Config, ModelConfig
 from tpt.errors import DataError, FileError, ModelError, StorageFailed
-from tpt.loop import Stage
-from tpt.run import Run
+from tpt.launch import process
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
 from tpt.tasks import rows
 
 Make = Callable[..., Config]
@@ -138,8 +138,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tpt import files
 from tpt.compose import compose
-from tpt.loop import Stage
-from tpt.run import Run
+from tpt.run.stage import Stage
+from tpt.run.folder import Run
 
 stage = Stage(1, "think")
 for name in ("readable", "private", "half"):
@@ -149,7 +149,7 @@ for name in ("readable", "private", "half"):
         with files.atomic(run.folder(stage) / "samples-00000.parquet") as path:
             pq.write_table(pa.table({"text": ["samples"]}), path)
         run.finish(stage, {}, 1.0)
-        run.publish(Stage(0, "evaluate"))  # which it does not finish
+        shared.publish(run, Stage(0, "evaluate"))  # which it does not finish
     root.chmod(0o775)
     if name == "private":
         (run.folder(stage) / "samples-00000.parquet").chmod(0o600)
@@ -163,12 +163,12 @@ from pathlib import Path
 import pyarrow.parquet as pq
 from tpt import models
 from tpt.cli import main
-from tpt.cluster import process
+from tpt.launch import process
 from tpt.compose import compose
 from tpt.config import ModelConfig
 from tpt.errors import TptError
-from tpt.loop import Stage
-from tpt.run import Run
+from tpt.run.stage import Stage
+from tpt.run.folder import Run
 
 folder, cache, found = Path(sys.argv[1]), sys.argv[2], {}
 smoke = ["experiment=smoke", "sampler=transformers"]
@@ -183,8 +183,8 @@ for name in ("root", "readable", "half", "frozen"):
 think, prune = Stage(1, "think"), Stage(1, "prune")
 for name in ("readable", "private"):
     run = Run.create(compose([*smoke, "prune=ground_truth", f"run_root={folder / name}"]))
-    found[f"{name} adopted"] = run.adopt(think) is not None
-    found[f"{name} waits"] = run.owner(Stage(0, "evaluate")) is not None
+    found[f"{name} adopted"] = shared.adopt(run, think) is not None
+    found[f"{name} waits"] = shared.owner(run, Stage(0, "evaluate")) is not None
     run.finish(prune, {}, 1.0)
     found[f"{name} finished"] = run.done(prune)
     for shard in run.folder(think).glob("samples-*"):

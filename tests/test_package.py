@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from tpt.loop import Stage
-from tpt.run import Run, find
+from tpt.run.folder import Run, find
+from tpt.run.stage import Stage
 from tpt.think.probe import has_vllm
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -10,12 +10,12 @@ import pytest
 from tpt.commands import carry_out_run
 from tpt.config import Config, ModelConfig
 from tpt.errors import ConfigError, DataError, DiskFull, ModelError
-from tpt.loop import Stage
 from tpt.models import context_length
-from tpt.prepare import check_disk, prepare
 from tpt.progress import Progress
 from tpt.records import Problem, read
-from tpt.run import Run
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
+from tpt.stages.prepare import check_disk, prepare
 from tpt.terminal import Terminal
 
 Make = Callable[..., Config]

@@ -19,10 +19,13 @@ from tpt import config, files, locks, records
 from tpt.cli import main
 from tpt.config import Config
 from tpt.errors import RunError
-from tpt.loop import Stage, carry_out, think_prune_train
+from tpt.launch.loop import carry_out
+from tpt.launch.worker import perform
 from tpt.records import Sample
-from tpt.run import Run, find
-from tpt.stage import perform
+from tpt.run import books, shared
+from tpt.run.folder import Run, find
+from tpt.run.stage import Stage
+from tpt.run.table import think_prune_train
 from tpt.tasks import REGISTRY, SHIPPED
 
 Make = Callable[..., Config]
@@ -58,14 +61,15 @@ def test_settings_that_change_results_change_the_folder_and_others_do_not(tiny_c
 
 def test_runs_share_the_stages_whose_settings_and_inputs_are_the_same(tiny_config: Make) -> None:
     one, other = Run.of(tiny_config("prune=none")), Run.of(tiny_config("prune=ground_truth"))
-    for stage, shared in (
+    for stage, same in (
         (Stage(0, "evaluate"), True),
         (Stage(1, "think"), True),
+        (Stage(1, "judge"), True),
         (Stage(1, "prune"), False),
         (Stage(1, "train"), False),
         (Stage(2, "think"), False),
     ):
-        assert (one.fingerprint(stage) == other.fingerprint(stage)) is shared
+        assert (one.fingerprint(stage) == other.fingerprint(stage)) is same
 
 
 def test_a_teacher_changes_what_is_thought_and_not_the_baseline(tiny_config: Make) -> None:
@@ -107,10 +111,10 @@ def test_a_finished_stage_is_adopted_by_a_run_of_the_same_settings(tiny_config: 
     sample = Sample("p", 0, [1], [2], "four", "stop")
     records.write(records.shard_path(one.folder(stage), "samples", 0), Sample, [sample])
     one.finish(stage, {"samples": 1}, 2.0)
-    assert other.adopt(stage) == one.folder(stage).resolve()
+    assert shared.adopt(other, stage) == one.folder(stage).resolve()
     assert other.done(stage)
     assert list(records.read(records.shards(other.folder(stage), "samples"), Sample)) == [sample]
-    assert other.adopt(Stage(1, "prune")) is None
+    assert shared.adopt(other, Stage(1, "prune")) is None
 
 
 def test_a_stage_that_another_run_has_lost_is_not_adopted(tiny_config: Make) -> None:
@@ -118,7 +122,7 @@ def test_a_stage_that_another_run_has_lost_is_not_adopted(tiny_config: Make) -> 
     stage = Stage(1, "think")
     one.finish(stage, {}, 1.0)
     one.manifest_path(stage).unlink()
-    assert other.adopt(stage) is None
+    assert shared.adopt(other, stage) is None
 
 
 @pytest.fixture
@@ -326,15 +330,15 @@ def test_what_was_made_of_other_inputs_is_not_adopted(tiny_config: Make) -> None
         for stage in (Stage(0, "prepare"), Stage(1, "think"), Stage(1, "prune")):
             finish(run, stage, content)
     finish(one, train, "first")
-    assert other.owner(train) is not None
-    assert other.adopt(train) is None
+    assert shared.owner(other, train) is not None
+    assert shared.adopt(other, train) is None
 
 
 def test_a_redone_stage_has_a_new_line_in_the_metrics_and_an_equal_one_has_not(finished: Run) -> None:
     evaluate = Stage(1, "evaluate")
     for content in ("first", "second", "second"):
         finish(finished, evaluate, content)
-        finished.record(evaluate)
+        books.record(finished, evaluate)
     assert len(list(files.read_jsonl(finished.metrics_path))) == 2
 
 
@@ -423,7 +427,7 @@ def test_metrics_hold_each_stage_once(tiny_config: Make) -> None:
     run = Run.create(tiny_config())
     run.finish(Stage(0, "evaluate"), {"metrics": {"a": 1}}, 1.0)
     for _ in range(2):
-        run.record(Stage(0, "evaluate"))
+        books.record(run, Stage(0, "evaluate"))
     assert [line["stage"] for line in files.read_jsonl(run.metrics_path)] == ["round-00/evaluate"]
 
 

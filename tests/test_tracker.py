@@ -25,9 +25,10 @@ from tpt.config import (
     TrackerConfig,
     TrainConfig,
 )
-from tpt.loop import Stage
 from tpt.records import Problem, Sample, Status, Verdict
-from tpt.run import Run
+from tpt.run import books
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
 from tpt.tasks.word_problems import WordProblems
 from tpt.tracker import Tracker, flatten, run_id
 
@@ -105,7 +106,7 @@ def follow(run: Run, stages: int) -> list[Path]:
     """
     with Tracker(run.config.tracker, run) as tracker:
         for stage in filter(run.done, run.stages()[:stages]):
-            tracker.log(stage, run.record(stage))
+            tracker.log(stage, books.record(run, stage))
         tracker.log_report()
     wandb.teardown()
     return [path.parent for path in offline_runs(run)]
@@ -114,12 +115,12 @@ def follow(run: Run, stages: int) -> list[Path]:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from tpt.run import Run
+from tpt.run.folder import Run
 from tpt.tracker import Tracker
 run = Run.open(Path(sys.argv[1]))
 with Tracker(run.config.tracker, run) as tracker:
     for stage in filter(run.done, run.stages()[:3]):
-        tracker.log(stage, run.record(stage))
+        tracker.log(stage, books.record(run, stage))
     os.kill(os.getpid(), signal.SIGKILL)
 """
 

@@ -22,7 +22,7 @@ from tpt.think.engines import make_sampler
 HEAVY = ("torch", "transformers", "pytorch_lightning", "vllm", "datasets", "matplotlib", "wandb", "sympy", "scipy")
 
 
-@pytest.mark.parametrize("module", ["tpt.cli", "tpt.config", "tpt.loop", "tpt.run", "tpt.commands", "tpt.stage"])
+@pytest.mark.parametrize("module", ["tpt.cli", "tpt.config", "tpt.run.folder", "tpt.commands", "tpt.launch.worker"])
 def test_what_plans_and_watches_a_run_imports_nothing_that_computes(module: str) -> None:
     code = f"import sys, {module}; print([one for one in {HEAVY!r} if one in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

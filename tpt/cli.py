@@ -305,7 +305,7 @@ def _dispatch(options: argparse.Namespace, console: "Terminal") -> int:
         console.write(completion.script(options.shell))
         return 0
     from tpt import commands
-    from tpt.cluster import process
+    from tpt.launch import process
 
     os.environ.update(process.caches(process.IN_COMMANDS))
     match options.command:

@@ -13,15 +13,17 @@ from rich.text import Text
 from tpt import compose, config, files, plan
 from tpt.analysis import ANALYSES
 from tpt.cluster import commands as cluster
-from tpt.cluster import executor, ledger, local
+from tpt.cluster import executor, ledger
 from tpt.config import Config
 from tpt.display import Display
 from tpt.errors import ConfigError, RunError, TptError
-from tpt.evaluate import stop
-from tpt.loop import Stage, carry_out
-from tpt.prepare import check_disk
+from tpt.launch import local
+from tpt.launch.loop import carry_out
 from tpt.records import Status
-from tpt.run import Run, find
+from tpt.run import books, rounds, table
+from tpt.run.folder import Run, find
+from tpt.run.stage import Stage
+from tpt.stages.prepare import check_disk
 from tpt.sweep import Sweep, readable, runs_at
 from tpt.terminal import Terminal, unfolded
 from tpt.tracker import Tracker
@@ -65,7 +67,7 @@ def carry_out_run(settings: Config, console: Terminal) -> Run:
     for stage in run.stages():
         if damage := run.damage(stage):
             console.warn(f"{damage.message}: {stage} is done again", "damaged")
-    if run.done(Stage(0, "prepare")) and run.owed():  # prepare checked the disk, for fewer rounds perhaps
+    if run.done(table.PREPARED) and run.owed():  # prepare checked the disk, for fewer rounds perhaps
         check_disk(run, run.base_model())
     execute_here = local.execute if settings.cluster.name == "local" else executor.execute
     with Tracker(settings.tracker, run) as tracker, Display(console) as display:
@@ -81,7 +83,7 @@ def carry_out_run(settings: Config, console: Terminal) -> Run:
             display.adopted(stage, origin)
 
         def record(stage: Stage) -> None:
-            tracker.log(stage, run.record(stage))
+            tracker.log(stage, books.record(run, stage))
 
         for stage in run.stages():
             if run.done(stage):
@@ -90,7 +92,7 @@ def carry_out_run(settings: Config, console: Terminal) -> Run:
             console.progress.print("nothing is owed: this run is complete")
         tracker.log_report()
     if settings.stop.auto:
-        console.progress.print(stop.in_words(run))
+        console.progress.print(rounds.in_words(run))
     return run
 
 
@@ -211,7 +213,7 @@ def attach(path: Path, console: Terminal) -> int:
     found = runs_at(path)
     runs, folder = found.runs, found.sweep
     complete = cluster.attach(runs, console) and not found.left_out
-    reportable = [run for run in runs if run.done(Stage(0, "evaluate"))]
+    reportable = [run for run in runs if run.done(table.evaluation(0))]
     if reportable:
         _print_report(reportable, folder or runs[0].report_dir, console)
     if not complete:

@@ -72,6 +72,8 @@ class EvaluateConfig(SampleConfig):
     ks: list[int] = field(default_factory=lambda: [1, 20])
     confidence: float = 0.95
     bootstrap: int = 10_000  # resamples of problems
+    # further sets of problems to evaluate beside the test split, e.g. [train]; says which evaluations there are
+    also: list[str] = field(default_factory=list, metadata=RUNTIME)
 
 
 @dataclass
@@ -424,11 +426,13 @@ def _expanded(key: str, path: str) -> str:
 
 
 def with_rounds_of(config: Config, other: Config) -> Config:
-    """A config with the rounds that another one of the same run also asks for.
+    """A config with the rounds, and the further evaluations, that another one of the same run also asks for.
 
     Of two numbers that is the larger one. Of a number and `auto` it is whatever `auto` comes to, and the number at
     least. Of two `auto` the first config's settings hold.
     """
+    also = list(dict.fromkeys([*config.evaluate.also, *other.evaluate.also]))
+    config = dataclasses.replace(config, evaluate=dataclasses.replace(config.evaluate, also=also))
     numbers = [one.rounds for one in (config, other) if not one.stop.auto]
     autos = [one.stop for one in (config, other) if one.stop.auto]
     if not autos:
@@ -462,15 +466,17 @@ def validate(config: Config) -> None:
         raise ConfigError(
             f"train.nodes={config.train.nodes} on one machine", "set cluster=slurm, or train.nodes=1 train.devices=N"
         )
-    _validate_evaluate(config.evaluate)
+    _validate_evaluate(config)
     _validate_prune(config)
     _validate_precision(config.train)
     _validate_model(config)
 
 
-def _validate_evaluate(evaluate: EvaluateConfig) -> None:
+def _validate_evaluate(config: Config) -> None:
+    evaluate = config.evaluate
     if not evaluate.ks:
         raise ConfigError("evaluate.ks is empty", "name at least one k, e.g. evaluate.ks=[1]")
+    _validate_also(evaluate.also, config.task)
     for k in evaluate.ks:
         if not 1 <= k <= evaluate.samples_per_problem:
             raise ConfigError(
@@ -482,6 +488,17 @@ def _validate_evaluate(evaluate: EvaluateConfig) -> None:
             "evaluate.temperature=0 draws the same completion every time",
             "set evaluate.samples_per_problem=1 evaluate.ks=[1], or a temperature above 0",
         )
+
+
+def _validate_also(also: list[str], task: Task) -> None:
+    known = [one for one in task.sets if one != "test"]
+    for name in also:
+        if name not in known:
+            raise ConfigError(
+                f"evaluate.also={also}: the task {task.name} has no further set '{name}'", nearest(name, known)
+            )
+    if len(set(also)) < len(also):
+        raise ConfigError(f"evaluate.also={also} names a set twice", "leave one out")
 
 
 def _validate_prune(config: Config) -> None:

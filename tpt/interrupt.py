@@ -1,5 +1,6 @@
 """A request to stop soon: a signal that only sets a flag, and what a stage raises when it has heeded it."""
 
+import ctypes
 import signal
 from types import FrameType
 
@@ -28,6 +29,12 @@ def requested() -> bool:
 def caught() -> bool:
     """Whether `catch` has been called."""
     return _caught
+
+
+def die_with_parent() -> None:
+    """Ask Linux to kill this process when the one that started it dies: what that one held is then free."""
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
 
 
 def _note(number: int, frame: FrameType | None) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from tpt import files
 from tpt.cluster import ledger
 from tpt.errors import RunError, TptError
-from tpt.run import Run
+from tpt.run.folder import Run
 
 
 @dataclass

@@ -21,9 +21,10 @@ from filelock import FileLock, Timeout
 from tpt import config, files, records
 from tpt.config import TrackerConfig
 from tpt.errors import RunError, TptError, said
-from tpt.loop import Stage, think_prune_train
 from tpt.records import Problem, Sample, Verdict
-from tpt.run import Run
+from tpt.run import books, table
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
 
 if TYPE_CHECKING:
     import wandb
@@ -119,7 +120,7 @@ class Tracker:
                 self._whole_path.unlink(missing_ok=True)
             self._mirror = self._start()
             if self._offline:
-                for stage, record in history(self.run):
+                for stage, record in books.history(self.run):
                     self._send(stage, record)
                 self._remove_others(Path(self._mirror.dir).parent)
         return self._mirror
@@ -171,15 +172,16 @@ class Tracker:
     def _send(self, stage: Stage, record: dict[str, Any]) -> None:
         import wandb
 
-        values: dict[str, Any] = {f"{stage.name}/{name}": value for name, value in flatten(record)}
+        values: dict[str, Any] = {f"{str(stage).partition('/')[2]}/{name}": value for name, value in flatten(record)}
         if rows := self._traces(stage):
             values["traces"] = wandb.Table(columns=TRACE_COLUMNS, data=rows)
-        place = {"round": stage.round, "order": list(think_prune_train(stage.round)).index(stage)}
+        order = list(table.think_prune_train(stage.round, self.run.config.evaluate.also))
+        place = {"round": stage.round, "order": order.index(stage)}
         self._open().log(values | place)
         self._note(str(stage))
 
     def _traces(self, stage: Stage) -> list[list[str]]:
-        if stage.name != "evaluate":
+        if not table.of(stage).measures:
             return []
         try:
             return list(traces(self.run, stage, self.settings.traces))
@@ -230,16 +232,6 @@ def run_id(run: Run) -> str:
     return f"{run.name[:100]}-{hashlib.sha256((run.root / 'run.json').read_bytes()).hexdigest()[:8]}"
 
 
-def history(run: Run) -> Iterator[tuple[Stage, dict[str, Any]]]:
-    """The lines of `metrics.jsonl` in the order of Algorithm 1, of several of one stage the last."""
-    latest: dict[Stage, dict[str, Any]] = {}
-    for line in files.read_jsonl(run.metrics_path):
-        number, _, name = line["stage"].removeprefix("round-").partition("/")
-        latest[Stage(int(number), name)] = line
-    rounds = max((stage.round for stage in latest), default=0)
-    return ((stage, latest[stage]) for stage in think_prune_train(rounds) if stage in latest)
-
-
 def flatten(record: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
     """The numbers in nested dicts, their names joined by dots."""
     for name, value in record.items():
@@ -252,7 +244,8 @@ def flatten(record: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, flo
 def traces(run: Run, stage: Stage, count: int) -> Iterator[list[str]]:
     """The first sample of each of the first `count` problems of an evaluation: the same problems in every round."""
     folder = run.folder(stage)
-    problems = {one.id: one for one in islice(records.read(run.problems_path("test"), Problem), count)}
+    path = run.problems_path(table.draws_of(run.config, stage).split)
+    problems = {one.id: one for one in islice(records.read(path, Problem), count)}
     samples = records.read(records.shards(folder, "samples"), Sample, records.LIGHT)
     verdicts = records.read(records.shards(folder, "verdicts"), Verdict)
     firsts = ((sample, verdict) for sample, verdict in zip(samples, verdicts, strict=True) if sample.index == 0)

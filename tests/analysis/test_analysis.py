@@ -19,9 +19,9 @@ from tpt.config import Config, EvaluateConfig
 from tpt.errors import DataError
 from tpt.evaluate.bootstrap import Interval
 from tpt.evaluate.passk import pass_at_k
-from tpt.loop import Stage
 from tpt.records import Problem, Sample, Status, Verdict
-from tpt.run import Run, find
+from tpt.run.folder import Run, find
+from tpt.run.stage import Stage
 
 Make = Callable[..., Config]
 Text = Callable[[int, int], tuple[str, bool]]  # number of a problem, of a sample -> its text, whether it is right

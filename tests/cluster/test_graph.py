@@ -13,8 +13,8 @@ from tpt.cluster.planning import Plan, Planned
 from tpt.cluster.slurm import State
 from tpt.cluster.submit import Lanes
 from tpt.config import Config
-from tpt.loop import Stage
-from tpt.run import Run
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
 
 Make = Callable[..., Config]
 PENDING, RUNNING, FAILED, COMPLETED = (State(word) for word in ("PENDING", "RUNNING", "FAILED", "COMPLETED"))

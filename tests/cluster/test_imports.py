@@ -13,7 +13,7 @@ from tpt import environment
 from tpt.cluster.planning import Plan
 from tpt.cluster.submit import parameters
 from tpt.config import Config
-from tpt.run import Run, find
+from tpt.run.folder import Run, find
 
 TPT = Path(sys.executable).with_name("tpt")
 NAMES = ("tpt", "datasets", "random", "selectors", "torch", "transformers", "submitit", "math_verify", "sympy")

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from tpt.cli import main
-from tpt.cluster import process, snapshot
+from tpt.cluster import snapshot
 from tpt.cluster.job import STALLS, STARTED, StageJob, fewer_sequences, out_of_memory, progress_mark
-from tpt.cluster.process import StageFailed
 from tpt.config import Config, SamplerConfig
 from tpt.errors import RunError
-from tpt.loop import Stage
-from tpt.run import Run
+from tpt.launch import process
+from tpt.launch.process import StageFailed
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
 
 Make = Callable[..., Config]
 PREPARE, EVALUATE, PRUNE = Stage(0, "prepare"), Stage(0, "evaluate"), Stage(1, "prune")
@@ -33,7 +34,8 @@ def test_a_failure_by_chance_is_tried_again_and_one_in_the_users_words_is_not(
     StageJob(run.root, PREPARE)()
     assert run.done(PREPARE)
     think = Stage(1, "think")
-    dies = "import os, sys\nif 'tpt.stage' in sys.orig_argv:\n    os._exit(3)\n"  # as a library's crash ends a process
+    # As a library's crash ends a process.
+    dies = "import os, sys\nif 'tpt.launch.worker' in sys.orig_argv:\n    os._exit(3)\n"
     (tmp_path / "sitecustomize.py").write_text(dies)
     with monkeypatch.context() as patch:
         patch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from evaluations import finish_evaluation, finish_round
 
-from tpt.cluster import ledger, needless, process
+from tpt.cluster import ledger, needless
 from tpt.cluster.commands import _with
 from tpt.cluster.graph import jobs_of
 from tpt.cluster.job import ReportJob, StageJob
@@ -15,8 +15,10 @@ from tpt.cluster.ledger import Submitted
 from tpt.cluster.planning import Plan
 from tpt.cluster.slurm import State
 from tpt.config import Config
-from tpt.loop import Stage
-from tpt.run import Run
+from tpt.launch import process
+from tpt.run import shared
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
 
 Make = Callable[..., Config]
 AUTO = ("cluster=slurm", "rounds=auto", "stop.most=3", "tracker=none")
@@ -40,7 +42,7 @@ def submit(run: Run) -> None:
         needs = [one if isinstance(one, str) else f"{one.job.name}@{one.run.name}" for one in planned.after]
         ledger.add(run, Submitted(planned.job.name, f"{planned.job.name}@{run.name}", planned.job.workers, needs))
         if planned.job.stage:
-            run.publish(planned.job.stage)
+            shared.publish(run, planned.job.stage)
 
 
 def test_a_job_of_a_round_that_is_not_needed_says_so_and_does_nothing(

@@ -14,7 +14,7 @@ from tpt.cluster.submit import script
 from tpt.compose import compose
 from tpt.config import Config
 from tpt.errors import ConfigError
-from tpt.run import Run
+from tpt.run.folder import Run
 
 GOLDEN = Path(__file__).parent / "golden"
 

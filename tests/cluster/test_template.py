@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tpt.cluster import process
-from tpt.cluster.template import Template, template_for
 from tpt.config import Config
-from tpt.loop import Stage
-from tpt.run import Run
+from tpt.launch import process
+from tpt.launch.template import Template, template_for
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
 
 MakeConfig = Callable[..., Config]
 PREPARE = Stage(0, "prepare")

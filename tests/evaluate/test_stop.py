@@ -12,10 +12,12 @@ from tpt import files
 from tpt.cli import main
 from tpt.config import Config, StopConfig
 from tpt.evaluate.bootstrap import Interval
-from tpt.evaluate.stop import in_words, rule
-from tpt.loop import Stage, carry_out
+from tpt.evaluate.stop import rule
+from tpt.launch.loop import carry_out
 from tpt.report import report
-from tpt.run import Run
+from tpt.run.folder import Run
+from tpt.run.rounds import in_words
+from tpt.run.stage import Stage
 from tpt.sweep import Sweep
 
 Make = Callable[..., Config]

@@ -24,10 +24,10 @@ from tpt.evaluate import store
 from tpt.evaluate.metrics import summarise
 from tpt.export.card import KEEPS
 from tpt.export.export import export
-from tpt.loop import Stage
 from tpt.prune.modes import MODES
 from tpt.records import Example, Problem, Sample, Status, Verdict
-from tpt.run import Run, find
+from tpt.run.folder import Run, find
+from tpt.run.stage import Stage
 
 Make = Callable[..., Config]
 PROBLEMS = 12
@@ -362,7 +362,7 @@ from pathlib import Path
 from tpt.export import card
 from tpt.export.card import KEEPS
 from tpt.export.export import export
-from tpt.run import Run
+from tpt.run.folder import Run
 card.model_card = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 export(Run.open(Path(sys.argv[1])), 1, Path(sys.argv[2]))
 """

@@ -16,11 +16,11 @@ from tpt import records
 from tpt.cli import main
 from tpt.config import Config
 from tpt.judge.code.program import extract, fenced
-from tpt.loop import Stage
-from tpt.prepare import prepare
 from tpt.progress import Progress
 from tpt.records import Example, Problem, Sample, Status, Verdict
-from tpt.run import Run, find
+from tpt.run.folder import Run, find
+from tpt.run.stage import Stage
+from tpt.stages.prepare import prepare
 
 pytestmark = [
     pytest.mark.slow,
@@ -96,7 +96,7 @@ def thought(tiny_config: Callable[..., Config]) -> Run:
 
 
 def command(run: Run) -> list[str]:
-    return [sys.executable, "-m", "tpt.stage", str(run.root), "1", "prune"]
+    return [sys.executable, "-m", "tpt.launch.worker", str(run.root), "1", "prune"]
 
 
 def test_a_judge_killed_in_the_middle_loses_at_most_the_shard_in_hand(thought: Run) -> None:

@@ -9,10 +9,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from tpt import records
 from tpt.cli import main
 from tpt.judge.answer import judge_answer
-from tpt.loop import Stage
 from tpt.prompt import render
 from tpt.records import Example, Problem, Sample, Status
-from tpt.run import Run, find
+from tpt.run.folder import Run, find
+from tpt.run.stage import Stage
 from tpt.think.probe import has_vllm
 
 SHORT = (

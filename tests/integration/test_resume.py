@@ -13,9 +13,9 @@ import pytest
 
 from tpt import files, records
 from tpt.cli import main
-from tpt.loop import Stage
 from tpt.records import Example, Sample, Verdict
-from tpt.run import Run, find
+from tpt.run.folder import Run, find
+from tpt.run.stage import Stage
 
 Command = Callable[..., list[str]]
 Counts = dict[str, int]

@@ -18,9 +18,9 @@ from slurm_lab import Slurm, cluster, missing_programs
 from tpt import files, records
 from tpt.cli import main
 from tpt.cluster import ledger, slurm
-from tpt.loop import Stage
 from tpt.records import Example
-from tpt.run import Run, find
+from tpt.run.folder import Run, find
+from tpt.run.stage import Stage
 from tpt.tracker import run_id
 
 pytestmark = [
@@ -425,7 +425,7 @@ def test_an_engine_killed_for_its_memory_goes_on_with_a_smaller_batch(lab: Slurm
     evaluate = Stage(0, "evaluate")
     until(lambda: run.log_path(evaluate).exists(), "evaluating")
     [engine] = subprocess.run(
-        ["pgrep", "-f", f"tpt.stage {run.root} 0 evaluate"], capture_output=True, text=True, check=True
+        ["pgrep", "-f", f"tpt.launch.worker {run.root} 0 evaluate"], capture_output=True, text=True, check=True
     ).stdout.split()
     os.kill(int(engine), 9)
     finish(run)

@@ -10,9 +10,9 @@ from transformers import AutoTokenizer
 from tpt import records
 from tpt.cli import main
 from tpt.judge.thinking import UNFINISHED
-from tpt.loop import Stage
 from tpt.records import Example, Problem, Sample, Status, Verdict
-from tpt.run import Run, find
+from tpt.run.folder import Run, find
+from tpt.run.stage import Stage
 
 Command = Callable[..., list[str]]
 

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tpt.errors import FileError
-from tpt.loop import Stage
 from tpt.records import shards
 from tpt.report import report
 from tpt.report.page.samples import collect, encode
 from tpt.report.page.view import duration
-from tpt.run import Run
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
 
 MakeRun = Callable[..., Run]
 

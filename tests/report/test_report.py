@@ -14,11 +14,11 @@ from tpt.cli import main
 from tpt.config import Config
 from tpt.errors import RunError
 from tpt.evaluate import store
-from tpt.loop import Stage
 from tpt.report import report
 from tpt.report.latex import escape
 from tpt.report.rows import distinguishing
-from tpt.run import Run
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
 from tpt.sweep import Sweep
 
 Make = Callable[..., Config]

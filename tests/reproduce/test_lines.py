@@ -20,7 +20,7 @@ from tpt.reproduce.arms import PlannedArm
 from tpt.reproduce.lines import Line, lines
 from tpt.reproduce.paper import Paper
 from tpt.reproduce.words import sentences
-from tpt.run import Run
+from tpt.run.folder import Run
 
 SETTINGS = EvaluateConfig(samples_per_problem=4, ks=[1, 4], bootstrap=500)
 

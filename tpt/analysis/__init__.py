@@ -12,7 +12,7 @@ from tpt import files
 from tpt.analysis.outcome import Outcome, Sheet
 
 if TYPE_CHECKING:
-    from tpt.run import Run
+    from tpt.run.folder import Run
 
 __all__ = ["ANALYSES", "Analysis", "Outcome", "Sheet"]
 

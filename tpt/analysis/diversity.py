@@ -17,7 +17,7 @@ from tpt.judge.code.program import extract
 from tpt.records import Status
 from tpt.report.figure import COLOURS
 from tpt.report.rows import round_name
-from tpt.run import Run
+from tpt.run.folder import Run
 from tpt.tasks.code import CodeTask
 
 Measure = Callable[[list[Judged]], float | None]  # of one problem's samples

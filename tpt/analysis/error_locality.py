@@ -18,7 +18,7 @@ from tpt.errors import DataError
 from tpt.evaluate.spans import Span, nearest, shared_steps, span
 from tpt.records import Sample
 from tpt.report.rows import round_name
-from tpt.run import Run
+from tpt.run.folder import Run
 
 WRONG = 100  # samples a round: as many as the question asks for
 EXAMPLES = 3  # a round, in the table of examples

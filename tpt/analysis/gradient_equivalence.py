@@ -27,7 +27,7 @@ from tpt.evaluate.spans import is_between
 from tpt.prune.modes import finished
 from tpt.records import Example, Sample
 from tpt.report.figure import COLOURS, GREY
-from tpt.run import Run
+from tpt.run.folder import Run
 
 if TYPE_CHECKING:
     from tpt.train.gradients import Products

@@ -8,8 +8,8 @@ from tpt.cluster.planning import Planned
 from tpt.cluster.slurm import Nodes
 from tpt.cluster.submit import parameters_of_kind, script
 from tpt.errors import ClusterError, DataError, nearest
-from tpt.prepare import check_disk
-from tpt.run import Run
+from tpt.run.folder import Run
+from tpt.stages.prepare import check_disk
 
 
 def check(run: Run) -> None:

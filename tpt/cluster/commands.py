@@ -14,21 +14,21 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from tpt import compose, files, identity
-from tpt.cluster import check, ledger, local, resources, slurm, snapshot, status
+from tpt import compose, files
+from tpt.cluster import check, ledger, resources, slurm, snapshot, status
 from tpt.cluster.ledger import Submitted
 from tpt.cluster.planning import Plan, Planned, known_ids
 from tpt.cluster.slurm import UNKNOWN, State
 from tpt.cluster.submit import name_of, script, submit
 from tpt.config import Config, to_dict, validate
 from tpt.errors import ClusterError, ConfigError, RunError
-from tpt.loop import Stage
-from tpt.run import Run
+from tpt.launch import local
+from tpt.run import identity, table
+from tpt.run.folder import Run
 from tpt.sweep import Sweep
 from tpt.terminal import Terminal, unfolded
 
 REFRESH_SECONDS = 3.0
-PREPARE = Stage(0, "prepare")
 
 
 def submit_runs(settings: Sequence[Config], points: Sequence[list[str]] | None, console: Terminal) -> int:
@@ -54,9 +54,9 @@ def submit_runs(settings: Sequence[Config], points: Sequence[list[str]] | None, 
     if sweep and points:
         sweep.write(points)
     for run in made:
-        if run.config.cluster.prepare_here and not run.done(PREPARE):
+        if run.config.cluster.prepare_here and not run.done(table.PREPARED):
             with run.lock(), console.progress.status(f"preparing {run.name}"):
-                local.execute(run, PREPARE, lambda _: None)
+                local.execute(run, table.PREPARED, lambda _: None)
     _submit(made, sweep.folder if sweep else None, console)
     return 0
 
@@ -139,7 +139,7 @@ def tables(runs: Sequence[Run], blind: bool = True) -> tuple[Group, bool]:
     ids += known_ids(unfinished)
     states, why = _states(ids, blind)
     note = [Text(f"what the jobs are at is not known: {why}")] if why else []
-    drawn = [status.table(run, status.rows(run, states)) for run in runs]
+    drawn = [status.drawn(run, status.rows(run, states)) for run in runs]
     latest = [entry for run in unfinished for entry in ledger.latest(run).values()]
     live = any(state.live for entry in latest for state in status.task_states(entry, states))
     return Group(*drawn, *note), live

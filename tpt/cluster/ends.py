@@ -7,7 +7,7 @@ from tpt.cluster import ledger
 from tpt.cluster.graph import Job
 from tpt.cluster.ledger import Submitted
 from tpt.cluster.slurm import GONE, State
-from tpt.run import Run
+from tpt.run.folder import Run
 
 BEGUN = "tpt.cluster.job INFO"  # what a job says first, as soon as it can heed signals
 STOPPED = "Exiting gracefully"  # what submitit says last before a requeue

@@ -9,12 +9,13 @@ from submitit import DebugExecutor, LocalExecutor
 from tpt import environment
 from tpt.cluster.graph import jobs_of
 from tpt.cluster.job import StageJob
-from tpt.cluster.local import POLL_SECONDS, Watch, progress
-from tpt.cluster.process import StageFailed
 from tpt.cluster.resources import gpus_per_node
 from tpt.cluster.submit import REQUEUES, folder_of
-from tpt.loop import Stage
-from tpt.run import Run
+from tpt.launch.local import POLL_SECONDS, Watch, progress
+from tpt.launch.process import StageFailed
+from tpt.launch.worker import settle
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
 
 MINUTES = 30 * 24 * 60  # nobody else waits for this machine
 
@@ -43,9 +44,7 @@ def execute(run: Run, stage: Stage, watch: Watch) -> None:
             for one in jobs:
                 one.cancel(check=False)
             raise
-    if stage.name == "think" and not run.done(stage):
-        from tpt.stage import settle
-
+    if not run.done(stage):  # a sampling stage that no job of its own finishes
         settle(run, stage)
 
 

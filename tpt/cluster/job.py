@@ -17,16 +17,17 @@ from typing import Any
 
 import submitit
 
-from tpt import environment, ranks, records
-from tpt.cluster import needless, process, snapshot
-from tpt.cluster.graph import SCORE
-from tpt.cluster.process import Process, StageFailed
+from tpt import artefacts, environment, ranks, records
+from tpt.cluster import needless, snapshot
 from tpt.config import SamplerConfig
 from tpt.errors import TptError
-from tpt.evaluate import stop
 from tpt.interrupt import EXIT_INTERRUPTED
-from tpt.loop import Stage
-from tpt.run import Run
+from tpt.launch import process
+from tpt.launch.process import Process, StageFailed
+from tpt.launch.worker import settle
+from tpt.run import books, rounds, table
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
 from tpt.tracker import Tracker
 
 logger = logging.getLogger("tpt.cluster.job")
@@ -98,7 +99,7 @@ class StageJob:
                 if self.code:
                     snapshot.verify(self.code)
                 if not needless.is_needed(run, self.stage):
-                    logger.info("%s has nothing to do: %s", self.stage, stop.in_words(run))
+                    logger.info("%s has nothing to do: %s", self.stage, rounds.in_words(run))
                     return
                 self._attempts(run, index, signals)
             except TptError as error:
@@ -139,7 +140,7 @@ class StageJob:
         return EARLY_STALL if seconds > 60 * self.minutes - 2 * self.grace - EARLY_SECONDS else 0.0
 
     def _kind(self) -> str:
-        return self.stage.name if self.stage.name in ("think", "train", "evaluate") else "cpu"
+        return "cpu" if self.finishing else table.of(self.stage).resources
 
     def _attempts(self, run: Run, index: int, signals: "_Signals") -> None:
         """Start the stage's process until it has done its work, as often as the config allows."""
@@ -148,7 +149,7 @@ class StageJob:
         sequences: int | None = None
         failures = 0
         while True:
-            label = SCORE if self.finishing else index
+            label = table.of(self.stage).finishes if self.finishing else index
             child = process.start(run, self.stage, index, self._arguments(sequences), environment, label)
             try:
                 self._watch(child, signals)
@@ -243,7 +244,6 @@ class ReportJob:
         logger.info("report begins")
         os.environ.update({**process.caches(), **environment.variables()})
         from tpt.report.report import report
-        from tpt.stage import settle
 
         if self.code:
             snapshot.verify(self.code)
@@ -258,7 +258,7 @@ class ReportJob:
                     logger.warning("%s: %s", run.name, error.message)
                     break
             keep_books(run)
-            finished += [run] if any(stage.name == "evaluate" and run.done(stage) for stage in run.stages()) else []
+            finished += [run] if any(table.of(stage).measures and run.done(stage) for stage in run.stages()) else []
         report(finished, self.out)
         if len(self.roots) == 1:  # a sweep's runs have jobs of their own that do so
             run = finished[0]
@@ -277,19 +277,19 @@ def _log_to_the_jobs_log() -> None:
 def keep_books(run: Run) -> None:
     """Write down every finished stage in metrics.jsonl, and mirror it; jobs of one run take turns."""
     with run.hold(), Tracker(run.config.tracker, run) as tracker:
-        run.record_stop()
+        rounds.record(run)
         for stage in run.stages():
             if run.done(stage):
-                tracker.log(stage, run.record(stage))
+                tracker.log(stage, books.record(run, stage))
 
 
 def progress_mark(run: Run, stage: Stage) -> list[str]:
     """What changes when a stage gets on: its shards, its training checkpoints."""
     folder = run.folder(stage)
     found = [
-        *records.shards(folder, "samples"),
-        *records.shards(folder, "verdicts"),
-        *folder.glob("checkpoints/*.ckpt"),
+        *records.shards(folder, artefacts.SAMPLES),
+        *records.shards(folder, artefacts.VERDICTS),
+        *folder.glob(f"{artefacts.CHECKPOINTS}/*.ckpt"),
     ]
     return sorted(path.name for path in found)
 

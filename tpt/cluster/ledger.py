@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from tpt import files
-from tpt.run import Run
+from tpt import artefacts, files
+from tpt.run.folder import Run
 
 NEEDS: files.Needs = {"job": str, "id": str, "workers": int}
 UNKNOWN = "the run's jobs are then known to `squeue` and `scancel` alone, and what is owed can be submitted again"
@@ -41,7 +41,7 @@ class Submitted:
 
 def path(run: Run) -> Path:
     """The ledger of a run."""
-    return run.root / "slurm" / "jobs.jsonl"
+    return run.slurm_dir / artefacts.JOBS
 
 
 def add(run: Run, entry: Submitted) -> None:

@@ -19,14 +19,14 @@ def of_job(config: Config, job: Job) -> Resources:
 
 def gpus_per_node(config: Config, job: Job) -> int:
     """GPUs that a job needs on each of its nodes."""
-    if not config.cluster.gpus or job.kind == "cpu":
+    if not config.cluster.gpus or not (job.trains or job.sampling):
         return 0
-    return config.train.devices if job.kind == "train" else config.sampler.tensor_parallel
+    return config.train.devices if job.trains else config.sampler.tensor_parallel
 
 
 def tasks(config: Config, job: Job) -> tuple[int, int]:
     """(nodes, tasks on each of them): a training has one task for each device, anything else has one."""
-    return (config.train.nodes, config.train.devices) if job.kind == "train" else (1, 1)
+    return (config.train.nodes, config.train.devices) if job.trains else (1, 1)
 
 
 def place(config: Config, job: Job, name: str) -> str | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tpt.compose import conf_dir
 from tpt.errors import RunError
-from tpt.run import Run
+from tpt.run.folder import Run
 
 PACKAGE = Path(__file__).resolve().parent.parent
 

@@ -19,7 +19,9 @@ from tpt.cluster.job import STARTED, ReportJob, StageJob
 from tpt.cluster.ledger import Submitted
 from tpt.cluster.planning import Plan, Planned, known_ids
 from tpt.errors import ClusterError
-from tpt.run import Run, now
+from tpt.run import shared
+from tpt.run.folder import Run
+from tpt.run.manifests import now
 
 REQUEUES = 1_000_000  # as many time limits as a stage needs; one that gets nowhere is stopped by StageJob
 # The signal that SLURM announces the end with kills a Python that does not handle it yet, and the job has failed.
@@ -157,7 +159,7 @@ def submit(runs: list[Run], said: Callable[[Planned, Submitted], None], sweep: P
     """
     for run in runs:
         for stage in run.stages():
-            run.adopt(stage)
+            shared.adopt(run, stage)
     plan = Plan(runs, slurm.states(known_ids(runs)))
     limit = runs[0].config.cluster.max_jobs
     lanes = Lanes(limit, [entry.id for entry in plan.kept])
@@ -201,7 +203,7 @@ def _submit(planned: Planned, ids: dict[Planned, str], lanes: Lanes) -> Submitte
     entry = Submitted(job.name, id, job.workers, [*needs, *any_end], digest, now(), minutes)
     ledger.add(run, entry)
     if job.stage is not None and job == jobs_of(run, job.stage)[-1]:
-        run.publish(job.stage)  # runs of the same settings wait for this job instead of submitting their own
+        shared.publish(run, job.stage)  # runs of the same settings wait for this job instead of submitting their own
     lanes.leave(room, id)
     return entry
 

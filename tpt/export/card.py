@@ -9,11 +9,11 @@ from tpt import config, prompt
 from tpt.export.examples import FILE
 from tpt.export.front_matter import front_matter
 from tpt.export.origin import Base
-from tpt.loop import Stage
 from tpt.report import table
 from tpt.report.report import gain_in_words
 from tpt.report.rows import Row, collect, round_name
-from tpt.run import Run
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 
 from tpt import prompt, records
 from tpt.errors import RunError
-from tpt.loop import Stage
 from tpt.records import Example, Problem
-from tpt.run import Run
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -51,7 +51,7 @@ class Written:
 
 def examples_path(run: Run, round: int) -> Path:
     """The examples that a round was trained on."""
-    return run.folder(Stage(round, "prune")) / "examples.parquet"
+    return run.examples_path(round)
 
 
 def write(run: Run, round: int, tokenizer: "PreTrainedTokenizerBase", ends: list[int], folder: Path) -> Written:

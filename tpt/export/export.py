@@ -8,8 +8,9 @@ from typing import Any
 from tpt import files, models, prompt, records
 from tpt.errors import Damaged, DiskFull, ModelError, RunError
 from tpt.explain import explained, in_words
-from tpt.loop import Stage
-from tpt.run import Run, now, versions
+from tpt.run.folder import Run
+from tpt.run.manifests import now, versions
+from tpt.run.stage import Stage
 
 ANEW = "give another folder (--out DIR), or --force to write it anew"
 MARK = "export.json"  # which round of which run a folder holds; written last

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from tpt import files, models
-from tpt.loop import Stage
-from tpt.run import Run
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
 
 LICENSE_FIELDS = ("license", "license_name", "license_link")  # of a model card's front matter
 HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+")

@@ -7,12 +7,13 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tpt.cluster import process
-from tpt.cluster.process import Process, StageFailed
-from tpt.cluster.template import template_for
-from tpt.loop import SAMPLED, Stage
+from tpt.launch import process
+from tpt.launch.process import Process, StageFailed
+from tpt.launch.template import template_for
 from tpt.progress import read as read_progress
-from tpt.run import Run
+from tpt.run import table
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
 from tpt.think import interpreter
 
 POLL_SECONDS = 0.2
@@ -31,7 +32,7 @@ def execute(run: Run, stage: Stage, watch: Watch) -> None:
         StageFailed: with the stage's own message, or the end of its log.
         KeyboardInterrupt: passed on once the stage's processes are gone.
     """
-    workers = run.config.sampler.data_parallel if stage.name in SAMPLED else 1
+    workers = run.config.sampler.data_parallel if table.of(stage).draws else 1
     if workers > 1:
         _together(run, stage, [["--worker", f"{index}/{workers}"] for index in range(workers)], watch)
     _together(run, stage, [[]], watch)
@@ -50,7 +51,7 @@ def _together(run: Run, stage: Stage, variants: list[list[str]], watch: Watch) -
     count = len(variants)
     for index in range(count):
         run.progress_path(stage, index).unlink(missing_ok=True)
-    python = interpreter.of(run.config.sampler, stage)
+    python = interpreter.of(run.config.sampler, samples=table.of(stage).draws is not None)
     template = template_for(run, stage, process.stage_environment(python))
     processes = [
         process.start(run, stage, index, arguments, _gpus(run, index, count), template=template)

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from tpt import environment, explain, files, ranks
-from tpt.cluster.template import Forked, Template
 from tpt.errors import Damaged, FileError, TptError
-from tpt.loop import Stage
+from tpt.launch.template import Forked, Template
 from tpt.models import cache_dir
-from tpt.run import Run
+from tpt.run import table
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
 from tpt.think import interpreter
 
 LOG_LINES = 15
@@ -67,7 +68,7 @@ def start(
     label: int | str | None = None,
     template: Template | None = None,
 ) -> Process:
-    """Start `python -m tpt.stage` for one worker of a stage, with a new log file of its own.
+    """Start `python -m tpt.launch.worker` for one worker of a stage, with a new log file of its own.
 
     Args:
         arguments: further ones, e.g. `["--worker", "0/4"]`.
@@ -76,8 +77,8 @@ def start(
         template: a process that has imported what the stage needs.
     """
     log = new_log(run, stage, worker if label is None else label)
-    words = [str(run.root), str(stage.round), stage.name, "--die-with-parent", *arguments]
-    python = interpreter.of(run.config.sampler, stage)
+    words = [str(run.root), str(stage), "--die-with-parent", *arguments]
+    python = interpreter.of(run.config.sampler, samples=table.of(stage).draws is not None)
     variables = {**stage_environment(python), **(extra or {})}
     popen = (template and template.start(words, log, variables)) or _popen(python, words, log, variables)
     return Process(popen, log, worker)
@@ -92,7 +93,7 @@ def stage_environment(python: str = sys.executable) -> dict[str, str]:
 def _popen(python: str, arguments: Sequence[str], log: Path, variables: Mapping[str, str]) -> "subprocess.Popen[bytes]":
     with log.open("wb") as output:
         return subprocess.Popen(
-            [python, "-P", "-m", "tpt.stage", *arguments],
+            [python, "-P", "-m", "tpt.launch.worker", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

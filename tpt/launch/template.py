@@ -21,13 +21,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from tpt import interrupt
 from tpt.hardware import has_gpu
-from tpt.loop import Stage
-from tpt.run import Run
+from tpt.run import table
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
 from tpt.think import interpreter
 from tpt.think.engines import preload
-
-PLAIN = ("prepare", "prune")  # stages that a new process starts fast enough while the template still imports
 
 _templates: dict[str, "Template"] = {}  # of each interpreter
 
@@ -73,7 +73,7 @@ class Template:
         self._once = once
         words = ["once"] if once else []
         self._popen = subprocess.Popen(
-            [python, "-P", "-m", "tpt.cluster.template", str(theirs.fileno()), engine, *words],
+            [python, "-P", "-m", "tpt.launch.template", str(theirs.fileno()), engine, *words],
             env=environment,
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
@@ -90,7 +90,7 @@ class Template:
     def start(
         self, arguments: Sequence[str], log: Path, environment: Mapping[str, str]
     ) -> "Forked | subprocess.Popen[bytes] | None":
-        """Start `python -m tpt.stage` with these arguments, once the imports are done; None if the template is gone."""
+        """Start a worker with these arguments, once the imports are done; None if the template is gone."""
         order = {"arguments": list(arguments), "log": str(log), "environment": dict(environment), "cwd": os.getcwd()}
         while self._once and not (self.ready or self.dead):
             self.listen(None)  # what it says unheard would take the order with it when this end is closed
@@ -145,10 +145,11 @@ class Template:
 
 def template_for(run: Run, stage: Stage, environment: Mapping[str, str]) -> Template | None:
     """The template of a stage of this process's; None where it has to be started anew."""
-    if stage.name == "train" and run.config.train.ranks > 1:  # Lightning starts the other ranks as it was started
+    spec = table.of(stage)
+    if spec.trains and run.config.train.ranks > 1:  # Lightning starts the other ranks as it was started
         return None
     once = has_gpu()
-    python = interpreter.of(run.config.sampler, stage)
+    python = interpreter.of(run.config.sampler, samples=spec.draws is not None)
     samples_here = run.config.sampler.python in (None, sys.executable)
     engine = run.config.sampler.engine if samples_here or python != sys.executable else "transformers"
     template = _templates.get(python)
@@ -157,7 +158,8 @@ def template_for(run: Run, stage: Stage, environment: Mapping[str, str]) -> Temp
             template.close()
         template = _templates[python] = Template(engine, environment, once, python)
     template.listen(0)
-    if stage.name in PLAIN and (once or not template.ready):
+    plain = not (spec.draws or spec.trains)  # a new process starts it fast enough while the template still imports
+    if plain and (once or not template.ready):
         return None
     if once and len(run.owed()) > 1:
         _templates[python] = Template(engine, environment, once, python)  # for the stage after this one
@@ -176,7 +178,7 @@ def serve(channel: socket.socket, engine: str, once: bool) -> None:
     with contextlib.suppress(Exception):  # what cannot be imported fails in the stage that needs it, and says so there
         preload(engine)
     with contextlib.suppress(Exception):
-        importlib.import_module("tpt.train.stage")
+        importlib.import_module("tpt.stages.train")
     gc.freeze()
     _say(channel, {"ready": True})
     heard = b""
@@ -204,23 +206,23 @@ def serve(channel: socket.socket, engine: str, once: bool) -> None:
 
 
 def _become(arguments: list[str], log: str, environment: dict[str, str], cwd: str) -> NoReturn:
-    """Be the process that `python -m tpt.stage` would have been.
+    """Be the process that `python -m tpt.launch.worker` would have been.
 
     All that lasts is on the disk when a stage returns, so it ends at once: taking an engine down takes seconds.
     """
-    from tpt import stage
+    from tpt.launch import worker  # it imports this module
 
-    stage.die_with_parent()
+    interrupt.die_with_parent()
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(environment)
-    sys.argv = ["tpt.stage", *arguments]
+    sys.argv = ["tpt.launch.worker", *arguments]
     code = 1
     try:
-        code = stage.main(arguments)
+        code = worker.main(arguments)
     except BaseException:
         traceback.print_exc()
     finally:
@@ -235,7 +237,5 @@ def _say(channel: socket.socket, words: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    from tpt.stage import die_with_parent
-
-    die_with_parent()
+    interrupt.die_with_parent()
     serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2], once="once" in sys.argv[3:])

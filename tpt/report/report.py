@@ -13,7 +13,7 @@ from tpt.evaluate.bootstrap import Interval
 from tpt.report import figure, page, table
 from tpt.report.latex import latex
 from tpt.report.rows import Row, collect, doubtful, ends, unevaluated
-from tpt.run import Run
+from tpt.run.folder import Run
 
 
 @dataclass

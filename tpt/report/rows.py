@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from tpt import config
-from tpt.evaluate import stop
 from tpt.evaluate.bootstrap import Interval
 from tpt.evaluate.metrics import READERS, Reader, difference, doubts
-from tpt.loop import Stage
-from tpt.run import Run
+from tpt.run import rounds, table
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
 
 
 def round_name(round: int) -> str:
@@ -98,15 +98,15 @@ def unevaluated(runs: list[Run]) -> list[str]:
 
 def ends(runs: list[Run]) -> list[str]:
     """A line for each run of `rounds=auto`: where and why it stopped, and the round to take."""
-    found = [(stop.in_words(run), _label(labels)) for run, labels in zip(runs, distinguishing(runs), strict=True)]
+    found = [(rounds.in_words(run), _label(labels)) for run, labels in zip(runs, distinguishing(runs), strict=True)]
     return [f"{label}: {words}" if label else words for words, label in found if words]
 
 
 def _is_awaited(run: Run, round: int) -> bool:
     """Whether a round's evaluation is missing; of `rounds=auto` only a round that has begun is sure to come."""
     auto, least = run.config.stop.auto, run.config.stop.least
-    sure = not auto or round <= least or any(run.done(Stage(round, name)) for name in ("think", "prune", "train"))
-    return sure and not run.done(Stage(round, "evaluate"))
+    sure = not auto or round <= least or any(run.done(stage) for stage in run.stages() if stage.round == round)
+    return sure and not run.done(table.evaluation(round))
 
 
 def _how_far(run: Run, round: int) -> str:
@@ -123,7 +123,7 @@ def _label(labels: dict[str, str]) -> str:
 def _of_run(run: Run, labels: dict[str, str]) -> list[Row]:
     rows: dict[int, Row] = {}
     for round in range(run.rounds + 1):
-        if not run.done(Stage(round, "evaluate")):
+        if not run.done(table.evaluation(round)):
             continue
         row = Row(run.name, run.root, labels, round, run.evaluation(round), run.config.evaluate.confidence)
         row.kept = _kept(run, round)

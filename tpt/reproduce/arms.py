@@ -10,7 +10,7 @@ from tpt.config import Config
 from tpt.errors import ConfigError, nearest
 from tpt.overrides import quoted_path
 from tpt.reproduce.experiment import Experiment, Scale
-from tpt.run import Run
+from tpt.run.folder import Run
 
 VALUE = re.compile(r"\{([a-z]\w*)\}")
 NAMED = re.compile(r"\{(run|model):([\w.-]+)\}")

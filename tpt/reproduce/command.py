@@ -14,11 +14,11 @@ from tpt.commands import carry_out_run
 from tpt.compose import compose
 from tpt.config import Config
 from tpt.errors import ConfigError, Damaged, TptError
-from tpt.loop import Stage
 from tpt.reproduce import experiment as experiments
 from tpt.reproduce.arms import PlannedArm, compose_all, plan
 from tpt.reproduce.experiment import DEFAULT_SCALE, Experiment
-from tpt.run import Run
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
 from tpt.terminal import Terminal
 
 ELSEWHERE = ("run_root=", "cluster", "tracker")  # overrides that do not change what is measured

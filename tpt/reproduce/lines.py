@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from tpt.errors import DataError
 from tpt.evaluate.bootstrap import Interval
 from tpt.evaluate.metrics import READERS, Reader, difference
-from tpt.loop import Stage
 from tpt.report.rows import Row, collect
 from tpt.reproduce.arms import PlannedArm
 from tpt.reproduce.paper import Paper
-from tpt.run import Run
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
 
 Differences = dict[Reader, Interval]
 

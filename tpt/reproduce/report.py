@@ -12,7 +12,6 @@ from tpt import files
 from tpt.analysis import ANALYSES, Outcome
 from tpt.errors import DataError
 from tpt.evaluate.metrics import doubts
-from tpt.loop import Stage
 from tpt.report.rows import ends
 from tpt.report.table import UNSAFE, interval_words
 from tpt.reproduce import figure, table
@@ -21,7 +20,8 @@ from tpt.reproduce.experiment import Experiment
 from tpt.reproduce.lines import Line, lines
 from tpt.reproduce.paper import Paper, load_paper
 from tpt.reproduce.words import sentences
-from tpt.run import Run
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
 
 MANY = "Each interval stands for itself: where there are many, some lie beside 0 by chance alone."
 

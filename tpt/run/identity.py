@@ -9,19 +9,21 @@ import functools
 import hashlib
 import inspect
 import json
+import math
 import operator
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tpt import config, models, records, tasks
+from tpt import artefacts, config, models, records, tasks
 from tpt.config import Config, ModelConfig
 from tpt.errors import ConfigError, RunError
 from tpt.records import Problem
+from tpt.run.stage import Stage, StageSpec
 
 # Raised when the meaning of a file in the run folder changes, or what the package's own tasks and judges do.
-FORMAT = 5
+FORMAT = 6
 
 Contents = dict[str, str]  # hashes of what a config names on this machine, by the keys of `NAMED`
 
@@ -31,7 +33,6 @@ COMPANIONS = (
     *("*.model", "*.tiktoken", "tekken.json", "chat_template*", "*.jinja", "additional_chat_templates/*.jinja"),
     "*.safetensors.index.json",
 )
-TABLES = {"think": "samples-[0-9]*.parquet", "prune": "examples.parquet", "evaluate": "metrics.json"}
 
 
 def digest(value: Any) -> str:
@@ -40,7 +41,24 @@ def digest(value: Any) -> str:
     Raises:
         TypeError: the value is not plain; its text could differ from process to process.
     """
+    _check_plain(value)
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _check_plain(value: Any, where: str = "the value") -> None:
+    match value:
+        case None | str() | bool() | int():
+            return
+        case float() if math.isfinite(value):
+            return
+        case list():
+            for number, one in enumerate(value):
+                _check_plain(one, f"{where}[{number}]")
+        case dict() if all(type(key) is str for key in value):
+            for key, one in value.items():
+                _check_plain(one, f"{where}.{key}")
+        case _:
+            raise TypeError(f"{where} is {value!r}, which has no stable text: a hash of it would mean nothing")
 
 
 def contents(settings: Config) -> Contents:
@@ -86,6 +104,26 @@ def fingerprint(settings: Config, named: Contents) -> str:
     return digest({"config": settings_of(settings, named), "format": FORMAT})
 
 
+def of_stage(spec: StageSpec, stage: Stage, settings: Config, named: Contents, inputs: Sequence[str]) -> str:
+    """What the results of a stage depend on, as a hash: its settings, its round's seed, its inputs.
+
+    Args:
+        named: `contents` of these settings.
+        inputs: the fingerprints of its inputs.
+    """
+    chosen = settings_of(settings, named)
+    found: dict[str, Any] = {name: chosen[name] for name in spec.sections} | spec.facts(settings)
+    found |= {"stage": stage.name, "format": FORMAT, "inputs": list(inputs)}
+    if spec.seeded:
+        # The base model's evaluation and a round's work differ by seed; a round's number is part of the seed.
+        found |= {"seed": settings.seed, "round": stage.round}
+    if stage.which:
+        found["which"] = stage.which
+    if spec.version(settings) > 1:
+        found["version"] = spec.version(settings)
+    return digest(found)
+
+
 def of_files(paths: Sequence[Path]) -> str:
     """A hash of what is in some files, in this order; of several, their names count too."""
     return digest([[path.name if len(paths) > 1 else "", _of_file(path)] for path in paths if path.is_file()])
@@ -96,20 +134,6 @@ def of_checkpoint(folder: Path) -> str:
     companions = sorted({path for pattern in COMPANIONS for path in folder.glob(pattern) if path.is_file()})
     named = [[path.relative_to(folder).as_posix(), _of_file(path)] for path in companions]
     return digest([models.fingerprint(folder) if (folder / "config.json").is_file() else "", named])
-
-
-def of_stage(name: str, folder: Path, results: dict[str, Any]) -> str:
-    """A hash of what a finished stage hands on; two attempts with the same outcome have the same.
-
-    Args:
-        results: what the stage's manifest says.
-    """
-    if name == "train":
-        return of_checkpoint(folder / "model")
-    if name == "prepare":  # of every run its own, so by the problems and not by how a version of parquet stores them
-        tables = [_of_problems(folder / f"{split}.parquet") for split in ("train", "test")]
-        return digest([*tables, results.get("model", {}).get("fingerprint")])
-    return of_files(sorted(folder.glob(TABLES[name])))
 
 
 def _of_data(settings: Config) -> str:
@@ -129,7 +153,8 @@ def _hashed(path: Path, *_: int) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
-def _of_problems(path: Path) -> str:
+def of_problems(path: Path) -> str:
+    """A hash of the problems in a file, however they are stored; of a missing file as of an empty one."""
     found = hashlib.sha256()
     if path.exists():
         for problem in records.read(path, Problem):
@@ -148,10 +173,10 @@ def _of_model(model: ModelConfig | None) -> str:
 def _of_examples(run: str | None) -> str:
     """Of another run's examples and the problems they belong to; "" where there are none yet."""
     root = Path(run).expanduser() if run else None
-    found = sorted(root.glob("round-*/prune/examples.parquet")) if root else []
+    found = sorted(root.glob(f"round-*/prune/{artefacts.EXAMPLES}")) if root else []
     if not (root and found):
         return ""
-    return digest([of_files([path]) for path in [*found, root / "round-00" / "prepare" / "train.parquet"]])
+    return digest([of_files([path]) for path in [*found, root / "round-00" / "prepare" / artefacts.problems("train")]])
 
 
 def _of_code(kind: type) -> str:

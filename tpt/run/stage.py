@@ -10,7 +10,7 @@ from tpt.config import Config, ModelConfig, SampleConfig
 
 Results = dict[str, Any]  # what a stage's manifest holds, as JSON
 
-_NAMED = re.compile(r"round-(\d+)/([a-z]+)(?:-([a-z0-9_]+))?")
+_NAMED = re.compile(r"round-(\d+)/([a-z_]+)(?:-([a-z0-9_]+))?")
 
 
 @dataclass(frozen=True, order=True)
@@ -93,6 +93,7 @@ class StageSpec:
         draws: what it samples, if it does. Several engines share such a stage, each with shards of its own.
         finishes: with `draws`, the name of the job that finishes the stage once its engines are done; "" leaves that
             to the first stage that needs it.
+        judges: whose samples it writes verdicts on, if it does.
         trains: whether it trains: one process for each device, and checkpoints to go on from when it is interrupted.
         measures: whether its results are figures of a model, which `rounds=auto` and reports read.
         resources: the section of `cluster.*` that says what its jobs request.
@@ -114,6 +115,7 @@ class StageSpec:
     keeps: tuple[str, ...] = ()
     draws: Callable[[Config, Stage], Draws] | None = None
     finishes: str = ""
+    judges: Callable[[Stage], Stage] | None = None
     trains: bool = False
     measures: bool = False
     resources: str = "cpu"

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+from tpt import artefacts
+from tpt.artefacts import CHECKPOINT, ENGINE, EXAMPLES, METRICS, SAMPLES, VERDICTS, shards
 from tpt.config import Config, PruneConfig
 from tpt.run import identity
-from tpt.run.artefacts import CHECKPOINT, ENGINES, EXAMPLES, METRICS, SAMPLES, VERDICTS, shards
 from tpt.run.stage import Draws, Results, Stage, StageSpec
 
 TEST, TRAIN_SET = "test", "train"  # the sets of problems that every task has
@@ -17,7 +18,7 @@ TEST, TRAIN_SET = "test", "train"  # the sets of problems that every task has
 
 def _prepare_made(folder: Path, results: Results) -> str:
     # Every run has its own, so by the problems and not by how a version of parquet stores them.
-    tables = [identity.of_problems(folder / f"{split}.parquet") for split in (TRAIN_SET, TEST)]
+    tables = [identity.of_problems(folder / artefacts.problems(split)) for split in (TRAIN_SET, TEST)]
     return identity.digest([*tables, results.get("model", {}).get("fingerprint")])
 
 
@@ -50,7 +51,7 @@ def _prune_inputs(config: Config, stage: Stage) -> list[Stage]:
 
 def _train_inputs(config: Config, stage: Stage) -> list[Stage]:
     model = _model_before(stage) if config.train.start_from == "previous" else []
-    return [PREPARED, before(stage), *model]
+    return [PREPARED, trained_on(stage.round), *model]
 
 
 def _evaluate_inputs(_: Config, stage: Stage) -> list[Stage]:
@@ -186,6 +187,7 @@ JUDGE = StageSpec(
     made=partial(_files_made, shards(VERDICTS)),
     plan=_judge_plan,
     outcome=_judge_outcome,
+    judges=lambda stage: Stage(stage.round, THINK.name),
     # Runs that differ only in how they prune share verdicts, unless one needs the tests that another stops before.
     facts=lambda config: {"partial": wants_partial_credit(config)},
     version=_judge_rules,
@@ -221,9 +223,10 @@ EVALUATE = StageSpec(
     outcome=_evaluate_outcome,
     sections=("evaluate", "sampler"),
     version=_judge_rules,
-    keeps=(shards(SAMPLES), ENGINES),
+    keeps=(shards(SAMPLES), artefacts.every(ENGINE)),
     draws=_evaluate_draws,
     finishes="score",
+    judges=lambda stage: stage,
     measures=True,
     resources="evaluate",
     columns=_evaluate_columns,
@@ -259,6 +262,19 @@ def draws_of(config: Config, stage: Stage) -> Draws:
     return draws(config, stage)
 
 
+def judged_in(sampled: Stage) -> Stage:
+    """The stage that writes the verdicts on another one's samples.
+
+    Raises:
+        ValueError: none does.
+    """
+    for spec in ROUND:
+        stage = Stage(sampled.round, spec.name, sampled.which)
+        if spec.judges and spec.judges(stage) == sampled:
+            return stage
+    raise ValueError(f"nothing judges what {sampled} samples")
+
+
 def before(stage: Stage) -> Stage:
     """The stage of the same round that comes just before one."""
     names = [spec.name for spec in ROUND]
@@ -284,3 +300,8 @@ def think_prune_train(rounds: int, also: Sequence[str] = ()) -> Iterator[Stage]:
 def evaluation(round: int) -> Stage:
     """The main evaluation of a round's model; 0: the base model."""
     return Stage(round, EVALUATE.name)
+
+
+def trained_on(round: int) -> Stage:
+    """The stage whose examples a round trains on."""
+    return before(Stage(round, TRAIN.name))

@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tpt import records
+from tpt import interrupt, records
 from tpt.hardware import has_gpu
-from tpt.judge.stage import destination, judge_shard
-from tpt.loop import Stage
-from tpt.run import Run
-from tpt.think import stage as think_stage
-from tpt.think.stage import Worker
+from tpt.run import table
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
+from tpt.stages.judge import judge_shard
+from tpt.stages.sharding import Worker, problem_shards, samples_path
 
 logger = logging.getLogger(__name__)
 
@@ -38,8 +38,8 @@ def judging(run: Run, sampled: Stage, worker: Worker) -> Iterator[None]:
     if not (has_gpu() if early is None else early):
         yield
         return
-    words = [str(run.root), str(sampled.round), sampled.name, str(worker.index), str(worker.count)]
-    child = subprocess.Popen([sys.executable, "-P", "-m", "tpt.judge.early", *words], stdin=subprocess.PIPE)
+    words = [str(run.root), str(sampled), str(worker.index), str(worker.count)]
+    child = subprocess.Popen([sys.executable, "-P", "-m", "tpt.stages.early", *words], stdin=subprocess.PIPE)
     assert child.stdin
     try:
         yield
@@ -59,12 +59,10 @@ def judge_as_they_come(run: Run, sampled: Stage, worker: Worker, ended: Callable
         how many shards it has judged.
     """
     judged = 0
-    what = think_stage.sampling(run, sampled)
-    for number, problems in enumerate(think_stage.problem_shards(run, what)):
-        if number % worker.count != worker.index:
+    for number, problems in enumerate(problem_shards(run, sampled)):
+        if not worker.takes(number):
             continue
-        path = records.shard_path(run.folder(sampled), think_stage.TABLE, number)
-        while not records.is_whole(path):
+        while not records.is_whole(samples_path(run, sampled, number)):
             if ended(POLL_SECONDS):
                 return judged
         if ended(0):
@@ -75,16 +73,14 @@ def judge_as_they_come(run: Run, sampled: Stage, worker: Worker, ended: Callable
 
 def main(arguments: list[str]) -> None:
     """`RUN ROUND STAGE INDEX COUNT`, until standard input is closed."""
-    from tpt.stage import die_with_parent
-
-    die_with_parent()
+    interrupt.die_with_parent()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
-    root, round, name, index, count = arguments
+    root, name, index, count = arguments
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) > 2 * ENGINE_CORES:
         os.sched_setaffinity(0, cores[ENGINE_CORES:])
-    run, stage = Run.open(Path(root)), Stage(int(round), name)
-    destination(run, stage)[0].mkdir(parents=True, exist_ok=True)
+    run, stage = Run.open(Path(root)), Stage.parse(name)
+    run.begin(table.judged_in(stage))
     judged = judge_as_they_come(
         run, stage, Worker(int(index), int(count)), lambda seconds: bool(select.select([0], [], [], seconds)[0])
     )

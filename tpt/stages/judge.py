@@ -1,23 +1,30 @@
-"""Judging the sample shards of a stage, shard by shard."""
+"""The judge stage, and the judging of any stage's samples, shard by shard."""
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from tpt import records
-from tpt.loop import Stage
+import pyarrow.compute as pc
+
+from tpt import artefacts, records
 from tpt.progress import Progress
-from tpt.records import Problem, Sample, Verdict
-from tpt.run import Run
-from tpt.think import stage as think_stage
+from tpt.prune.modes import UNJUDGED
+from tpt.records import Problem, Sample, Status, Verdict
+from tpt.run import table
+from tpt.run.folder import Run
+from tpt.run.stage import Results, Stage
+from tpt.stages.sharding import problem_shards, samples_path
 
-TABLE = "verdicts"
+
+def judge_round(run: Run, stage: Stage, progress: Progress) -> Results:
+    """Write a verdict on each sample of the round; shards that were judged while others were sampled are kept."""
+    paths = judge(run, Stage(stage.round, table.THINK.name), progress)
+    return _counts(paths) | run.config.task.marks()
 
 
-def destination(run: Run, sampled: Stage) -> tuple[Path, bool]:
-    """The folder of the verdicts on a stage's samples, and whether partial credit is asked for, see `Task.judge`."""
-    if sampled.name == "think":
-        return run.folder(Stage(sampled.round, "prune")), run.config.prune.mode == "soft_positive"
-    return run.folder(sampled), False
+def verdicts_path(run: Run, sampled: Stage, shard: int) -> Path:
+    """Where the verdicts on a shard of a stage's samples lie."""
+    return records.shard_path(run.folder(table.judged_in(sampled)), artefacts.VERDICTS, shard)
 
 
 def judge(run: Run, sampled: Stage, progress: Progress) -> list[Path]:
@@ -26,12 +33,11 @@ def judge(run: Run, sampled: Stage, progress: Progress) -> list[Path]:
     Returns:
         the verdict shards, in the order of the sample shards.
     """
-    shards = records.shards(run.folder(sampled), think_stage.TABLE)
-    problems = think_stage.problem_shards(run, think_stage.sampling(run, sampled))
-    for number, (_, of_shard) in enumerate(zip(shards, problems, strict=True)):
-        judge_shard(run, sampled, number, of_shard)
+    shards = records.shards(run.folder(sampled), artefacts.SAMPLES)
+    for number, (_, problems) in enumerate(zip(shards, problem_shards(run, sampled), strict=True)):
+        judge_shard(run, sampled, number, problems)
         progress(number + 1, len(shards), "shards judged")
-    return [records.shard_path(destination(run, sampled)[0], TABLE, number) for number in range(len(shards))]
+    return [verdicts_path(run, sampled, number) for number in range(len(shards))]
 
 
 def judge_shard(run: Run, sampled: Stage, number: int, problems: list[Problem]) -> bool:
@@ -43,11 +49,10 @@ def judge_shard(run: Run, sampled: Stage, number: int, problems: list[Problem]) 
     Returns:
         whether it was written.
     """
-    folder, partial = destination(run, sampled)
-    path = records.shard_path(folder, TABLE, number)
-    samples = records.shard_path(run.folder(sampled), think_stage.TABLE, number)
+    path, samples = verdicts_path(run, sampled, number), samples_path(run, sampled, number)
     if records.is_whole(path) and path.stat().st_mtime_ns >= samples.stat().st_mtime_ns:
         return False
+    partial = not table.of(sampled).measures and table.wants_partial_credit(run.config)
     by_id = {problem.id: problem for problem in problems}
     records.write(path, Verdict, run.config.task.judge(_pairs(by_id, samples), partial))
     return True
@@ -56,3 +61,20 @@ def judge_shard(run: Run, sampled: Stage, number: int, problems: list[Problem]) 
 def _pairs(problems: dict[str, Problem], path: Path) -> Iterator[tuple[Problem, Sample]]:
     for sample in records.read(path, Sample, records.LIGHT):
         yield problems[sample.problem_id], sample
+
+
+def _counts(paths: list[Path]) -> Results:
+    """How many samples have which verdict, without an object for each."""
+    columns = [records.schema(Verdict).field(name) for name in ("status", "strict", "lenient")]
+    said: dict[str, Counter[str]] = {field.name: Counter() for field in columns}
+    for path in paths:
+        shard = records.read_columns(path, columns)
+        for name, found in said.items():
+            found.update({one["values"]: one["counts"] for one in pc.value_counts(shard[name]).to_pylist()})
+    return {
+        "judged": said["status"].total(),
+        "correct": said["strict"][Status.CORRECT],
+        "lenient": said["lenient"][Status.CORRECT],
+        "partial": said["status"][Status.PARTIAL],
+        "unjudged": sum(said["status"][one] for one in UNJUDGED),
+    }

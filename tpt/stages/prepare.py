@@ -5,15 +5,17 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tpt import checkpoint, files, models, prompt, records
+from tpt.artefacts import CHECKPOINT, SET_ASIDE
 from tpt.config import ModelConfig, SampleConfig
 from tpt.errors import ConfigError, DataError, DiskFull, ModelError
-from tpt.loop import Stage
 from tpt.progress import Progress
 from tpt.records import Problem
-from tpt.run import Run
+from tpt.run import shared, table
+from tpt.run.folder import Run
+from tpt.run.stage import Results, Stage
 from tpt.tasks.base import Split
 from tpt.think.engines import check_environments
 from tpt.train import disk
@@ -22,14 +24,14 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 GIB = 2**30
-SET_ASIDE = (
+SET_ASIDE_HINT = (
     "raise task.seconds if a reference is too slow here; task.references=0 keeps problems whose references fail, "
     "but none without usable tests"
 )
 
 
-def prepare(run: Run, stage: Stage, progress: Progress) -> dict[str, Any]:
-    """Write `train.parquet` and `test.parquet`, and check model, problems, context and disk.
+def prepare(run: Run, stage: Stage, progress: Progress) -> Results:
+    """Write each set of problems, and check model, problems, context and disk.
 
     Raises:
         ModelError: a model cannot be found, loaded, prompted or trained.
@@ -42,20 +44,20 @@ def prepare(run: Run, stage: Stage, progress: Progress) -> dict[str, Any]:
     from tpt.train.export import rehearse  # it needs torch
 
     aside: list[dict[str, str]] = []
-    counts = {split: _write_problems(run, split, aside, progress) for split in ("train", "test")}
-    shared = _shared_questions(run)
-    if shared:
+    counts = {split: _write_problems(run, split, aside, progress) for split in config.task.sets}
+    common = _shared_questions(run)
+    if common:
         raise DataError(
-            f"{len(shared)} questions are in the training and in the test split, e.g. {shared[0]!r}",
+            f"{len(common)} questions are in the training and in the test split, e.g. {common[0]!r}",
             "remove them from one of the files: an evaluation on trained questions means nothing",
         )
     progress(1, 3, "checks", note="model")
     model_dir = models.locate(config.model)
     tokenizer = check_model(run, config.model, model_dir, trained=config.rounds > 0)
-    warnings = rehearse(model_dir, run.folder(stage) / "model") if config.rounds else []
-    results: dict[str, Any] = {"model_dir": str(model_dir.resolve()), "model": models.describe(model_dir), **counts}
+    warnings = rehearse(model_dir, run.folder(stage) / CHECKPOINT) if config.rounds else []
+    results: Results = {"model_dir": str(model_dir.resolve()), "model": models.describe(model_dir), **counts}
     if aside:
-        listed = run.folder(stage) / "set_aside.json"
+        listed = run.folder(stage) / SET_ASIDE
         files.write_json(listed, aside)
         results["set_aside"] = len(aside)
         warnings.append(f"{len(aside)} problems cannot be judged and are set aside: {listed}")
@@ -64,14 +66,18 @@ def prepare(run: Run, stage: Stage, progress: Progress) -> dict[str, Any]:
     _check_training(run, model_dir)
     results |= run.config.task.marks()
     progress(2, 3, "checks", note="prompts")
-    results["prompt_tokens"] = check_context(run, "test", config.evaluate, config.model, model_dir, tokenizer)
+    evaluated = [
+        check_context(run, split, "evaluate", config.evaluate, config.model, model_dir, tokenizer)
+        for split in (table.TEST, *config.evaluate.also)
+    ]
+    results["prompt_tokens"] = evaluated[0]
     if config.think.teacher:
         teacher_dir = models.locate(config.think.teacher)
         results["teacher_dir"] = str(teacher_dir.resolve())
         teacher_tokenizer = check_model(run, config.think.teacher, teacher_dir, trained=False)
-        check_context(run, "train", config.think, config.think.teacher, teacher_dir, teacher_tokenizer)
+        check_context(run, table.TRAIN_SET, "think", config.think, config.think.teacher, teacher_dir, teacher_tokenizer)
     else:
-        check_context(run, "train", config.think, config.model, model_dir, tokenizer)
+        check_context(run, table.TRAIN_SET, "think", config.think, config.model, model_dir, tokenizer)
     check_disk(run, model_dir)
     progress(3, 3, "checks")
     return results
@@ -108,12 +114,16 @@ def check_model(run: Run, model: ModelConfig, folder: Path, trained: bool) -> "P
 def check_context(
     run: Run,
     split: Split,
+    section: str,
     settings: SampleConfig,
     model: ModelConfig,
     model_dir: Path,
     tokenizer: "PreTrainedTokenizerBase",
 ) -> int:
     """Check that every prompt of a split and its completion fit the model's context.
+
+    Args:
+        section: of the settings that say how long a completion may be.
 
     Returns:
         tokens of the longest prompt.
@@ -128,7 +138,6 @@ def check_context(
     too_long = [name for name, length in lengths.items() if length + settings.max_tokens > context]
     if too_long:
         longest = max(lengths.values())
-        section = "evaluate" if split == "test" else "think"
         raise ConfigError(
             f"{len(too_long)} of {len(lengths)} {split} prompts leave no room for {settings.max_tokens} new tokens in "
             f"{model.name}'s context of {context}: {', '.join(too_long[:3])}{', ...' if len(too_long) > 3 else ''} "
@@ -144,8 +153,8 @@ def check_disk(run: Run, model_dir: Path) -> None:
     Raises:
         DiskFull: naming what is needed and what is free.
     """
-    trainings = [stage for stage in run.stages() if stage.name == "train"]
-    owed = [stage for stage in trainings if not (run.done(stage) or run.available(stage))]
+    trainings = [stage for stage in run.stages() if table.of(stage).trains]
+    owed = [stage for stage in trainings if not (run.done(stage) or shared.available(run, stage))]
     needed = disk.needed(model_dir, run.config.train, len(owed))
     needed -= sum(_size(run.folder(stage)) for stage in owed)  # checkpoints of one that was interrupted
     there = next(folder for folder in (run.root.resolve(), *run.root.resolve().parents) if folder.exists())
@@ -195,7 +204,7 @@ def _write_problems(run: Run, split: Split, aside: list[dict[str, str]], progres
     rows = records.write(run.problems_path(split), Problem, task.screen(loaded(), reject))
     if not rows and aside:
         raise DataError(
-            f"no {split} problem can be judged; the first: {aside[0]['id']}: {aside[0]['reason']}", SET_ASIDE
+            f"no {split} problem can be judged; the first: {aside[0]['id']}: {aside[0]['reason']}", SET_ASIDE_HINT
         )
     if not rows:
         raise DataError(f"the task {task.name} has no {split} problems", "see task.* and the files it names")
@@ -212,6 +221,6 @@ def _checked(problems: Iterable[Problem], split: Split) -> Iterator[Problem]:
 
 
 def _shared_questions(run: Run) -> list[str]:
-    questions = {problem.question for problem in records.read(run.problems_path("test"), Problem, ["question"])}
-    train = records.read(run.problems_path("train"), Problem, ["question"])
+    questions = {problem.question for problem in records.read(run.problems_path(table.TEST), Problem, ["question"])}
+    train = records.read(run.problems_path(table.TRAIN_SET), Problem, ["question"])
     return [problem.question for problem in train if problem.question in questions]

@@ -1,44 +1,43 @@
-"""The prune stage: judge the round's samples and draw the training examples."""
+"""The prune stage: draw the training examples from the round's judged samples."""
 
 import dataclasses
 from pathlib import Path
 from typing import Any
 
 from tpt import prompt, records
-from tpt.judge.stage import judge
-from tpt.loop import Stage
+from tpt.artefacts import EXAMPLES, SAMPLES, VERDICTS
 from tpt.progress import Progress
 from tpt.prune.prune import prune
 from tpt.prune.sources import Encode, Inputs
 from tpt.records import Problem
-from tpt.run import Run
-from tpt.think import stage as think_stage
+from tpt.run import table
+from tpt.run.folder import Run
+from tpt.run.stage import Results, Stage
 
 
-def prune_round(run: Run, stage: Stage, progress: Progress) -> dict[str, Any]:
-    """Write verdict shards and `examples.parquet`; the manifest holds what was available and what was kept.
+def prune_round(run: Run, stage: Stage, progress: Progress) -> Results:
+    """Write the examples; the manifest holds what was available and what was kept.
 
     Raises:
         EmptyPrune: nothing was kept; samples and verdicts stay.
     """
-    thought, folder = Stage(stage.round, "think"), run.folder(stage)
-    verdicts = judge(run, thought, progress)
+    thought, judged = (Stage(stage.round, spec.name) for spec in (table.THINK, table.JUDGE))
     inputs = Inputs(
-        samples=records.shards(run.folder(thought), think_stage.TABLE),
-        verdicts=verdicts,
-        problems=run.problems_path("train"),
+        samples=records.shards(run.folder(thought), SAMPLES),
+        verdicts=records.shards(run.folder(judged), VERDICTS),
+        problems=run.problems_path(table.TRAIN_SET),
         encode=_encoder(run),
         foreign=run.config.think.teacher is not None,
-        test=run.problems_path("test"),
+        test=run.problems_path(table.TEST),
     )
     if run.config.prune.accumulate and stage.round > 1:
-        inputs.earlier = run.folder(Stage(stage.round - 1, "prune")) / "examples.parquet"
+        inputs.earlier = run.folder(Stage(stage.round - 1, stage.name)) / EXAMPLES
     if run.config.prune.from_run:
         other = Run.open(Path(run.config.prune.from_run).expanduser())
-        pruned = [one for one in other.stages() if one.name == "prune" and other.done(one)]
-        inputs.other_examples = [other.folder(one) / "examples.parquet" for one in pruned]
-        inputs.other_problems = other.problems_path("train")
-    counts = prune(inputs, run.config.prune, stage.round, run.seed(stage), folder / "examples.parquet")
+        pruned = [one for one in other.stages() if one.name == stage.name and other.done(one)]
+        inputs.other_examples = [other.folder(one) / EXAMPLES for one in pruned]
+        inputs.other_problems = other.problems_path(table.TRAIN_SET)
+    counts = prune(inputs, run.config.prune, stage.round, run.seed(stage), run.folder(stage) / EXAMPLES)
     return dataclasses.asdict(counts) | {"kept_by_source": dict(counts.kept_by_source)} | run.config.task.marks()
 
 

@@ -3,77 +3,43 @@
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tpt import files, prompt, records
-from tpt.config import ModelConfig, SampleConfig
+from tpt import artefacts, files, models, prompt, records
+from tpt.artefacts import SAMPLES
 from tpt.errors import RunError
 from tpt.judge.thinking import left_open
-from tpt.loop import Stage
 from tpt.progress import Progress
-from tpt.records import Problem, Sample
-from tpt.run import Run
-from tpt.tasks.base import Split
+from tpt.records import Sample
+from tpt.run import table
+from tpt.run.folder import Run
+from tpt.run.stage import Results, Stage
+from tpt.stages.early import judging
+from tpt.stages.sharding import Worker, problem_shards, samples_path
 from tpt.think.base import Completion, Draw, Prompt
 from tpt.think.engines import make_sampler
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-TABLE = "samples"
 TAIL = 16  # tokens at a prompt's end that hold a tag which opens thinking
 
 
-@dataclass(frozen=True)
-class Worker:
-    """One of `count` processes that share a stage's shards; number `index` takes every `count`-th."""
+def model_dir(run: Run, stage: Stage) -> Path:
+    """The checkpoint that a stage samples from.
 
-    index: int = 0
-    count: int = 1
-
-
-@dataclass
-class Sampling:
-    """What to sample from and how.
-
-    Attributes:
-        split: whose problems.
-        settings: how many, at which temperature, ...
-        model: settings of the model that samples.
-        model_dir: its checkpoint.
+    Raises:
+        RunError: it is gone.
     """
-
-    split: Split
-    settings: SampleConfig
-    model: ModelConfig
-    model_dir: Path
+    round = table.draws_of(run.config, stage).round
+    return Path(run.manifest(table.PREPARED)["teacher_dir"]) if round is None else run.model(round)
 
 
-def sampling(run: Run, stage: Stage) -> Sampling:
-    """What a think or an evaluate stage samples from: the model that the round before (or this round) trained."""
-    if stage.name == "evaluate":
-        return Sampling("test", run.config.evaluate, run.config.model, run.model(stage.round))
-    teacher = run.config.think.teacher
-    if teacher:
-        folder = Path(run.manifest(Stage(0, "prepare"))["teacher_dir"])
-        return Sampling("train", run.config.think, teacher, folder)
-    return Sampling("train", run.config.think, run.config.model, run.model(stage.round - 1))
-
-
-def problem_shards(run: Run, what: Sampling) -> Iterator[list[Problem]]:
-    """The problems to sample, in shards of `sampler.shard_size`."""
-    problems = islice(records.read(run.problems_path(what.split), Problem), what.settings.problems)
-    while shard := list(islice(problems, run.config.sampler.shard_size)):
-        yield shard
-
-
-def think(run: Run, stage: Stage, progress: Progress) -> dict[str, Any]:
+def think(run: Run, stage: Stage, progress: Progress) -> Results:
     """Sample solutions to the training problems. What is already there is not sampled again."""
     sample(run, stage, progress, Worker())
     return summary(run.folder(stage))
@@ -85,8 +51,7 @@ def check_sampled(run: Run, stage: Stage) -> None:
     Raises:
         RunError: naming those that have not.
     """
-    shards = enumerate(problem_shards(run, sampling(run, stage)))
-    paths = [records.shard_path(run.folder(stage), TABLE, number) for number, _ in shards]
+    paths = [samples_path(run, stage, number) for number, _ in enumerate(problem_shards(run, stage))]
     missing = [path.name for path in paths if not records.is_whole(path)]
     if missing:
         raise RunError(
@@ -102,49 +67,42 @@ def sample(run: Run, stage: Stage, progress: Progress, worker: Worker) -> None:
         EngineError, ModelError: the engine cannot load the model, or died; finished shards stay.
         DiskFull: finished shards stay.
     """
-    what = sampling(run, stage)
-    folder = run.folder(stage)
     owed = {
         number: len(problems)
-        for number, problems in enumerate(problem_shards(run, what))
-        if number % worker.count == worker.index and not records.is_whole(records.shard_path(folder, TABLE, number))
+        for number, problems in enumerate(problem_shards(run, stage))
+        if worker.takes(number) and not records.is_whole(samples_path(run, stage, number))
     }
     if owed:
-        from tpt.judge.early import judging  # it needs what is in this file
-
         with judging(run, stage, worker):
-            _sample_shards(run, stage, what, owed, progress, worker)
+            _sample_shards(run, stage, owed, progress, worker)
 
 
-def _sample_shards(
-    run: Run, stage: Stage, what: Sampling, owed: dict[int, int], progress: Progress, worker: Worker
-) -> None:
-    from transformers import AutoTokenizer
+def _sample_shards(run: Run, stage: Stage, owed: dict[int, int], progress: Progress, worker: Worker) -> None:
+    from transformers import AutoTokenizer  # slow to import, and needed only where something is sampled
 
-    from tpt.models import context_length
-
-    folder, settings = run.folder(stage), what.settings
-    tokenizer = AutoTokenizer.from_pretrained(what.model_dir)
+    draws, checkpoint = table.draws_of(run.config, stage), model_dir(run, stage)
+    settings = draws.settings
+    tokenizer = AutoTokenizer.from_pretrained(checkpoint)
     draw = Draw(
         n=settings.samples_per_problem,
         temperature=settings.temperature,
         top_p=settings.top_p,
         max_tokens=settings.max_tokens,
-        end_ids=tuple(prompt.end_ids(tokenizer, what.model_dir)),
+        end_ids=tuple(prompt.end_ids(tokenizer, checkpoint)),
     )
     begun, total = _Begun(), sum(owed.values())
-    context = context_length(what.model_dir, what.model)
+    context = models.context_length(checkpoint, draws.model)
     # A resumed engine that seeds as a whole must not repeat the draws of the shards that are already there.
     seed = run.seed(stage) + min(owed) * draw.n
     tokens, done, started = 0, 0, time.monotonic()
-    with make_sampler(run.config.sampler, what.model, what.model_dir, context, seed) as sampler:
+    with make_sampler(run.config.sampler, draws.model, checkpoint, context, seed) as sampler:
         loaded = time.monotonic()
-        prompts = _prompts(run, stage, what, owed, begun, tokenizer, draw.n)
+        prompts = _prompts(run, stage, owed, begun, tokenizer, draw.n)
         for one, completions in sampler.sample(prompts, draw):
             whole = begun.add(one.key, _samples(one, completions, _begun_for_it(one.ids, tokenizer)))
             if whole:
                 number, shard = whole
-                records.write(records.shard_path(folder, TABLE, number), Sample, shard)
+                records.write(samples_path(run, stage, number), Sample, shard)
             tokens += sum(len(completion.ids) for completion in completions)
             done += 1
             progress(done, total, "problems", tokens / (time.monotonic() - loaded), "tokens/s")
@@ -155,7 +113,7 @@ def _sample_shards(
             "start_seconds": round(loaded - started, 2),
             "sample_seconds": round(time.monotonic() - loaded, 2),
         }
-    files.write_json(folder / f"engine-{worker.index}.json", engine)
+    files.write_json(run.folder(stage) / artefacts.ENGINE.format(worker.index), engine)
 
 
 class _Begun:
@@ -186,14 +144,13 @@ class _Begun:
 def _prompts(
     run: Run,
     stage: Stage,
-    what: Sampling,
     owed: dict[int, int],
     begun: _Begun,
     tokenizer: "PreTrainedTokenizerBase",
     n: int,
 ) -> Iterator[Prompt]:
     base, size = run.seed(stage), run.config.sampler.shard_size
-    for number, problems in enumerate(problem_shards(run, what)):
+    for number, problems in enumerate(problem_shards(run, stage)):
         if number in owed:
             begun.begin(number, [problem.id for problem in problems])
             for position, problem in enumerate(problems):
@@ -220,13 +177,13 @@ def engines_of(folder: Path) -> list[dict[str, Any]]:
         Damaged: it cannot be read.
     """
     needs: files.Needs = {"tokens": int, "start_seconds": float | int, "sample_seconds": float | int}
-    return [files.read_json(path, needs) for path in sorted(folder.glob("engine-*.json"))]
+    return [files.read_json(path, needs) for path in sorted(folder.glob(artefacts.every(artefacts.ENGINE)))]
 
 
 def summary(folder: Path) -> dict[str, Any]:
     """Counts over the sample shards of a stage, and what its engines said of themselves."""
     samples, tokens, cut_off = 0, 0, 0
-    for path in records.shards(folder, TABLE):
+    for path in records.shards(folder, SAMPLES):
         with records.readable(path), pq.ParquetFile(path) as file:
             for batch in file.iter_batches(columns=["completion_ids", "finish_reason"]):
                 samples += batch.num_rows

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from omegaconf import OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
@@ -21,7 +21,7 @@ from tpt.errors import ConfigError, nearest, said
 from tpt.judge import rules
 from tpt.records import Problem, Sample, Verdict
 
-Split = Literal["train", "test"]
+Split = str  # the name of a set of problems
 
 # A field with this metadata says how to compute, not what: it takes no part in fingerprints.
 RUNTIME = {"runtime": True}
@@ -47,7 +47,8 @@ class Task(ABC):
     seed: int = 0
     few_shot: int = 0
 
-    registered: ClassVar[str] = ""
+    # The sets of problems that `load` knows.
+    sets: ClassVar[tuple[Split, ...]] = ("train", "test")
     # Whether verdicts depend on the argument `partial` of `judge`; a task whose judge reads it says True.
     partial_credit: ClassVar[bool] = False
     # Of the settings that are numbers; a class gives those of its own settings.
@@ -134,7 +135,6 @@ def register(name: str) -> Callable[[type[Task]], type[Task]]:
     """Make a task class known under `name`, which `conf/task/*.yaml` gives as `task.name`."""
 
     def add(kind: type[Task]) -> type[Task]:
-        kind.registered = name
         REGISTRY[name] = kind
         return kind
 

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from tpt import __version__, environment, explain
 from tpt.errors import ConfigError
-from tpt.loop import SAMPLED, Stage
 from tpt.models import cache_dir
 from tpt.think.probe import Found
 
@@ -28,9 +27,9 @@ SECONDS = 180.0  # until an interpreter must have answered; imports off a cold n
 HINT = "sampler.python= takes the interpreter of an environment, e.g. ~/engine/bin/python"
 
 
-def of(config: "SamplerConfig", stage: Stage) -> str:
-    """The interpreter that a stage's processes are started with."""
-    return config.python if config.python and stage.name in SAMPLED else sys.executable
+def of(config: "SamplerConfig", samples: bool) -> str:
+    """The interpreter that the processes of a stage, which samples or does not, are started with."""
+    return config.python if config.python and samples else sys.executable
 
 
 def variables(python: str) -> dict[str, str]:

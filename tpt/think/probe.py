@@ -10,8 +10,12 @@ from typing import TypedDict
 
 from tpt.errors import said
 
-PROCESSES = ("tpt.stage", "tpt.think.stage", "tpt.evaluate.stage")  # what a process that samples imports at its start,
-LATER = ("math_verify", "sacrebleu", "sympy", "torch", "transformers")  # and what it imports when it needs it
+PROCESSES = (
+    "tpt.launch.worker",
+    "tpt.stages.think",
+    "tpt.stages.evaluate",
+)  # what a process that samples imports at its start,
+LATER = ("math_verify", "sacrebleu", "sympy", "torch", "transformers")
 
 # What transformers and vLLM import beside torch, each with the errors that they expect, as torchcodec's without FFmpeg.
 COMPANIONS: dict[str, tuple[type[Exception], ...]] = {

@@ -11,7 +11,7 @@ from tpt import __version__, files
 from tpt.report import table
 from tpt.report.page import samples, view
 from tpt.report.rows import Row
-from tpt.run import Run
+from tpt.run.folder import Run
 
 HERE = Path(__file__).parent
 

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from tpt import records
-from tpt.judge.stage import TABLE as VERDICTS
-from tpt.loop import Stage
+from tpt.artefacts import SAMPLES, VERDICTS
 from tpt.prune.select import hashed
 from tpt.records import LIGHT, Example, Problem, Sample, Verdict
 from tpt.report.rows import distinguishing, round_name
-from tpt.run import Run
+from tpt.run import table
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
 from tpt.tasks.base import Split
-from tpt.think.stage import TABLE as SAMPLES
 
 BUDGET = 2_300_000  # bytes of all samples on the page
 CANDIDATES = 400  # problems of a split that are looked at
@@ -69,8 +69,8 @@ class Column:
     @property
     def problems(self) -> Problems:
         """The problems that were sampled; equal for all rounds of a run."""
-        settings = self.run.config.evaluate if self.split == "test" else self.run.config.think
-        return Problems(self.run.problems_path(self.split), settings.problems)
+        draws = table.draws_of(self.run.config, self.sampled)
+        return Problems(self.run.problems_path(draws.split), draws.settings.problems)
 
     def samples(self) -> int:
         """How many there are."""
@@ -91,13 +91,13 @@ class Column:
         most = SAMPLES_A_ROUND[0]
         return {name: [one for _, one in heapq.nsmallest(most, found)] for name, found in drawn.items()}
 
-    def _shards(self, stage: Stage, table: str) -> list[Any]:
-        return records.shards(self.run.folder(stage), table)
+    def _shards(self, stage: Stage, name: str) -> list[Path]:
+        return records.shards(self.run.folder(stage), name)
 
     def _kept(self, ids: set[str]) -> set[tuple[str, str]]:
         """(problem, text) of the round's own samples that became training examples."""
-        path = self.run.folder(self.judged) / "examples.parquet"
-        if not path.exists():
+        path = self.run.examples_path(self.judged.round)
+        if self.sampled == self.judged or not path.exists():  # nobody trains on the samples of an evaluation
             return set()
         examples = records.read(path, Example, ["problem_id", "source", "round", "text"], ids)
         new = (one for one in examples if one.source == "self" and one.round == self.judged.round)
@@ -128,12 +128,11 @@ def collect(runs: list[Run], seed: int, budget: int = BUDGET) -> dict[str, Any]:
 def _columns(runs: list[Run]) -> Iterator[Column]:
     for number, run in enumerate(runs):
         for stage in run.stages():
-            if stage.name == "evaluate":
-                column = Column(number, run, "test", stage, stage)
-            elif stage.name == "prune":
-                column = Column(number, run, "train", Stage(stage.round, "think"), stage)
-            else:
+            judges = table.of(stage).judges
+            if judges is None:
                 continue
+            sampled = judges(stage)
+            column = Column(number, run, table.draws_of(run.config, sampled).split, sampled, stage)
             if run.done(stage) and run.problems_path(column.split).exists() and column.samples():
                 yield column
 

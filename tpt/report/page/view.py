@@ -7,11 +7,11 @@ from typing import Any
 from markupsafe import Markup
 
 from tpt.evaluate.metrics import READERS
-from tpt.loop import Stage
 from tpt.report.page import charts
 from tpt.report.rows import Row
 from tpt.report.table import STAGES, all_ks, percent, points
-from tpt.run import Run
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
 
 TOKENS = {"think": "tokens", "train": "label_tokens", "evaluate": "tokens"}  # where a stage's manifest counts them
 
