@@ -165,11 +165,12 @@ def compare(samples: int, peer: bool, folder: Path) -> list[Figure]:
     print(f"{samples:,} samples in {sum(1 for _ in run.root.rglob('*.parquet')):,} files", flush=True)
     ours, theirs = {}, {}
     stage = [sys.executable, "-P", "-m", "tpt.launch.worker", str(run.root)]
-    ours["prune"] = measured([*stage, "1", "prune"])
+    ours["judge"] = measured([*stage, "round-01/judge"])
+    ours["prune"] = measured([*stage, "round-01/prune"])
     run.finish(Stage(1, "train"), {"steps": 1, "first_loss": 1.0, "final_loss": 1.0}, 0.0)
     (run.folder(Stage(1, "train")) / "model").mkdir()
-    measured([*stage, "0", "evaluate"])
-    ours["evaluate"] = measured([*stage, "1", "evaluate"])
+    measured([*stage, "round-00/evaluate"])
+    ours["evaluate"] = measured([*stage, "round-01/evaluate"])
     ours["report"] = measured([sys.executable, "-P", "-m", "tpt.cli", "report", str(run.root)])
     if peer:
         lines = folder / "samples.jsonl"

@@ -35,6 +35,7 @@ from tpt.records import Sample
 from tpt.run import books, rounds, shared
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
+from tpt.run.table import ROUND
 from tpt.sweep import Sweep
 
 OVERRIDES = ("experiment=smoke", "sampler=transformers", "think.temperature=0.8", "rounds=2")
@@ -47,7 +48,8 @@ LEFT = {
     *(f"round-00/evaluate/{name}.json" for name in ("manifest", "inputs", "progress-0", "engine-0", "metrics")),
     *(f"round-00/evaluate/{name}.parquet" for name in ("samples-00000", "verdicts-00000", "per_problem")),
     *(f"round-01/think/{name}.json" for name in ("manifest", "inputs", "progress-0", "engine-0")),
-    *("round-01/think/samples-00000.parquet", "round-01/prune/verdicts-00000.parquet"),
+    *("round-01/think/samples-00000.parquet", "round-01/judge/verdicts-00000.parquet"),
+    *(f"round-01/judge/{name}" for name in ("manifest.json", "inputs.json", "progress-0.json")),
     *(f"round-01/prune/{name}" for name in ("manifest.json", "inputs.json", "progress-0.json", "examples.parquet")),
     *(f"round-01/train/{name}" for name in ("manifest.json", "inputs.json", "progress-0.json", "metrics.jsonl")),
     *(f"round-01/train/model/{name}.json" for name in ("config", "generation_config", "tokenizer", "tokenizer_config")),
@@ -308,7 +310,7 @@ def test_a_damaged_neighbour_is_named_and_stops_no_other(tmp_path: Path) -> None
         with harmed([path], "a list"):
             code, output = said(["status", good.root.parent])
             assert code == 0
-            assert "0/10" in output, "the good one is listed"
+            assert f"0/{2 + 2 * len(ROUND)}" in output, "the good one is listed"
             assert output.count(str(path)) == 1
             assert output.count("  -> ") == 1
             assert said(["status", bad.root])[0] == 1

@@ -108,7 +108,7 @@ def test_the_wheel_says_what_it_is(wheel: Path) -> None:
     [
         (["config", "model=gemma2-2b", "sampler=transformers"], "google/gemma-2-2b-it"),
         (["reproduce"], "judge_reliability"),
-        (["run", "experiment=smoke", "sampler=transformers", "--dry-run"], "owed: 10 of 10 stages"),
+        (["run", "experiment=smoke", "sampler=transformers", "--dry-run"], "owed: 12 of 12 stages"),
     ],
     ids=["config", "reproduce", "run"],
 )

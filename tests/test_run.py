@@ -22,7 +22,7 @@ from tpt.errors import RunError
 from tpt.launch.loop import carry_out
 from tpt.launch.worker import perform
 from tpt.records import Sample
-from tpt.run import books, shared
+from tpt.run import books, shared, table
 from tpt.run.folder import Run, find
 from tpt.run.stage import Stage
 from tpt.run.table import think_prune_train
@@ -36,6 +36,7 @@ def test_the_stages_are_algorithm_1() -> None:
         "round-00/prepare",
         "round-00/evaluate",
         "round-01/think",
+        "round-01/judge",
         "round-01/prune",
         "round-01/train",
         "round-01/evaluate",
@@ -47,7 +48,7 @@ def test_a_longer_run_continues_in_the_shorter_ones_folder(tiny_config: Make) ->
     long = Run.create(tiny_config("rounds=3"))
     assert short.root == long.root
     assert Run.open(long.root).config.rounds == 3
-    assert len(Run.create(tiny_config("rounds=2")).stages()) == 2 + 4 * 2
+    assert len(Run.create(tiny_config("rounds=2")).stages()) == 2 + 2 * len(table.ROUND)
     assert Run.open(long.root).config.rounds == 3
 
 
@@ -258,7 +259,12 @@ def test_a_stage_does_not_read_what_was_changed_since_its_run_was_made(tiny_conf
 
 def finish(run: Run, stage: Stage, content: str) -> None:
     """Finish a stage that makes what it hands on of `content`."""
-    made = {"think": "samples-00000.parquet", "prune": "examples.parquet", "evaluate": "metrics.json"}
+    made = {
+        "think": "samples-00000.parquet",
+        "judge": "verdicts-00000.parquet",
+        "prune": "examples.parquet",
+        "evaluate": "metrics.json",
+    }
     made |= {"train": "model/config.json", "prepare": "other"}
     run.begin(stage)
     files.write_text(run.folder(stage) / made[stage.name], content)
@@ -274,7 +280,7 @@ def finished(tiny_config: Make) -> Run:
     return run
 
 
-@pytest.mark.parametrize("redone", [Stage(1, "think"), Stage(1, "prune"), Stage(1, "train")], ids=str)
+@pytest.mark.parametrize("redone", [Stage(1, name) for name in ("think", "judge", "prune", "train")], ids=str)
 def test_what_was_made_of_a_stage_is_owed_again_where_that_is_made_anew_and_differently(
     finished: Run, redone: Stage
 ) -> None:
@@ -327,7 +333,7 @@ def test_what_was_made_of_other_inputs_is_not_adopted(tiny_config: Make) -> None
     one, other = Run.create(tiny_config()), Run.create(tiny_config("evaluate.temperature=0.9"))
     train = Stage(1, "train")
     for run, content in ((one, "first"), (other, "second")):  # e.g. on different GPUs
-        for stage in (Stage(0, "prepare"), Stage(1, "think"), Stage(1, "prune")):
+        for stage in (Stage(0, "prepare"), *(Stage(1, name) for name in ("think", "judge", "prune"))):
             finish(run, stage, content)
     finish(one, train, "first")
     assert shared.owner(other, train) is not None
@@ -365,7 +371,7 @@ def test_status_shows_the_other_runs_beside_one_of_another_version(
     files.write_json(old.root / "run.json", files.read_json(old.root / "run.json") | {"format": 4, "tpt": "0.1.0"})
     assert main(["status", str(run.root.parent)]) == 0
     shown, left_out = capsys.readouterr()
-    assert "0/10" in shown
+    assert f"0/{2 + 2 * len(table.ROUND)}" in shown
     said = " ".join(left_out.split())
     assert "was written by tpt 0.1.0 (format 4)" in said
     assert "it starts a folder of its own beside" in said
@@ -383,7 +389,7 @@ def test_runs_are_found_under_their_root(tiny_config: Make) -> None:
     assert set(find(Path(tiny_config().run_root))) == roots
 
 
-HOLD = "import sys, time; from pathlib import Path; from tpt.run import Run\n"
+HOLD = "import sys, time; from pathlib import Path; from tpt.run.folder import Run\n"
 HOLD += "with Run.open(Path(sys.argv[1])).lock():\n    print('held', flush=True); time.sleep(60)"
 
 

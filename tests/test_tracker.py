@@ -211,8 +211,8 @@ def test_two_run_folders_of_one_config_have_ids_of_their_own(run: Run, tmp_path:
 
 def test_disabled_does_not_even_import_wandb(run: Run) -> None:
     code = (
-        "import sys; from pathlib import Path; from tpt.run import Run; from tpt.tracker import Tracker\n"
-        "from tpt.config import TrackerConfig; from tpt.loop import Stage\n"
+        "import sys; from pathlib import Path; from tpt.run.folder import Run; from tpt.tracker import Tracker\n"
+        "from tpt.config import TrackerConfig; from tpt.run.stage import Stage\n"
         f"run = Run.open(Path({str(run.root)!r}))\n"
         "with Tracker(TrackerConfig(mode='disabled'), run) as tracker:\n"
         "    tracker.log(Stage(0, 'evaluate'), {'seconds': 1})\n"

@@ -59,9 +59,9 @@ class Maker:
         self.run.finish(stage, {}, 1.0)
 
     def thought(self, text: Text) -> None:
-        self._write(Stage(1, "think"), Stage(1, "prune"), text)
+        self._write(Stage(1, "think"), Stage(1, "judge"), text)
         self.run.finish(Stage(1, "think"), {}, 1.0)
-        self.run.finish(Stage(1, "prune"), {}, 1.0)
+        self.run.finish(Stage(1, "judge"), {}, 1.0)
 
     def _write(self, sampled: Stage, judged: Stage, text: Text) -> None:
         samples, verdicts = [], []
@@ -294,7 +294,7 @@ def test_a_real_run_of_every_stage_can_be_analysed(tiny_command: Callable[..., l
     for name in ("error_locality", "gradient_equivalence"):
         with pytest.raises(DataError, match="no problem has"):
             ANALYSES[name](run, tmp_path / "out", 0)
-    for stage in (Stage(0, "evaluate"), Stage(1, "evaluate"), Stage(1, "prune")):
+    for stage in (Stage(0, "evaluate"), Stage(1, "evaluate"), Stage(1, "judge")):
         for path in records.shards(run.folder(stage), "verdicts"):
             verdicts = list(records.read(path, Verdict))
             right = {"status": Status.CORRECT, "strict": Status.CORRECT, "lenient": Status.CORRECT}

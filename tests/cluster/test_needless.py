@@ -16,7 +16,6 @@ from tpt.cluster.planning import Plan
 from tpt.cluster.slurm import State
 from tpt.config import Config
 from tpt.launch import process
-from tpt.run import shared
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
 
@@ -42,7 +41,7 @@ def submit(run: Run) -> None:
         needs = [one if isinstance(one, str) else f"{one.job.name}@{one.run.name}" for one in planned.after]
         ledger.add(run, Submitted(planned.job.name, f"{planned.job.name}@{run.name}", planned.job.workers, needs))
         if planned.job.stage:
-            shared.publish(run, planned.job.stage)
+            run.publish(planned.job.stage)
 
 
 def test_a_job_of_a_round_that_is_not_needed_says_so_and_does_nothing(

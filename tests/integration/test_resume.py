@@ -150,7 +150,7 @@ def test_samples_that_are_drawn_again_differently_are_judged_pruned_and_trained_
     [root] = find(tmp_path / "runs")
     run = Run.open(root)
     before = {stage: run.made(stage) for stage in run.stages()}
-    think, prune = Stage(1, "think"), Stage(1, "prune")
+    think, judge, prune = (Stage(1, name) for name in ("think", "judge", "prune"))
     shard = records.shard_path(run.folder(think), "samples", 0)
     drawn = list(records.read(shard, Sample))
     for one in drawn:
@@ -160,10 +160,15 @@ def test_samples_that_are_drawn_again_differently_are_judged_pruned_and_trained_
     assert main(command) == 0
     after = Run.open(root)
     assert not after.owed()
-    assert {stage.name for stage in before if after.made(stage) != before[stage]} >= {"think", "prune", "train"}
+    assert {stage.name for stage in before if after.made(stage) != before[stage]} >= {
+        "think",
+        "judge",
+        "prune",
+        "train",
+    }
     assert after.made(Stage(0, "evaluate")) == before[Stage(0, "evaluate")]
     examples = list(records.read(after.folder(prune) / "examples.parquet", Example))
     texts = {one.text for one in records.read(records.shards(after.folder(think), "samples"), Sample)}
     assert {one.text for one in examples} <= texts
-    verdicts = records.shards(after.folder(prune), "verdicts")
+    verdicts = records.shards(after.folder(judge), "verdicts")
     assert [path.stat().st_mtime_ns > shard.stat().st_mtime_ns for path in verdicts] == [True] * len(verdicts)

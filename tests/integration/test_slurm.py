@@ -172,7 +172,7 @@ def test_two_rounds_go_through_the_cluster_though_the_shell_that_submitted_them_
     assert "nothing is owed" in tpt(*arguments).stdout
     table = tpt("status", str(run.root)).stdout
     assert re.search(r"round-02-think +│ \d+ +│ done +│ 4/4 shards", table)
-    assert "owed: 0 of 10 stages" in table
+    assert "owed: 0 of 12 stages" in table
     assert run.manifest(Stage(1, "think"))["seconds"] > 1  # of sampling, not of counting shards
 
 
@@ -425,7 +425,7 @@ def test_an_engine_killed_for_its_memory_goes_on_with_a_smaller_batch(lab: Slurm
     evaluate = Stage(0, "evaluate")
     until(lambda: run.log_path(evaluate).exists(), "evaluating")
     [engine] = subprocess.run(
-        ["pgrep", "-f", f"tpt.launch.worker {run.root} 0 evaluate"], capture_output=True, text=True, check=True
+        ["pgrep", "-f", f"tpt.launch.worker {run.root} {evaluate}"], capture_output=True, text=True, check=True
     ).stdout.split()
     os.kill(int(engine), 9)
     finish(run)

@@ -66,7 +66,7 @@ def test_nothing_kept_says_what_to_change_and_keeps_the_samples(
     assert "think.samples_per_problem" in output
     run = Run.open(find(tmp_path / "runs")[0])
     assert run.done(Stage(1, "think"))
-    assert records.shards(run.folder(Stage(1, "prune")), "verdicts")
+    assert records.shards(run.folder(Stage(1, "judge")), "verdicts")
 
 
 @pytest.mark.slow

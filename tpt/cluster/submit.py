@@ -203,7 +203,7 @@ def _submit(planned: Planned, ids: dict[Planned, str], lanes: Lanes) -> Submitte
     entry = Submitted(job.name, id, job.workers, [*needs, *any_end], digest, now(), minutes)
     ledger.add(run, entry)
     if job.stage is not None and job == jobs_of(run, job.stage)[-1]:
-        shared.publish(run, job.stage)  # runs of the same settings wait for this job instead of submitting their own
+        run.publish(job.stage)  # runs of the same settings wait for this job instead of submitting their own
     lanes.leave(room, id)
     return entry
 

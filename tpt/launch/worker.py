@@ -47,7 +47,6 @@ def perform(run: Run, stage: Stage, before: float = 0.0) -> None:
         shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
     results = function(run, stage, Progress(run.progress_path(stage)))
     run.finish(stage, results, before + time.monotonic() - started)
-    shared.publish(run, stage)
 
 
 def share(run: Run, stage: Stage, index: int, count: int) -> None:

@@ -5,6 +5,7 @@ that are there now. A stage's fingerprint depends on its settings and on its inp
 share their first rounds share the work.
 """
 
+import logging
 import platform
 import shutil
 import socket
@@ -16,12 +17,14 @@ from typing import Any
 
 from tpt import __version__, artefacts, config, files, locks
 from tpt.config import Config
-from tpt.errors import Damaged
+from tpt.errors import Damaged, FileError
 from tpt.explain import in_words
 from tpt.run import identity, table
 from tpt.run.identity import Contents
 from tpt.run.paths import Paths
 from tpt.run.stage import Results, Stage
+
+logger = logging.getLogger(__name__)
 
 Made = dict[str, str | None]  # the outcome of some stages as a hash, see `StageSpec.made`; None: not done
 
@@ -215,7 +218,7 @@ class Manifests(Paths):
         return files.read_json(self.manifest_path(stage), NEEDS)
 
     def finish(self, stage: Stage, results: Results, seconds: float) -> None:
-        """Write a stage's manifest, which makes it done."""
+        """Write a stage's manifest, which makes it done, and publish it to the other runs under the same root."""
         begun = self.inputs_path(stage)
         manifest = {
             "stage": str(stage),
@@ -232,6 +235,21 @@ class Manifests(Paths):
             **results,
         }
         files.write_json(self.manifest_path(stage), manifest)
+        self.publish(stage)
+
+    def publish(self, stage: Stage) -> None:
+        """Tell the other runs under the same root that this run does, or has done, a stage.
+
+        If that cannot be written, as in another user's folder, the run is none the worse for it.
+        """
+        try:
+            files.write_text(self.pointer(stage), str(self.folder(stage).resolve()))
+        except FileError as error:
+            logger.warning("%s; other runs will not find %s of %s", error.message, stage, self.name)
+
+    def pointer(self, stage: Stage) -> Path:
+        """Where runs of the same settings find whose this stage is."""
+        return self.shared_dir / self.fingerprint(stage)
 
 
 def _message(path: Path) -> str:

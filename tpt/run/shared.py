@@ -1,34 +1,20 @@
 """Stages that runs under one root share: whoever needs one that another run has finished takes it over."""
 
-import logging
 import os
 import shutil
 from pathlib import Path
 
-from tpt import artefacts, files, records
-from tpt.errors import FileError, TptError
+from tpt import artefacts, records
+from tpt.errors import TptError
 from tpt.explain import in_words, may_read, may_write
 from tpt.run import table
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
 
-logger = logging.getLogger(__name__)
-
-
-def publish(run: Run, stage: Stage) -> None:
-    """Tell the other runs under the same root that this run does, or has done, a stage.
-
-    If that cannot be written, as in another user's folder, the run is none the worse for it.
-    """
-    try:
-        files.write_text(_pointer(run, stage), str(run.folder(stage).resolve()))
-    except FileError as error:
-        logger.warning("%s; other runs will not find %s of %s", error.message, stage, run.name)
-
 
 def owner(run: Run, stage: Stage) -> Run | None:
     """The other run under the same root that does, or has done, this very stage, if there is one."""
-    pointer = _pointer(run, stage)
+    pointer = run.pointer(stage)
     if not table.of(stage).shared or not may_read(pointer):
         return None
     try:
@@ -74,10 +60,6 @@ def adopt(run: Run, stage: Stage) -> Path | None:
         shutil.rmtree(target, ignore_errors=True)
         partial.rename(target)
     return origin
-
-
-def _pointer(run: Run, stage: Stage) -> Path:
-    return run.shared_dir / run.fingerprint(stage)
 
 
 def _link_or_copy(source: Path, target: Path) -> None:

@@ -6,6 +6,7 @@ A further stage is a spec and its place in `ROUND`; nothing else of the package 
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from pkgutil import resolve_name
 
 from tpt import artefacts
 from tpt.artefacts import CHECKPOINT, ENGINE, EXAMPLES, METRICS, SAMPLES, VERDICTS, shards
@@ -233,13 +234,15 @@ EVALUATE = StageSpec(
 )
 
 START = (PREPARE, EVALUATE)  # before the first round
-ROUND = (
+# The order of a round. A stage of another package is named here: "module:SPEC".
+_ROUND: tuple[StageSpec | str, ...] = (
     THINK,
     JUDGE,
     PRUNE,
     TRAIN,
     EVALUATE,
 )
+ROUND: tuple[StageSpec, ...] = tuple(resolve_name(one) if isinstance(one, str) else one for one in _ROUND)
 SPECS = {spec.name: spec for spec in (*START, *ROUND)}
 
 PREPARED = Stage(0, PREPARE.name)
