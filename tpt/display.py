@@ -85,7 +85,7 @@ class Display(AbstractContextManager["Display"]):
     def end(self, run: Run, stage: Stage) -> None:
         """A stage is done."""
         self._print_log(whole=True)
-        manifest = run.manifest(stage)
+        manifest = run.results(stage, dict[str, Any])
         took = f"{manifest['seconds']:>7.1f} s"
         self._print_line("done", "green", stage, f"{took}  {table.of(stage).outcome(manifest)}")
         for warning in manifest.get("warnings", []):

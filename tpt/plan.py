@@ -37,7 +37,7 @@ def show_stages(run: Run, console: Console) -> None:
         drawn.add_column(column, justify="right" if column == "seconds" else "left")
     for stage in run.stages():
         done = run.done(stage)
-        manifest = run.manifest(stage) if done else {}
+        manifest = run.results(stage, dict[str, Any]) if done else {}
         seconds = f"{manifest['seconds']:.1f}" if done else ""
         words = table.of(stage).outcome(manifest) if done else said(run, stage)
         drawn.add_row(str(stage), _coloured(state(run, stage)), seconds, Text(words))
@@ -89,7 +89,7 @@ def record(run: Run) -> dict[str, Any]:
 
 def _stage_record(run: Run, stage: Stage) -> dict[str, Any]:
     done = run.done(stage)
-    manifest = run.manifest(stage) if done else {}
+    manifest = run.results(stage, dict[str, Any]) if done else {}
     damage = run.damage(stage)
     errors = [*run.errors(stage), *([damage.message] if damage else [])]
     return {

@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 from rich.console import JustifyMethod
 from rich.table import Table
@@ -100,7 +101,7 @@ def _row(run: Run, job: Job, entry: Submitted | None, states: dict[str, State]) 
     tasks = task_states(entry, states) if entry else []
     state = _state(run, job, tasks)
     stage = job.stage
-    manifest = run.manifest(stage) if stage and run.done(stage) else None
+    manifest = run.results(stage, dict[str, Any]) if stage and run.done(stage) else None
     restarts = _restarts(run, job, tasks)
     word = ""
     if manifest and stage and not (job.sampling and table.of(stage).finishes):
@@ -171,7 +172,7 @@ def shard_count(run: Run, stage: Stage) -> int | None:
     if not run.done(table.PREPARED):
         return None
     draws = table.draws_of(run.config, stage)
-    problems = int(run.manifest(table.PREPARED)[draws.split])
+    problems = int(run.results(table.PREPARED, dict[str, int])[draws.split])
     return math.ceil(min(problems, draws.settings.problems or problems) / run.config.sampler.shard_size)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from tpt import __version__, artefacts, compose, config, files, locks
+from tpt.artefacts import Prepared
 from tpt.config import Config
 from tpt.errors import RunError, TptError
 from tpt.evaluate import store
@@ -112,7 +113,7 @@ class Run(Manifests):
 
     def base_model(self) -> Path:
         """The checkpoint the run starts from, as the prepare stage found it."""
-        found = Path(self.manifest(table.PREPARED)["model_dir"])
+        found = Path(self.results(table.PREPARED, Prepared)["model_dir"])
         if not found.is_dir():
             raise RunError(
                 f"the base model is no longer at {found}",

@@ -13,9 +13,10 @@ import time
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TypeVar, cast
 
 from tpt import __version__, artefacts, config, files, locks
+from tpt.artefacts import Manifest
 from tpt.config import Config
 from tpt.errors import Damaged, FileError
 from tpt.explain import in_words
@@ -26,6 +27,7 @@ from tpt.run.stage import Results, Stage
 
 logger = logging.getLogger(__name__)
 
+R = TypeVar("R")
 Made = dict[str, str | None]  # the outcome of some stages as a hash, see `StageSpec.made`; None: not done
 
 NEEDS: files.Needs = {"fingerprint": str, "made": str, "inputs": dict, "version": int, "seconds": float | int}
@@ -209,13 +211,24 @@ class Manifests(Paths):
         paths = sorted(self.folder(stage).glob(artefacts.every(artefacts.ERROR)))
         return [] if self.done(stage) else [_message(path) for path in paths]
 
-    def manifest(self, stage: Stage) -> dict[str, Any]:
+    def manifest(self, stage: Stage) -> Manifest:
         """What a finished stage recorded.
 
         Raises:
             Damaged: it cannot be read; the stage counts as not done.
         """
-        return files.read_json(self.manifest_path(stage), NEEDS)
+        return cast(Manifest, files.read_json(self.manifest_path(stage), NEEDS))
+
+    def results(self, stage: Stage, kind: type[R]) -> R:
+        """The results in a finished stage's manifest, as their type says what they are.
+
+        Args:
+            kind: one of the types in `tpt.artefacts`.
+
+        Raises:
+            Damaged: the manifest cannot be read.
+        """
+        return cast(R, self.manifest(stage))
 
     def finish(self, stage: Stage, results: Results, seconds: float) -> None:
         """Write a stage's manifest, which makes it done, and publish it to the other runs under the same root."""

@@ -1,14 +1,14 @@
 """What a stage is: one step of one round, and the record that declares all there is to know about its kind."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tpt.config import Config, ModelConfig, SampleConfig
 
-Results = dict[str, Any]  # what a stage's manifest holds, as JSON
+Results = Mapping[str, Any]  # of one stage, as JSON; `tpt.artefacts` has a type for each kind
 
 _NAMED = re.compile(r"round-(\d+)/([a-z_]+)(?:-([a-z0-9_]+))?")
 
@@ -67,7 +67,7 @@ class Draws:
     round: int | None
 
 
-def _nothing(_: Stage, __: Results) -> dict[str, float | str]:
+def _nothing(_: Stage, __: Any) -> dict[str, float | str]:
     return {}
 
 
@@ -105,9 +105,9 @@ class StageSpec:
     name: str
     function: str
     inputs: Callable[[Config, Stage], list[Stage]]
-    made: Callable[[Path, Results], str]
+    made: Callable[[Path, Any], str]
     plan: Callable[[Config, Stage], str]
-    outcome: Callable[[Results], str]
+    outcome: Callable[[Any], str]
     sections: tuple[str, ...] = ()
     facts: Callable[[Config], dict[str, Any]] = lambda _: {}
     names: tuple[str, ...] = ()
@@ -121,4 +121,4 @@ class StageSpec:
     resources: str = "cpu"
     shared: bool = True
     seeded: bool = True
-    columns: Callable[[Stage, Results], dict[str, float | str]] = _nothing
+    columns: Callable[[Stage, Any], dict[str, float | str]] = _nothing

@@ -9,7 +9,21 @@ from pathlib import Path
 from pkgutil import resolve_name
 
 from tpt import artefacts
-from tpt.artefacts import CHECKPOINT, ENGINE, EXAMPLES, METRICS, SAMPLES, VERDICTS, shards
+from tpt.artefacts import (
+    CHECKPOINT,
+    ENGINE,
+    EXAMPLES,
+    METRICS,
+    SAMPLES,
+    VERDICTS,
+    Evaluated,
+    Judged,
+    Prepared,
+    Pruned,
+    Sampled,
+    Trained,
+    shards,
+)
 from tpt.config import Config, PruneConfig
 from tpt.run import identity
 from tpt.run.stage import Draws, Results, Stage, StageSpec
@@ -17,10 +31,11 @@ from tpt.run.stage import Draws, Results, Stage, StageSpec
 TEST, TRAIN_SET = "test", "train"  # the sets of problems that every task has
 
 
-def _prepare_made(folder: Path, results: Results) -> str:
+def _prepare_made(folder: Path, results: Prepared) -> str:
     # Every run has its own, so by the problems and not by how a version of parquet stores them.
     tables = [identity.of_problems(folder / artefacts.problems(split)) for split in (TRAIN_SET, TEST)]
-    return identity.digest([*tables, results.get("model", {}).get("fingerprint")])
+    model = results.get("model", {})
+    return identity.digest([*tables, model.get("fingerprint")])
 
 
 def _files_made(pattern: str, folder: Path, _: Results) -> str:
@@ -109,38 +124,38 @@ def _train_plan(config: Config, _: Stage) -> str:
     return f"{train.epochs} epoch, batch {train.batch_size}, lr {train.learning_rate:g}, {kind}"
 
 
-def _prepare_outcome(results: Results) -> str:
+def _prepare_outcome(results: Prepared) -> str:
     return f"{results['train']} training and {results['test']} test problems"
 
 
-def _think_outcome(results: Results) -> str:
+def _think_outcome(results: Sampled) -> str:
     return f"{results['samples']:,} samples, {results['tokens_per_second']:,.0f} tokens/s"
 
 
-def _judge_outcome(results: Results) -> str:
+def _judge_outcome(results: Judged) -> str:
     strict, lenient, judged = results["correct"], results["lenient"], results["judged"]
     return f"{strict:,} of {judged:,} samples correct (strict), {lenient:,} (lenient)"
 
 
-def _prune_outcome(results: Results) -> str:
+def _prune_outcome(results: Pruned) -> str:
     dropped = results.get("decontaminated")
     overlap = f"; dropped {dropped:,} problems that overlap the test split" if dropped else ""
     return f"kept {results['kept']:,} of {results['available']:,} samples{overlap}"
 
 
-def _train_outcome(results: Results) -> str:
+def _train_outcome(results: Trained) -> str:
     share = results.get("adapted_share")
     adapters = f"; adapters on {100 * share:.0f} % of the weights" if share is not None else ""
     loss = f"loss {results['first_loss']:.3f} -> {results['final_loss']:.3f}"
     return f"{results['steps']} steps, {loss}{adapters}"
 
 
-def _evaluate_outcome(results: Results) -> str:
+def _evaluate_outcome(results: Evaluated) -> str:
     strict = results["metrics"]["strict"]["pass@k"]
     return ", ".join(f"pass@{k} {100 * value['value']:.1f} %" for k, value in strict.items())
 
 
-def _evaluate_columns(stage: Stage, results: Results) -> dict[str, float | str]:
+def _evaluate_columns(stage: Stage, results: Evaluated) -> dict[str, float | str]:
     """The main evaluation is the report itself; each further one adds its pass@k for the smallest k."""
     if not stage.which:
         return {}

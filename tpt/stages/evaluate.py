@@ -1,13 +1,13 @@
 """The evaluate stage: sample a set of problems, judge, and compute statistics."""
 
 from tpt import records
-from tpt.artefacts import SAMPLES
+from tpt.artefacts import SAMPLES, Evaluated
 from tpt.evaluate import store
 from tpt.evaluate.metrics import doubts, summarise
 from tpt.progress import Progress
 from tpt.records import LIGHT, Sample, Verdict
 from tpt.run.folder import Run
-from tpt.run.stage import Results, Stage
+from tpt.run.stage import Stage
 from tpt.stages.judge import judge
 from tpt.stages.sharding import Worker
 from tpt.stages.think import sample, summary
@@ -16,7 +16,7 @@ from tpt.stages.think import sample, summary
 VERDICT = ("problem_id", "index", "status", "strict", "lenient", "rule", "strict_answer", "lenient_answer")
 
 
-def evaluate(run: Run, stage: Stage, progress: Progress) -> Results:
+def evaluate(run: Run, stage: Stage, progress: Progress) -> Evaluated:
     """Write samples, verdicts and figures; the manifest holds those too, but for the counts of each problem."""
     folder = run.folder(stage)
     sample(run, stage, progress, Worker())
@@ -32,5 +32,7 @@ def evaluate(run: Run, stage: Stage, progress: Progress) -> Results:
     )
     store.save(folder, metrics)
     warnings = doubts(metrics)
-    results = drawn | {"metrics": store.headline(metrics)} | run.config.task.marks()
-    return results | ({"warnings": warnings} if warnings else {})
+    results: Evaluated = {**drawn, "metrics": store.headline(metrics), **run.config.task.marks()}
+    if warnings:
+        results["warnings"] = warnings
+    return results

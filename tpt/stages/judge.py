@@ -7,19 +7,20 @@ from pathlib import Path
 import pyarrow.compute as pc
 
 from tpt import artefacts, records
+from tpt.artefacts import Judged
 from tpt.progress import Progress
 from tpt.prune.modes import UNJUDGED
 from tpt.records import Problem, Sample, Status, Verdict
 from tpt.run import table
 from tpt.run.folder import Run
-from tpt.run.stage import Results, Stage
+from tpt.run.stage import Stage
 from tpt.stages.sharding import problem_shards, samples_path
 
 
-def judge_round(run: Run, stage: Stage, progress: Progress) -> Results:
+def judge_round(run: Run, stage: Stage, progress: Progress) -> Judged:
     """Write a verdict on each sample of the round; shards that were judged while others were sampled are kept."""
     paths = judge(run, Stage(stage.round, table.THINK.name), progress)
-    return _counts(paths) | run.config.task.marks()
+    return {**_counts(paths), **run.config.task.marks()}
 
 
 def verdicts_path(run: Run, sampled: Stage, shard: int) -> Path:
@@ -63,7 +64,7 @@ def _pairs(problems: dict[str, Problem], path: Path) -> Iterator[tuple[Problem, 
         yield problems[sample.problem_id], sample
 
 
-def _counts(paths: list[Path]) -> Results:
+def _counts(paths: list[Path]) -> Judged:
     """How many samples have which verdict, without an object for each."""
     columns = [records.schema(Verdict).field(name) for name in ("status", "strict", "lenient")]
     said: dict[str, Counter[str]] = {field.name: Counter() for field in columns}

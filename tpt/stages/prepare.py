@@ -55,7 +55,7 @@ def prepare(run: Run, stage: Stage, progress: Progress) -> Results:
     model_dir = models.locate(config.model)
     tokenizer = check_model(run, config.model, model_dir, trained=config.rounds > 0)
     warnings = rehearse(model_dir, run.folder(stage) / CHECKPOINT) if config.rounds else []
-    results: Results = {"model_dir": str(model_dir.resolve()), "model": models.describe(model_dir), **counts}
+    results: dict[str, Any] = {"model_dir": str(model_dir.resolve()), "model": models.describe(model_dir), **counts}
     if aside:
         listed = run.folder(stage) / SET_ASIDE
         files.write_json(listed, aside)
@@ -64,7 +64,7 @@ def prepare(run: Run, stage: Stage, progress: Progress) -> Results:
     if warnings:
         results["warnings"] = warnings
     _check_training(run, model_dir)
-    results |= run.config.task.marks()
+    results.update(run.config.task.marks())
     progress(2, 3, "checks", note="prompts")
     evaluated = [
         check_context(run, split, "evaluate", config.evaluate, config.model, model_dir, tokenizer)

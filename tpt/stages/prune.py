@@ -2,20 +2,20 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from tpt import prompt, records
-from tpt.artefacts import EXAMPLES, SAMPLES, VERDICTS
+from tpt.artefacts import EXAMPLES, SAMPLES, VERDICTS, Pruned
 from tpt.progress import Progress
 from tpt.prune.prune import prune
 from tpt.prune.sources import Encode, Inputs
 from tpt.records import Problem
 from tpt.run import table
 from tpt.run.folder import Run
-from tpt.run.stage import Results, Stage
+from tpt.run.stage import Stage
 
 
-def prune_round(run: Run, stage: Stage, progress: Progress) -> Results:
+def prune_round(run: Run, stage: Stage, progress: Progress) -> Pruned:
     """Write the examples; the manifest holds what was available and what was kept.
 
     Raises:
@@ -38,7 +38,8 @@ def prune_round(run: Run, stage: Stage, progress: Progress) -> Results:
         inputs.other_examples = [other.folder(one) / EXAMPLES for one in pruned]
         inputs.other_problems = other.problems_path(table.TRAIN_SET)
     counts = prune(inputs, run.config.prune, stage.round, run.seed(stage), run.folder(stage) / EXAMPLES)
-    return dataclasses.asdict(counts) | {"kept_by_source": dict(counts.kept_by_source)} | run.config.task.marks()
+    results = dataclasses.asdict(counts) | {"kept_by_source": dict(counts.kept_by_source)} | run.config.task.marks()
+    return cast(Pruned, results)
 
 
 def _encoder(run: Run) -> Encode:

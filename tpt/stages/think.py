@@ -4,20 +4,20 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tpt import artefacts, files, models, prompt, records
-from tpt.artefacts import SAMPLES
+from tpt.artefacts import SAMPLES, Engine, Prepared, Sampled
 from tpt.errors import RunError
 from tpt.judge.thinking import left_open
 from tpt.progress import Progress
 from tpt.records import Sample
 from tpt.run import table
 from tpt.run.folder import Run
-from tpt.run.stage import Results, Stage
+from tpt.run.stage import Stage
 from tpt.stages.early import judging
 from tpt.stages.sharding import Worker, problem_shards, samples_path
 from tpt.think.base import Completion, Draw, Prompt
@@ -36,10 +36,10 @@ def model_dir(run: Run, stage: Stage) -> Path:
         RunError: it is gone.
     """
     round = table.draws_of(run.config, stage).round
-    return Path(run.manifest(table.PREPARED)["teacher_dir"]) if round is None else run.model(round)
+    return Path(run.results(table.PREPARED, Prepared)["teacher_dir"]) if round is None else run.model(round)
 
 
-def think(run: Run, stage: Stage, progress: Progress) -> Results:
+def think(run: Run, stage: Stage, progress: Progress) -> Sampled:
     """Sample solutions to the training problems. What is already there is not sampled again."""
     sample(run, stage, progress, Worker())
     return summary(run.folder(stage))
@@ -170,17 +170,17 @@ def _samples(one: Prompt, completions: list[Completion], begun: str) -> list[Sam
     ]
 
 
-def engines_of(folder: Path) -> list[dict[str, Any]]:
+def engines_of(folder: Path) -> list[Engine]:
     """What each engine of a stage said of itself: how many tokens, and seconds of its start and of sampling.
 
     Raises:
         Damaged: it cannot be read.
     """
     needs: files.Needs = {"tokens": int, "start_seconds": float | int, "sample_seconds": float | int}
-    return [files.read_json(path, needs) for path in sorted(folder.glob(artefacts.every(artefacts.ENGINE)))]
+    return [cast(Engine, files.read_json(path, needs)) for path in sorted(folder.glob(artefacts.every(artefacts.ENGINE)))]
 
 
-def summary(folder: Path) -> dict[str, Any]:
+def summary(folder: Path) -> Sampled:
     """Counts over the sample shards of a stage, and what its engines said of themselves."""
     samples, tokens, cut_off = 0, 0, 0
     for path in records.shards(folder, SAMPLES):

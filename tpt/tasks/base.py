@@ -17,6 +17,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from tpt.bounds import Bounds, check
+from tpt.artefacts import Marks
 from tpt.errors import ConfigError, nearest, said
 from tpt.judge import rules
 from tpt.records import Problem, Sample, Verdict
@@ -99,7 +100,7 @@ class Task(ABC):
         """
         return rules.ANSWERS
 
-    def marks(self) -> dict[str, Any]:
+    def marks(self) -> Marks:
         """What every manifest whose figures this task's judge made must say of it; for a code task its sandbox."""
         return {}
 

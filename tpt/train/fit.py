@@ -258,7 +258,7 @@ def _export(
     export(model, model_dir, out / "model", *([state] if state else []))
 
 
-def _results(out: Path, rows: Examples, settings: TrainConfig, seconds: float, device: str) -> dict[str, Any]:
+def _results(out: Path, rows: Examples, settings: TrainConfig, seconds: float, device: str) -> Trained:
     lines = list(files.read_jsonl(out / "metrics.jsonl"))
     tokens = sum(line["tokens"] for line in lines)
     return {
