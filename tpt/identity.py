@@ -19,6 +19,7 @@ from tpt import config, models, records, tasks
 from tpt.config import Config, ModelConfig
 from tpt.errors import ConfigError, RunError
 from tpt.records import Problem
+from tpt.setting import facts_of
 
 # Raised when the meaning of a file in the run folder changes, or what the package's own tasks and judges do.
 FORMAT = 5
@@ -73,7 +74,7 @@ def settings_of(settings: Config, named: Contents) -> dict[str, Any]:
     found = config.to_dict(settings, runtime=False)
     if "task.files" in named:
         for item in dataclasses.fields(settings.task):
-            if item.metadata.get("path"):
+            if facts_of(type(settings.task), item.name).path:
                 del found["task"][item.name]
     for key, hashed in named.items():
         *sections, name = key.split(".")

@@ -15,9 +15,9 @@ from typing import Any
 
 from tpt import environment, explain, files, ranks
 from tpt.cluster.template import Forked, Template
+from tpt.environment import cache_dir
 from tpt.errors import Damaged, FileError, TptError
 from tpt.loop import Stage
-from tpt.models import cache_dir
 from tpt.run import Run
 from tpt.think import interpreter
 

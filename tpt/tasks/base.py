@@ -16,44 +16,27 @@ from typing import Any, ClassVar, Literal
 from omegaconf import OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
-from tpt.bounds import Bounds, check
 from tpt.errors import ConfigError, nearest, said
 from tpt.records import Problem, Sample, Verdict
+from tpt.setting import check_all, setting
 
 Split = Literal["train", "test"]
-
-# A field with this metadata says how to compute, not what: it takes no part in fingerprints.
-RUNTIME = {"runtime": True}
-# A field with this metadata says where `Task.files` lie: in fingerprints what is in them stands for it.
-PATH = {"path": True}
 
 
 @dataclass
 class Task(ABC):
     """Settings and behaviour of one task; the fields are what `task.*` can set.
 
-    Attributes:
-        name: the registered name.
-        train_size: problems in the training split; None: all there are.
-        test_size: problems in the test split; None: all there are.
-        seed: which problems are drawn.
-        few_shot: worked examples in the prompt, as earlier turns of the chat.
+    A setting that says where `Task.files` are is a `path`: in fingerprints the content of those files stands for it.
     """
 
-    name: str = ""
-    train_size: int | None = None
-    test_size: int | None = None
-    seed: int = 0
-    few_shot: int = 0
+    name: str = setting("", "The task's registered name; any that is registered.", free=True)
+    train_size: int | None = setting(None, "Problems in the training split; null: all there are.", low=1)
+    test_size: int | None = setting(None, "Problems in the test split; null: all there are.", low=1)
+    seed: int = setting(0, "The seed by which problems are drawn.", low=0)
+    few_shot: int = setting(0, "Worked examples in the prompt, as earlier turns of the chat.", low=0)
 
     registered: ClassVar[str] = ""
-    # Of the settings that are numbers; a class gives those of its own settings.
-    RANGES: ClassVar[dict[str, Bounds]] = {
-        "train_size": Bounds(1),
-        "test_size": Bounds(1),
-        "seed": Bounds(0),
-        "few_shot": Bounds(0),
-    }
 
     @abstractmethod
     def load(self, split: Split) -> Iterator[Problem]:
@@ -100,9 +83,7 @@ class Task(ABC):
         Raises:
             ConfigError: a value is out of range or contradicts another.
         """
-        for kind in reversed(type(self).__mro__):
-            for name, bounds in vars(kind).get("RANGES", {}).items():
-                check(f"task.{name}", getattr(self, name), bounds)
+        check_all(self, "task.")
 
     def check_few_shot(self, available: int) -> None:
         """Check that there are as many worked examples as are asked for.
