@@ -41,7 +41,7 @@ class Facts:
         least: how many elements a list, or characters a text, must have at least.
         unique: whether the elements of a list must differ.
         holds: the types of the values in a map.
-        hint: what to do if the value is missing; "": an example is made of the default.
+        hint: what to do if a list or a text is shorter than `least`.
         runtime: it says how to compute and not what, so it takes no part in fingerprints.
         path: it is a path on this machine, in which `~` and `$NAME` are replaced; in fingerprints the content of
             what it names may stand for it.
@@ -292,8 +292,7 @@ def _check_size(key: str, value: "list[Any] | str", facts: Facts) -> None:
     if facts.length is not None and len(value) != facts.length:
         raise ConfigError(f"{key}={value}: it must have {facts.length} numbers, not {len(value)}")
     if len(value) < facts.least:
-        one = key.rpartition(".")[2].removesuffix("s")
-        raise ConfigError(f"{key} is empty", facts.hint or f"name at least one {one}, e.g. {key}=[...]")
+        raise ConfigError(f"{key} is empty", facts.hint or f"give at least {facts.least}")
     if facts.unique:
         twice = [one for at, one in enumerate(value) if one in value[:at]]
         if twice:

@@ -12,7 +12,7 @@ class ModelConfig:
 
     name: str = setting(
         REQUIRED,
-        "What the model is called; it names the folder of a run, with the task and the way of pruning.",
+        "What the model is called; it names a folder: with the task and the prune mode, that of a run.",
         fits=re.compile(r"[A-Za-z0-9._-]+").fullmatch,
         words="use letters, digits, '.', '_' and '-'",
     )

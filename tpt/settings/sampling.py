@@ -40,7 +40,13 @@ class EvaluateConfig(SampleConfig):
 
     samples_per_problem: int = 20
     temperature: float = 0.7
-    ks: list[int] = setting([1, 20], "The k of each pass@k that is estimated.", low=1, least=1)
+    ks: list[int] = setting(
+        [1, 20],
+        "The k of each pass@k that is estimated.",
+        low=1,
+        least=1,
+        hint="name at least one k, e.g. evaluate.ks=[1]",
+    )
     confidence: float = setting(0.95, "The confidence of intervals.", low=0.5, high=0.999)
     bootstrap: int = setting(10_000, "Resamples of the problems, for intervals.", low=100)
     also: list[str] = setting(
