@@ -224,6 +224,22 @@ def _hints(kind: type) -> dict[str, Any]:
         return {item.name: item.type for item in dataclasses.fields(kind)}
 
 
+def mistyped(key: str, value: Any, one: Setting) -> ConfigError:
+    """The error that says a value is of the wrong type.
+
+    Args:
+        key: the setting's dotted name; of an element of a list, with its place, as `evaluate.ks[0]`.
+        value: what was given.
+        one: the setting.
+    """
+    wanted = Setting(get_args(one.kind)[0]) if "[" in key and get_args(one.kind) else one
+    if value is None:
+        return ConfigError(f"{key} is null, and must be {wanted}")
+    quotes = wanted.text and isinstance(value, bool)
+    hint = "put it in quotes; yes, no, on and off are true or false in YAML" if quotes else ""
+    return ConfigError(f"{key}={value} is not {wanted}", hint)
+
+
 def check_all(holder: Any, prefix: str = "") -> None:
     """Check every setting of an object, and of the sections in it.
 

@@ -2,13 +2,13 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
 
 from tpt.errors import ConfigError
-from tpt.setting import Setting
+from tpt.setting import Setting, mistyped
 from tpt.settings import names
 
 Section = TypeVar("Section")
@@ -57,12 +57,4 @@ def _check_form(key: str, node: Any, known: Mapping[str, Setting]) -> None:
 
 
 def _mistyped(key: str, value: Any, known: Mapping[str, Setting]) -> ConfigError:
-    name, inside, _ = key.partition("[")
-    setting = names.find(name, known) or Setting(object)
-    if inside:
-        setting = Setting(get_args(setting.kind)[0])
-    if value is None:
-        return ConfigError(f"{key} is null, and must be {setting}")
-    quotes = setting.text and isinstance(value, bool)
-    hint = "put it in quotes; yes, no, on and off are true or false in YAML" if quotes else ""
-    return ConfigError(f"{key}={value} is not {setting}", hint)
+    return mistyped(key, value, names.find(key.partition("[")[0], known) or Setting(object))

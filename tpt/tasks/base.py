@@ -18,7 +18,7 @@ from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from tpt.errors import ConfigError, nearest, said
 from tpt.records import Problem, Sample, Verdict
-from tpt.setting import check_all, setting
+from tpt.setting import check_all, mistyped, setting, walk
 
 Split = Literal["train", "test"]
 
@@ -169,6 +169,10 @@ def make(node: Any) -> Task:
         wrong = f"task.{error.full_key}"
         raise ConfigError(f"the task {name} has no setting '{wrong}'", nearest(wrong, names)) from error
     except OmegaConfBaseException as error:
-        raise ConfigError(f"task.{error.full_key}: {str(error).splitlines()[0]}") from error
+        wrong = str(error.full_key)
+        one = next((one for one in walk(kind) if one.key == wrong.partition("[")[0]), None)
+        if one is None:
+            raise ConfigError(f"task.{wrong}: {str(error).splitlines()[0]}") from error
+        raise mistyped(f"task.{wrong}", OmegaConf.select(node, wrong), one) from error
     assert isinstance(task, Task)
     return task
