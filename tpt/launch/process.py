@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from tpt import environment, explain, files, ranks
+from tpt.environment import cache_dir
 from tpt.errors import Damaged, FileError, TptError
 from tpt.launch.template import Forked, Template
-from tpt.models import cache_dir
 from tpt.run import table
 from tpt.run.folder import Run
 from tpt.run.stage import Stage

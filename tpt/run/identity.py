@@ -21,6 +21,7 @@ from tpt.config import Config, ModelConfig
 from tpt.errors import ConfigError, RunError
 from tpt.records import Problem
 from tpt.run.stage import Stage, StageSpec
+from tpt.setting import facts_of
 
 # Raised when the meaning of a file in the run folder changes, or what the package's own tasks and judges do.
 FORMAT = 6
@@ -91,7 +92,7 @@ def settings_of(settings: Config, named: Contents) -> dict[str, Any]:
     found = config.to_dict(settings, runtime=False)
     if "task.files" in named:
         for item in dataclasses.fields(settings.task):
-            if item.metadata.get("path"):
+            if facts_of(type(settings.task), item.name).path:
                 del found["task"][item.name]
     for key, hashed in named.items():
         *sections, name = key.split(".")

@@ -16,49 +16,32 @@ from typing import Any, ClassVar
 from omegaconf import OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
-from tpt.bounds import Bounds, check
 from tpt.artefacts import Marks
 from tpt.errors import ConfigError, nearest, said
 from tpt.judge import rules
 from tpt.records import Problem, Sample, Verdict
+from tpt.setting import check_all, mistyped, setting, walk
 
 Split = str  # the name of a set of problems
-
-# A field with this metadata says how to compute, not what: it takes no part in fingerprints.
-RUNTIME = {"runtime": True}
-# A field with this metadata says where `Task.files` lie: in fingerprints what is in them stands for it.
-PATH = {"path": True}
 
 
 @dataclass
 class Task(ABC):
     """Settings and behaviour of one task; the fields are what `task.*` can set.
 
-    Attributes:
-        name: the registered name.
-        train_size: problems in the training split; None: all there are.
-        test_size: problems in the test split; None: all there are.
-        seed: which problems are drawn.
-        few_shot: worked examples in the prompt, as earlier turns of the chat.
+    A setting that says where `Task.files` are is a `path`: in fingerprints the content of those files stands for it.
     """
 
-    name: str = ""
-    train_size: int | None = None
-    test_size: int | None = None
-    seed: int = 0
-    few_shot: int = 0
+    name: str = setting("", "The task's registered name; any that is registered.", free=True)
+    train_size: int | None = setting(None, "Problems in the training split; null: all there are.", low=1)
+    test_size: int | None = setting(None, "Problems in the test split; null: all there are.", low=1)
+    seed: int = setting(0, "The seed by which problems are drawn.", low=0)
+    few_shot: int = setting(0, "Worked examples in the prompt, as earlier turns of the chat.", low=0)
 
     # The sets of problems that `load` knows.
     sets: ClassVar[tuple[Split, ...]] = ("train", "test")
     # Whether verdicts depend on the argument `partial` of `judge`; a task whose judge reads it says True.
     partial_credit: ClassVar[bool] = False
-    # Of the settings that are numbers; a class gives those of its own settings.
-    RANGES: ClassVar[dict[str, Bounds]] = {
-        "train_size": Bounds(1),
-        "test_size": Bounds(1),
-        "seed": Bounds(0),
-        "few_shot": Bounds(0),
-    }
 
     @abstractmethod
     def load(self, split: Split) -> Iterator[Problem]:
@@ -114,9 +97,7 @@ class Task(ABC):
         Raises:
             ConfigError: a value is out of range or contradicts another.
         """
-        for kind in reversed(type(self).__mro__):
-            for name, bounds in vars(kind).get("RANGES", {}).items():
-                check(f"task.{name}", getattr(self, name), bounds)
+        check_all(self, "task.")
 
     def check_few_shot(self, available: int) -> None:
         """Check that there are as many worked examples as are asked for.
@@ -201,6 +182,10 @@ def make(node: Any) -> Task:
         wrong = f"task.{error.full_key}"
         raise ConfigError(f"the task {name} has no setting '{wrong}'", nearest(wrong, names)) from error
     except OmegaConfBaseException as error:
-        raise ConfigError(f"task.{error.full_key}: {str(error).splitlines()[0]}") from error
+        wrong = str(error.full_key)
+        one = next((one for one in walk(kind) if one.key == wrong.partition("[")[0]), None)
+        if one is None:
+            raise ConfigError(f"task.{wrong}: {str(error).splitlines()[0]}") from error
+        raise mistyped(f"task.{wrong}", OmegaConf.select(node, wrong), one) from error
     assert isinstance(task, Task)
     return task

@@ -2,57 +2,55 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from tpt.bounds import Bounds
-from tpt.errors import ConfigError, nearest
 from tpt.judge import rules
 from tpt.judge.code.program import Language, fenced
 from tpt.judge.code.spec import Spec
 from tpt.judge.code.stdio import Checker, by_tokens
 from tpt.records import Problem, Sample, Verdict
-from tpt.tasks.base import RUNTIME, Task
+from tpt.setting import setting
+from tpt.tasks.base import Task
 
 LANGUAGES: tuple[Language, ...] = ("python", "cpp")
 
 
 @dataclass
 class CodeTask(Task):
-    """A task whose solutions are programs.
+    """A task whose solutions are programs."""
 
-    Attributes:
-        language: what solutions are written in: `python` or `cpp`.
-        sandbox: `bwrap`; or `none`: solutions run with your rights. For input that you trust, and only for that.
-        python: the interpreter of Python solutions, under /usr.
-        seconds: CPU seconds for a test where the problem names no limit.
-        time_factor: a problem's own time limit counts so many times: contests set it for compiled languages.
-        memory_mb: MiB for a solution; a problem's own limit counts where it is higher.
-        case_sensitive: whether the case of letters in an output counts.
-        references: how many of a problem's own reference solutions are run first; where one fails, the problem has
-            several right answers or broken tests, and is set aside. 0: none, and no problem is set aside.
-        workers: threads that judge; null: one for each core.
-    """
+    language: str = setting("python", "What solutions are written in.", choices=LANGUAGES)
+    sandbox: str = setting(
+        "bwrap",
+        "What keeps solutions apart from this machine. With `none` they run with your rights: only for input that you "
+        "trust.",
+        choices=("bwrap", "none"),
+    )
+    python: str = setting(
+        "/usr/bin/python3",
+        "The interpreter of Python solutions: any program under /usr, which the sandbox sees.",
+        least=1,
+        free=True,
+    )
+    seconds: float = setting(6.0, "CPU seconds for a test if the problem has no limit of its own.", above=0)
+    time_factor: float = setting(
+        5.0,
+        "How many times a problem's own time limit is given, because contests set it for compiled languages.",
+        above=0,
+    )
+    memory_mb: int = setting(512, "MiB for a solution; a problem's own limit counts if it is higher.", low=1)
+    case_sensitive: bool = setting(False, "Whether the case of letters in an output counts.")
+    references: int = setting(
+        2,
+        "How many of a problem's own reference solutions are run first; if one fails, the problem has several right "
+        "answers or broken tests, and is set aside. 0: none, and no problem is set aside.",
+        low=0,
+    )
+    workers: int | None = setting(None, "Threads that judge; null: one for each core.", low=1, runtime=True)
 
     partial_credit: ClassVar[bool] = True
 
-    language: str = "python"
-    sandbox: str = "bwrap"
-    python: str = "/usr/bin/python3"
-    seconds: float = 6.0
-    time_factor: float = 5.0
-    memory_mb: int = 512
-    case_sensitive: bool = False
-    references: int = 2
-    workers: int | None = field(default=None, metadata=RUNTIME)
-
-    RANGES: ClassVar[dict[str, Bounds]] = {
-        "seconds": Bounds(above=0),
-        "time_factor": Bounds(above=0),
-        "memory_mb": Bounds(1),
-        "references": Bounds(0),
-        "workers": Bounds(1),
-    }
     EVERYTHING: ClassVar[dict[str, Any]] = {}  # settings with which nothing that can be judged is left out
 
     def screen(self, problems: Iterable[Problem], reject: Callable[[Problem, str], None]) -> Iterator[Problem]:
@@ -130,10 +128,3 @@ class CodeTask(Task):
         return next(
             (fenced(source, self.spoken) for language, source in spec.references if language == self.spoken), ""
         )
-
-    def validate(self) -> None:
-        """See `Task.validate`."""
-        super().validate()
-        for key, value, known in (("language", self.language, LANGUAGES), ("sandbox", self.sandbox, ("bwrap", "none"))):
-            if value not in known:
-                raise ConfigError(f"task.{key}={value} is not known; one of: {', '.join(known)}", nearest(value, known))

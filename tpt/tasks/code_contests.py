@@ -2,19 +2,19 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
-from tpt.bounds import Bounds
 from tpt.errors import DataError
 from tpt.judge.code.program import Language
 from tpt.judge.code.spec import Source, Spec
 from tpt.judge.code.stdio import by_tokens
 from tpt.records import Problem
+from tpt.setting import setting
 from tpt.tasks import rows
-from tpt.tasks.base import PATH, Split, register
+from tpt.tasks.base import Split, register
 from tpt.tasks.code import CodeTask
 
 TEST_KINDS = ("public_tests", "private_tests", "generated_tests")
@@ -30,22 +30,25 @@ NAMES = {"python": "Python 3", "cpp": "C++17"}
 @register("code_contests")
 @dataclass
 class CodeContests(CodeTask):
-    """CodeContests, or any data with its columns.
+    """CodeContests, or any data with its columns."""
 
-    Attributes:
-        path: a hub id, a folder with `train` and `test` as JSONL or parquet, or one file.
-        tests: most tests of a problem: public ones, then private, then generated; null: all.
-        labelled: most solutions of each label and language that a problem keeps, of up to thousands; null: all.
-        images: whether to keep problems whose statement has an image, which a model cannot see; arXiv 2504.18116
-            evaluates the 140 test problems without.
-    """
+    path: str = setting(
+        "deepmind/code_contests",
+        "A hub id, a folder with `train` and `test` as JSONL or parquet, or one file.",
+        path=True,
+    )
+    tests: int | None = setting(
+        50, "The most tests of a problem: public ones, then private, then generated; null: all.", low=1
+    )
+    labelled: int | None = setting(
+        5, "The most solutions of each label and language that a problem keeps, of up to thousands; null: all.", low=0
+    )
+    images: bool = setting(
+        False,
+        "Whether to keep problems whose statement has an image, which a model cannot see; arXiv 2504.18116 evaluates "
+        "the 140 test problems without.",
+    )
 
-    path: str = field(default="deepmind/code_contests", metadata=PATH)
-    tests: int | None = 50
-    labelled: int | None = 5
-    images: bool = False
-
-    RANGES: ClassVar[dict[str, Bounds]] = {"tests": Bounds(1), "labelled": Bounds(0)}
     EVERYTHING: ClassVar[dict[str, Any]] = {"labelled": None, "images": True}
 
     def load(self, split: Split) -> Iterator[Problem]:

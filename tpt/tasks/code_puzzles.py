@@ -3,13 +3,13 @@
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
-from tpt.bounds import Bounds
 from tpt.errors import ConfigError
 from tpt.judge.code.program import fenced
 from tpt.judge.code.spec import Spec
 from tpt.records import Problem
+from tpt.setting import setting
 from tpt.tasks.base import Split, register
 from tpt.tasks.code import CodeTask
 from tpt.tasks.generated import different
@@ -121,20 +121,14 @@ SHOTS: list[tuple[Reading, str, str]] = [
 @register("code_puzzles")
 @dataclass
 class CodePuzzles(CodeTask):
-    """Generated problems of code.
-
-    Attributes:
-        max_steps: 1, or 2: what is asked may take a second calculation.
-    """
+    """Generated problems of code."""
 
     train_size: int | None = 200
     test_size: int | None = 100
     few_shot: int = 3
     seconds: float = 2.0
     references: int = 1
-    max_steps: int = 2
-
-    RANGES: ClassVar[dict[str, Bounds]] = {"max_steps": Bounds(1, 2)}
+    max_steps: int = setting(2, "The most calculations that a problem takes.", low=1, high=2)
 
     def load(self, split: Split) -> Iterator[Problem]:
         """Problems that are in this split by a hash of their question, which no seed can change.

@@ -3,14 +3,15 @@
 import random
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tpt.errors import DataError
 from tpt.judge.gold import gold_answer, readable_gold
 from tpt.records import Problem
-from tpt.tasks.base import PATH, Split, Task, register
+from tpt.setting import setting
+from tpt.tasks.base import Split, Task, register
 from tpt.tasks.rows import files, local, rows
 
 COLUMNS = ("question", "answer")
@@ -45,16 +46,15 @@ SHOTS = [
 @register("gsm8k")
 @dataclass
 class Gsm8k(Task):
-    """GSM8K.
+    """GSM8K, or any data with its columns."""
 
-    Attributes:
-        path: a hub id, a folder with `train` and `test` as JSONL or parquet (columns `question` and `answer`), or one
-            file.
-        subset: the hub data set's configuration.
-    """
-
-    path: str = field(default="openai/gsm8k", metadata=PATH)
-    subset: str = "main"
+    path: str = setting(
+        "openai/gsm8k",
+        "A hub id, a folder with `train` and `test` as JSONL or parquet (columns `question` and `answer`), or one "
+        "file.",
+        path=True,
+    )
+    subset: str = setting("main", "The configuration of the hub data set, by its own name.", free=True)
 
     def load(self, split: Split) -> Iterator[Problem]:
         """All problems of the split, or `train_size`/`test_size` of them drawn by `seed`, in the file's order.

@@ -1,7 +1,7 @@
 """LeetCode problems with function calls (`class Solution`), judged by their assertions."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,9 @@ from tpt.judge.code.calls import assertions
 from tpt.judge.code.program import fenced
 from tpt.judge.code.spec import Spec
 from tpt.records import Problem
+from tpt.setting import setting
 from tpt.tasks import rows
-from tpt.tasks.base import PATH, Split, register
+from tpt.tasks.base import Split, register
 from tpt.tasks.code import CodeTask
 
 COLUMNS = ("task_id", "problem_description", "starter_code", "prompt", "entry_point", "test")
@@ -21,13 +22,13 @@ REFERENCE = "completion"  # a column that may be left out
 @register("leetcode")
 @dataclass
 class LeetCode(CodeTask):
-    """LeetCodeDataset (Xia et al. 2025), or any data with its columns.
+    """LeetCodeDataset (Xia et al. 2025), or any data with its columns."""
 
-    Attributes:
-        path: a hub id, a folder with `train` and `test` as JSONL or parquet, or one file.
-    """
-
-    path: str = field(default="newfacade/LeetCodeDataset", metadata=PATH)
+    path: str = setting(
+        "newfacade/LeetCodeDataset",
+        "A hub id, a folder with `train` and `test` as JSONL or parquet, or one file.",
+        path=True,
+    )
     seconds: float = 10.0
 
     def load(self, split: Split) -> Iterator[Problem]:

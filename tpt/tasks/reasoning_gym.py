@@ -3,7 +3,7 @@
 import importlib.util
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -11,6 +11,7 @@ from tpt.errors import ConfigError, DataError, nearest
 from tpt.judge import numbers
 from tpt.judge.answer import marked_answers
 from tpt.records import Problem, Sample, Status, Verdict
+from tpt.setting import setting
 from tpt.tasks.base import Split, Task, register
 
 TUPLE = "__tuple__"
@@ -20,17 +21,12 @@ FAR = 10**7  # items are seeded by seed + index, so the splits' seeds lie far ap
 @register("reasoning_gym")
 @dataclass
 class ReasoningGym(Task):
-    """A reasoning-gym data set.
-
-    Attributes:
-        dataset: its name, e.g. `chain_sum`.
-        settings: its own settings, e.g. `{max_terms: 4}`.
-    """
+    """A reasoning-gym data set."""
 
     train_size: int | None = 300
     test_size: int | None = 200
-    dataset: str = ""
-    settings: dict[str, Any] = field(default_factory=dict)
+    dataset: str = setting("", "The data set's name in reasoning-gym, e.g. `chain_sum`; any that it has.", free=True)
+    settings: dict[str, Any] = setting({}, "The data set's own settings, e.g. {max_terms: 4}.")
 
     def load(self, split: Split) -> Iterator[Problem]:
         """Items of the split; a question of a worked example or of the test split, or one seen before, is passed over.

@@ -3,11 +3,10 @@
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import ClassVar
 
-from tpt.bounds import Bounds
 from tpt.errors import ConfigError
 from tpt.records import Problem
+from tpt.setting import setting
 from tpt.tasks.base import Split, Task, register
 from tpt.tasks.generated import different
 
@@ -216,25 +215,14 @@ def tell(rng: random.Random, steps: int, largest: int) -> tuple[str, str, int]:
 @register("word_problems")
 @dataclass
 class WordProblems(Task):
-    """Generated word problems.
-
-    Attributes:
-        min_steps, max_steps: calculations a problem takes, 1 to 4.
-        largest: the largest number in a question.
-    """
+    """Generated word problems."""
 
     train_size: int | None = 300
     test_size: int | None = 200
     few_shot: int = 3
-    min_steps: int = 1
-    max_steps: int = 2
-    largest: int = 20
-
-    RANGES: ClassVar[dict[str, Bounds]] = {
-        "min_steps": Bounds(1, 4),
-        "max_steps": Bounds(1, 4),
-        "largest": Bounds(8),
-    }
+    min_steps: int = setting(1, "The fewest calculations that a problem takes.", low=1, high=4)
+    max_steps: int = setting(2, "The most calculations that a problem takes.", low=1, high=4)
+    largest: int = setting(20, "The largest number in a question.", low=8)
 
     def load(self, split: Split) -> Iterator[Problem]:
         """Problems that are in this split by a hash of their question, which no seed can change.
@@ -266,7 +254,7 @@ class WordProblems(Task):
     def validate(self) -> None:
         """See `Task.validate`."""
         super().validate()
-        if not 1 <= self.min_steps <= self.max_steps <= 4:
+        if self.min_steps > self.max_steps:
             raise ConfigError(
                 f"task.min_steps={self.min_steps} task.max_steps={self.max_steps} is out of range",
                 "1 <= min_steps <= max_steps <= 4",

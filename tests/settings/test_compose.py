@@ -10,11 +10,11 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tpt import names, overrides
 from tpt.cli import main
-from tpt.compose import choices, compose, expand_sweep
-from tpt.config import Config
 from tpt.errors import ConfigError
+from tpt.settings import names, overrides
+from tpt.settings.compose import choices, compose, expand_sweep
+from tpt.settings.config import Config
 
 MODEL = "name: mine\npath: some/where\nlearning_rate: 2e-5\n"
 GLOBAL = "# @package _global_\n"

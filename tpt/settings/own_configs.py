@@ -10,8 +10,8 @@ from pathlib import Path
 
 import yaml
 
-from tpt import names
 from tpt.errors import ConfigError, nearest, said
+from tpt.settings import names
 
 HEADER = re.compile(r"#\s*@package\s+(\S+)")
 # YAML 1.1 takes these for numbers: 010 is 8, and 1:30 is 90.
