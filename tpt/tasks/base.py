@@ -18,6 +18,7 @@ from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from tpt.bounds import Bounds, check
 from tpt.errors import ConfigError, nearest, said
+from tpt.judge import rules
 from tpt.records import Problem, Sample, Verdict
 
 Split = Literal["train", "test"]
@@ -47,6 +48,8 @@ class Task(ABC):
     few_shot: int = 0
 
     registered: ClassVar[str] = ""
+    # Whether verdicts depend on the argument `partial` of `judge`; a task whose judge reads it says True.
+    partial_credit: ClassVar[bool] = False
     # Of the settings that are numbers; a class gives those of its own settings.
     RANGES: ClassVar[dict[str, Bounds]] = {
         "train_size": Bounds(1),
@@ -85,6 +88,15 @@ class Task(ABC):
         from tpt.judge.answer import judge_pairs  # imports multiprocessing helpers only where judging happens
 
         return judge_pairs(pairs)
+
+    def rules(self) -> int:
+        """The version of the rules that `judge` follows; when it is raised, existing samples are judged again.
+
+        Returns:
+            that of the judge of answers. A task with a judge of its own outside this package need not override this:
+            its source counts as it is.
+        """
+        return rules.ANSWERS
 
     def marks(self) -> dict[str, Any]:
         """What every manifest whose figures this task's judge made must say of it; for a code task its sandbox."""

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from tpt.bounds import Bounds
 from tpt.errors import ConfigError, nearest
+from tpt.judge import rules
 from tpt.judge.code.program import Language, fenced
 from tpt.judge.code.spec import Spec
 from tpt.judge.code.stdio import Checker, by_tokens
@@ -32,6 +33,8 @@ class CodeTask(Task):
             several right answers or broken tests, and is set aside. 0: none, and no problem is set aside.
         workers: threads that judge; null: one for each core.
     """
+
+    partial_credit: ClassVar[bool] = True
 
     language: str = "python"
     sandbox: str = "bwrap"
@@ -100,6 +103,10 @@ class CodeTask(Task):
 
         with Judge(self.sandbox, self.python, self.workers) as judge:
             yield from verdicts(judge, jobs(), partial, self.checker())
+
+    def rules(self) -> int:
+        """The version of the rules for programs."""
+        return rules.PROGRAMS
 
     def marks(self) -> dict[str, Any]:
         """The sandbox and the interpreter of every verdict."""
