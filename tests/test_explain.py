@@ -60,7 +60,7 @@ def unusable(folder: Path) -> dict[str, tuple[str, str]]:
     return {
         "a file": ("file", f"{folder}/file is a file, and a folder is needed there"),
         "under a file": ("file/below", f"{folder}/file is a file, and a folder is needed there"),
-        "a link to nothing": ("link", f"{folder}/link is a link to nowhere, which is not there"),
+        "a link to nothing": ("link", f"{folder}/link is a link to nowhere, which does not exist"),
         "long name": ("n" * 300, "too long for the file system"),
         "long path": ("/".join(["n" * 240] * 17), "too long for the file system"),
     }

@@ -1,4 +1,4 @@
-"""How a running stage says how far it is: a small file that the progress bar and `tpt status` read."""
+"""How a running stage reports its progress: a small file that the progress bar and `tpt status` read."""
 
 import json
 import time
@@ -16,7 +16,7 @@ STATE: files.Needs = {
 
 
 def read(path: Path) -> dict[str, Any] | None:
-    """What a running stage last said of itself; None where it has said nothing that can be read."""
+    """A running stage's last report; None if there is none that can be read."""
     try:
         return files.read_json(path, STATE)
     except Damaged:
@@ -27,7 +27,7 @@ class Progress:
     """Writes `{"done", "total", "unit", "rate", "rate_unit", "note"}` to a file, at most twice a second.
 
     Args:
-        path: the file; None: say nothing.
+        path: the file; None to report nothing.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -45,7 +45,7 @@ class Progress:
         self._written = now
         state: dict[str, Any] = {"done": done, "total": total, "unit": unit, "note": note}
         state |= {"rate": round(rate, 2), "rate_unit": rate_unit, "seconds": round(now - self.started, 1)}
-        # Not fsynced: a progress file may be lost, and is written often.
+        # Not fsynced: it is written often, and losing it does no harm.
         temporary = self.path.with_suffix(".partial")
         temporary.write_text(json.dumps(state), encoding="utf-8")
         temporary.replace(self.path)

@@ -157,7 +157,7 @@ def test_what_ran_without_a_sandbox_is_marked_loudly(problems: Path, capsys: pyt
     [
         (
             {"problem_id": "nobody", "solution": RIGHT},
-            "line 1 is a solution of 'nobody', which is not among the problems",
+            "line 1 is a solution to 'nobody', which is not among the problems",
         ),
         ({"problem_id": "abs"}, "no column 'solution'"),
     ],
@@ -199,12 +199,12 @@ def test_the_solutions_are_not_written_over(problems: Path, capsys: pytest.Captu
     solutions = lines(problems.parent / "solutions.jsonl", {"problem_id": "abs", "solution": RIGHT})
     command = ["judge", "--task", "code_contests", "--problems", str(problems), "--solutions", str(solutions)]
     assert main([*command, "--out", str(solutions)]) == 1
-    assert "the input is not written over" in capsys.readouterr().err
+    assert "the input is never overwritten" in capsys.readouterr().err
     assert json.loads(solutions.read_text())["solution"] == RIGHT
 
 
 def test_wrong_words_are_said() -> None:
-    with pytest.raises(ConfigError, match="--task code_contest is not a task of code") as caught:
+    with pytest.raises(ConfigError, match="--task code_contest is not a code task") as caught:
         file.task("code_contest", None, [])
     assert "code_contests" in caught.value.hint
     with pytest.raises(ConfigError, match="cannot read 'seconds=3'"):
