@@ -71,7 +71,7 @@ def test_a_line_of_the_solutions_is_named_by_its_number_in_the_file(problems: Pa
     path, right = tmp_path / "solutions.jsonl", json.dumps({"problem_id": "abs", "solution": RIGHT})
     task = file.task("code_contests", problems, [])
     for row, words in (
-        ('{"problem_id": "x", "solution": ""}', "line 3 is a solution of 'x'"),
+        ('{"problem_id": "x", "solution": ""}', "line 3 is a solution to 'x'"),
         ('{"problem_id": ["abs"], "solution": ""}', "line 3 has a list as its 'problem_id'"),
         ('{"problem_id": "abs", "solution": ["print(1)"]}', "line 3 has a list as its 'solution'"),
     ):
