@@ -192,7 +192,7 @@ def test_a_missing_column_is_said_with_what_can_be_done(problems: Path, capsys: 
     lines(problems, {"title": "abs"})
     assert main([*command, "--id-column", "id", "--text-column", "code"]) == 1
     said = " ".join(capsys.readouterr().err.split())
-    assert "cannot be renamed: give each problem name, description, public_tests" in said
+    assert "cannot be renamed: every problem needs name, description, public_tests" in said
 
 
 def test_the_solutions_are_not_written_over(problems: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""What all tasks of code share: settings of the judge, the screening by reference solutions, the judging."""
+"""What all code tasks share: the judge's settings, screening by reference solutions, and judging."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -22,16 +22,16 @@ class CodeTask(Task):
     """A task whose solutions are programs.
 
     Attributes:
-        language: what solutions are written in: `python` or `cpp`.
-        sandbox: `bwrap`; or `none`: solutions run with your rights. For input that you trust, and only for that.
-        python: the interpreter of Python solutions, under /usr.
-        seconds: CPU seconds for a test where the problem names no limit.
-        time_factor: a problem's own time limit counts so many times: contests set it for compiled languages.
-        memory_mb: MiB for a solution; a problem's own limit counts where it is higher.
-        case_sensitive: whether the case of letters in an output counts.
-        references: how many of a problem's own reference solutions are run first; where one fails, the problem has
-            several right answers or broken tests, and is set aside. 0: none, and no problem is set aside.
-        workers: threads that judge; null: one for each core.
+        language: the language of solutions: `python` or `cpp`.
+        sandbox: `bwrap`; or `none` to run solutions with your own permissions, only for solutions that you trust.
+        python: the interpreter for Python solutions, under /usr.
+        seconds: CPU seconds per test if the problem gives no limit.
+        time_factor: factor for a problem's own time limit, which contests set for compiled languages.
+        memory_mb: MiB per solution; a problem's own limit applies if it is higher.
+        case_sensitive: whether the case of letters in an output matters.
+        references: how many of a problem's own reference solutions are run first; if one fails, the problem has several
+            right answers or broken tests, and is set aside. 0 to run none and set no problem aside.
+        workers: judging threads; null for one per core.
     """
 
     partial_credit: ClassVar[bool] = True
@@ -53,10 +53,10 @@ class CodeTask(Task):
         "references": Bounds(0),
         "workers": Bounds(1),
     }
-    EVERYTHING: ClassVar[dict[str, Any]] = {}  # settings with which nothing that can be judged is left out
+    EVERYTHING: ClassVar[dict[str, Any]] = {}  # settings with which no solution that can be judged is left out
 
     def screen(self, problems: Iterable[Problem], reject: Callable[[Problem, str], None]) -> Iterator[Problem]:
-        """The problems whose reference solutions pass; one without any in a language of ours passes too.
+        """The problems whose reference solutions pass; those without any in a supported language pass too.
 
         Raises:
             SandboxError: see `Judge`.
@@ -75,7 +75,7 @@ class CodeTask(Task):
 
         with Judge(self.sandbox, self.python, self.workers) as judge:
             results = judge.results(jobs(), partial=False, checker=self.checker())
-            result = next(results, None)  # which reads as many problems as are judged at once
+            result = next(results, None)  # reads as many problems as are judged at a time
             while waiting or result:
                 problem, runs, failed = waiting.popleft()
                 for _ in range(runs):
@@ -97,7 +97,7 @@ class CodeTask(Task):
         def jobs() -> Iterator[tuple[Spec, Language, Sample]]:
             for problem, sample in pairs:
                 if problem.id not in specs:
-                    specs.clear()  # a problem's samples lie together
+                    specs.clear()  # a problem's samples are together
                     specs[problem.id] = Spec.of(problem)
                 yield specs[problem.id], language, sample
 
@@ -109,24 +109,24 @@ class CodeTask(Task):
         return rules.PROGRAMS
 
     def marks(self) -> dict[str, Any]:
-        """The sandbox and the interpreter of every verdict."""
+        """The sandbox and the interpreter used for every verdict."""
         return {"sandbox": self.sandbox, "judge_python": self.python}
 
     def checker(self) -> Checker:
-        """How outputs are compared; a task whose problems have several right answers gives its own."""
+        """How outputs are compared; override it for tasks whose problems have several right answers."""
         return by_tokens
 
     @property
     def spoken(self) -> Language:
-        """The language, typed."""
+        """The language, with its precise type."""
         return "cpp" if self.language == "cpp" else "python"
 
     def chosen(self, spec: Spec) -> list[tuple[Language, str]]:
-        """The reference solutions that screen a problem: those of the task's language first."""
+        """The reference solutions that screen a problem, those in the task's language first."""
         return sorted(spec.references, key=lambda one: one[0] != self.spoken)[: self.references]
 
     def human(self, spec: Spec) -> str:
-        """The first reference solution of the task's language as a completion; "" where there is none."""
+        """The first reference solution in the task's language as a completion; "" if there is none."""
         return next(
             (fenced(source, self.spoken) for language, source in spec.references if language == self.spoken), ""
         )
