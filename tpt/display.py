@@ -18,6 +18,7 @@ from rich.progress import (
 from rich.text import Text
 
 from tpt.loop import Stage
+from tpt.progress import State
 from tpt.run import Run
 from tpt.terminal import Terminal
 
@@ -66,7 +67,7 @@ class Display(AbstractContextManager["Display"]):
         if not self.console.is_terminal:
             self.console.print(f"{stage} ...")
 
-    def watch(self, states: list[dict[str, Any]]) -> None:
+    def watch(self, states: list[State]) -> None:
         """What the stage's processes said of themselves, summed."""
         self._print_log()
         if not states:

@@ -3,22 +3,43 @@
 import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict, cast
 
 from tpt import files
 from tpt.errors import Damaged
 
-STATE: files.Needs = {
+
+class State(TypedDict):
+    """What a running stage reports.
+
+    Attributes:
+        done, total: units of work.
+        unit: what they are.
+        rate: in `rate_unit`, e.g. tokens per second.
+        seconds: since the stage started.
+        note: anything else worth showing.
+    """
+
+    done: int
+    total: int
+    unit: str
+    rate: float
+    rate_unit: str
+    seconds: float
+    note: NotRequired[str]
+
+
+NEEDS: files.Needs = {
     **dict.fromkeys(("done", "total"), int),
     **dict.fromkeys(("unit", "rate_unit"), str),
     **dict.fromkeys(("rate", "seconds"), float | int),
 }
 
 
-def read(path: Path) -> dict[str, Any] | None:
+def read(path: Path) -> State | None:
     """A running stage's last report; None if there is none that can be read."""
     try:
-        return files.read_json(path, STATE)
+        return cast("State", files.read_json(path, NEEDS))  # as NEEDS checks
     except Damaged:
         return None
 
@@ -43,8 +64,15 @@ class Progress:
         if self.path is None or (now - self._written < 0.5 and done < total):
             return
         self._written = now
-        state: dict[str, Any] = {"done": done, "total": total, "unit": unit, "note": note}
-        state |= {"rate": round(rate, 2), "rate_unit": rate_unit, "seconds": round(now - self.started, 1)}
+        state: State = {
+            "done": done,
+            "total": total,
+            "unit": unit,
+            "rate": round(rate, 2),
+            "rate_unit": rate_unit,
+            "seconds": round(now - self.started, 1),
+            "note": note,
+        }
         # Not fsynced: it is written often, and losing it does no harm.
         temporary = self.path.with_suffix(".partial")
         temporary.write_text(json.dumps(state), encoding="utf-8")

@@ -5,12 +5,12 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from tpt.cluster import process
 from tpt.cluster.process import Process, StageFailed
 from tpt.cluster.template import template_for
 from tpt.loop import SAMPLED, Stage
+from tpt.progress import State
 from tpt.progress import read as read_progress
 from tpt.run import Run
 from tpt.think import interpreter
@@ -18,7 +18,7 @@ from tpt.think import interpreter
 POLL_SECONDS = 0.2
 GRACE_SECONDS = 15  # from the request to stop until the kill
 
-Watch = Callable[[list[dict[str, Any]]], None]
+Watch = Callable[[list[State]], None]
 
 
 def execute(run: Run, stage: Stage, watch: Watch) -> None:
@@ -39,7 +39,7 @@ def execute(run: Run, stage: Stage, watch: Watch) -> None:
         raise StageFailed(f"{stage} ended without its manifest", f"see {run.log_path(stage)}")
 
 
-def progress(run: Run, stage: Stage, count: int) -> list[dict[str, Any]]:
+def progress(run: Run, stage: Stage, count: int) -> list[State]:
     """What the first `count` workers of a stage last said of themselves."""
     states = (read_progress(run.progress_path(stage, index)) for index in range(count))
     return [state for state in states if state]

@@ -98,7 +98,7 @@ class Task(ABC):
         """
         return rules.ANSWERS
 
-    def marks(self) -> dict[str, Any]:
+    def marks(self) -> dict[str, str]:
         """What every manifest with figures from this task's judge must record about it; for a code task its sandbox."""
         return {}
 

@@ -108,7 +108,7 @@ class CodeTask(Task):
         """The version of the rules for programs."""
         return rules.PROGRAMS
 
-    def marks(self) -> dict[str, Any]:
+    def marks(self) -> dict[str, str]:
         """The sandbox and the interpreter used for every verdict."""
         return {"sandbox": self.sandbox, "judge_python": self.python}
 

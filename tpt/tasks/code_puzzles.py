@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from tpt.bounds import Bounds
 from tpt.errors import ConfigError
@@ -23,6 +23,9 @@ WORDS = (
 # fmt: on
 
 
+Values = dict[str, int | str | list[int]]  # what a program has read, by the variables' names
+
+
 @dataclass(frozen=True)
 class Reading:
     """What a program reads.
@@ -37,25 +40,25 @@ class Reading:
     words: str
     name: str
     source: str
-    draw: Callable[[random.Random], tuple[dict[str, Any], str]]
+    draw: Callable[[random.Random], tuple[Values, str]]
 
 
-def _number(rng: random.Random) -> tuple[dict[str, Any], str]:
+def _number(rng: random.Random) -> tuple[Values, str]:
     n = rng.randint(1, 60)
     return {"n": n}, f"{n}\n"
 
 
-def _two_numbers(rng: random.Random) -> tuple[dict[str, Any], str]:
+def _two_numbers(rng: random.Random) -> tuple[Values, str]:
     a, b = rng.randint(1, 60), rng.randint(1, 60)
     return {"a": a, "b": b}, f"{a}\n{b}\n"
 
 
-def _numbers(rng: random.Random) -> tuple[dict[str, Any], str]:
+def _numbers(rng: random.Random) -> tuple[Values, str]:
     numbers = [rng.randint(0, 20) for _ in range(rng.randint(1, 8))]
     return {"numbers": numbers}, " ".join(map(str, numbers)) + "\n"
 
 
-def _word(rng: random.Random) -> tuple[dict[str, Any], str]:
+def _word(rng: random.Random) -> tuple[Values, str]:
     word = rng.choice(WORDS)
     return {"word": word}, f"{word}\n"
 

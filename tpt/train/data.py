@@ -4,11 +4,12 @@ import random
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import pyarrow.compute as pc
 import pytorch_lightning as pl
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from tpt import records
@@ -120,19 +121,41 @@ class Examples(Dataset[Example]):
         return Example("", "", 0, prompt_ids, completion_ids, "")
 
 
-def collate(rows: list[Example], pad_id: int, packing: Packing | None = None) -> dict[str, Any]:
-    """Examples as the tensors that `CompletionLoss` takes.
+class Batch(TypedDict):
+    """The tensors that `CompletionLoss` takes.
 
-    Only the completion is labelled, including its end token; text is never tokenized again.
+    Attributes:
+        input_ids: token ids; shape (rows, longest).
+        position_ids: each token's distance from its root, same shape; None if each row is one sequence from its start
+            and needs no mask.
+        ends: see `tpt.train.tree`; same shape, and None likewise.
+        sources: for each trained token, the position in the flattened rows of the token from which it is predicted;
+            shape (trained tokens,).
+        labels: the ids of the trained tokens; same shape.
+    """
+
+    input_ids: Tensor
+    position_ids: Tensor | None
+    ends: Tensor | None
+    sources: Tensor
+    labels: Tensor
+
+
+class StepBatch(Batch):
+    """A micro-batch of an optimizer step.
+
+    Attributes:
+        step_tokens: trained tokens in the whole step.
+    """
+
+    step_tokens: int
+
+
+def collate(rows: list[Example], pad_id: int, packing: Packing | None = None) -> Batch:
+    """Examples as a batch. Only the completion is labelled, including its end token; text is never tokenized again.
 
     Args:
         packing: how to combine examples into prefix trees; None to give each its own row.
-
-    Returns:
-        `input_ids`, `position_ids` and `ends` (see `tpt.train.tree`), each of shape (rows, longest), and `labels` and
-        `sources`, each of shape (trained tokens,): a token's id, and the position in the flattened rows of the token
-        from which it is predicted. `position_ids` and `ends` are None if each row is one sequence from its start and
-        `packing` needs no mask.
     """
     trees, order = plant([row.prompt_ids + row.completion_ids for row in rows], packing)
     longest = max((len(tree.ids) for tree in trees), default=2)
@@ -176,13 +199,13 @@ class _Planned:
         self.skip = 0
 
 
-class _Fetch(Dataset[dict[str, Any]]):
+class _Fetch(Dataset[StepBatch]):
     """A data set from which the loader fetches a whole micro-batch at once."""
 
     def __init__(self, examples: Examples, pad_id: int, packing: Packing | None) -> None:
         self.examples, self.pad_id, self.packing = examples, pad_id, packing
 
-    def __getitem__(self, batch: Any) -> dict[str, Any]:
+    def __getitem__(self, batch: MicroBatch) -> StepBatch:
         rows = [self.examples[index] for index in batch.indices]
         return {**collate(rows, self.pad_id, self.packing), "step_tokens": batch.step_tokens}
 
@@ -217,7 +240,7 @@ class ExampleModule(pl.LightningDataModule):
         """Optimizer steps per epoch."""
         return -(-len(self.examples) // self.settings.batch_size)
 
-    def train_dataloader(self) -> DataLoader[Any]:
+    def train_dataloader(self) -> DataLoader[StepBatch]:
         """This rank's batches of the current epoch."""
         assert self.trainer is not None
         rank, number = self.trainer.global_rank, self.trainer.current_epoch

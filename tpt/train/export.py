@@ -5,6 +5,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
 from transformers import GenerationConfig, PreTrainedModel
 from transformers.core_model_loading import revert_weight_conversion
 
@@ -36,7 +37,7 @@ COMPANIONS = (
 GENERATION = "generation_config.json"
 
 
-def export(model: PreTrainedModel, start: Path, out: Path, state: dict[str, Any] | None = None) -> None:
+def export(model: PreTrainedModel, start: Path, out: Path, state: dict[str, Tensor] | None = None) -> None:
     """Write weights (safetensors, in the dtype they were trained in), config and companion files; all or nothing.
 
     Args:
@@ -102,7 +103,7 @@ def _stored_shapes(model: PreTrainedModel) -> dict[str, tuple[int, ...]]:
     return {name: tuple(tensor.shape) for name, tensor in revert_weight_conversion(model, own).items()}
 
 
-def _write(model: PreTrainedModel, start: Path, folder: Path, state: dict[str, Any] | None) -> None:
+def _write(model: PreTrainedModel, start: Path, folder: Path, state: dict[str, Tensor] | None) -> None:
     # The base's generation config is kept below; transformers refuses to save many configs that it loads.
     model.generation_config = GenerationConfig()  # type: ignore[no-untyped-call]  # transformers gives no hints here
     model.save_pretrained(folder, state_dict=state)

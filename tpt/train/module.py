@@ -19,6 +19,7 @@ from tpt.config import TrainConfig
 from tpt.errors import TptError
 from tpt.train import sharded
 from tpt.train.attention import mask
+from tpt.train.data import Batch, StepBatch
 from tpt.train.fused import fused_loss
 
 
@@ -138,12 +139,12 @@ class FineTuning(pl.LightningModule):
         named = self.named_parameters(remove_duplicate=False)
         return {name: value.detach() for name, value in named if not value.requires_grad}
 
-    def completion_nll(self, batch: dict[str, Any]) -> Tensor:
+    def completion_nll(self, batch: Batch) -> Tensor:
         """See `CompletionLoss.forward`."""
         nll: Tensor = self.objective(**{name: one for name, one in batch.items() if name != "step_tokens"})
         return nll
 
-    def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
+    def training_step(self, batch: StepBatch, batch_idx: int) -> Tensor:
         """The micro-batch's share of the step's mean loss per token.
 
         Lightning divides by the number of accumulated batches, and DDP by the number of ranks; both are undone here,
