@@ -122,7 +122,7 @@ def _turn_end(tokenizer: "PreTrainedTokenizerBase", ids: list[int]) -> int:
 
 
 def _in_template(turns: list[Message], tokenizer: "PreTrainedTokenizerBase", add_generation_prompt: bool) -> str:
-    from jinja2 import TemplateError
+    from jinja2 import TemplateError  # lazy for start-up: it takes 20 ms, and only encoding needs it
 
     try:
         # Some templates (Llama 3.2's) write today's date, but a problem must have the same prompt tomorrow.

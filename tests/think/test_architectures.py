@@ -151,4 +151,4 @@ def test_weights_that_are_not_numbers_are_said(tiny_model: Path, tmp_path: Path)
         make_sampler(
             SamplerConfig(engine="transformers"), ModelConfig(name="llama", source="random"), folder, CONTEXT, seed=0
         )
-    assert "hold nan" in caught.value.hint
+    assert "contain nan" in caught.value.hint

@@ -19,6 +19,7 @@ from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 from tpt.bounds import Bounds, check
 from tpt.errors import ConfigError, nearest, said
 from tpt.judge import rules
+from tpt.judge.answer import judge_pairs
 from tpt.records import Problem, Sample, Verdict
 
 Split = Literal["train", "test"]
@@ -85,8 +86,6 @@ class Task(ABC):
             partial: whether partial credit is requested: if there are tests, all of them are run, not only up to the
                 first failure.
         """
-        from tpt.judge.answer import judge_pairs  # lazy for start-up: math-verify's workers are needed only for judging
-
         return judge_pairs(pairs)
 
     def rules(self) -> int:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from tpt.bounds import Bounds
 from tpt.errors import ConfigError, nearest
 from tpt.judge import rules
+from tpt.judge.code.judge import Judge, verdicts
 from tpt.judge.code.program import Language, fenced
 from tpt.judge.code.spec import Spec
 from tpt.judge.code.stdio import Checker, by_tokens
@@ -61,8 +62,6 @@ class CodeTask(Task):
         Raises:
             SandboxError: see `Judge`.
         """
-        from tpt.judge.code.judge import Judge
-
         waiting: deque[tuple[Problem, int, str]] = deque()
 
         def jobs() -> Iterator[tuple[Spec, Language, str]]:
@@ -89,8 +88,6 @@ class CodeTask(Task):
 
     def judge(self, pairs: Iterable[tuple[Problem, Sample]], partial: bool = False) -> Iterator[Verdict]:
         """Run each sample's program on the problem's tests."""
-        from tpt.judge.code.judge import Judge, verdicts
-
         language = self.spoken
         specs: dict[str, Spec] = {}
 
