@@ -12,6 +12,7 @@ from tpt.errors import DiskFull, FileError, StorageFailed
 
 ELSEWHERE = "choose another folder: run_root= for runs, --out for a command's output, TPT_CACHE for models"
 AGAIN = "give the same command again when the file system is back: finished work is kept"
+ASK_OWNER = "ask its owner for permission to read it"
 FULL = (errno.ENOSPC, errno.EDQUOT)
 SET_HF_HOME = "set HF_HOME (where downloads from the hub are kept) to a folder of your own"
 READ_ONLY = "{} is on a file system that is mounted read-only"

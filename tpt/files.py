@@ -13,7 +13,7 @@ from types import MappingProxyType, UnionType
 from typing import Any
 
 from tpt.errors import Damaged, FileError, RunError, said
-from tpt.explain import ELSEWHERE, in_words, named_when_full, refused
+from tpt.explain import ASK_OWNER, ELSEWHERE, in_words, named_when_full, refused
 
 TEMPORARY_SUFFIX = ".partial"
 LONGEST_LINE = 2**20  # bytes, of a JSONL record written by tpt
@@ -145,7 +145,7 @@ def reading(path: Path, then: str = AGAIN, *errors: type[Exception]) -> Iterator
 def _unreadable(path: Path, error: Exception, then: str) -> RunError:
     # If a permission is missing, or the disk or the network failed, the file itself may be intact: nothing is redone.
     if isinstance(error, PermissionError):
-        why = refused(path, "ask its owner for permission to read it", reading=True)
+        why = refused(path, ASK_OWNER, reading=True)
         return RunError(why.message, why.hint)
     if isinstance(error, OSError) and error.errno is not None and path.is_file():
         again = "check the disk, then give the same command again"

@@ -5,7 +5,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from tpt import files
+from tpt import explain, files
 from tpt.errors import Damaged, ModelError
 
 INDEX = "model.safetensors.index.json"  # which file each tensor is in, if there are several files
@@ -112,10 +112,11 @@ def _check_not_pointer(path: Path) -> None:
     try:
         with path.open("rb") as handle:
             start = handle.read(len(LFS_POINTER))
+    except PermissionError as error:
+        why = explain.refused(path, explain.ASK_OWNER, reading=True)
+        raise ModelError(why.message, why.hint) from error
     except OSError as error:
-        raise ModelError(
-            f"{path} cannot be read: {error.strerror}", f"its owner can change that: chmod -R a+rX {path.parent}"
-        ) from error
+        raise ModelError(f"{path} cannot be read: {error.strerror}", AGAIN) from error
     if start == LFS_POINTER:
         raise ModelError(f"{path} is a git-lfs pointer, not the file itself", "run `git lfs pull` in its folder")
 
