@@ -86,8 +86,8 @@ def test_a_damaged_file_of_weights_is_refused_by_name(
         (b'{"model_type": "lla', "is not valid JSON: Unterminated"),
         (b"[" * 100_000, "is not valid JSON: maximum recursion depth"),
         ('{"é": 1}'.encode("latin-1"), "is not UTF-8 text"),
-        (b"[]", "does not hold a JSON object"),
-        (b"null", "does not hold a JSON object"),
+        (b"[]", "does not contain a JSON object"),
+        (b"null", "does not contain a JSON object"),
     ],
     ids=["empty", "torn", "deep", "latin-1", "a list", "null"],
 )

@@ -146,7 +146,7 @@ def refused(path: Path, elsewhere: str = ELSEWHERE, reading: bool = False) -> Fi
 
     Args:
         elsewhere: what to do, unless the owner shares it.
-        reading: it was to be read; else what was refused is told from the permissions.
+        reading: whether it was being read; if not, the permissions tell whether reading or writing was refused.
     """
     there = path
     for one in reversed((path, *path.parents)):
@@ -177,7 +177,7 @@ def _too_long(path: Path) -> FileError:
 
 
 def _blocked(path: Path, elsewhere: str) -> FileError | None:
-    """The error that something else is where a folder, or a file, should be."""
+    """The error that something else is in the place of a folder or file."""
     for one in reversed((path, *path.parents)):
         if one.is_symlink() and not one.exists():
             return FileError(f"{one} is a link to {one.readlink()}, which does not exist", elsewhere)

@@ -190,9 +190,9 @@ def read_json(path: Path, needs: Needs = MappingProxyType({}), then: str = AGAIN
 def lacking(value: Any, needs: Needs) -> str:
     """What is wrong with a value read from JSON if it is not the expected object, in words; "" if it is."""
     if not isinstance(value, dict):
-        return "does not hold a JSON object"
+        return "does not contain a JSON object"
     wrong = [name for name, kind in needs.items() if not isinstance(value.get(name), kind)]
-    return f"does not hold what it should: {', '.join(wrong)}" if wrong else ""
+    return f"has missing or invalid entries: {', '.join(wrong)}" if wrong else ""
 
 
 def append_jsonl(path: Path, record: dict[str, Any]) -> None:

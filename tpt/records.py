@@ -228,7 +228,7 @@ def count(path: Path) -> int:
 def _check(path: Path, found: pa.Schema, needed: Iterable[pa.Field]) -> None:
     lacks = [one.name for one in needed if one.name not in found.names or found.field(one.name).type != one.type]
     if lacks:
-        raise files.damaged(path, f"does not hold what it should: {', '.join(sorted(lacks))}")
+        raise files.damaged(path, f"has missing or invalid columns: {', '.join(sorted(lacks))}")
 
 
 def _objects(batch: pa.RecordBatch, kind: type[Record]) -> Iterator[Record]:

@@ -174,7 +174,7 @@ def _judge_one(gold: Gold, pred: str) -> tuple[Judgement, list[tuple[str, str]]]
     said = _lenient_part(final)
     text = reader.window(said)
     if len(text) < len(said):
-        judgement.reason = f"of {len(said):,} characters {READ:,} were read"
+        judgement.reason = f"only {READ:,} of {len(said):,} characters were read"
     found, verdict, owed = compare(gold, text)
     judgement.lenient = verdict
     if found is not None:

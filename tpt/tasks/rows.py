@@ -21,7 +21,7 @@ def local(path: str, split: Split) -> list[Path]:
         path: a hub id, a file, or a folder with `train.jsonl` and `test.jsonl`, or `train*.parquet` and
             `test*.parquet`, the latter also under `data/`.
     Raises:
-        DataError: `path` is a folder without such files, or looks like a path and is not there.
+        DataError: `path` is a folder without such files, or looks like a path and does not exist.
     """
     place = Path(path).expanduser()
     if place.is_file():
