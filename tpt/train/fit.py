@@ -109,7 +109,7 @@ def fit(
 
 
 def resolve_precision(name: str) -> str:
-    """What `train.precision` means here: `auto` is bf16-mixed if the GPU (or the CPU, if none) computes in bfloat16."""
+    """What `train.precision` means here; `auto` is bf16-mixed if the GPU (without one, the CPU) has bfloat16."""
     if name != "auto":
         return name
     if torch.cuda.is_available():

@@ -34,7 +34,7 @@ def judge(runner: Runner, referee: Runner, source: str, spec: Spec, partial: boo
         the result over all assertions, which cost nothing once the calls have been made.
     """
     values: list[str | None] = []
-    broken: dict[int, Ran] = {}  # number of calls that ended the process
+    broken: dict[int, Ran] = {}  # the calls that ended the process, by index
     time_outs = 0
     while len(values) < len(spec.calls):
         first = len(values)
