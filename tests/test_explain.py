@@ -60,7 +60,7 @@ def unusable(folder: Path) -> dict[str, tuple[str, str]]:
     return {
         "a file": ("file", f"{folder}/file is a file, and a folder is needed there"),
         "under a file": ("file/below", f"{folder}/file is a file, and a folder is needed there"),
-        "a link to nothing": ("link", f"{folder}/link is a link to nowhere, which is not there"),
+        "a link to nothing": ("link", f"{folder}/link is a link to nowhere, which does not exist"),
         "long name": ("n" * 300, "too long for the file system"),
         "long path": ("/".join(["n" * 240] * 17), "too long for the file system"),
     }
@@ -161,7 +161,7 @@ OTHER = """
 import contextlib, io, json, logging, os, sys
 from pathlib import Path
 import pyarrow.parquet as pq
-from tpt import models
+from tpt import models, records
 from tpt.cli import main
 from tpt.launch import process
 from tpt.compose import compose
@@ -191,6 +191,10 @@ for name in ("readable", "private"):
         [text] = pq.read_table(shard)["text"].to_pylist()
         found["copy"] = [shard.stat().st_uid == os.getuid(), oct(shard.stat().st_mode), text]
 found["warnings"] = warnings.getvalue()
+try:
+    records.count(next(one for one in (folder / "private").rglob("samples-00000.parquet") if one.stat().st_uid))
+except TptError as error:
+    found["unreadable"] = f"{type(error).__name__}: {error}"
 
 def located(place):
     os.environ["TPT_CACHE"] = place
@@ -259,6 +263,13 @@ def test_a_stage_that_another_user_has_begun_is_not_waited_for_where_it_could_no
     found: dict[str, Any],
 ) -> None:
     assert not found["readable waits"]
+
+
+def test_a_file_that_one_may_not_read_is_said_with_its_owner_and_is_not_to_be_removed(found: dict[str, Any]) -> None:
+    assert found["unreadable"].startswith(f"RunError: user {other_user.FIRST} may not read ")
+    assert f"samples-00000.parquet belongs to {other_user.SECOND} (mode 600)" in found["unreadable"]
+    assert "ask its owner for permission to read it" in found["unreadable"]
+    assert "remove" not in found["unreadable"]
 
 
 def test_a_closed_list_of_shared_stages_is_said_and_fails_no_stage(found: dict[str, Any]) -> None:

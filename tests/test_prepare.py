@@ -145,7 +145,7 @@ def test_quantised_weights_are_not_trained_and_only_vllm_samples_from_them(tiny_
     ("damage", "said"),
     [
         (lambda one: (one / "model.safetensors").write_bytes(b"torn"), "is damaged or cut off"),
-        (lambda one: (one / "tokenizer.json").write_text("{}"), "tokenizer.json does not hold what it should: model"),
+        (lambda one: (one / "tokenizer.json").write_text("{}"), "tokenizer.json has missing or invalid entries: model"),
         (lambda one: (one / "chat_template.jinja").write_text("{{ raise_exception('No.') }}"), "refuses this .*: No"),
         (lambda one: (one / "generation_config.json").write_text("{"), "is not valid JSON"),
     ],

@@ -17,6 +17,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from tpt.progress import State
 from tpt.run import table
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
@@ -67,7 +68,7 @@ class Display(AbstractContextManager["Display"]):
         if not self.console.is_terminal:
             self.console.print(f"{stage} ...")
 
-    def watch(self, states: list[dict[str, Any]]) -> None:
+    def watch(self, states: list[State]) -> None:
         """What the stage's processes said of themselves, summed."""
         self._print_log()
         if not states:

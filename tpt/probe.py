@@ -1,4 +1,4 @@
-"""What an environment has to sample with; `python -m tpt.probe` says it of the interpreter that runs it."""
+"""What a Python environment offers for sampling; `python -m tpt.probe` reports on its own interpreter."""
 
 import importlib
 import importlib.metadata
@@ -10,10 +10,11 @@ from typing import TypedDict
 
 from tpt.errors import said
 
-PROCESSES = ("tpt.stage", "tpt.think.stage", "tpt.evaluate.stage")  # what a process that samples imports at its start,
-LATER = ("math_verify", "sacrebleu", "sympy", "torch", "transformers")  # and what it imports when it needs it
+# What a sampling process imports at its start, and what it imports when needed.
+PROCESSES = ("tpt.launch.worker", "tpt.stages.think", "tpt.stages.evaluate")
+LATER = ("math_verify", "sacrebleu", "sympy", "torch", "transformers")
 
-# What transformers and vLLM import beside torch, each with the errors that they expect, as torchcodec's without FFmpeg.
+# What transformers and vLLM import next to torch, with the errors they tolerate, such as torchcodec's without FFmpeg.
 COMPANIONS: dict[str, tuple[type[Exception], ...]] = {
     "torchvision": (),
     "torchaudio": (),
@@ -22,12 +23,12 @@ COMPANIONS: dict[str, tuple[type[Exception], ...]] = {
 
 
 class Found(TypedDict):
-    """What an environment has.
+    """What an environment offers.
 
     Attributes:
         vllm: whether vLLM is installed.
-        missing: packages that sampling imports and that are not installed.
-        clash: what is wrong with the packages that are; "" where nothing is, or where it was not looked for.
+        missing: packages that sampling imports but that are not installed.
+        clash: what is wrong with the installed packages; "" if nothing is, or if that was not checked.
     """
 
     vllm: bool
@@ -36,10 +37,10 @@ class Found(TypedDict):
 
 
 def look(thorough: bool) -> Found:
-    """What this interpreter's environment has.
+    """What this interpreter's environment offers.
 
     Args:
-        thorough: whether to look for packages that break others, which takes seconds.
+        thorough: whether to check for packages that break others, which takes seconds.
     """
     missing = [name for name in LATER if find_spec(name) is None]
     for name in PROCESSES:
@@ -53,7 +54,7 @@ def look(thorough: bool) -> Found:
 
 
 def has_vllm() -> bool:
-    """Whether vLLM is installed; it is looked for and not imported, which takes seconds.
+    """Whether vLLM is installed; does not import it, which takes seconds.
 
     A package of that name without its compiled part (a source checkout, a broken install) does not count.
     """
@@ -63,10 +64,10 @@ def has_vllm() -> bool:
 
 
 def clash() -> str:
-    """Which packages beside torch were built for another one, and what the first says; "": none was.
+    """Which packages were built for another version of torch, and the first one's error; "" if none was.
 
-    transformers and vLLM import them where they are installed, and without them do all that is needed here. With one
-    that does not load, all that either says is that it cannot import the class of the model.
+    transformers and vLLM import them if they are installed, and do everything needed here without them. If one does not
+    load, either only reports that it cannot import the model's class.
     """
     found: dict[str, Exception] = {}
     for name, harmless in COMPANIONS.items():
@@ -76,7 +77,7 @@ def clash() -> str:
             importlib.import_module(name)
         except harmless:
             continue
-        except Exception as error:  # a RuntimeError of torch's, an OSError of the loader, an ImportError
+        except Exception as error:  # a RuntimeError from torch, an OSError from the loader, an ImportError
             found[name] = error
     if not found:
         return ""

@@ -337,7 +337,7 @@ def test_a_mix_takes_from_each_source_and_never_two_of_one_problem(tmp_path: Pat
     counts = prune(inputs, config, 1, 0, tmp_path / "out.parquet")
     assert counts.kept_by_source == {"self": 4, "human": 6}
     assert len({one.problem_id for one in examples(tmp_path / "out.parquet")}) == counts.kept == 10
-    assert any("human had 6 of the 8 examples asked for" in warning for warning in counts.warnings)
+    assert any("human had 6 of the 8 requested examples" in warning for warning in counts.warnings)
 
 
 def test_a_teachers_samples_are_encoded_for_the_student(tmp_path: Path) -> None:
@@ -410,7 +410,7 @@ def test_samples_are_counted_by_verdict(tmp_path: Path) -> None:
 def test_verdicts_of_other_samples_are_refused(tmp_path: Path) -> None:
     inputs = inputs_of(tmp_path, [pair(1, 0, "right"), pair(1, 1, "right too")])
     records.write(inputs.verdicts[0], Verdict, [pair(1, 0, "right")[1]])
-    with pytest.raises(RunError, match="does not hold the verdicts"):
+    with pytest.raises(RunError, match="does not contain the verdicts"):
         prune(inputs, PruneConfig(), 1, 0, tmp_path / "out.parquet")
 
 

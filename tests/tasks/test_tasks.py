@@ -249,7 +249,7 @@ def test_a_generator_with_few_questions_says_so() -> None:
     task = make(
         OmegaConf.create({"name": "reasoning_gym", "dataset": "chain_sum", "train_size": 5000, "settings": tiny})
     )
-    with pytest.raises(DataError, match="makes only"):
+    with pytest.raises(DataError, match="gives only"):
         list(task.load("train"))
 
 

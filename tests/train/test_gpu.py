@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from architectures import checkpoint_of
+from lightning_fabric.utilities import move_data_to_device
 from trainable import SETTINGS, example
 from transformers import AutoConfig
 from transformers.models.gemma2 import modeling_gemma2
@@ -55,7 +56,7 @@ def batches(count: int) -> Iterator[list[Example]]:
 def gradients(loss: CompletionLoss, some: list[Example], how: Packing | None) -> dict[str, torch.Tensor]:
     """Of the loss on a batch in bfloat16's autocast, and the loss itself."""
     loss.zero_grad()
-    batch = {name: one if one is None else one.cuda() for name, one in collate(some, 0, how).items()}
+    batch = move_data_to_device(collate(some, 0, how), torch.device("cuda"))
     with torch.autocast("cuda", dtype=torch.bfloat16):
         nll = loss(**batch)
     nll.backward()

@@ -87,7 +87,7 @@ def test_layers_that_a_model_has_not_are_refused_before_its_weights_are_read(tin
         path.unlink()
     with pytest.raises(ConfigError, match=r"(?s)a gpt2 model.*q_proj.*all-linear.*c_attn, c_fc, c_proj"):
         check(folder, replace(SETTINGS, lora=replace(LORA, targets=["q_proj"])))
-    with pytest.raises(ConfigError, match=r"train.attention=sdpa: transformers computes bloom with eager only"):
+    with pytest.raises(ConfigError, match=r"train.attention=sdpa: transformers supports only eager for bloom"):
         check(checkpoint_of("bloom", tiny_model, tmp_path / "bloom"), replace(SETTINGS, attention="sdpa"))
     check(folder, replace(SETTINGS, lora=LORA))
 

@@ -1,4 +1,4 @@
-"""Judging a JSONL file of solutions: how a user checks the judge against labels they trust."""
+"""Judging a JSONL file of solutions, with which users check the judge against labels they trust."""
 
 import json
 from collections import Counter
@@ -13,22 +13,22 @@ from tpt.judge.answer import judge_texts
 from tpt.records import Status
 
 GOLD = 'give one text or one number; an answer of several parts is one text, e.g. "1, 2"'
-COLUMNS = "fix that line, or name the columns of the gold answer and of the completion: --gold-column, --text-column"
+COLUMNS = "fix that line, or name the columns with the gold answer and the completion: --gold-column, --text-column"
 
 
 def judge_file(
     path: Path, out: Path, gold_column: str = "gold", text_column: str = "completion"
 ) -> dict[str, Counter[Status]]:
-    """Judge every line of a JSONL file and write its columns with the verdict's beside them.
+    """Judge every line of a JSONL file and write its columns together with the verdict's.
 
     The columns written are `status`, `strict`, `lenient`, `rule`, `strict_answer` and `lenient_answer`.
 
     Returns:
         how many lines have which verdict, for each of `strict` and `lenient`.
     Raises:
-        DataError: the file is missing, empty or torn, a line is not a JSON object, or a column is missing or holds
-            neither a text nor a number. Nothing is judged then.
-        FileError: `out` cannot be written. Nothing is judged then.
+        DataError: the file is missing, empty or torn, a line is not a JSON object, or a column is missing or is
+            neither a text nor a number. In that case nothing is judged.
+        FileError: `out` cannot be written. In that case nothing is judged.
     """
     check_out(out, path)
 
@@ -38,7 +38,7 @@ def judge_file(
             yield row, text(row, gold_column, where, GOLD), text(row, text_column, where)
 
     for _ in rows():
-        pass  # a line that cannot be read is better found now than after thousands were judged
+        pass  # finds lines that cannot be read before thousands have been judged
     counts: dict[str, Counter[Status]] = {"strict": Counter(), "lenient": Counter()}
     found, again = tee(rows())
     judgements = judge_texts((gold, completion) for _, gold, completion in found)
@@ -59,5 +59,5 @@ def judge_file(
 
 
 def _open(path: Path) -> TextIO:
-    # Half of a surrogate pair, which JSON can hold and UTF-8 cannot, is written as JSON escapes it.
+    # Half of a surrogate pair, possible in JSON but not in UTF-8, is written with JSON's escape.
     return path.open("w", encoding="utf-8", errors="backslashreplace")

@@ -5,11 +5,11 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from tpt.launch import process
 from tpt.launch.process import Process, StageFailed
 from tpt.launch.template import template_for
+from tpt.progress import State
 from tpt.progress import read as read_progress
 from tpt.run import table
 from tpt.run.folder import Run
@@ -19,7 +19,7 @@ from tpt.think import interpreter
 POLL_SECONDS = 0.2
 GRACE_SECONDS = 15  # from the request to stop until the kill
 
-Watch = Callable[[list[dict[str, Any]]], None]
+Watch = Callable[[list[State]], None]
 
 
 def execute(run: Run, stage: Stage, watch: Watch) -> None:
@@ -40,7 +40,7 @@ def execute(run: Run, stage: Stage, watch: Watch) -> None:
         raise StageFailed(f"{stage} ended without its manifest", f"see {run.log_path(stage)}")
 
 
-def progress(run: Run, stage: Stage, count: int) -> list[dict[str, Any]]:
+def progress(run: Run, stage: Stage, count: int) -> list[State]:
     """What the first `count` workers of a stage last said of themselves."""
     states = (read_progress(run.progress_path(stage, index)) for index in range(count))
     return [state for state in states if state]

@@ -1,4 +1,4 @@
-"""Where training examples may come from: the run's own samples, the data set's solutions, another run's examples."""
+"""Where training examples can come from: the run's own samples, the data set's solutions, another run's examples."""
 
 from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
@@ -13,11 +13,11 @@ from tpt.prune.modes import MODES, finished
 from tpt.prune.select import Candidate, Source
 from tpt.records import LIGHT, Example, Problem, Sample, Verdict
 
-# (problem, text of a solution) -> prompt ids, completion ids with the end token last
+# (problem, text of a solution) -> prompt ids, completion ids ending with the end token
 Encode = Callable[[Problem, str], tuple[list[int], list[int]]]
 
 VERDICT = ("problem_id", "index", "status", "strict", "lenient", "passed", "total", "kind")
-REMOVE = "remove the verdict shards and give the same command again: the samples are judged anew"
+REMOVE = "remove the verdict shards and give the same command again: the samples are then judged again"
 
 
 @dataclass
@@ -25,15 +25,15 @@ class Inputs:
     """The files that pruning reads.
 
     Attributes:
-        samples: sample shards of the round.
+        samples: the round's sample shards.
         verdicts: their verdict shards, in the same order.
         problems: the problems of the training split.
-        encode: makes tokens of a solution that the model in training did not sample.
-        foreign: whether the samples are a teacher's: their tokens are not the student's, so the texts are encoded anew.
-        earlier: the examples of the round before, where rounds accumulate.
+        encode: tokenizes a solution that was not sampled by the model being trained.
+        foreign: whether the samples are a teacher's, whose tokens are not the student's: their texts are encoded again.
+        earlier: the examples of the previous round, if rounds accumulate.
         other_examples: the examples of another run.
         other_problems: the training problems of that run.
-        test: the problems of the test split; needed where training problems that overlap them are dropped.
+        test: the problems of the test split; needed to drop training problems that overlap them.
     """
 
     samples: Sequence[Path]
@@ -51,7 +51,7 @@ def judged(inputs: Inputs, columns: Sequence[str] = LIGHT) -> Iterator[tuple[Sam
     """Each sample with its verdict.
 
     Raises:
-        RunError: the verdicts are of other samples.
+        RunError: the verdicts belong to other samples.
     """
     return paired(inputs.samples, inputs.verdicts, columns, VERDICT)
 
@@ -62,10 +62,10 @@ def paired(
     sample_columns: Sequence[str],
     verdict_columns: Sequence[str],
 ) -> Iterator[tuple[Sample, Verdict]]:
-    """Each sample of some shards with its verdict, of either only these columns.
+    """Each sample of some shards with its verdict, reading only the given columns of each.
 
     Raises:
-        RunError: the verdicts are of other samples.
+        RunError: the verdicts belong to other samples.
     """
     for shard, judgement in _shards(sample_shards, verdict_shards):
         yield from _of_shard(shard, judgement, sample_columns, verdict_columns)
@@ -84,15 +84,15 @@ def _of_shard(
     verdicts = records.read(judgement, Verdict, verdict_columns)
     for sample, verdict in zip_longest(samples, verdicts):
         if not (sample and verdict) or (sample.problem_id, sample.index) != (verdict.problem_id, verdict.index):
-            raise RunError(f"{judgement} does not hold the verdicts of {shard}", REMOVE)
+            raise RunError(f"{judgement} does not contain the verdicts on {shard}", REMOVE)
         yield sample, verdict
 
 
 def own(inputs: Inputs, config: PruneConfig, round: int, seed: int) -> Iterator[Candidate]:
-    """The samples that the mode keeps, with the very tokens that were sampled.
+    """The samples that the mode keeps, with exactly the tokens that were sampled.
 
     Args:
-        seed: of `prune.flip`.
+        seed: seed of `prune.flip`.
     """
     mode = MODES[config.mode]
     problems = _by_id(inputs.problems) if inputs.foreign else {}
@@ -107,16 +107,16 @@ def own(inputs: Inputs, config: PruneConfig, round: int, seed: int) -> Iterator[
 
 
 def human(inputs: Inputs, round: int) -> Iterator[Candidate]:
-    """The worked solutions of the data set, of the problems that have one."""
+    """The data set's worked solutions of the problems that have one."""
     for problem in records.read(inputs.problems, Problem):
         if problem.solution.strip():
             yield _written(problem, problem.solution, "human", round, inputs.encode)
 
 
 def other_run(inputs: Inputs, round: int) -> Iterator[Candidate]:
-    """Another run's examples, of the questions that are in this run's training split too.
+    """Another run's examples for questions that are also in this run's training split.
 
-    Problems are matched by their question: ids are only unique within a run's task settings.
+    Problems are matched by their question, because ids are unique only within a run's task settings.
     """
     if inputs.other_problems is None:
         return
@@ -139,7 +139,7 @@ class Without:
     Attributes:
         source: gives the solutions.
         problems: the ids of the problems that are left out.
-        dropped: how many solutions the latest reading left out.
+        dropped: how many solutions the last iteration left out.
     """
 
     source: Source
@@ -147,7 +147,7 @@ class Without:
     dropped: int = 0
 
     def __call__(self) -> Iterator[Candidate]:
-        """The other solutions, in order."""
+        """The remaining solutions, in order."""
         self.dropped = 0
         for one in self.source():
             if one.problem_id in self.problems:
@@ -172,7 +172,7 @@ def _encoded(problem: Problem, sample: Sample, round: int, encode: Encode) -> Ca
     def example() -> Example:
         prompt_ids, completion_ids = encode(problem, sample.text)
         if sample.finish_reason != "stop":
-            completion_ids = completion_ids[:-1]  # it did not end, so it must not teach to end there
+            completion_ids = completion_ids[:-1]  # it was cut off, so it must not teach the model to end there
         return Example(problem.id, "self", round, prompt_ids, completion_ids, sample.text)
 
     return Candidate(problem.id, sample.text, example)

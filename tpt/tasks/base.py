@@ -1,6 +1,6 @@
-"""What a task is: a dataclass of its settings that loads problems, words the prompt and judges.
+"""What a task is: a dataclass of its settings that loads problems, phrases the prompt and judges.
 
-Adding one is one file: a dataclass under `@register("name")`, and `conf/task/name.yaml`.
+To add one, write a dataclass under `@register("name")` in a file of its own, and `conf/task/name.yaml`.
 """
 
 import dataclasses
@@ -19,6 +19,7 @@ from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 from tpt.artefacts import Marks
 from tpt.errors import ConfigError, nearest, said
 from tpt.judge import rules
+from tpt.judge.answer import judge_pairs
 from tpt.records import Problem, Sample, Verdict
 from tpt.setting import check_all, mistyped, setting, walk
 
@@ -48,7 +49,7 @@ class Task(ABC):
         """The problems of a split, always the same ones in the same order.
 
         Raises:
-            DataError: a file is missing, empty or torn, lacks a column, or holds a gold answer that cannot be read.
+            DataError: a file is missing, empty or torn, lacks a column, or contains a gold answer that cannot be read.
         """
 
     @abstractmethod
@@ -56,22 +57,20 @@ class Task(ABC):
         """The user's turn of the chat for one question."""
 
     def shots(self) -> list[tuple[str, str]]:
-        """(question, worked solution) of the few-shot examples; `few_shot` of them."""
+        """The `few_shot` worked examples, as (question, worked solution)."""
         return []
 
     def screen(self, problems: Iterable[Problem], reject: Callable[[Problem, str], None]) -> Iterator[Problem]:
-        """The problems that can be judged, in order; `reject(problem, reason)` is called for each other one."""
+        """The problems that can be judged, in order; `reject(problem, reason)` is called for each of the others."""
         yield from problems
 
     def judge(self, pairs: Iterable[tuple[Problem, Sample]], partial: bool = False) -> Iterator[Verdict]:
         """One verdict for each pair, in order.
 
         Args:
-            partial: whether partial credit is asked for: where there are tests, all are run, not only up to the first
-                that fails.
+            partial: whether partial credit is requested: if there are tests, all of them are run, not only up to the
+                first failure.
         """
-        from tpt.judge.answer import judge_pairs  # imports multiprocessing helpers only where judging happens
-
         return judge_pairs(pairs)
 
     def rules(self) -> int:
@@ -84,11 +83,11 @@ class Task(ABC):
         return rules.ANSWERS
 
     def marks(self) -> Marks:
-        """What every manifest whose figures this task's judge made must say of it; for a code task its sandbox."""
+        """What every manifest with figures from this task's judge must record about it; for a code task its sandbox."""
         return {}
 
     def files(self) -> list[Path]:
-        """Local files the problems come from: when what is in them changes, so does the run's fingerprint."""
+        """Local files the problems come from: if their contents change, so does the run's fingerprint."""
         return []
 
     def validate(self) -> None:
@@ -100,21 +99,21 @@ class Task(ABC):
         check_all(self, "task.")
 
     def check_few_shot(self, available: int) -> None:
-        """Check that there are as many worked examples as are asked for.
+        """Check that there are enough worked examples.
 
         Raises:
-            ConfigError: there are fewer.
+            ConfigError: there are fewer than `few_shot`.
         """
         if self.few_shot > available:
             raise ConfigError(f"task.few_shot={self.few_shot}: {self.name} has {available} worked examples", "lower it")
 
 
 REGISTRY: dict[str, type[Task]] = {}
-BROKEN: dict[str, BaseException] = {}  # what importing a module of tasks raised, by the module's name
+BROKEN: dict[str, BaseException] = {}  # what importing a task's module raised, by the module's name
 
 
 def register(name: str) -> Callable[[type[Task]], type[Task]]:
-    """Make a task class known under `name`, which `conf/task/*.yaml` gives as `task.name`."""
+    """Register a task class under `name`, to which `conf/task/*.yaml` refers as `task.name`."""
 
     def add(kind: type[Task]) -> type[Task]:
         REGISTRY[name] = kind
@@ -124,10 +123,10 @@ def register(name: str) -> Callable[[type[Task]], type[Task]]:
 
 
 def check_loaded(name: str) -> None:
-    """Check that there is no task of this name in a file that cannot be imported.
+    """Check that no file that cannot be imported defines a task of this name.
 
     Raises:
-        ConfigError: there is; names the file, the line and what is wrong there.
+        ConfigError: one does; names the file, the line and what is wrong there.
     """
     declared = re.compile(rf"register\(\s*[\"']{re.escape(name)}[\"']")
     for module, error in BROKEN.items():
@@ -135,14 +134,14 @@ def check_loaded(name: str) -> None:
         if module.rpartition(".")[2] == name or declared.search(_source(path)):
             raise ConfigError(
                 f"the task {name} cannot be loaded: {_where(error, path)}: {type(error).__name__}: {said(error)}",
-                "correct that file; the other tasks can be used meanwhile",
+                "correct that file; the other tasks can still be used",
             ) from error
 
 
 def _file(module: str) -> str:
     try:
         found = importlib.util.find_spec(module)
-    except Exception:  # the module is found without being run, but its packages are
+    except Exception:  # finding a module does not run it, but does run its parent packages
         found = None
     return (found and found.origin) or module
 
@@ -155,7 +154,7 @@ def _source(path: str) -> str:
 
 
 def _where(error: BaseException, path: str) -> str:
-    """The file and line at fault: of a syntax error where it is, else the last that was run in the tasks' folder."""
+    """The file and line at fault: where a syntax error is, or else the last line run in the tasks' folder."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"{error.filename}, line {error.lineno}" if error.lineno else error.filename
     ran = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
@@ -167,7 +166,7 @@ def make(node: Any) -> Task:
     """The task that a config node describes.
 
     Raises:
-        ConfigError: an unknown task or setting, a value of the wrong type, or a task whose file cannot be imported.
+        ConfigError: the task or a setting is unknown, a value has the wrong type, or the task's file is broken.
     """
     name = str(node.get("name", ""))
     if name not in REGISTRY:

@@ -1,4 +1,4 @@
-"""What all tasks of code share: settings of the judge, the screening by reference solutions, the judging."""
+"""What all code tasks share: the judge's settings, screening by reference solutions, and judging."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from tpt.judge import rules
+from tpt.judge.code.judge import Judge, verdicts
 from tpt.judge.code.program import Language, fenced
 from tpt.judge.code.spec import Spec
 from tpt.judge.code.stdio import Checker, by_tokens
@@ -54,13 +55,11 @@ class CodeTask(Task):
     EVERYTHING: ClassVar[dict[str, Any]] = {}  # settings with which nothing that can be judged is left out
 
     def screen(self, problems: Iterable[Problem], reject: Callable[[Problem, str], None]) -> Iterator[Problem]:
-        """The problems whose reference solutions pass; one without any in a language of ours passes too.
+        """The problems whose reference solutions pass; those without any in a supported language pass too.
 
         Raises:
             SandboxError: see `Judge`.
         """
-        from tpt.judge.code.judge import Judge
-
         waiting: deque[tuple[Problem, int, str]] = deque()
 
         def jobs() -> Iterator[tuple[Spec, Language, str]]:
@@ -73,7 +72,7 @@ class CodeTask(Task):
 
         with Judge(self.sandbox, self.python, self.workers) as judge:
             results = judge.results(jobs(), partial=False, checker=self.checker())
-            result = next(results, None)  # which reads as many problems as are judged at once
+            result = next(results, None)  # reads as many problems as are judged at a time
             while waiting or result:
                 problem, runs, failed = waiting.popleft()
                 for _ in range(runs):
@@ -87,15 +86,13 @@ class CodeTask(Task):
 
     def judge(self, pairs: Iterable[tuple[Problem, Sample]], partial: bool = False) -> Iterator[Verdict]:
         """Run each sample's program on the problem's tests."""
-        from tpt.judge.code.judge import Judge, verdicts
-
         language = self.spoken
         specs: dict[str, Spec] = {}
 
         def jobs() -> Iterator[tuple[Spec, Language, Sample]]:
             for problem, sample in pairs:
                 if problem.id not in specs:
-                    specs.clear()  # a problem's samples lie together
+                    specs.clear()  # a problem's samples are together
                     specs[problem.id] = Spec.of(problem)
                 yield specs[problem.id], language, sample
 
@@ -106,25 +103,25 @@ class CodeTask(Task):
         """The version of the rules for programs."""
         return rules.PROGRAMS
 
-    def marks(self) -> dict[str, Any]:
+    def marks(self) -> Marks:
         """The sandbox and the interpreter of every verdict."""
         return {"sandbox": self.sandbox, "judge_python": self.python}
 
     def checker(self) -> Checker:
-        """How outputs are compared; a task whose problems have several right answers gives its own."""
+        """How outputs are compared; override it for tasks whose problems have several right answers."""
         return by_tokens
 
     @property
     def spoken(self) -> Language:
-        """The language, typed."""
+        """The language, with its precise type."""
         return "cpp" if self.language == "cpp" else "python"
 
     def chosen(self, spec: Spec) -> list[tuple[Language, str]]:
-        """The reference solutions that screen a problem: those of the task's language first."""
+        """The reference solutions that screen a problem, those in the task's language first."""
         return sorted(spec.references, key=lambda one: one[0] != self.spoken)[: self.references]
 
     def human(self, spec: Spec) -> str:
-        """The first reference solution of the task's language as a completion; "" where there is none."""
+        """The first reference solution in the task's language as a completion; "" if there is none."""
         return next(
             (fenced(source, self.spoken) for language, source in spec.references if language == self.spoken), ""
         )

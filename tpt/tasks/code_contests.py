@@ -19,9 +19,9 @@ from tpt.tasks.code import CodeTask
 
 TEST_KINDS = ("public_tests", "private_tests", "generated_tests")
 COLUMNS = ("name", "description", *TEST_KINDS)
-SOLUTIONS = "solutions"  # a column that is needed where reference solutions are to be run
-NO_SOLUTIONS = "add it; or, where there are none, set task.references=0, and give tpt judge --solutions FILE.jsonl"
-# The data set's numbers of languages that are judged here; 0 unknown, 1 Python 2, 4 Java.
+SOLUTIONS = "solutions"  # a column that is needed to run reference solutions
+NO_SOLUTIONS = "add it; or, if there are none, set task.references=0, and give tpt judge --solutions FILE.jsonl"
+# The data set's numbers for the languages judged here; 0 is unknown, 1 Python 2, 4 Java.
 SPOKEN: dict[int, Language] = {2: "cpp", 3: "python"}
 IMAGE = "<image>"
 NAMES = {"python": "Python 3", "cpp": "C++17"}
@@ -67,7 +67,7 @@ class CodeContests(CodeTask):
             yield Problem(f"code_contests/{split}/{name}", question, "", self.human(spec), spec.to_json())
 
     def instruct(self, question: str) -> str:
-        """A role, the task, the problem and three requirements, as the paper's prompts have them (section B.4)."""
+        """A role, the task, the problem and three requirements, like the paper's prompts (section B.4)."""
         return (
             f"You are an expert programmer. Solve the following contest problem with a {NAMES[self.language]} program "
             "that reads standard input and writes standard output.\n\n"
@@ -83,7 +83,7 @@ class CodeContests(CodeTask):
         """Tests, limits and labelled solutions of a row.
 
         Raises:
-            DataError: a column holds something else than the data set's.
+            DataError: a column is not as in the data set.
         """
         try:
             tests = [pair for kind in TEST_KINDS for pair in _pairs(row[kind])][: self.tests]
@@ -123,7 +123,7 @@ class CodeContests(CodeTask):
                 yield row
 
     def _solutions(self, solutions: dict[str, list[Any]] | None) -> list[Source]:
-        """Solutions in languages that are judged here."""
+        """Solutions in the languages judged here."""
         if not solutions:
             return []
         pairs = list(zip(solutions["language"], _texts(solutions["solution"]), strict=True))
@@ -135,11 +135,11 @@ class CodeContests(CodeTask):
 
 
 def _broken(row: dict[str, Any], tests: list[tuple[str, str]], one_answer: bool) -> str:
-    """Why a problem cannot be judged by its tests; "" where it can."""
+    """Why a problem cannot be judged by its tests; "" if it can."""
     if row.get("input_file"):
         return f"it reads the file {row['input_file']}, not stdin"
     if one_answer and tests and not any(expected.strip() for _, expected in tests):
-        return "its tests expect no output"  # a program that prints nothing would be right
+        return "its tests expect no output"  # a program that prints nothing would be correct
     return "" if tests else "it has no tests"
 
 

@@ -17,7 +17,7 @@ from tpt.tasks.rows import files, local, rows
 COLUMNS = ("question", "answer")
 CALCULATION = re.compile(r"<<[^<>]*>>")  # the data set's calculator annotations
 
-# Worked by hand, in the data set's manner; not from it.
+# Written by hand in the style of the data set, but not from it.
 SHOTS = [
     (
         "A bakery sells 14 loaves in the morning and twice as many in the afternoon. Each loaf costs $3. "
@@ -66,7 +66,7 @@ class Gsm8k(Task):
         size = self.train_size if split == "train" else self.test_size
         if size is not None and size > len(all_rows):
             raise DataError(
-                f"task.{split}_size={size}, but the {split} split has {len(all_rows)} problems", "ask for fewer"
+                f"task.{split}_size={size}, but the {split} split has {len(all_rows)} problems", "request fewer"
             )
         kept = range(len(all_rows))
         chosen = list(kept) if size is None else sorted(random.Random(self.seed).sample(kept, size))
@@ -82,7 +82,7 @@ class Gsm8k(Task):
             yield Problem(f"gsm8k/{split}/{index}", question, gold_answer(answer), solution)
 
     def instruct(self, question: str) -> str:
-        """The paper's prompt in our words (arXiv 2504.18116, section B.4): role, task, problem, three requirements."""
+        """The paper's prompt, reworded (arXiv 2504.18116, section B.4): role, task, problem, three requirements."""
         return (
             "You are an expert mathematician. Solve the following problem step by step and show every calculation.\n\n"
             f"Problem: {question}\n\n"

@@ -16,7 +16,7 @@ from tpt.tasks.base import Split, register
 from tpt.tasks.code import CodeTask
 
 COLUMNS = ("task_id", "problem_description", "starter_code", "prompt", "entry_point", "test")
-REFERENCE = "completion"  # a column that may be left out
+REFERENCE = "completion"  # an optional column
 
 
 @register("leetcode")
@@ -55,7 +55,7 @@ class LeetCode(CodeTask):
             yield Problem(f"leetcode/{split}/{row['task_id']}", question, "", solution, spec.to_json())
 
     def instruct(self, question: str) -> str:
-        """A role, the task, the problem and three requirements, as the paper's prompts have them (section B.4)."""
+        """A role, the task, the problem and three requirements, like the paper's prompts (section B.4)."""
         return (
             "You are an expert Python programmer. Solve the following problem by completing the class Solution.\n\n"
             f"Problem: {question}\n\n"

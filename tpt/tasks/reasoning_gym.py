@@ -15,7 +15,7 @@ from tpt.setting import setting
 from tpt.tasks.base import Split, Task, register
 
 TUPLE = "__tuple__"
-FAR = 10**7  # items are seeded by seed + index, so the splits' seeds lie far apart
+FAR = 10**7  # item i is seeded with seed + i, so the splits' seeds must be far apart
 
 
 @register("reasoning_gym")
@@ -29,7 +29,7 @@ class ReasoningGym(Task):
     settings: dict[str, Any] = setting({}, "The data set's own settings, e.g. {max_terms: 4}.")
 
     def load(self, split: Split) -> Iterator[Problem]:
-        """Items of the split; a question of a worked example or of the test split, or one seen before, is passed over.
+        """Items of the split; questions of worked examples, of the test split, and duplicates are skipped.
 
         Raises:
             DataError: the generator makes too few different questions.
@@ -45,15 +45,15 @@ class ReasoningGym(Task):
             taken.add(question)
             meta = _packed({"answer": item["answer"], "index": index, "metadata": item["metadata"]})
             answer = str(item["answer"])
-            # Where many answers are right, some generators name none: then there is no worked solution either.
+            # If many answers are right, some generators give none: then there is no worked solution either.
             solution = "" if item["answer"] is None else f"#### {answer}"
             yield Problem(f"{self.dataset}/{split}/{index}", question, answer, solution, json.dumps(meta, default=str))
             made += 1
             if made == size:
                 return
         raise DataError(
-            f"{self.dataset} makes only {made} different {split} questions of {size} with these settings",
-            "ask for fewer, or make the questions more varied with task.settings",
+            f"{self.dataset} gives only {made} of {size} different {split} questions with these settings",
+            "request fewer, or make the questions more varied with task.settings",
         )
 
     def instruct(self, question: str) -> str:
@@ -61,7 +61,7 @@ class ReasoningGym(Task):
         return f"{question}\nThink step by step. End with a last line `#### ` and the answer alone."
 
     def shots(self) -> list[tuple[str, str]]:
-        """Items of neither split, those that have an answer; what is worked out is the form of the answer alone."""
+        """Items with an answer that are in neither split; they only show the form of the answer."""
         return self._worked
 
     @cached_property
@@ -73,7 +73,7 @@ class ReasoningGym(Task):
         return answered[: self.few_shot]
 
     def judge(self, pairs: Iterable[tuple[Problem, Sample]], partial: bool = False) -> Iterator[Verdict]:
-        """The generator's own score of the marked answer: 1 is correct, more than nothing is partial."""
+        """The generator's own score of the marked answer: 1 is correct, anything else above 0 is partial."""
         scorer = self._dataset(0, 1)
         for problem, sample in pairs:
             strict, lenient, rule = marked_answers(sample.text)
@@ -101,7 +101,9 @@ class ReasoningGym(Task):
         """See `Task.validate`; the extra must be installed, and the data set must exist."""
         super().validate()
         if self.train_size is None or self.test_size is None:
-            raise ConfigError("reasoning_gym is endless", "give task.train_size and task.test_size")
+            raise ConfigError(
+                "reasoning_gym can generate any number of problems", "give task.train_size and task.test_size"
+            )
         if importlib.util.find_spec("reasoning_gym") is None:
             raise ConfigError("reasoning-gym is not installed", "pip install 'think-prune-train[gym]'")
         from reasoning_gym.factory import DATASETS
@@ -109,7 +111,7 @@ class ReasoningGym(Task):
         if self.dataset not in DATASETS:
             hint = nearest(self.dataset, DATASETS)
             raise ConfigError(f"reasoning-gym has no data set '{self.dataset}'", hint)
-        self._dataset(0, 1)  # which checks the settings
+        self._dataset(0, 1)  # this checks the settings
         self.check_few_shot(len(self.shots()))
 
     def _dataset(self, offset: int, size: int) -> Any:
@@ -126,7 +128,7 @@ class ReasoningGym(Task):
 
 
 def _packed(value: Any) -> Any:
-    """The value with its tuples marked: JSON makes them lists, and some scorers compare tuples."""
+    """The value with its tuples marked: JSON turns them into lists, and some scorers compare tuples."""
     match value:
         case tuple():
             return {TUPLE: [_packed(one) for one in value]}
@@ -138,7 +140,7 @@ def _packed(value: Any) -> Any:
 
 
 def _rest(text: str) -> str:
-    """All lines behind the first `####`: an answer that is a grid takes more than one."""
+    """All lines after the first `####`: an answer that is a grid takes more than one."""
     return text.partition("####")[2].removeprefix(" ").strip("\n").rstrip()
 
 
@@ -154,5 +156,5 @@ def _score(scorer: Any, item: dict[str, Any], answer: str) -> Status:
         return Status.CORRECT
     if score >= 1:
         return Status.CORRECT
-    # Several generators give a consolation of 0.01 for any answer at all.
+    # Several generators give 0.01 for any answer at all.
     return Status.PARTIAL if score > 0.05 else Status.WRONG

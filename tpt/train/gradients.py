@@ -1,7 +1,7 @@
-"""Gradients of the log-likelihood of right and of wrong samples, and how they lie to each other.
+"""Gradients of the log-likelihood of right and of wrong samples, and the angle between them.
 
-Section 2.1 of arXiv 2504.18116: where errors are local, a wrong solution's gradient is about the opposite of a right
-one's, so that the policy gradient with rewards +1 and -1 is about twice the gradient on right samples alone.
+Section 2.1 of arXiv 2504.18116: if errors are local, a wrong solution's gradient is roughly opposite to a right one's,
+so that the policy gradient with rewards +1 and -1 is roughly twice the gradient on right samples alone.
 """
 
 import math
@@ -18,12 +18,12 @@ from tpt.train.attention import packing
 from tpt.train.data import collate
 from tpt.train.module import CompletionLoss
 
-Gradient = list[Tensor]  # one tensor a parameter
+Gradient = list[Tensor]  # one tensor per parameter
 
 
 @dataclass(frozen=True, slots=True)
 class Products:
-    """Inner products of g+, the gradient on right samples, and g-, that on wrong ones; the rest follows from them.
+    """Inner products of g+, the gradient on right samples, and g-, the one on wrong samples; the rest follows.
 
     Attributes:
         right: <g+, g+>.
@@ -37,38 +37,38 @@ class Products:
 
     @property
     def policy(self) -> float:
-        """|g+ - g-|**2, of the policy gradient."""
+        """|g+ - g-|**2, the squared norm of the policy gradient."""
         return max(0.0, self.right + self.wrong - 2 * self.cross)
 
     @property
     def cosine(self) -> float:
-        """Of the angle between g+ - g- and g+; not a number where one of them is 0."""
+        """Cosine of the angle between g+ - g- and g+; NaN if one of them is 0."""
         return _divided(self.right - self.cross, math.sqrt(self.policy * self.right))
 
     @property
     def ratio(self) -> float:
-        """|g+ - g-| / |g+|; not a number where g+ is 0."""
+        """|g+ - g-| / |g+|; NaN if g+ is 0."""
         return _divided(math.sqrt(self.policy), math.sqrt(self.right))
 
     @property
     def sides(self) -> float:
-        """Cosine of the angle between g+ and g-: -1 where the two are opposite, 1 where they are alike."""
+        """Cosine of the angle between g+ and g-: -1 if they are opposite, 1 if they have the same direction."""
         return _divided(self.cross, math.sqrt(self.right * self.wrong))
 
 
 def log_likelihood_gradient(model: PreTrainedModel, samples: list[Example], pad_id: int, batch: int) -> Gradient:
-    """Gradient of the mean over samples of the log-likelihood of a completion, summed over its tokens.
+    """Gradient of the mean over samples of a completion's log-likelihood, summed over its tokens.
 
-    Batches and labels are those of training (`CompletionLoss`, `collate`): only the completion counts, its end token
-    too. The model's own gradients are set to None.
+    Batches and labels are as in training (`CompletionLoss`, `collate`): only the completion counts, including its end
+    token. The model's own gradients are set to None.
 
     Args:
-        model: in float32; put it in eval mode, or dropout makes the gradient a matter of chance.
+        model: in float32 and in eval mode, since dropout would make the gradient random.
         samples: at least one.
-        batch: samples that go through the model at once.
+        batch: samples that go through the model at a time.
 
     Returns:
-        a tensor of each trainable parameter's shape, in the order of `model.parameters()`.
+        a tensor per trainable parameter, of the same shape, in the order of `model.parameters()`.
     """
     objective, device = CompletionLoss(model, fused=False), next(model.parameters()).device
     how = packing(model, max(len(one.prompt_ids) + len(one.completion_ids) for one in samples))
@@ -87,14 +87,14 @@ def products(right: Gradient, wrong: Gradient) -> Products:
 
 
 class Running:
-    """The sum of gradients of both sides over problems: two gradients are held, however many problems there are."""
+    """The sums of both gradients over problems; holds two gradients, however many problems there are."""
 
     def __init__(self) -> None:
         self._right: Gradient = []
         self._wrong: Gradient = []
 
     def add(self, right: Gradient, wrong: Gradient) -> None:
-        """Count a problem in; the tensors may be kept and changed."""
+        """Add a problem's gradients; the tensors may be kept and changed."""
         if not self._right:
             self._right, self._wrong = right, wrong
             return
@@ -102,7 +102,7 @@ class Running:
             total.add_(one)
 
     def products(self) -> Products:
-        """Of the sums."""
+        """The inner products of the sums."""
         return products(self._right, self._wrong)
 
 

@@ -1,4 +1,4 @@
-"""Judging a file of programs, or the labelled solutions that problems come with: how a user checks the judge."""
+"""Judging a file of programs, or the problems' own labelled solutions, with which users check the judge."""
 
 import json
 from collections import Counter
@@ -24,7 +24,7 @@ from tpt.records import Sample, Status, Verdict
 from tpt.tasks.code import CodeTask
 from tpt.terminal import unfolded
 
-COLUMNS = "fix that line, or name the columns of the problem and of the program: --id-column, --text-column"
+COLUMNS = "fix that line, or name the columns with the problem and the program: --id-column, --text-column"
 
 Counts = dict[str, Counter[str]]
 Row = dict[str, Any]
@@ -32,25 +32,29 @@ Row = dict[str, Any]
 
 @dataclass
 class Columns:
-    """The columns of a file of solutions: the problem's id or name, and the completion or program."""
+    """Names of the columns in a file of solutions: the problem's id or name, and the completion or program."""
 
     id: str = "problem_id"
     text: str = "solution"
 
 
 def task(name: str, problems: Path | None, overrides: Sequence[str]) -> CodeTask:
-    """A task of code with its problems in a file.
+    """Make a code task from its name and settings.
+
+    Args:
+        problems: the file or folder with its problems; None for the task's default.
+        overrides: settings such as `task.seconds=10`.
 
     Raises:
-        ConfigError: no such task, or a wrong setting.
+        ConfigError: there is no such task, or a setting is wrong.
     """
     kinds = [one for one, kind in tasks.REGISTRY.items() if issubclass(kind, CodeTask)]
     if name not in kinds:
         tasks.check_loaded(name)
-        raise ConfigError(f"--task {name} is not a task of code", nearest(name, kinds))
+        raise ConfigError(f"--task {name} is not a code task", nearest(name, kinds))
     wrong = [one for one in overrides if not one.startswith("task.") or "=" not in one]
     if wrong:
-        raise ConfigError(f"cannot read {wrong[0]!r}", "settings are given as task.seconds=10")
+        raise ConfigError(f"cannot read {wrong[0]!r}", "give settings in the form task.seconds=10")
     asked = OmegaConf.from_dotlist([one.removeprefix("task.") for one in overrides])
     kind = tasks.REGISTRY[name]
     assert issubclass(kind, CodeTask)
@@ -64,27 +68,27 @@ def task(name: str, problems: Path | None, overrides: Sequence[str]) -> CodeTask
 def judge_file(
     task: CodeTask, solutions: Path | None, out: Path, columns: Columns, partial: bool, console: Console
 ) -> Counts:
-    """Judge every solution and write its columns with the verdict's beside them.
+    """Judge every solution and write its columns together with the verdict's.
 
     The columns written are `status`, `passed`, `total`, `kind`, `first_failed`, `rule`, `reason` and `sandbox`.
 
     Args:
-        solutions: JSONL, with a column `language` where it is not the task's; None: those that the problems come with.
-        partial: whether to run all tests.
+        solutions: JSONL, with a column `language` if it is not the task's; None for the problems' own solutions.
+        partial: whether to run all tests, not only up to the first failure.
 
     Returns:
-        how many solutions have which verdict, by their label: `right`, `wrong`, or "" where they have none.
+        how many solutions have which verdict, by their label: `right`, `wrong`, or "" if they have none.
     Raises:
-        DataError: a file cannot be read, or a solution is of a problem that is not there. Nothing is judged then.
-        FileError: `out` cannot be written. Nothing is judged then.
+        DataError: a file cannot be read, or a solution belongs to no known problem. In that case nothing is judged.
+        FileError: `out` cannot be written. In that case nothing is judged.
         SandboxError: see `Judge`.
     """
     check_out(out, *([solutions] if solutions else []), *task.files())
     if solutions:
-        task = replace(task, references=0)  # the problems' own solutions need not be there
+        task = replace(task, references=0)  # the problems need no solutions of their own
     rows = list(_given(task, solutions, columns)) if solutions else list(_labelled(task))
     if not rows:
-        raise DataError("the problems come with no solution to judge", "give --solutions FILE.jsonl")
+        raise DataError("the problems have no solutions of their own to judge", "give --solutions FILE.jsonl")
     counts: Counts = {}
     with (
         Judge(task.sandbox, task.python, task.workers) as judge,
@@ -100,7 +104,7 @@ def judge_file(
 
 
 def table(counts: Counts) -> Table:
-    """The verdicts for a terminal, those that contradict a label in red."""
+    """The verdicts as a table for the terminal; those that contradict a label are red."""
     total = sum(of_label.total() for of_label in counts.values())
     shown = Table(title=unfolded(f"{total:,} solutions"), title_justify="left")
     shown.add_column("verdict")
@@ -125,12 +129,12 @@ def _given(task: CodeTask, path: Path, columns: Columns) -> Iterator[tuple[Spec,
         name = text(row, columns.id, where)
         if name not in specs:
             raise DataError(
-                f"{where} is a solution of {name!r}, which is not among the problems",
-                f"{columns.id} is a problem's id or name; name the right problems with --problems",
+                f"{where} is a solution to {name!r}, which is not among the problems",
+                f"{columns.id} must be a problem's id or name; give the right problems with --problems",
             )
         language: Language = "cpp" if row.get("language", task.language) == "cpp" else "python"
         program = text(row, columns.text, where)
-        # In a file of programs, a text without a fence outside its strings is a program, whatever it looks like.
+        # In a file of programs, any text without a fence outside its strings is taken to be a program.
         program = program if has_fence(program, language) or not program.strip() else fenced(program, language)
         yield specs[name], language, Sample(name, index, [], [], program, "stop"), row
 
@@ -144,7 +148,7 @@ def _specs(task: CodeTask, wanted: set[str]) -> dict[str, Spec]:
 
 
 def _labelled(task: CodeTask) -> Iterator[tuple[Spec, Language, Sample, Row]]:
-    """The solutions that the problems come with."""
+    """The problems' own solutions."""
     for problem in (one for split in splits(task) for one in task.load(split)):
         spec = Spec.of(problem)
         for label, sources in (("right", spec.references), ("wrong", spec.incorrect)):
@@ -154,7 +158,7 @@ def _labelled(task: CodeTask) -> Iterator[tuple[Spec, Language, Sample, Row]]:
 
 
 def splits(task: CodeTask) -> list[tasks.Split]:
-    """The splits that a task's problems are in: a file holds one, whatever it is called."""
+    """The splits that contain a task's problems; a single file counts as one split, whatever its name."""
     return ["test"] if Path(getattr(task, "path", "")).is_file() else ["train", "test"]
 
 
