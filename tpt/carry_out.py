@@ -1,0 +1,62 @@
+"""Carrying out a run on this machine: performing what it owes, showing progress, mirroring it to the tracker."""
+
+from pathlib import Path
+
+from rich.text import Text
+
+from tpt.cluster import executor, local
+from tpt.config import Config
+from tpt.display import Display
+from tpt.evaluate import stop
+from tpt.loop import Stage, carry_out
+from tpt.prepare import check_disk
+from tpt.run import Run
+from tpt.terminal import Terminal
+from tpt.tracker import Tracker
+
+
+def carry_out_run(settings: Config, terminal: Terminal) -> Run:
+    """Perform every stage that a config still owes.
+
+    Raises:
+        TptError: a stage failed, or another process holds the run folder.
+    """
+    run = Run.create(settings)
+    _announce(run, terminal)
+    if run.done(Stage(0, "prepare")) and run.owed():  # prepare checked the disk, but perhaps for fewer rounds
+        check_disk(run, run.base_model())
+    perform = local.execute if settings.cluster.name == "local" else executor.execute
+    with Tracker(settings.tracker, run) as tracker, Display(terminal) as display:
+
+        def execute(stage: Stage) -> None:
+            display.begin(run, stage)
+            perform(run, stage, display.watch)
+            record(stage)
+            display.end(run, stage)
+
+        def adopted(stage: Stage, origin: Path) -> None:
+            record(stage)
+            display.adopted(stage, origin)
+
+        def record(stage: Stage) -> None:
+            tracker.log(stage, run.record(stage))
+
+        for stage in run.stages():
+            if run.done(stage):
+                record(stage)  # a run that was killed may have finished a stage without recording it
+        if not carry_out(run, execute, adopted):
+            terminal.progress.print("nothing is owed: this run is complete")
+        tracker.log_report()
+    if settings.stop.auto:
+        terminal.progress.print(stop.in_words(run))
+    return run
+
+
+def _announce(run: Run, terminal: Terminal) -> None:
+    """Print what the run owes, and which finished stages have to be redone."""
+    most = "up to " if run.config.stop.auto and not run.stopped() else ""
+    owed = f"{most}{len(run.owed())} of {len(run.stages())} stages owed"
+    terminal.progress.print(Text.assemble((run.name, "bold"), f"  {owed}  {run.root}"))
+    for stage in run.stages():
+        if damage := run.damage(stage):
+            terminal.warn(f"{damage.message}: {stage} is redone", "damaged")
