@@ -16,17 +16,29 @@ from tpt.tracker import Tracker
 
 
 def carry_out_run(settings: Config, terminal: Terminal) -> Run:
-    """Perform every stage that a config still owes.
+    """Perform every stage that a config still owes, and mirror the run and its report to the tracker.
 
     Raises:
         TptError: a stage failed, or another process holds the run folder.
     """
     run = Run.create(settings)
+    with Tracker(settings.tracker, run) as tracker:
+        carry_out_owed(run, tracker, terminal)
+        tracker.log_report()
+    return run
+
+
+def carry_out_owed(run: Run, tracker: Tracker, terminal: Terminal) -> None:
+    """Perform every stage that a run still owes, showing progress.
+
+    Raises:
+        TptError: a stage failed, or another process holds the run folder.
+    """
     _announce(run, terminal)
     if run.done(Stage(0, "prepare")) and run.owed():  # prepare checked the disk, but perhaps for fewer rounds
         check_disk(run, run.base_model())
-    perform = local.execute if settings.cluster.name == "local" else executor.execute
-    with Tracker(settings.tracker, run) as tracker, Display(terminal) as display:
+    perform = local.execute if run.config.cluster.name == "local" else executor.execute
+    with Display(terminal) as display:
 
         def execute(stage: Stage) -> None:
             display.begin(run, stage)
@@ -46,10 +58,8 @@ def carry_out_run(settings: Config, terminal: Terminal) -> Run:
                 record(stage)  # a run that was killed may have finished a stage without recording it
         if not carry_out(run, execute, adopted):
             terminal.progress.print("nothing is owed: this run is complete")
-        tracker.log_report()
-    if settings.stop.auto:
+    if run.config.stop.auto:
         terminal.progress.print(stop.in_words(run))
-    return run
 
 
 def _announce(run: Run, terminal: Terminal) -> None:

@@ -1,4 +1,4 @@
-"""Where the log records of a process go."""
+"""The log of a process: one format for commands, stages and jobs."""
 
 import logging
 
@@ -6,5 +6,5 @@ FORMAT = "%(asctime)s %(name)s %(levelname)s %(message)s"
 
 
 def log_to_stderr() -> None:
-    """Print what this process logs, from level INFO on, to standard error; a stage's or a job's log file takes it there."""
+    """Print what this process logs, from level INFO on, to standard error, which stages and jobs have in a file."""
     logging.basicConfig(level=logging.INFO, format=FORMAT)

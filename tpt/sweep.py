@@ -51,5 +51,7 @@ def members(folder: Path) -> list[Path]:
         Damaged: the record cannot be read.
     """
     root = folder.resolve().parent.parent
-    names = files.read_json(folder / RECORD, {"runs": list}, "`tpt run -m` with the same settings writes it again")["runs"]
+    names = files.read_json(folder / RECORD, {"runs": list}, "`tpt run -m` with the same settings writes it again")[
+        "runs"
+    ]
     return [root / str(name) for name in names if (root / str(name) / "run.json").exists()]

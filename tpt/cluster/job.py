@@ -18,6 +18,7 @@ from typing import Any
 import submitit
 
 from tpt import environment, ranks, records
+from tpt.caches import library_caches
 from tpt.cluster import needless, process, snapshot
 from tpt.cluster.graph import SCORE
 from tpt.cluster.process import Process, StageFailed
@@ -86,7 +87,7 @@ class StageJob:
             StageFailed, TptError: it cannot be done.
         """
         _log_to_the_jobs_log()
-        os.environ.update({**process.caches(), **environment.variables()})
+        os.environ.update({**library_caches(), **environment.variables()})
         # The user's own setup lines and Python's start are part of an attempt.
         self.started = time.monotonic() - max(0.0, time.time() - float(os.environ.get(STARTED) or time.time()))
         rank = submitit.JobEnvironment().global_rank if self.ranks > 1 else 0
@@ -241,7 +242,7 @@ class ReportJob:
         """
         _log_to_the_jobs_log()
         logger.info("report begins")
-        os.environ.update({**process.caches(), **environment.variables()})
+        os.environ.update({**library_caches(), **environment.variables()})
         from tpt.report.report import report
         from tpt.stage import settle
 

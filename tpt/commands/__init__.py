@@ -18,6 +18,10 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from tpt.terminal import Terminal
 
+# What `-v` does, and what it does in a command that performs stages
+TRACEBACK = "also print the traceback of an error"
+LOGS = "also print what the stages log, and the traceback of an error"
+
 # The order of `tpt --help`; commands that are not named here come after these, by name.
 ORDER = (
     "run",
@@ -44,7 +48,6 @@ class Command(NamedTuple):
         call: carries the command out, given its arguments and where to print; returns the exit code.
         epilog: the end of the command's own help.
         json: whether it has `--json`.
-        quiet: what `-q` does.
         verbose: what `-v` does.
     """
 
@@ -53,8 +56,7 @@ class Command(NamedTuple):
     call: "Callable[[argparse.Namespace, Terminal], int]"
     epilog: str = ""
     json: bool = False
-    quiet: str = "print only the result and errors"
-    verbose: str = "also print the traceback of an error"
+    verbose: str = TRACEBACK
 
 
 def load() -> dict[str, Command]:

@@ -4,8 +4,8 @@ import argparse
 from typing import TYPE_CHECKING
 
 from tpt import completion
-from tpt.commands import Command
-from tpt.commands.shared.arguments import LOGS, add_overrides
+from tpt.commands import LOGS, Command
+from tpt.commands.shared.arguments import add_overrides
 from tpt.errors import ConfigError
 
 if TYPE_CHECKING:

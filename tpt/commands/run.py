@@ -5,13 +5,12 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tpt.commands import Command
-from tpt.commands.shared.arguments import LOGS, add_config_dir, add_overrides
+from tpt.commands import LOGS, Command
+from tpt.commands.shared.arguments import add_config_dir, add_overrides
 from tpt.errors import ConfigError, TptError
 
 if TYPE_CHECKING:
     from tpt.config import Config
-    from tpt.run import Run
     from tpt.terminal import Terminal
 
 EPILOG = """\
@@ -91,8 +90,8 @@ def _sweep(points: list[list[str]], configs: list["Config"], terminal: "Terminal
         finished[run.root] = run.joined(finished[run.root]) if run.root in finished else run
     if finished:
         print_report(list(finished.values()), sweep.folder, terminal)
-    for point, error in failed:
-        terminal.failed(f"{shlex.join(point)}: {error.message.splitlines()[0]}")
+    for point, why in failed:
+        terminal.failed(f"{shlex.join(point)}: {why.message.splitlines()[0]}")
     return 1 if failed else 0
 
 

@@ -6,8 +6,6 @@ from pathlib import Path
 
 from tpt import completion
 
-LOGS = "also print what the stages log, and the traceback of an error"  # -v of commands that perform stages
-
 
 def add_overrides(
     parser: argparse.ArgumentParser,
