@@ -13,13 +13,13 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 
 from tpt import __version__, commands, completion
-from tpt.commands import LOGS
+from tpt.commands import VERBOSE_STAGES
 from tpt.errors import TptError, nearest
 
 HELP = """\
 Results go to standard output; progress, warnings and errors go to standard error.
 Exit codes: 0 success; 1 an error, or part of the work failed; 2 invalid command line; 130 interrupted (Ctrl-C,
-SIGTERM); 141 nobody reads standard output any more (tpt status | head -1).
+SIGTERM); 141 the reader of standard output is gone (tpt status | head -1).
 With --json, an error is an object with the keys error and hint, on standard error."""
 
 BUG = """\
@@ -41,7 +41,7 @@ def grammar() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.set_defaults(json=False)
-    _add_verbosity(top, LOGS, False)
+    _add_verbosity(top, VERBOSE_STAGES, False)
     top.add_argument("--version", action="version", version=f"tpt {__version__}")
     below = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, command in commands.load().items():

@@ -1,5 +1,6 @@
 """Every file of `tpt.commands` is a command; `tpt --help` needs none of what the commands need."""
 
+import ast
 import os
 import re
 import shutil
@@ -94,3 +95,23 @@ def test_help_costs_no_import_that_only_commands_need() -> None:
     ours = {name.removeprefix("tpt.") for name in imported if name.startswith("tpt.")}
     assert {name for name in ours if name.partition(".")[0] != "commands"} == LIGHT
     assert {name for name in ours if name.startswith("commands.shared.")} == {"commands.shared.arguments"}
+
+
+def test_nothing_imports_the_commands_except_the_command_line() -> None:
+    """So what a command shares with the rest of the package has a module of its own, and there is no circle."""
+    importers = set()
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [one.name for one in node.names] if isinstance(node, (ast.Import, ast.ImportFrom)) else []
+            module = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+            if any(re.match(r"tpt\.(cli|commands)\b", module + name) for name in names):
+                importers.add(path.relative_to(PACKAGE).parts[0])
+    assert importers == {"cli.py", "commands"}
+
+
+def test_every_command_keeps_what_libraries_cache_beside_the_models(tmp_path: Path) -> None:
+    code = "import os, sys, tpt.cli; tpt.cli.main(['completion', 'bash']); sys.exit(os.environ['MPLCONFIGDIR'])"
+    environment = {name: value for name, value in os.environ.items() if name != "MPLCONFIGDIR"}
+    environment["TPT_CACHE"] = str(tmp_path)
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.stderr.strip() == str(tmp_path / "matplotlib")

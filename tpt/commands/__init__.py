@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from tpt.terminal import Terminal
 
 # What `-v` does, and what it does in a command that performs stages
-TRACEBACK = "also print the traceback of an error"
-LOGS = "also print what the stages log, and the traceback of an error"
+VERBOSE = "also print log messages, and the traceback of an error"
+VERBOSE_STAGES = "also print what the stages log, and the traceback of an error"
 
 # The order of `tpt --help`; commands that are not named here come after these, by name.
 ORDER = (
@@ -56,7 +56,7 @@ class Command(NamedTuple):
     call: "Callable[[argparse.Namespace, Terminal], int]"
     epilog: str = ""
     json: bool = False
-    verbose: str = TRACEBACK
+    verbose: str = VERBOSE
 
 
 def load() -> dict[str, Command]:

@@ -34,6 +34,6 @@ COMMAND = Command(
     help="Print the resolved configuration as YAML.",
     add=add,
     call=call,
-    epilog="With --json, it is printed as an object instead.",
+    epilog="With --json, it is printed as a JSON object instead.",
     json=True,
 )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 EPILOG = """\
 tpt judge FILE.jsonl --gold-column gold --text-column completion --out OUT.jsonl
 tpt judge --task code_contests --problems PROBLEMS.jsonl --solutions SOLUTIONS.jsonl --out OUT.jsonl [task.KEY=VALUE]
-Programs run in a sandbox. Without --solutions, the labelled solutions in the problem file show how well it judges.
+Programs run in a sandbox. Without --solutions, the problem file's labelled solutions show how good the verdicts are.
 With --json, an object with these keys:
   solutions     the number of solutions
   counts        how many have which verdict, by reader: strict, lenient; with --task by label: right, wrong, unlabelled

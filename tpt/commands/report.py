@@ -1,4 +1,4 @@
-"""`tpt report`: tables, figures and a page on some runs."""
+"""`tpt report`: tables, figures and a page for some runs."""
 
 import argparse
 from pathlib import Path
@@ -64,7 +64,7 @@ def _folder(found: list["NamedRuns"]) -> Path:
 
 
 COMMAND = Command(
-    help="Write tables, figures and one HTML page on runs or sweeps.",
+    help="Write tables, figures and one HTML page for runs or sweeps.",
     add=add,
     call=call,
     epilog=EPILOG,

@@ -4,7 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from tpt import completion
-from tpt.commands import LOGS, Command
+from tpt.commands import VERBOSE_STAGES, Command
 from tpt.commands.shared.arguments import add_overrides
 from tpt.errors import ConfigError
 
@@ -54,5 +54,5 @@ COMMAND = Command(
     call=call,
     epilog=EPILOG,
     json=True,
-    verbose=LOGS,
+    verbose=VERBOSE_STAGES,
 )

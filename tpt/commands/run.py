@@ -5,7 +5,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tpt.commands import LOGS, Command
+from tpt.commands import VERBOSE_STAGES, Command
 from tpt.commands.shared.arguments import add_config_dir, add_overrides
 from tpt.errors import ConfigError, TptError
 
@@ -100,5 +100,5 @@ COMMAND = Command(
     add=add,
     call=call,
     epilog=EPILOG,
-    verbose=LOGS,
+    verbose=VERBOSE_STAGES,
 )
