@@ -1,4 +1,4 @@
-"""Where what can be made again is kept: models, and what libraries cache."""
+"""Where the libraries that we use keep their caches."""
 
 import contextlib
 import functools
@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tpt import explain
+from tpt.environment import cache_dir
 from tpt.errors import FileError
 
-SET_CACHE = "set TPT_CACHE, where the models that are made here are kept, to a folder of your own"
 LIBRARIES = {  # what libraries otherwise write under the home folder, which jobs of a cluster may not even have
     "VLLM_CACHE_ROOT": "vllm",
     "TRITON_CACHE_DIR": "triton",
@@ -20,18 +20,6 @@ LIBRARIES = {  # what libraries otherwise write under the home folder, which job
     "WANDB_DATA_DIR": "wandb",
 }
 IN_COMMANDS = ("MPLCONFIGDIR", "WANDB_CACHE_DIR", "WANDB_DATA_DIR")  # of the libraries that commands themselves use
-
-
-def cache_dir() -> Path:
-    """Where models made here are kept: `$TPT_CACHE`, or `~/.cache/tpt`.
-
-    Raises:
-        FileError: there is neither.
-    """
-    try:
-        return Path(os.environ.get("TPT_CACHE") or "~/.cache/tpt").expanduser()
-    except RuntimeError:
-        raise FileError("you have no home folder in which models could be kept", SET_CACHE) from None
 
 
 def library_caches(names: Iterable[str] = tuple(LIBRARIES)) -> dict[str, str]:

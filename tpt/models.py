@@ -16,8 +16,8 @@ from types import MappingProxyType
 from typing import Any
 
 from tpt import explain, files, locks, tiny
-from tpt.caches import SET_CACHE, cache_dir
 from tpt.config import ModelConfig
+from tpt.environment import SET_CACHE, cache_dir
 from tpt.errors import Damaged, ModelError, said
 
 # SmolLM2-135M-Instruct (Apache-2.0) as a wheel, for machines that reach PyPI and no model hub.

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tpt import __version__, environment, explain
-from tpt.caches import cache_dir
+from tpt.environment import cache_dir
 from tpt.errors import ConfigError
 from tpt.loop import SAMPLED, Stage
 from tpt.think.probe import Found
