@@ -13,7 +13,7 @@ from typing import Any
 import other_user
 import pytest
 
-from tpt import explain, files, models
+from tpt import caches, explain, files, models
 from tpt.cli import main
 from tpt.cluster.job import WORTH_A_RETRY
 from tpt.config import Config, ModelConfig
@@ -121,12 +121,12 @@ def test_without_a_home_folder_the_variable_that_names_a_cache_is_named(monkeypa
         raise KeyError(uid)
 
     monkeypatch.setattr(pwd, "getpwuid", unknown)  # as in a container that runs as a number
-    for name in ("HOME", "TPT_CACHE", *process.CACHES):
+    for name in ("HOME", "TPT_CACHE", *caches.LIBRARIES):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(FileError) as caught:
         models.locate(ModelConfig(name="tiny-random", source="random"))
     assert "TPT_CACHE" in caught.value.hint
-    assert all(Path(folder).parent.is_dir() for folder in process.caches().values())
+    assert all(Path(folder).parent.is_dir() for folder in caches.library_caches().values())
 
 
 # What follows is done by two users of one group, who keep from each other what a umask of 022 does.
@@ -161,9 +161,8 @@ OTHER = """
 import contextlib, io, json, logging, os, sys
 from pathlib import Path
 import pyarrow.parquet as pq
-from tpt import models, records
+from tpt import caches, models, records
 from tpt.cli import main
-from tpt.launch import process
 from tpt.compose import compose
 from tpt.config import ModelConfig
 from tpt.errors import TptError
@@ -204,7 +203,7 @@ def located(place):
         return str(error)
 
 found["whole cache"] = located(cache)
-found["library caches"] = all(os.access(Path(one).parent, os.W_OK) for one in process.caches().values())
+found["library caches"] = all(os.access(Path(one).parent, os.W_OK) for one in caches.library_caches().values())
 found["closed cache"] = located(str(folder / "root"))
 found["closed home"] = located("")
 print(json.dumps(found))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tpt.commands import carry_out_run
+from tpt.carry_out import carry_out_run
 from tpt.config import Config, ModelConfig
 from tpt.errors import ConfigError, DataError, DiskFull, ModelError
 from tpt.models import context_length

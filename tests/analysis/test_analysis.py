@@ -10,10 +10,11 @@ import pytest
 from transformers import AutoTokenizer
 
 from tpt import files, records
-from tpt.analysis import ANALYSES, Outcome, Sheet
+from tpt.analysis import ANALYSES
 from tpt.analysis.curves import crossing_point, curves
 from tpt.analysis.diversity import measures
 from tpt.analysis.gradient_equivalence import agrees, choose
+from tpt.analysis.outcome import Outcome, Sheet
 from tpt.cli import main
 from tpt.config import Config, EvaluateConfig
 from tpt.errors import DataError

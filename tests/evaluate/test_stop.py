@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tpt import files
 from tpt.cli import main
+from tpt.commands.shared.named_runs import runs_at
 from tpt.config import Config, StopConfig
 from tpt.evaluate.bootstrap import Interval
 from tpt.evaluate.stop import rule
@@ -146,7 +147,7 @@ def test_a_run_ends_with_the_round_that_gains_nothing_and_everyone_agrees(
     assert main(["status", str(run.root.parent)]) == 0
     assert "3, auto" in capsys.readouterr().out
     Sweep.of([["rounds=auto"]], [run]).write([["rounds=auto"]])
-    [swept] = Sweep.open(Sweep.of([["rounds=auto"]], [run]).folder).runs
+    [swept] = runs_at(Sweep.of([["rounds=auto"]], [run]).folder).runs
     assert swept.owed() == []
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from tpt import identity
+from tpt.run import identity
 from tpt.cli import main
 from tpt.errors import ConfigError
 from tpt.setting import Setting, walk
@@ -353,7 +353,7 @@ def test_a_config_survives_being_written_and_read(tmp_path: Path) -> None:
 
 
 def test_the_config_the_loop_and_the_run_load_no_torch() -> None:
-    code = "import sys, tpt.settings.compose, tpt.loop, tpt.run, tpt.commands\n"
+    code = "import sys, tpt.settings.compose, tpt.loop, tpt.run, tpt.carry_out, tpt.cluster.commands\n"
     code += "tpt.settings.compose.compose(['sampler.engine=transformers'])\n"
     heavy = (
         "[m for m in ('torch', 'vllm', 'transformers', 'pytorch_lightning', 'matplotlib', 'wandb') if m in sys.modules]"

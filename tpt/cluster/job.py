@@ -18,6 +18,7 @@ from typing import Any
 import submitit
 
 from tpt import artefacts, environment, ranks, records
+from tpt.caches import library_caches
 from tpt.cluster import needless, snapshot
 from tpt.config import SamplerConfig
 from tpt.errors import TptError
@@ -87,7 +88,7 @@ class StageJob:
             StageFailed, TptError: it cannot be done.
         """
         _log_to_the_jobs_log()
-        os.environ.update({**process.caches(), **environment.variables()})
+        os.environ.update({**library_caches(), **environment.variables()})
         # The user's own setup lines and Python's start are part of an attempt.
         self.started = time.monotonic() - max(0.0, time.time() - float(os.environ.get(STARTED) or time.time()))
         rank = submitit.JobEnvironment().global_rank if self.ranks > 1 else 0
@@ -242,7 +243,7 @@ class ReportJob:
         """
         _log_to_the_jobs_log()
         logger.info("report begins")
-        os.environ.update({**process.caches(), **environment.variables()})
+        os.environ.update({**library_caches(), **environment.variables()})
         from tpt.report.report import report
 
         if self.code:

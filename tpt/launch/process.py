@@ -1,20 +1,18 @@
 """One stage's process on this machine: starting it, its log, stopping it, and what went wrong with it."""
 
 import contextlib
-import functools
 import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tpt import environment, explain, files, ranks
-from tpt.environment import cache_dir
+from tpt.caches import library_caches
 from tpt.errors import Damaged, FileError, TptError
 from tpt.launch.template import Forked, Template
 from tpt.run import table
@@ -23,15 +21,6 @@ from tpt.run.stage import Stage
 from tpt.think import interpreter
 
 LOG_LINES = 15
-IN_COMMANDS = ("MPLCONFIGDIR", "WANDB_CACHE_DIR", "WANDB_DATA_DIR")  # those of CACHES that commands themselves need
-CACHES = {  # what libraries otherwise write under the home folder, which jobs of a cluster may not even have
-    "VLLM_CACHE_ROOT": "vllm",
-    "TRITON_CACHE_DIR": "triton",
-    "TORCHINDUCTOR_CACHE_DIR": "inductor",
-    "MPLCONFIGDIR": "matplotlib",
-    "WANDB_CACHE_DIR": "wandb",
-    "WANDB_DATA_DIR": "wandb",
-}
 
 
 class StageFailed(TptError):
@@ -87,7 +76,8 @@ def start(
 def stage_environment(python: str = sys.executable) -> dict[str, str]:
     """The variables of every stage that this interpreter, or another environment's, is to do."""
     own = {"PYTHONUNBUFFERED": "1", "TOKENIZERS_PARALLELISM": "false"}
-    return {**ranks.alone(os.environ), **own, **caches(), **environment.variables(), **interpreter.variables(python)}
+    caches, ours = library_caches(), environment.variables()
+    return {**ranks.alone(os.environ), **own, **caches, **ours, **interpreter.variables(python)}
 
 
 def _popen(python: str, arguments: Sequence[str], log: Path, variables: Mapping[str, str]) -> "subprocess.Popen[bytes]":
@@ -100,25 +90,6 @@ def _popen(python: str, arguments: Sequence[str], log: Path, variables: Mapping[
             env=variables,
             start_new_session=True,  # Ctrl-C reaches us alone; we stop the stage and everything that it started
         )
-
-
-def caches(names: Iterable[str] = tuple(CACHES)) -> dict[str, str]:
-    """Variables that make libraries keep what they cache in the model cache, or, if it is read-only, until the end."""
-    return {name: str(_cache(CACHES[name])) for name in names if name not in os.environ}
-
-
-def _cache(folder: str) -> Path:
-    with contextlib.suppress(FileError):  # there is no home folder to have one in
-        kept = cache_dir() / folder
-        if explain.may_write(kept):
-            return kept
-    return Path(_passing().name) / folder
-
-
-@functools.cache
-def _passing() -> "tempfile.TemporaryDirectory[str]":
-    """A folder that is gone when this process, which outlives its stages, has ended."""
-    return tempfile.TemporaryDirectory(prefix="tpt-cache-")
 
 
 def new_log(run: Run, stage: Stage, label: int | str) -> Path:

@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from tpt import plan as planned_run
+from tpt.carry_out import carry_out_run
 from tpt.cluster import commands as cluster
-from tpt.commands import carry_out_run
 from tpt.compose import compose
 from tpt.config import Config
 from tpt.errors import ConfigError, Damaged, TptError

@@ -9,7 +9,8 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from tpt import files
-from tpt.analysis import ANALYSES, Outcome
+from tpt.analysis import ANALYSES
+from tpt.analysis.outcome import Outcome
 from tpt.errors import DataError
 from tpt.evaluate.metrics import doubts
 from tpt.report.rows import ends
