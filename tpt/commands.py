@@ -4,13 +4,13 @@ import argparse
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import OmegaConf
 from rich.table import Table
 from rich.text import Text
 
-from tpt import compose, config, files, plan
+from tpt import compose, config, files, plan, tracking
 from tpt.analysis import ANALYSES
 from tpt.cluster import commands as cluster
 from tpt.cluster import executor, ledger, local
@@ -24,7 +24,10 @@ from tpt.records import Status
 from tpt.run import Run, find
 from tpt.sweep import Sweep, readable, runs_at
 from tpt.terminal import Terminal, unfolded
-from tpt.tracker import Tracker
+from tpt.tracking import Tracker
+
+if TYPE_CHECKING:
+    from tpt.report import Report
 
 
 def run(overrides: Sequence[str], config_dir: Path | None, multirun: bool, dry_run: bool, console: Terminal) -> int:
@@ -36,6 +39,8 @@ def run(overrides: Sequence[str], config_dir: Path | None, multirun: bool, dry_r
     points = list(compose.expand_sweep(overrides, config_dir)) if multirun else [list(overrides)]
     # Every point is composed before the first is run: a wrong setting costs no work.
     settings = [compose.compose(point, config_dir) for point in points]
+    for one in settings:
+        tracking.check(one.tracker)
     on_slurm = {one.cluster.name == "slurm" for one in settings}
     if len(on_slurm) > 1:
         raise ConfigError("a sweep runs either on SLURM or here", "give cluster= one value")
@@ -46,19 +51,40 @@ def run(overrides: Sequence[str], config_dir: Path | None, multirun: bool, dry_r
     if on_slurm == {True}:
         return cluster.submit_runs(settings, points if multirun else None, console)
     if not multirun:
-        finished = carry_out_run(settings[0], console)
-        _print_report([finished], finished.report_dir, console)
+        run = Run.create(settings[0])
+        with tracking.make(run.config.tracker, run) as tracker:
+            _carry_out(run, tracker, console)
+            tracker.log_report(_print_report([run], run.report_dir, console))
         return 0
     return _sweep(points, settings, console)
 
 
 def carry_out_run(settings: Config, console: Terminal) -> Run:
-    """Do what a config still owes, showing progress, and mirror it to the tracker.
+    """Do what a config still owes, showing progress, and mirror it and its report to the tracker.
 
     Raises:
         TptError: a stage failed, or another process holds the run folder.
     """
     run = Run.create(settings)
+    with tracking.make(settings.tracker, run) as tracker:
+        _carry_out(run, tracker, console)
+        if tracker.on:
+            _mirror_report(run, tracker, console)
+    return run
+
+
+def _mirror_report(run: Run, tracker: Tracker, console: Terminal) -> None:
+    """Write a run's own report for its tracker, where the one that is printed is of several runs."""
+    from tpt.report import report as write_report  # matplotlib is slow to import
+
+    try:
+        tracker.log_report(write_report([run], run.report_dir))
+    except TptError as error:  # a tracker stops nothing
+        console.warn(f"{error.message}: the report of {run.name} is not mirrored")
+
+
+def _carry_out(run: Run, tracker: Tracker, console: Terminal) -> None:
+    settings = run.config
     most = "up to " if settings.stop.auto and not run.stopped() else ""
     owed = f"{most}{len(run.owed())} of {len(run.stages())} stages owed"
     console.progress.print(Text.assemble((run.name, "bold"), f"  {owed}  {run.root}"))
@@ -68,7 +94,7 @@ def carry_out_run(settings: Config, console: Terminal) -> Run:
     if run.done(Stage(0, "prepare")) and run.owed():  # prepare checked the disk, for fewer rounds perhaps
         check_disk(run, run.base_model())
     execute_here = local.execute if settings.cluster.name == "local" else executor.execute
-    with Tracker(settings.tracker, run) as tracker, Display(console) as display:
+    with Display(console) as display:
 
         def execute(stage: Stage) -> None:
             display.begin(run, stage)
@@ -88,10 +114,8 @@ def carry_out_run(settings: Config, console: Terminal) -> Run:
                 record(stage)  # a run that was killed may have finished a stage without saying so
         if not carry_out(run, execute, adopted):
             console.progress.print("nothing is owed: this run is complete")
-        tracker.log_report()
     if settings.stop.auto:
         console.progress.print(stop.in_words(run))
-    return run
 
 
 def _sweep(points: list[list[str]], settings: list[Config], console: Terminal) -> int:
@@ -350,12 +374,13 @@ def _judge_programs(options: argparse.Namespace, console: Terminal) -> int:
     return 0
 
 
-def _print_report(runs: list[Run], out: Path, console: Terminal, html: Path | None = None) -> None:
+def _print_report(runs: list[Run], out: Path, console: Terminal, html: Path | None = None) -> "Report":
     from tpt.report import report as write_report  # matplotlib is slow to import
 
     written = write_report(runs, out, html)
     if console.as_json:
         console.write_json(written.record())
-        return
+        return written
     for renderable in written.renderables:
         console.print(renderable)
+    return written

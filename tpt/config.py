@@ -249,8 +249,9 @@ class StopConfig:
 
 @dataclass
 class TrackerConfig:
-    """Weights & Biases, a mirror of metrics.jsonl."""
+    """A mirror of metrics.jsonl and the report, Weights & Biases unless `name` says another."""
 
+    name: str = "wandb"  # a module of tpt.tracking, or module:Class for a class of your own
     mode: str = "offline"  # offline | online | disabled
     project: str = "tpt"
     entity: str | None = None

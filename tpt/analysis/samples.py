@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from tpt import records
+from tpt import pairs, records
 from tpt.config import PruneConfig
 from tpt.errors import DataError
 from tpt.judge.stage import TABLE as VERDICTS
 from tpt.loop import Stage
 from tpt.prune.modes import UNJUDGED, ground_truth
-from tpt.prune.sources import VERDICT, paired
+from tpt.prune.sources import VERDICT
 from tpt.records import LIGHT, Sample, Status, Verdict
 from tpt.run import Run
 from tpt.think.stage import TABLE as SAMPLES
@@ -58,7 +58,7 @@ def _by_problem(run: Run, sampled: Stage, judged: Stage, columns: Sequence[str])
     samples = records.shards(run.folder(sampled), SAMPLES)
     verdicts = records.shards(run.folder(judged), VERDICTS)
     found: dict[str, list[Judged]] = {}
-    for sample, verdict in paired(samples, verdicts, columns, (*VERDICT, "lenient_answer")):
+    for sample, verdict in pairs.of_shards(samples, verdicts, columns, (*VERDICT, "lenient_answer")):
         found.setdefault(sample.problem_id, []).append((sample, verdict))
     if not found:
         raise DataError(

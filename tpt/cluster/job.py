@@ -17,7 +17,7 @@ from typing import Any
 
 import submitit
 
-from tpt import environment, ranks, records
+from tpt import environment, ranks, records, tracking
 from tpt.cluster import needless, process, snapshot
 from tpt.cluster.graph import SCORE
 from tpt.cluster.process import Process, StageFailed
@@ -27,7 +27,6 @@ from tpt.evaluate import stop
 from tpt.interrupt import EXIT_INTERRUPTED
 from tpt.loop import Stage
 from tpt.run import Run
-from tpt.tracker import Tracker
 
 logger = logging.getLogger("tpt.cluster.job")
 
@@ -259,11 +258,11 @@ class ReportJob:
                     break
             keep_books(run)
             finished += [run] if any(stage.name == "evaluate" and run.done(stage) for stage in run.stages()) else []
-        report(finished, self.out)
+        written = report(finished, self.out)
         if len(self.roots) == 1:  # a sweep's runs have jobs of their own that do so
             run = finished[0]
-            with run.hold(), Tracker(run.config.tracker, run) as tracker:
-                tracker.log_report()
+            with run.hold(), tracking.make(run.config.tracker, run) as tracker:
+                tracker.log_report(written)
 
     def checkpoint(self) -> "submitit.helpers.DelayedSubmission":
         """What submitit puts in the place of this job when it is requeued."""
@@ -276,7 +275,7 @@ def _log_to_the_jobs_log() -> None:
 
 def keep_books(run: Run) -> None:
     """Write down every finished stage in metrics.jsonl, and mirror it; jobs of one run take turns."""
-    with run.hold(), Tracker(run.config.tracker, run) as tracker:
+    with run.hold(), tracking.make(run.config.tracker, run) as tracker:
         run.record_stop()
         for stage in run.stages():
             if run.done(stage):

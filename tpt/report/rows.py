@@ -9,6 +9,7 @@ from tpt.evaluate import stop
 from tpt.evaluate.bootstrap import Interval
 from tpt.evaluate.metrics import READERS, Reader, difference, doubts
 from tpt.loop import Stage
+from tpt.nested import flatten
 from tpt.run import Run
 
 
@@ -156,7 +157,8 @@ def distinguishing(runs: list[Run]) -> list[dict[str, str]]:
 
     A setting that a run does not have (of another task, say) is "". Runs of one config have their folders instead.
     """
-    flat = [_flatten(config.to_dict(run.config, runtime=False)) for run in runs]
+    settings = [config.to_dict(run.config, runtime=False) for run in runs]
+    flat = [{name: str(value) for name, value in flatten(one)} for one in settings]
     keys = [key for key in dict.fromkeys(key for one in flat for key in one) if len({one.get(key) for one in flat}) > 1]
     # Of a teacher that one run has and another has not, the settings say it all.
     keys = [key for key in keys if not any(other.startswith(f"{key}.") for other in keys)]
@@ -173,13 +175,3 @@ def distinguishing(runs: list[Run]) -> list[dict[str, str]]:
 
 def _distinct(labels: list[dict[str, str]]) -> bool:
     return len({tuple(one.values()) for one in labels}) == len(labels)
-
-
-def _flatten(value: dict[str, Any], prefix: str = "") -> dict[str, str]:
-    found: dict[str, str] = {}
-    for key, one in value.items():
-        if isinstance(one, dict):
-            found |= _flatten(one, f"{prefix}{key}.")
-        else:
-            found[f"{prefix}{key}"] = str(one)
-    return found

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tpt import plan as planned_run
+from tpt import tracking
 from tpt.cluster import commands as cluster
 from tpt.commands import carry_out_run
 from tpt.compose import compose
@@ -80,6 +81,8 @@ def reproduce(name: str, words: Sequence[str], dry_run: bool, console: Terminal)
     arms = plan(experiment, scale_name, scale, extra)
     # Every arm is composed before the first is run: a wrong setting costs no work.
     configs = compose_all(arms, lambda run: run.root.exists() and not run.owed())
+    for one in configs.values():
+        tracking.check(one.tracker)
     on_slurm = {one.cluster.name == "slurm" for one in configs.values()} == {True}
     if dry_run:
         return _dry_run(arms, configs, on_slurm, console)
