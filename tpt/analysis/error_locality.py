@@ -14,8 +14,8 @@ from tpt.analysis import picture
 from tpt.analysis.compare import ByProblem, Compared, compare, in_words, shown
 from tpt.analysis.outcome import Outcome, Sheet
 from tpt.analysis.samples import TOKENS, evaluated_rounds, evaluation, is_right, is_wrong
+from tpt.analysis.spans import Span, nearest, shared_steps, span
 from tpt.errors import DataError
-from tpt.evaluate.spans import Span, nearest, shared_steps, span
 from tpt.records import Sample
 from tpt.report.rows import round_name
 from tpt.run import Run

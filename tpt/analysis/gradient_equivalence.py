@@ -21,16 +21,16 @@ from tpt.analysis.compare import FEWEST, direction, shown
 from tpt.analysis.error_locality import nearest_right
 from tpt.analysis.outcome import Outcome, Sheet
 from tpt.analysis.samples import Judged, is_right, is_wrong, thought
+from tpt.analysis.spans import is_between
 from tpt.errors import DataError
 from tpt.evaluate.bootstrap import Interval, interval
-from tpt.evaluate.spans import is_between
 from tpt.prune.modes import finished
 from tpt.records import Example, Sample
 from tpt.report.figure import COLOURS, GREY
 from tpt.run import Run
 
 if TYPE_CHECKING:
-    from tpt.train.gradients import Products
+    from tpt.analysis.gradients import Products
 
 PROBLEMS = 20
 SAMPLES = 2  # of each side of a problem
@@ -140,8 +140,8 @@ def _measure(run: Run, chosen: list[Sides]) -> "tuple[list[Measured], Products]"
     import torch
     from transformers.utils.logging import disable_progress_bar
 
+    from tpt.analysis.gradients import Running, log_likelihood_gradient, products
     from tpt.checkpoint import load_causal_lm
-    from tpt.train.gradients import Running, log_likelihood_gradient, products
 
     disable_progress_bar()  # type: ignore[no-untyped-call]  # of loading the weights: it would stand among the tables
     device = "cuda" if torch.cuda.is_available() else "cpu"
