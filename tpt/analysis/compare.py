@@ -80,7 +80,7 @@ def in_words(name: str, compared: Compared, base: Compared, digits: int) -> str:
         1: f"{name} rose: {change}",
         -1: f"{name} fell: {change}",
         0: f"no change in {name} that can be told from noise: {change}",
-    }[direction(compared.change)]
+    }[compared.change.direction]
     return f"{said} ({of_both})"
 
 
@@ -88,11 +88,6 @@ def shown(value: Interval, digits: int, sign: bool = False) -> str:
     """A figure with its interval: `0.61 [0.55, 0.67]`."""
     form = f"{'+' if sign else ''}.{digits}f"
     return f"{value.value:{form}} [{value.low:{form}}, {value.high:{form}}]"
-
-
-def direction(change: Interval) -> int:
-    """1 or -1 where the whole interval is on one side of 0, else 0."""
-    return (change.low > 0) - (change.high < 0)
 
 
 def _array(values: Iterable[float]) -> "np.ndarray[Any, np.dtype[np.float64]]":

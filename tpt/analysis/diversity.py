@@ -11,6 +11,7 @@ from tpt.analysis import curves, picture, structure, variety
 from tpt.analysis.compare import ByProblem, Compared, compare, in_words, same_problems, shown
 from tpt.analysis.outcome import Outcome, Sheet
 from tpt.analysis.samples import Judged, evaluated_rounds, evaluation
+from tpt.evaluate.bootstrap import interval_words
 from tpt.evaluate.metrics import Reader
 from tpt.judge.code.program import extract
 from tpt.records import Status
@@ -107,7 +108,7 @@ def _sentences(compared: dict[str, list[Compared]], passing: list[curves.Curves]
 
 
 def _sheets(compared: dict[str, list[Compared]], passing: list[curves.Curves], confidence: float) -> list[Sheet]:
-    words = f"{100 * confidence:g} % intervals over problems"
+    words = interval_words(confidence)
     per_problem = [
         {
             "measure": name,
@@ -127,7 +128,7 @@ def _sheets(compared: dict[str, list[Compared]], passing: list[curves.Curves], c
 
 
 def _figures(out: Path, run: Run, compared: dict[str, list[Compared]], passing: list[curves.Curves]) -> list[Path]:
-    words = f"{run.name}\n{100 * run.config.evaluate.confidence:g} % intervals over problems"
+    words = f"{run.name}\n{interval_words(run.config.evaluate.confidence)}"
     curve, measured = out / "pass_at_k_curve.png", out / "diversity.png"
     with picture.panels(curve, len(passing), len(passing), words) as axes:
         for panel, one in zip(axes, passing, strict=True):

@@ -16,6 +16,7 @@ from tpt.analysis.outcome import Outcome, Sheet
 from tpt.analysis.samples import TOKENS, evaluated_rounds, evaluation, is_right, is_wrong
 from tpt.analysis.spans import Span, nearest, shared_steps, span
 from tpt.errors import DataError
+from tpt.evaluate.bootstrap import interval_words
 from tpt.records import Sample
 from tpt.report.rows import round_name
 from tpt.run import Run
@@ -157,7 +158,7 @@ def _sentences(rounds: dict[int, Paired], compared: dict[str, list[Compared]]) -
 
 
 def _figures_sheet(run: Run, rounds: dict[int, Paired], compared: dict[str, list[Compared]]) -> Sheet:
-    words = f"{100 * run.config.evaluate.confidence:g} % intervals over problems"
+    words = interval_words(run.config.evaluate.confidence)
     rows = [
         {
             "measure": measure.name,

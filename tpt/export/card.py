@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import OmegaConf
 
-from tpt import config, prompt
+from tpt import config, markdown, prompt
 from tpt.export.examples import FILE
 from tpt.export.front_matter import front_matter
 from tpt.export.origin import Base
@@ -148,22 +148,20 @@ def _method(run: Run, number: int) -> str:
 
 
 def _rounds_table(run: Run, number: int) -> str:
-    heads = (
-        "round",
-        "samples",
-        "right, strict",
-        "right, lenient",
-        "cut off",
-        "dropped for overlap",
-        "kept",
-        "trained on",
-    )
-    lines = [heads, ("---:",) * len(heads)]
+    columns = {
+        "samples": "available",
+        "right, strict": "correct",
+        "right, lenient": "lenient",
+        "cut off": "cut_off",
+        "dropped for overlap": "decontaminated_samples",
+        "kept": "kept",
+        "trained on": "examples",
+    }
+    rows = []
     for one in range(1, number + 1):
-        found = run.manifest(Stage(one, "prune"))
-        columns = ("available", "correct", "lenient", "cut_off", "decontaminated_samples", "kept", "examples")
-        lines.append((str(one), *(f"{found[column]:,}" for column in columns)))
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+        counts = run.manifest(Stage(one, "prune"))
+        rows.append({"round": str(one)} | {head: f"{counts[name]:,}" for head, name in columns.items()})
+    return markdown.table(rows, numbers=True)
 
 
 def _use(run: Run, tokenizer: "PreTrainedTokenizerBase") -> str:

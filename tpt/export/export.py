@@ -198,11 +198,10 @@ def _prune(round: int) -> Stage:
 
 def _check_disk(model: Path, out: Path) -> None:
     needed = sum(path.stat().st_size for path in model.iterdir())
-    there = next(folder for folder in out.parents if folder.exists())
-    free = shutil.disk_usage(there).free
+    free = files.free_space(out)
     if needed > free:
         raise DiskFull(
-            f"the model needs {needed / 2**30:.1f} GiB under {there}; {free / 2**30:.1f} GiB are free",
+            f"the model needs {needed / 2**30:.1f} GiB under {out.parent}; {free / 2**30:.1f} GiB are free",
             "free some space, or give a folder on another disk: --out DIR",
         )
 

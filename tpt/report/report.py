@@ -9,7 +9,6 @@ from rich.text import Text
 
 from tpt import files
 from tpt.errors import Damaged, RunError
-from tpt.evaluate.bootstrap import Interval
 from tpt.report import figure, page, table
 from tpt.report.latex import latex
 from tpt.report.rows import Row, collect, doubtful, ends, unevaluated
@@ -101,7 +100,7 @@ def _write(runs: list[Run], left_out: list[str], out: Path, html: Path) -> Repor
     # Where runs are compared, a sentence for the last round of each; the table has the others.
     said = rows if len(runs) == 1 else list({row.root: row for row in rows}.values())
     gained = [row for row in said if "baseline" in row.gains]
-    words = [(gain_in_words(row), 0 if row.unjudged else direction(row.gains["baseline"]["strict"])) for row in gained]
+    words = [(gain_in_words(row), 0 if row.unjudged else row.gains["baseline"]["strict"].direction) for row in gained]
     out.mkdir(parents=True, exist_ok=True)
     page.write(html, runs, rows, words, notes)  # first: it reads the most, and so finds what cannot be read
     files.write_text(out / "table.md", table.markdown(rows, notes))
@@ -128,7 +127,7 @@ def gain_in_words(row: Row) -> str:
     strict, lenient = row.gains["baseline"]["strict"], row.gains["baseline"]["lenient"]
     where = f"{row.label}: {row.name}" if row.label else row.name
     what = f"pass@{row.ks[0]} strict"
-    over = f"{table.points(strict)} points over the baseline"
+    over = f"{strict.in_points()} points over the baseline"
     if row.unjudged:
         return (
             f"{where}: samples of it or of the baseline could not be judged, so {what} says nothing of a gain: {over}"
@@ -137,13 +136,8 @@ def gain_in_words(row: Row) -> str:
         1: f"{what} rose by {over}",
         -1: f"{what} FELL: {over}",
         0: f"no change in {what} that can be told from noise: {over}",
-    }[direction(strict)]
-    beside = f"lenient {table.points(lenient)}"
-    if direction(strict) > 0 and direction(lenient) <= 0:
+    }[strict.direction]
+    beside = f"lenient {lenient.in_points()}"
+    if strict.direction > 0 and lenient.direction <= 0:
         beside += ", so the gain may be one of format alone"
     return f"{where}: {said}; {beside}"
-
-
-def direction(gain: Interval) -> int:
-    """1 or -1 where the whole interval is on one side of 0, else 0."""
-    return (gain.low > 0) - (gain.high < 0)

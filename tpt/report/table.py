@@ -2,13 +2,15 @@
 
 import csv
 import io
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.table import Table
 from rich.text import Text
 
-from tpt.evaluate.bootstrap import Interval
+from tpt import markdown as tables
+from tpt.evaluate import bootstrap
 from tpt.evaluate.metrics import READERS, Reader
 from tpt.report.rows import Row
 from tpt.terminal import unfolded
@@ -25,20 +27,10 @@ TROUBLES = {
 }
 
 
-def percent(value: Interval) -> str:
-    """A share with its interval: `29.5 [25.1, 33.9]`, in percent."""
-    return f"{100 * value.value:.1f} [{100 * value.low:.1f}, {100 * value.high:.1f}]"
-
-
-def points(value: Interval) -> str:
-    """A difference with its interval: `+15.5 [+11.0, +20.2]`, in percentage points."""
-    return value.in_points()
-
-
 def interval_words(rows: list[Row]) -> str:
     """What the brackets are, e.g. `95 % intervals over problems`."""
     confidences = {row.confidence for row in rows}
-    return f"{100 * confidences.pop():g} % intervals over problems" if len(confidences) == 1 else "intervals"
+    return bootstrap.interval_words(confidences.pop()) if len(confidences) == 1 else "intervals"
 
 
 def all_ks(rows: list[Row]) -> list[int]:
@@ -49,10 +41,11 @@ def all_ks(rows: list[Row]) -> list[int]:
 def figure_cells(row: Row, rows: list[Row]) -> dict[str, str]:
     """A row's figures by column, as a person reads them; "" where this run did not measure what another did."""
     found = {
-        f"pass@{k} strict": percent(row.interval("strict", "pass@k", k)) if k in row.ks else "" for k in all_ks(rows)
+        f"pass@{k} strict": row.interval("strict", "pass@k", k).in_percent() if k in row.ks else ""
+        for k in all_ks(rows)
     }
     for k in dict.fromkeys(one.ks[0] for one in rows):
-        found[f"pass@{k} lenient"] = percent(row.interval("lenient", "pass@k", k)) if k in row.ks else ""
+        found[f"pass@{k} lenient"] = row.interval("lenient", "pass@k", k).in_percent() if k in row.ks else ""
     found["well formed"] = f"{100 * row.metrics['well_formed']:.1f}"
     found["cut off"] = f"{100 * row.metrics['cut_off']:.1f}"
     return found | trouble_cells(row, rows)
@@ -68,7 +61,7 @@ def majority_cells(row: Row, rows: list[Row]) -> dict[str, str]:
     """A row's majority votes by column, strict, with as many votes as samples were drawn."""
     drawn = dict.fromkeys(n for one in rows for n in one.metrics["strict"]["maj@k"])
     votes = row.metrics["strict"]["maj@k"]
-    return {f"maj@{n} strict": percent(row.interval("strict", "maj@k", n)) if n in votes else "" for n in drawn}
+    return {f"maj@{n} strict": row.interval("strict", "maj@k", n).in_percent() if n in votes else "" for n in drawn}
 
 
 def cost_cells(row: Row) -> dict[str, str]:
@@ -93,7 +86,7 @@ def gain_cells(row: Row, rows: list[Row]) -> dict[str, str]:
         ("strict", "previous", "round before"),
     ]
     for reader, name, words in compared:
-        found[f"{reader} over {words}"] = points(row.gains[name][reader]) if name in row.gains else ""
+        found[f"{reader} over {words}"] = row.gains[name][reader].in_points() if name in row.gains else ""
     return found
 
 
@@ -171,21 +164,19 @@ def _part(title: str, rows: list[Row], cells: list[dict[str, str]]) -> Part:
 
 def markdown(rows: list[Row], notes: list[str]) -> str:
     """The tables for a page, each under its title, then the notes."""
-    tables = [text for part in parts(rows) for text in (f"{part.title}.\n", _markdown(part.lines))]
-    return "\n".join([*tables, *(f"{note}.\n" for note in notes)])
-
-
-def _markdown(lines: list[dict[str, str]]) -> str:
-    table = [list(lines[0]), ["---"] * len(lines[0]), *(list(line.values()) for line in lines)]
-    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in table)
+    written = [text for part in parts(rows) for text in (f"{part.title}.\n", tables.table(part.lines))]
+    return "\n".join([*written, *(f"{note}.\n" for note in notes)])
 
 
 def to_csv(rows: list[Row]) -> str:
     """For a spreadsheet: plain numbers, shares between 0 and 1, a column for each end of each interval."""
-    records = [numbers(row) for row in rows]
-    columns = list(dict.fromkeys(name for record in records for name in record))
+    return csv_of([numbers(row) for row in rows])
+
+
+def csv_of(records: Sequence[Mapping[str, str | float]]) -> str:
+    """CSV of records that need not have the same columns."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer = csv.DictWriter(text, list(dict.fromkeys(name for one in records for name in one)), lineterminator="\n")
     writer.writeheader()
     writer.writerows(records)
     return text.getvalue()
@@ -197,7 +188,7 @@ def numbers(row: Row) -> dict[str, str | float]:
     for reader in READERS:
         for figure in ("pass@k", "maj@k"):
             for k in row.metrics[reader][figure]:
-                record |= _ends(f"{reader}_{figure.replace('@k', f'@{k}')}", row.interval(reader, figure, k))
+                record |= row.interval(reader, figure, k).columns(f"{reader}_{figure.replace('@k', f'@{k}')}")
         for k, count in row.metrics[reader]["correct@k"].items():
             record[f"{reader}_correct@{k}"] = count
     for name in ("well_formed", "cut_off", "mean_tokens", "distinct", "problems", "samples"):
@@ -208,9 +199,5 @@ def numbers(row: Row) -> dict[str, str | float]:
     record |= {"sandbox": "none"} if row.unsafe else {}
     for name, gains in row.gains.items():
         for reader, gain in gains.items():
-            record |= _ends(f"{reader}_pass@{row.ks[0]}_gain_over_{name}", gain)
+            record |= gain.columns(f"{reader}_pass@{row.ks[0]}_gain_over_{name}")
     return record | {f"seconds_{name}": row.seconds.get(name, "") for name in STAGES}
-
-
-def _ends(name: str, value: Interval) -> dict[str, float]:
-    return {name: value.value, f"{name}_low": value.low, f"{name}_high": value.high}

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import RenderableType
 from rich.text import Text
 
-from tpt import files
+from tpt import files, markdown
 from tpt.analysis import ANALYSES, Outcome
 from tpt.errors import DataError
 from tpt.evaluate.metrics import doubts
@@ -60,7 +60,7 @@ def report(
         f"    {command}\n",
         f"{_made_by(list(runs.values()))}\n",
         f"Shares in %, with {confidence}; gains and differences in points, paired by problem.\n",
-        table.markdown(table.all_cells(found, experiment.columns)),
+        markdown.table(table.all_cells(found, experiment.columns)),
         f"![{experiment.title}]({drawn[0].name})\n",
         *[f"- {one}" for one in said],
         "",

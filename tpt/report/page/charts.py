@@ -11,7 +11,6 @@ from markupsafe import Markup
 from tpt.evaluate.bootstrap import Interval
 from tpt.evaluate.metrics import READERS
 from tpt.report.rows import Row
-from tpt.report.table import percent
 
 COLOURS = 8
 HEIGHT = 240
@@ -80,7 +79,7 @@ def _line(points: list[tuple[float, Row, Interval]], top: float, style: str) -> 
     for place, row, figure, height in at:
         ends = _height(100 * figure.low, top), _height(100 * figure.high, top)
         drawn.append(Markup('<line class="interval" x1="{0}%" x2="{0}%" y1="{1}" y2="{2}"/>').format(place, *ends))
-        title = f"{row.label + ': ' if row.label else ''}{row.name}: {percent(figure)} %"
+        title = f"{row.label + ': ' if row.label else ''}{row.name}: {figure.in_percent()} %"
         drawn.append(Markup('<circle cx="{}%" cy="{}" r="5"><title>{}</title></circle>').format(place, height, title))
     return Markup('<g class="{}">{}</g>').format(style, Markup("").join(drawn))
 

@@ -10,7 +10,7 @@ from tpt.evaluate.metrics import READERS
 from tpt.loop import Stage
 from tpt.report.page import charts
 from tpt.report.rows import Row
-from tpt.report.table import STAGES, all_ks, percent, points
+from tpt.report.table import STAGES, all_ks
 from tpt.run import Run
 
 TOKENS = {"think": "tokens", "train": "label_tokens", "evaluate": "tokens"}  # where a stage's manifest counts them
@@ -51,10 +51,10 @@ def tiles(rows: list[Row]) -> list[Tile]:
     k = last.ks[0]
     found = []
     for row in (first, last) if first is not last else (last,):
-        value, interval = percent(row.interval("strict", "pass@k", k)).split(" ", 1)
+        value, interval = row.interval("strict", "pass@k", k).in_percent().split(" ", 1)
         found.append(Tile(f"pass@{k} strict, {row.name}", f"{value} %", interval))
     if "baseline" in last.gains:
-        found.append(Tile("gain, in points", *points(last.gains["baseline"]["strict"]).split(" ", 1)))
+        found.append(Tile("gain, in points", *last.gains["baseline"]["strict"].in_points().split(" ", 1)))
     return found
 
 
@@ -74,7 +74,9 @@ def panels(rows: list[Row]) -> list[Panel]:
                 (style_of(number), [(row, row.interval("strict", "pass@k", k)) for row in run])
                 for number, run in enumerate(measured)
             ]
-        said = "; ".join(f"{row.label} {row.name} {percent(figure)} %" for _, run in series[:1] for row, figure in run)
+        said = "; ".join(
+            f"{row.label} {row.name} {figure.in_percent()} %" for _, run in series[:1] for row, figure in run
+        )
         title = f"pass@{k}"
         found.append(Panel(title, charts.pass_at_k(series, top, f"{title} by round. {said}")))
     return found
