@@ -8,9 +8,21 @@ from tpt import config
 from tpt.evaluate import stop
 from tpt.evaluate.bootstrap import Interval
 from tpt.evaluate.metrics import READERS, Reader, difference, doubts
-from tpt.loop import Stage
+from tpt.loop import Stage, think_prune_train
 from tpt.nested import flatten
 from tpt.run import Run
+
+Cell = str | float  # of a column that a stage adds to the report
+
+
+def stage_names() -> list[str]:
+    """The stages of a round, in order."""
+    return [stage.name for stage in think_prune_train(1) if stage.round == 1]
+
+
+def extra_columns(run: Run, round: int) -> dict[str, Cell]:
+    """What else the stages of a round report, by column: shown in every table of the report if any row has it."""
+    return {}
 
 
 def round_name(round: int) -> str:
@@ -36,6 +48,7 @@ class Row:
         gains: paired difference in pass@k for the smallest k, over the "baseline" and over the "previous" round, by
             reader; what is not evaluated is not compared with.
         unjudged: whether samples of this round or of the baseline could not be judged, so that gains may be theirs.
+        extra: what else the stages of the round report, by column, see `extra_columns`.
     """
 
     run: str
@@ -50,6 +63,7 @@ class Row:
     unsafe: bool = False
     gains: dict[str, dict[Reader, Interval]] = field(default_factory=dict)
     unjudged: bool = False
+    extra: dict[str, Cell] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -106,7 +120,7 @@ def ends(runs: list[Run]) -> list[str]:
 def _is_awaited(run: Run, round: int) -> bool:
     """Whether a round's evaluation is missing; of `rounds=auto` only a round that has begun is sure to come."""
     auto, least = run.config.stop.auto, run.config.stop.least
-    sure = not auto or round <= least or any(run.done(Stage(round, name)) for name in ("think", "prune", "train"))
+    sure = not auto or round <= least or any(run.done(stage) for stage in run.stages() if stage.round == round)
     return sure and not run.done(Stage(round, "evaluate"))
 
 
@@ -128,6 +142,7 @@ def _of_run(run: Run, labels: dict[str, str]) -> list[Row]:
             continue
         row = Row(run.name, run.root, labels, round, run.evaluation(round), run.config.evaluate.confidence)
         row.kept = _kept(run, round)
+        row.extra = extra_columns(run, round)
         for stage in run.stages():
             if stage.round == round and run.done(stage):
                 manifest = run.manifest(stage)

@@ -12,13 +12,13 @@ from rich.text import Text
 from tpt import markdown as tables
 from tpt.evaluate import bootstrap
 from tpt.evaluate.metrics import READERS, Reader
-from tpt.report.rows import Row
+from tpt.report.rows import Cell, Row, stage_names
 from tpt.terminal import unfolded
 
 UNSAFE = "NOT SANDBOXED: solutions were judged with task.sandbox=none, with this user's rights"
 THRESHOLD_TITLE = "samples that each threshold of soft-positive pruning keeps"
 COST_TITLE = "what each round took"
-STAGES = ("think", "prune", "train", "evaluate")
+EXTRA_TITLE = "what else the stages of each round report"
 # Shares that have a column only where some row has them.
 TROUBLES = {
     "judge_error": "judge errors",
@@ -67,13 +67,27 @@ def majority_cells(row: Row, rows: list[Row]) -> dict[str, str]:
 def cost_cells(row: Row) -> dict[str, str]:
     """What a row took, by column; "" where a stage is not part of the round, or was not done."""
     kept = {"kept examples": "" if row.kept is None else str(row.kept)}
-    return kept | {f"{name} seconds": f"{row.seconds[name]:.0f}" if name in row.seconds else "" for name in STAGES}
+    return kept | {
+        f"{name} seconds": f"{row.seconds[name]:.0f}" if name in row.seconds else "" for name in stage_names()
+    }
 
 
 def threshold_cells(row: Row) -> dict[str, str]:
     """How many of a round's samples each threshold of soft-positive pruning keeps, by column."""
     words = {"one": "at least 1 test", "all_but_one": "all but 1 test", "1.0": "all tests"}
     return {words.get(name, f"{name} of tests"): f"{count:,}" for name, count in row.by_threshold.items()}
+
+
+def extra_cells(row: Row, rows: list[Row]) -> dict[str, str]:
+    """What else the stages of a row's round report, by column; "" where this row has no such figure."""
+    columns = dict.fromkeys(name for one in rows for name in one.extra)
+    return {name: _shown(row.extra.get(name, "")) for name in columns}
+
+
+def _shown(cell: Cell) -> str:
+    if isinstance(cell, str):
+        return cell
+    return f"{cell:,}" if isinstance(cell, int) else f"{cell:.4g}"
 
 
 def gain_cells(row: Row, rows: list[Row]) -> dict[str, str]:
@@ -91,7 +105,7 @@ def gain_cells(row: Row, rows: list[Row]) -> dict[str, str]:
 
 
 def rich_tables(rows: list[Row]) -> list[Table]:
-    """For a terminal of 80 columns, 100 where runs are compared: the figures, the gains, and what they cost."""
+    """For a terminal of 80 columns, 100 if runs are compared: the figures, the gains, what they cost, and the rest."""
     gained = [row for row in rows if row.gains]
     tables = [_rich(f"%, with {interval_words(rows)}", rows, [figure_cells(row, rows) for row in rows])]
     if gained:
@@ -99,7 +113,10 @@ def rich_tables(rows: list[Row]) -> list[Table]:
     counted = [row for row in rows if row.by_threshold]
     if counted:
         tables.append(_rich(THRESHOLD_TITLE, counted, [threshold_cells(row) for row in counted]))
-    return [*tables, _rich(COST_TITLE, rows, [cost_cells(row) for row in rows])]
+    tables.append(_rich(COST_TITLE, rows, [cost_cells(row) for row in rows]))
+    if any(row.extra for row in rows):
+        tables.append(_rich(EXTRA_TITLE, rows, [extra_cells(row, rows) for row in rows]))
+    return tables
 
 
 def _gain_title(rows: list[Row]) -> str:
@@ -146,7 +163,7 @@ class Part:
 
 
 def parts(rows: list[Row]) -> list[Part]:
-    """The tables for a page or a paper: the figures, the gains, the thresholds of pruning, and what it all took."""
+    """The tables for a page or a paper: the figures, the gains, the thresholds of pruning, what it took, and the rest."""
     figures = [figure_cells(row, rows) | majority_cells(row, rows) for row in rows]
     found = [_part(f"Shares in %, with {interval_words(rows)}", rows, figures)]
     if gained := [row for row in rows if row.gains]:
@@ -154,7 +171,10 @@ def parts(rows: list[Row]) -> list[Part]:
         found.append(_part(title, gained, [gain_cells(row, rows) for row in gained]))
     if counted := [row for row in rows if row.by_threshold]:
         found.append(_part(THRESHOLD_TITLE, counted, [threshold_cells(row) for row in counted]))
-    return [*found, _part(COST_TITLE, rows, [cost_cells(row) for row in rows])]
+    found.append(_part(COST_TITLE, rows, [cost_cells(row) for row in rows]))
+    if any(row.extra for row in rows):
+        found.append(_part(EXTRA_TITLE, rows, [extra_cells(row, rows) for row in rows]))
+    return found
 
 
 def _part(title: str, rows: list[Row], cells: list[dict[str, str]]) -> Part:
@@ -200,4 +220,4 @@ def numbers(row: Row) -> dict[str, str | float]:
     for name, gains in row.gains.items():
         for reader, gain in gains.items():
             record |= gain.columns(f"{reader}_pass@{row.ks[0]}_gain_over_{name}")
-    return record | {f"seconds_{name}": row.seconds.get(name, "") for name in STAGES}
+    return record | {f"seconds_{name}": row.seconds.get(name, "") for name in stage_names()} | row.extra

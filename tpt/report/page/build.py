@@ -10,7 +10,7 @@ from markupsafe import Markup
 from tpt import __version__, files
 from tpt.report import table
 from tpt.report.page import samples, view
-from tpt.report.rows import Row
+from tpt.report.rows import Row, stage_names
 from tpt.run import Run
 
 HERE = Path(__file__).parent
@@ -52,7 +52,7 @@ def write(path: Path, runs: list[Run], rows: list[Row], said: list[tuple[str, in
         diversity=view.diversity(rows),
         times=view.times(rows),
         costs=view.costs(rows, runs),
-        stages=table.STAGES,
+        stages=stage_names(),
         differences=view.differences(rows),
         parts=table.parts(rows),
     )

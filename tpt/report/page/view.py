@@ -9,11 +9,12 @@ from markupsafe import Markup
 from tpt.evaluate.metrics import READERS
 from tpt.loop import Stage
 from tpt.report.page import charts
-from tpt.report.rows import Row
-from tpt.report.table import STAGES, all_ks
+from tpt.report.rows import Row, stage_names
+from tpt.report.table import all_ks
 from tpt.run import Run
 
-TOKENS = {"think": "tokens", "train": "label_tokens", "evaluate": "tokens"}  # where a stage's manifest counts them
+# The counts of tokens in a stage's manifest, and what the page calls them.
+TOKENS = {"tokens": "{stage} tokens", "label_tokens": "tokens trained on"}
 
 
 @dataclass(frozen=True)
@@ -114,8 +115,8 @@ def prunings(rows: list[Row], runs: list[Run]) -> list[Line]:
     """What each round's pruning kept of the samples, and what it added from other sources."""
     found = []
     for row, manifests in _with_manifests(rows, runs):
-        counts = manifests.get("prune", {})
-        if not counts.get("available"):
+        counts = next((one for one in manifests.values() if one.get("available")), None)
+        if counts is None:
             continue
         kept = counts.get("kept_by_source", {"self": counts["kept"]})
         own, available = kept.get("self", 0), counts["available"]
@@ -139,11 +140,12 @@ def diversity(rows: list[Row]) -> list[Line]:
 
 def times(rows: list[Row]) -> list[Line]:
     """How long each stage of each round took."""
-    longest = max(sum(row.seconds.get(stage, 0) for stage in STAGES) for row in rows) or 1.0
+    stages = stage_names()
+    longest = max(sum(row.seconds.get(stage, 0) for stage in stages) for row in rows) or 1.0
     found = []
     for row in rows:
-        took = [(stage, row.seconds[stage]) for stage in STAGES if stage in row.seconds]
-        bars = [(f"s{STAGES.index(stage)}", seconds / longest) for stage, seconds in took]
+        took = [(stage, row.seconds[stage]) for stage in stages if stage in row.seconds]
+        bars = [(f"s{stages.index(stage) % charts.COLOURS}", seconds / longest) for stage, seconds in took]
         words = duration(sum(seconds for _, seconds in took))
         detail = ", ".join(f"{stage} {duration(seconds)}" for stage, seconds in took)
         found.append(Line(row.label, row.name, charts.bar(bars, detail), words))
@@ -152,14 +154,19 @@ def times(rows: list[Row]) -> list[Line]:
 
 def costs(rows: list[Row], runs: list[Run]) -> list[dict[str, str]]:
     """Time and tokens of each stage of each round, by column."""
+    both = _with_manifests(rows, runs)
+    counted = {
+        (stage, key) for _, manifests in both for stage, one in manifests.items() for key in TOKENS if key in one
+    }
     found = []
-    for row, manifests in _with_manifests(rows, runs):
+    for row, manifests in both:
         line = row.labels | {"round": row.name}
-        for stage in STAGES:
+        for stage in stage_names():
             line[stage] = duration(row.seconds[stage]) if stage in row.seconds else ""
-            if stage in TOKENS:
-                tokens = manifests.get(stage, {}).get(TOKENS[stage])
-                line["tokens trained on" if stage == "train" else f"{stage} tokens"] = f"{tokens:,}" if tokens else ""
+            for key, words in TOKENS.items():
+                if (stage, key) in counted:
+                    tokens = manifests.get(stage, {}).get(key)
+                    line[words.format(stage=stage)] = f"{tokens:,}" if tokens else ""
         found.append(line)
     return found
 
@@ -183,6 +190,6 @@ def _with_manifests(rows: list[Row], runs: list[Run]) -> list[tuple[Row, dict[st
     found = []
     for row in rows:
         run = by_root[row.root]
-        stages = [stage for stage in (Stage(row.round, name) for name in STAGES) if run.done(stage)]
+        stages = [stage for stage in (Stage(row.round, name) for name in stage_names()) if run.done(stage)]
         found.append((row, {stage.name: run.manifest(stage) for stage in stages}))
     return found
