@@ -163,7 +163,7 @@ class Part:
 
 
 def parts(rows: list[Row]) -> list[Part]:
-    """The tables for a page or a paper: the figures, the gains, the thresholds of pruning, what it took, and the rest."""
+    """The tables for a page or a paper: figures, gains, the thresholds of pruning, what it all took, and the rest."""
     figures = [figure_cells(row, rows) | majority_cells(row, rows) for row in rows]
     found = [_part(f"Shares in %, with {interval_words(rows)}", rows, figures)]
     if gained := [row for row in rows if row.gains]:
