@@ -1,6 +1,6 @@
 """A measure of each problem, round by round: its mean with an interval, and the paired change over the base model."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,7 +58,7 @@ def compare(by_round: dict[int, ByProblem], config: EvaluateConfig, seed: int) -
     return found
 
 
-def same_problems(by_round: dict[int, dict[str, Any]]) -> None:
+def same_problems(by_round: Mapping[int, Iterable[str]]) -> None:
     """Check that all rounds are of the same problems.
 
     Raises:

@@ -246,6 +246,6 @@ def _write(path: Path, run: Run, seed: int, rounds: dict[int, Paired], compared:
     files.write_json(path, found)
 
 
-def _numbers(pair: Pair) -> dict[str, Any]:
-    names = {"problem": pair.wrong.problem_id, "wrong": pair.wrong.index, "right": pair.right.index}
-    return names | {measure.name: measure.of(pair) for measure in MEASURES}
+def _numbers(pair: Pair) -> dict[str, str | float]:
+    names: dict[str, str | float] = {"problem": pair.wrong.problem_id, "wrong": pair.wrong.index}
+    return names | {"right": pair.right.index} | {measure.name: measure.of(pair) for measure in MEASURES}

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -68,7 +68,7 @@ def write(run: Run, round: int, tokenizer: "PreTrainedTokenizerBase", ends: list
     path = folder / FILE
     path.parent.mkdir(parents=True)
 
-    def rows() -> Iterator[dict[str, Any]]:
+    def rows() -> Iterator[dict[str, object]]:
         problems = {one.id: one for one in records.read(run.problems_path("train"), Problem, ("id", "question"))}
         for example in _kept(run, round):
             chat = prompt.messages(problems[example.problem_id], run.config.task)

@@ -1,5 +1,6 @@
 """Writing an export: all of it or nothing, from finished stages alone."""
 
+import dataclasses
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,23 @@ from tpt.run import Run, now, versions
 
 ANEW = "give another folder (--out DIR), or --force to write it anew"
 MARK = "export.json"  # which round of which run a folder holds; written last
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What an export is of.
+
+    Attributes:
+        run: its name.
+        round: the round whose model it holds.
+        model: a hash of what that round's training made.
+        evaluated: the rounds that were evaluated by then.
+    """
+
+    run: str
+    round: int
+    model: str | None
+    evaluated: list[int]
 
 
 @dataclass(frozen=True)
@@ -55,10 +73,10 @@ def export(run: Run, round: int | None = None, out: Path | None = None, force: b
     """
     round = _trained(run, round)
     out = (out or run.export_dir(round)).resolve()
-    mark = {"run": run.name, "round": round, "model": run.made(Stage(round, "train"))}
-    mark["evaluated"] = [one for one in range(round + 1) if run.done(Stage(one, "evaluate"))]
+    evaluated = [one for one in range(round + 1) if run.done(Stage(one, "evaluate"))]
+    mark = Mark(run.name, round, run.made(Stage(round, "train")), evaluated)
     if _holds(out, mark, force):
-        return Export(out, False, _mark(out)["warnings"])
+        return Export(out, False, _read_mark(out)["warnings"])
     partial = out.with_name(f".{out.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)  # of an export that was killed
     files.check_writable(partial / MARK)
@@ -67,7 +85,8 @@ def export(run: Run, round: int | None = None, out: Path | None = None, force: b
     try:
         with in_words(out):
             warnings = _fill(run, round, partial)
-            files.write_json(partial / MARK, mark | {"warnings": warnings, "exported": now(), "versions": versions()})
+            told = {"warnings": warnings, "exported": now(), "versions": versions()}
+            files.write_json(partial / MARK, dataclasses.asdict(mark) | told)
             files.complete(partial)
             _replace(out, partial)
     finally:
@@ -131,7 +150,7 @@ def _trained(run: Run, round: int | None) -> int:
     return round
 
 
-def _holds(out: Path, mark: dict[str, Any], force: bool) -> bool:
+def _holds(out: Path, mark: Mark, force: bool) -> bool:
     """Whether `out` has this very export, to be left as it is; else it may be written.
 
     Raises:
@@ -144,8 +163,8 @@ def _holds(out: Path, mark: dict[str, Any], force: bool) -> bool:
             raise RunError(f"{out} is there already and is no export", "give another folder: --out DIR")
     if force:
         return False
-    found = _mark(out)
-    if {name: found.get(name) for name in mark} != mark:
+    found, wanted = _read_mark(out), dataclasses.asdict(mark)
+    if {name: found.get(name) for name in wanted} != wanted:
         raise RunError(
             f"{out} holds round {found.get('round')} of {found.get('run')}, or was written when less was evaluated",
             ANEW,
@@ -153,8 +172,8 @@ def _holds(out: Path, mark: dict[str, Any], force: bool) -> bool:
     return True
 
 
-def _mark(out: Path) -> dict[str, Any]:
-    """What a whole export says of itself.
+def _read_mark(out: Path) -> dict[str, Any]:
+    """What a whole export says of itself: a `Mark` as JSON, and more.
 
     Raises:
         RunError: it is damaged.

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from tpt.compose import compose
 from tpt.config import Config
@@ -80,7 +79,7 @@ def plan(experiment: Experiment, scale_name: str, scale: Scale, extra: Sequence[
     return list(ordered.values())
 
 
-def expand(overrides: Sequence[str], values: Mapping[str, Any]) -> list[str]:
+def expand(overrides: Sequence[str], values: Mapping[str, object]) -> list[str]:
     """Overrides with the scale's values in the place of `{name}`; a list in the place of a whole override is several.
 
     Raises:
@@ -111,7 +110,7 @@ def compose_all(arms: Sequence[PlannedArm], done: Callable[[Run], bool]) -> dict
     return configs
 
 
-def _filled(text: str, values: Mapping[str, Any]) -> str:
+def _filled(text: str, values: Mapping[str, object]) -> str:
     def value(found: "re.Match[str]") -> str:
         if found[1] not in values:
             raise ConfigError(f"'{text}' names {{{found[1]}}}, which has no value", nearest(found[1], values))

@@ -7,6 +7,7 @@ checkpoint of its last round, so that an arm which names another is carried out 
 """
 
 import dataclasses
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
@@ -191,6 +192,6 @@ def _fields(kind: Any, parents: list[str]) -> list[str]:
     return [item.name for item in dataclasses.fields(kind)]
 
 
-def _one_of(where: str, key: str, value: str, known: Any) -> None:
+def _one_of(where: str, key: str, value: str, known: Collection[str]) -> None:
     if value not in known:
         raise ConfigError(f"{where}: {key}={value} is not known; one of: {', '.join(known)}", nearest(value, known))

@@ -166,7 +166,7 @@ class Wandb(Tracker):
     def _send(self, stage: Stage, record: Mapping[str, object]) -> None:
         import wandb
 
-        values: dict[str, Any] = {f"{stage.name}/{name}": value for name, value in numbers(record)}
+        values: dict[str, object] = {f"{stage.name}/{name}": value for name, value in numbers(record)}
         if "metrics" in record and (rows := traces(self.run, stage, self.settings.traces)):
             values["traces"] = wandb.Table(columns=list(COLUMNS), data=[list(dataclasses.astuple(one)) for one in rows])
         place = {"round": stage.round, "order": list(think_prune_train(stage.round)).index(stage)}
@@ -190,7 +190,7 @@ def run_id(run: "Run") -> str:
     return f"{run.name[:100]}-{hashlib.sha256((run.root / 'run.json').read_bytes()).hexdigest()[:8]}"
 
 
-def history(run: "Run") -> Iterator[tuple[Stage, dict[str, Any]]]:
+def history(run: "Run") -> Iterator[tuple[Stage, Mapping[str, object]]]:
     """The lines of `metrics.jsonl` in the order of Algorithm 1, of several of one stage the last."""
     latest: dict[Stage, dict[str, Any]] = {}
     for line in files.read_jsonl(run.metrics_path):

@@ -40,7 +40,7 @@ def write(path: Path, runs: list[Run], rows: list[Row], said: list[tuple[str, in
         style=Markup(style),  # files of ours: nothing of a run is in them
         script=Markup(script),
         data=Markup(samples.encode(data).decode()),
-        sets=data["sets"],
+        sets=data.sets,
         said=said,
         notes=notes,
         interval_words=table.interval_words(rows),
