@@ -13,7 +13,7 @@ from tpt.report.rows import round_name
 
 ByProblem = dict[str, float]
 
-FEWEST = 5  # problems of which a claim is made: the bootstrap of fewer gives intervals that are far too narrow
+FEWEST = 5  # problems that a claim needs: with fewer, the bootstrap gives intervals that are far too narrow
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Compared:
         round: 0 is the base model.
         value: mean over the problems that have one.
         problems: how many those are.
-        change: over the base model, paired by problem; None for the base model, and where no problem has both.
+        change: over the base model, paired by problem; None for the base model, and if no problem has both.
         pairs: problems that have both.
     """
 

@@ -14,7 +14,7 @@ from tpt.evaluate.passk import pass_at_k
 from tpt.report.rows import round_name
 
 SHOWN = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)  # k of the table, and the largest
-POINTS = 24  # k at which the bands are reckoned; a bootstrap for each k of hundreds takes minutes
+POINTS = 24  # k at which the bands are computed; a bootstrap for each of hundreds of k takes minutes
 
 Counts = dict[str, tuple[int, int]]  # of each problem: samples, right ones
 

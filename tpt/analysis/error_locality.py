@@ -118,7 +118,7 @@ def pair_up(run: Run, round: int, most: int, seed: int) -> Paired:
     if not pairable:
         counts = f"{len(wrong):,} wrong and {sum(map(len, right.values())):,} right samples"
         raise DataError(
-            f"no problem has both in {round_name(round)}: {counts}, so no wrong one can be laid beside a right one",
+            f"no problem has both in {round_name(round)}: {counts}, so no wrong one can be compared with a right one",
             "raise evaluate.samples_per_problem or evaluate.problems",
         )
     drawn = random.Random(f"{seed} {round}").sample(pairable, min(most, len(pairable)))

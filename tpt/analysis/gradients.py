@@ -1,4 +1,4 @@
-"""Gradients of the log-likelihood of right and of wrong samples, and how they lie to each other.
+"""Gradients of the log-likelihood of right and of wrong samples, and the angles between them.
 
 Section 2.1 of arXiv 2504.18116: where errors are local, a wrong solution's gradient is about the opposite of a right
 one's, so that the policy gradient with rewards +1 and -1 is about twice the gradient on right samples alone.
@@ -42,17 +42,17 @@ class Products:
 
     @property
     def cosine(self) -> float:
-        """Of the angle between g+ - g- and g+; not a number where one of them is 0."""
+        """Of the angle between g+ - g- and g+; not a number if one of them is 0."""
         return _divided(self.right - self.cross, math.sqrt(self.policy * self.right))
 
     @property
     def ratio(self) -> float:
-        """|g+ - g-| / |g+|; not a number where g+ is 0."""
+        """|g+ - g-| / |g+|; not a number if g+ is 0."""
         return _divided(math.sqrt(self.policy), math.sqrt(self.right))
 
     @property
     def sides(self) -> float:
-        """Cosine of the angle between g+ and g-: -1 where the two are opposite, 1 where they are alike."""
+        """Cosine of the angle between g+ and g-: -1 if the two are opposite, 1 if they are alike."""
         return _divided(self.cross, math.sqrt(self.right * self.wrong))
 
 
@@ -63,7 +63,7 @@ def log_likelihood_gradient(model: PreTrainedModel, samples: list[Example], pad_
     too. The model's own gradients are set to None.
 
     Args:
-        model: in float32; put it in eval mode, or dropout makes the gradient a matter of chance.
+        model: in float32; put it in eval mode, or dropout makes the gradient random.
         samples: at least one.
         batch: samples that go through the model at once.
 

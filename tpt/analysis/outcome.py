@@ -59,7 +59,7 @@ class Outcome:
     figures: list[Path]
 
     def markdown(self, title: str) -> str:
-        """As a page that lies in the folder of its figures."""
+        """As a page, to be written to the folder of its figures."""
         parts = [f"# {title}\n", *(f"- {sentence}" for sentence in self.sentences), ""]
         parts += [sheet.markdown() for sheet in self.sheets]
         parts += [f"![{figure.stem.replace('_', ' ')}]({figure.name})\n" for figure in self.figures]

@@ -34,7 +34,7 @@ def evaluated_rounds(run: Run) -> list[int]:
     return rounds
 
 
-AGAIN = "`tpt run` with the same settings goes on"
+AGAIN = "`tpt run` with the same settings continues"
 
 
 def evaluation(run: Run, round: int, columns: Sequence[str] = LIGHT) -> dict[str, list[Judged]]:
@@ -73,5 +73,5 @@ def is_right(verdict: Verdict, config: PruneConfig) -> bool:
 
 
 def is_wrong(verdict: Verdict) -> bool:
-    """Whether a solution is wrong however it is read: one that is right but for its format is neither."""
+    """Whether a solution is wrong however it is read: one that is right except for its format is not."""
     return verdict.status not in UNJUDGED and Status.CORRECT not in (verdict.strict, verdict.lenient)

@@ -98,16 +98,16 @@ def _results(run: Run, number: int, rows: list[Row]) -> str:
 def _measured(run: Run, number: int, rows: list[Row]) -> str:
     task, shots = run.config.task.name, len(run.config.task.shots())
     seen = f"with {shots} worked examples in the prompt" if shots else "without worked examples in the prompt"
-    measured = f"Measured: solving problems of the test split of `{task}`, {seen}"
-    lines = [f"{measured}." if rows else f"Nothing was measured yet; meant is: {measured.removeprefix('Measured: ')}."]
+    what = f"solving problems of the test split of `{task}`, {seen}."
+    lines = [f"Measured: {what}" if rows else f"Nothing was measured yet; to be measured: {what}"]
     lines.append(
         "Not measured: anything else, such as other tasks, other prompts, general abilities, safety, or what the model "
         "has unlearnt. It was trained on this task alone, and may be worse than its base model elsewhere."
     )
     overlap = {
-        "none": "no training question is word for word a test question; less than that was not looked for "
+        "none": "no training question is word for word a test question; smaller overlaps were not looked for "
         "(`prune.decontaminate=none`)",
-        "exact": "training problems that equal a test problem but for case, punctuation and spacing were dropped",
+        "exact": "training problems that equal a test problem except for case, punctuation and spacing were dropped",
         "ngram": f"training problems that share {run.config.prune.decontaminate_n} words in a row with a test problem "
         "were dropped",
     }[run.config.prune.decontaminate]
@@ -116,7 +116,7 @@ def _measured(run: Run, number: int, rows: list[Row]) -> str:
     )
     if number > 1:
         lines.append(
-            "The test problems are the same for every round; which round is exported may have been chosen by them."
+            "The test problems are the same for every round; the round that is exported may have been chosen by them."
         )
     return "\n".join(f"- {line}" for line in lines)
 
@@ -212,7 +212,7 @@ def _settings(run: Run, number: int) -> str:
 
 
 def _public(value: Any) -> Any:
-    """Settings without where things lie on this machine: of a local path only the last name."""
+    """Settings without the paths of this machine: only the last name of a local path is kept."""
     if isinstance(value, dict):
         return {key: _public(one) for key, one in value.items()}
     if isinstance(value, str) and value.startswith(("/", "~", "./", "../")):

@@ -84,7 +84,7 @@ def _tokens(written: Written, template: str | None) -> str:
         if template
         else "The model has no chat template: the prompts that were trained on are the turns' texts with an empty line "
         "after each.",
-        f"{written.same_tokens:,} of {total:,} completions, tokenised anew, are the very tokens that were trained on; "
+        f"{written.same_tokens:,} of {total:,} completions, tokenised again, give the tokens that were trained on; "
         "a model may have sampled another spelling of the same text.",
     ]
     if written.unended:

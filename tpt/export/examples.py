@@ -39,7 +39,7 @@ class Written:
     Attributes:
         by_round: examples of each round.
         sources: examples from `self`, `human`, `run`.
-        same_tokens: completions whose text, tokenised anew, gives the tokens that were trained on.
+        same_tokens: completions whose text, tokenised again, gives the tokens that were trained on.
         unended: completions without an end token: they were cut off.
     """
 

@@ -12,7 +12,7 @@ from tpt.explain import explained, in_words
 from tpt.loop import Stage
 from tpt.run import Run, now, versions
 
-ANEW = "give another folder (--out DIR), or --force to write it anew"
+ANEW = "give another folder (--out DIR), or --force to overwrite it"
 MARK = "export.json"  # which round of which run a folder holds; written last
 
 
@@ -40,7 +40,7 @@ class Export:
     Attributes:
         folder: holds `model`, `examples` and `export.json`.
         new: whether it was written now.
-        warnings: what the user should see to before handing it on.
+        warnings: what the user should check before sharing it.
     """
 
     folder: Path
@@ -64,7 +64,7 @@ def export(run: Run, round: int | None = None, out: Path | None = None, force: b
     Args:
         round: 1, 2, ...; None: the last that is trained.
         out: the folder; None: the run's own place for it.
-        force: write an export anew that is there already, and lose what was changed in it.
+        force: overwrite an existing export, and with it any changes made there.
 
     Raises:
         RunError: the round is not trained, files of the run are gone, or the folder holds something else.
@@ -117,7 +117,7 @@ def _fill(run: Run, round: int, folder: Path) -> list[str]:
     if base.license_is_unknown:
         warnings.append(f"the licence of {base.name} is not known: look it up and put it into model/README.md")
     if not run.done(Stage(round, "evaluate")):
-        warnings.append(f"round {round} is not evaluated: the card has no figures of it; `tpt run` goes on")
+        warnings.append(f"round {round} is not evaluated: its card has no figures; `tpt run` continues the run")
     return warnings
 
 
@@ -136,7 +136,7 @@ def _trained(run: Run, round: int | None) -> int:
     """The round to export, which is trained."""
     trained = [stage.round for stage in run.stages() if stage.name == "train" and run.done(stage)]
     there = f"trained: {', '.join(map(str, trained))}" if trained else "none is trained yet"
-    go_on = "the same `tpt run` as before goes on; `tpt status` shows how far it is"
+    go_on = "the same `tpt run` as before continues; `tpt status` shows how far it is"
     if round is None:
         if not trained:
             raise RunError(f"no round of {run.name} is trained yet", go_on)
@@ -191,7 +191,7 @@ def _check_whole(run: Run, round: int) -> None:
     """Check that the files which finished stages left are still there.
 
     Raises:
-        RunError: naming what is gone, and how to have it again.
+        RunError: naming what is missing, and how to restore it.
     """
 
     def gone(what: str, stage: Stage) -> RunError:

@@ -26,7 +26,7 @@ def extra_columns(run: Run, round: int) -> dict[str, Cell]:
 
 
 def round_name(round: int) -> str:
-    """What a round is called."""
+    """The name of a round."""
     return f"round {round}" if round else "baseline"
 
 
@@ -37,7 +37,7 @@ class Row:
     Attributes:
         run: the run's name.
         root: its folder, which tells apart runs of one config in several places.
-        labels: the settings in which this run differs from the others of the report.
+        labels: the settings in which this run differs from the others in the report.
         round: 0 is the base model.
         metrics: what `evaluate.metrics.summarise` gave.
         confidence: of every interval, e.g. 0.95.
@@ -46,8 +46,8 @@ class Row:
         by_threshold: usable samples of the round that each `prune.threshold` would keep, where that was counted.
         unsafe: whether solutions of this round were judged without a sandbox.
         gains: paired difference in pass@k for the smallest k, over the "baseline" and over the "previous" round, by
-            reader; what is not evaluated is not compared with.
-        unjudged: whether samples of this round or of the baseline could not be judged, so that gains may be theirs.
+            reader; a round that is not evaluated is left out.
+        unjudged: whether samples of this round or of the baseline could not be judged, which may explain the gains.
         extra: what else the stages of the round report, by column, see `extra_columns`.
     """
 
@@ -67,12 +67,12 @@ class Row:
 
     @property
     def name(self) -> str:
-        """What the row is called."""
+        """The name of the round."""
         return round_name(self.round)
 
     @property
     def label(self) -> str:
-        """The run's distinguishing settings in one line; "" where the report is of one run."""
+        """The run's distinguishing settings in one line; "" if the report is of one run."""
         return _label(self.labels)
 
     @property
@@ -89,19 +89,19 @@ def collect(runs: list[Run]) -> list[Row]:
     """The rows of some different runs; a round that is not evaluated yet has none.
 
     Raises:
-        RunError: the figures of a finished evaluation are gone.
+        RunError: the figures of a finished evaluation are missing.
     """
     return [row for run, label in zip(runs, distinguishing(runs), strict=True) for row in _of_run(run, label)]
 
 
 def doubtful(rows: list[Row]) -> list[str]:
-    """A line for each row of which samples could not be judged, and for each reason."""
+    """A line for each row with samples that could not be judged, and for each reason."""
     named = [(f"{row.label}: {row.name}" if row.label else row.name, row) for row in rows]
     return [f"{name}: {words}" for name, row in named for words in doubts(row.metrics)]
 
 
 def unevaluated(runs: list[Run]) -> list[str]:
-    """A line for each run with rounds that have no row yet, which says how far those are."""
+    """A line for each run with rounds that have no row yet, which says how far they have got."""
     lines = []
     for run, labels in zip(runs, distinguishing(runs), strict=True):
         rounds = [_how_far(run, one) for one in range(run.rounds + 1) if _is_awaited(run, one)]
@@ -118,7 +118,7 @@ def ends(runs: list[Run]) -> list[str]:
 
 
 def _is_awaited(run: Run, round: int) -> bool:
-    """Whether a round's evaluation is missing; of `rounds=auto` only a round that has begun is sure to come."""
+    """Whether a round's evaluation is missing; with `rounds=auto`, only a round that has begun is sure to come."""
     auto, least = run.config.stop.auto, run.config.stop.least
     sure = not auto or round <= least or any(run.done(stage) for stage in run.stages() if stage.round == round)
     return sure and not run.done(Stage(round, "evaluate"))
@@ -168,14 +168,14 @@ def _kept(run: Run, round: int) -> int | None:
 
 
 def distinguishing(runs: list[Run]) -> list[dict[str, str]]:
-    """For each run, the settings in which the runs differ; where there is one run, none.
+    """For each run, the settings in which the runs differ; none if there is one run.
 
     A setting that a run does not have (of another task, say) is "". Runs of one config have their folders instead.
     """
     settings = [config.to_dict(run.config, runtime=False) for run in runs]
     flat = [{name: str(value) for name, value in flatten(one)} for one in settings]
     keys = [key for key in dict.fromkeys(key for one in flat for key in one) if len({one.get(key) for one in flat}) > 1]
-    # Of a teacher that one run has and another has not, the settings say it all.
+    # If only some of the runs have a teacher, its settings say it all.
     keys = [key for key in keys if not any(other.startswith(f"{key}.") for other in keys)]
     # A model's name says its path and learning rate; the settings that follow from it would only widen the table.
     implied = ("model.path", "model.source", "model.learning_rate", "train.learning_rate")

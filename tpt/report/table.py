@@ -39,7 +39,7 @@ def all_ks(rows: list[Row]) -> list[int]:
 
 
 def figure_cells(row: Row, rows: list[Row]) -> dict[str, str]:
-    """A row's figures by column, as a person reads them; "" where this run did not measure what another did."""
+    """A row's figures by column, as a person reads them; "" if this run did not measure what another did."""
     found = {
         f"pass@{k} strict": row.interval("strict", "pass@k", k).in_percent() if k in row.ks else ""
         for k in all_ks(rows)
@@ -52,7 +52,7 @@ def figure_cells(row: Row, rows: list[Row]) -> dict[str, str]:
 
 
 def trouble_cells(row: Row, rows: list[Row]) -> dict[str, str]:
-    """Of a row's samples, the shares that could not be judged or never came to an answer, by column."""
+    """The shares of a row's samples that could not be judged or never came to an answer, by column."""
     shown = [name for name in TROUBLES if any(one.metrics.get(name) for one in rows)]
     return {TROUBLES[name]: f"{100 * row.metrics.get(name, 0):.1f}" for name in shown}
 
@@ -65,7 +65,7 @@ def majority_cells(row: Row, rows: list[Row]) -> dict[str, str]:
 
 
 def cost_cells(row: Row) -> dict[str, str]:
-    """What a row took, by column; "" where a stage is not part of the round, or was not done."""
+    """What a row took, by column; "" for a stage that is not part of the round or was not done."""
     kept = {"kept examples": "" if row.kept is None else str(row.kept)}
     return kept | {
         f"{name} seconds": f"{row.seconds[name]:.0f}" if name in row.seconds else "" for name in stage_names()
@@ -91,7 +91,7 @@ def _shown(cell: Cell) -> str:
 
 
 def gain_cells(row: Row, rows: list[Row]) -> dict[str, str]:
-    """A row's paired gains in points, by column; the k is named where the runs differ in it."""
+    """A row's paired gains in points, by column; the k is named if the runs differ in it."""
     several = len({one.ks[0] for one in rows}) > 1
     found = {"of": f"pass@{row.ks[0]}"} if several else {}
     compared: list[tuple[Reader, str, str]] = [
@@ -203,7 +203,7 @@ def csv_of(records: Sequence[Mapping[str, str | float]]) -> str:
 
 
 def numbers(row: Row) -> dict[str, str | float]:
-    """A row's plain numbers by the name of their column; "" where there is none."""
+    """A row's plain numbers by the name of their column; "" if there is none."""
     record: dict[str, str | float] = {"run": row.run, "confidence": row.confidence, **row.labels, "round": row.round}
     for reader in READERS:
         for figure in ("pass@k", "maj@k"):

@@ -1,4 +1,4 @@
-"""What `tpt reproduce` does: plan, run or resume the arms of an experiment, and report on those that got somewhere."""
+"""What `tpt reproduce` does: plan, run or resume the arms of an experiment, and report on those with results."""
 
 import shlex
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ class Outcome:
     Attributes:
         runs: those with a run folder, by arm.
         failed: why, by arm.
-        waiting: arms whose jobs are not done or not submitted yet, and what for.
+        waiting: why, of arms whose jobs are not done or not submitted yet.
     """
 
     runs: dict[str, Run] = field(default_factory=dict)
@@ -64,15 +64,15 @@ def show_all(console: Terminal) -> int:
 
 
 def reproduce(name: str, words: Sequence[str], dry_run: bool, console: Terminal) -> int:
-    """Carry out what an experiment still owes, then write and print its table; the same command again goes on.
+    """Carry out what an experiment still owes, then write and print its table; the same command continues it.
 
     Args:
         words: `scale=...`, and overrides for all arms.
 
     Returns:
-        0, or 1 where an arm failed.
+        0, or 1 if an arm failed.
     Raises:
-        ConfigError: a wrong name or setting; nothing has been run then.
+        ConfigError: a wrong name or setting; in that case nothing has been run.
     """
     scale_name = next((one.partition("=")[2] for one in reversed(words) if one.startswith("scale=")), DEFAULT_SCALE)
     extra = [one for one in words if not one.startswith("scale=")]
@@ -98,7 +98,7 @@ def reproduce(name: str, words: Sequence[str], dry_run: bool, console: Terminal)
 
 def _dry_run(arms: Sequence[PlannedArm], configs: dict[str, Config], on_slurm: bool, console: Terminal) -> int:
     for arm in arms:
-        console.heading(arm.label or f"{arm.name}, which others need")
+        console.heading(arm.label or f"{arm.name}, which other arms need")
         console.print(shlex.join(arm.overrides))
         planned_run.show(configs[arm.name], console)
         if arm.needs:
@@ -126,7 +126,7 @@ def _carry_out(arms: Sequence[PlannedArm], console: Terminal) -> Outcome:
 
 
 def _submit(arms: Sequence[PlannedArm], console: Terminal) -> Outcome:
-    """Give SLURM every arm whose needs are done; the others are submitted by the same command later."""
+    """Submit every arm whose needs are done; the same command submits the others later."""
     outcome = Outcome()
     ready: list[tuple[PlannedArm, Config]] = []
     for arm in arms:
@@ -184,7 +184,7 @@ def _print_undone(outcome: Outcome, command: str, console: Terminal) -> None:
     for arm, why in outcome.failed.items():
         console.failed(f"{arm}: {why}")
     if outcome.waiting or outcome.failed:
-        console.progress.print(f"to go on, the same command again: {command}")
+        console.progress.print(f"to continue, run the same command again: {command}")
 
 
 def _folder_name(name: str, scale: str, extra: Sequence[str]) -> str:
@@ -193,7 +193,7 @@ def _folder_name(name: str, scale: str, extra: Sequence[str]) -> str:
 
 
 def split_words(words: Sequence[str]) -> tuple[str | None, list[str]]:
-    """The experiment's name, where one is given, and the rest of the words of a command line.
+    """The experiment's name, if one is given, and the rest of the words of a command line.
 
     Raises:
         ConfigError: two names.

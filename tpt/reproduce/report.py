@@ -38,9 +38,9 @@ def report(
     """Write `table.md`, `table.csv`, the figure and the analysis of an experiment to `folder`.
 
     Args:
-        note: what the reader must know of the scale.
+        note: what the reader must know about the scale.
         runs: those with at least one evaluation, by arm.
-        command: that was given, for the page.
+        command: the command that was given, for the page.
 
     Returns:
         what a terminal shows, the path last.
@@ -80,7 +80,7 @@ def report(
 def _analyse(
     experiment: Experiment, arms: Sequence[PlannedArm], runs: dict[str, Run], folder: Path
 ) -> dict[str, Outcome]:
-    """The analysis of each finished arm, by label, where there is one; each is a page in a folder of its own."""
+    """The experiment's analysis of each finished arm, by label; each is a page in a folder of its own."""
     if not experiment.analysis:
         return {}
     found: dict[str, Outcome] = {}
@@ -91,7 +91,7 @@ def _analyse(
         out = folder / arm.name
         try:
             outcome = ANALYSES[experiment.analysis](run, out, run.config.seed)
-        except DataError as error:  # nothing to compare, as where no sample is right; the table stands without it
+        except DataError as error:  # nothing to compare, e.g. if no sample is right; the table remains
             outcome = Outcome([f"{experiment.analysis} has nothing to say: {error.message}"], [], [])
         title = f"{experiment.analysis.replace('_', ' ').capitalize()}: {arm.label}"
         files.write_text(out / f"{experiment.analysis}.md", outcome.markdown(title))
@@ -104,7 +104,7 @@ def _found(analysed: dict[str, Outcome]) -> list[str]:
 
 
 def _made_by(runs: Sequence[Run]) -> str:
-    """Seeds, engines, versions, time and machine, as the run folders have them."""
+    """Seeds, engines, versions, time and machine, as recorded in the run folders."""
     seconds: dict[str, float] = {}
     for run in runs:
         for stage in run.stages():

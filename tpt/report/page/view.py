@@ -1,4 +1,4 @@
-"""What the page says beside its samples: charts and tables, each from the rows of the report."""
+"""What the page shows next to its samples: charts and tables, each made from the rows of the report."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Line:
-    """A name, a lying bar and its figures in words."""
+    """A name, a horizontal bar, and its figures in words."""
 
     run: str
     name: str
@@ -37,7 +37,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Tile:
-    """A figure that stands large at the top."""
+    """A figure shown large at the top."""
 
     title: str
     figure: str
@@ -45,7 +45,7 @@ class Tile:
 
 
 def tiles(rows: list[Row]) -> list[Tile]:
-    """Of a single run: where it began, where it is, and the gain between them."""
+    """For a single run: where it began, where it is now, and the gain between the two."""
     first, last = rows[0], rows[-1]
     if first.root != last.root:
         return []
@@ -60,7 +60,7 @@ def tiles(rows: list[Row]) -> list[Tile]:
 
 
 def panels(rows: list[Row]) -> list[Panel]:
-    """A chart for each k: of a single run both readers, of several the strict one's figures of each."""
+    """A chart for each k: both readers of a single run, or the strict reader of each of several."""
     top, runs = charts.top_of(rows), by_run(rows)
     found = []
     for k in all_ks(rows):
@@ -92,7 +92,7 @@ def by_run(rows: list[Row]) -> dict[Path, list[Row]]:
 
 
 def style_of(number: int) -> str:
-    """The classes of a run's lines; from the ninth run on colours come again, dashed."""
+    """The classes of a run's lines; from the ninth run on the colours repeat, dashed."""
     return f"s{number % charts.COLOURS}" + (" dashed" if number // charts.COLOURS % 2 else "")
 
 
@@ -172,12 +172,12 @@ def costs(rows: list[Row], runs: list[Run]) -> list[dict[str, str]]:
 
 
 def differences(rows: list[Row]) -> list[dict[str, str]]:
-    """The settings in which the runs differ, a line for each run; none where there is one run."""
+    """The settings in which the runs differ, a line for each run; empty if there is one run."""
     return [run[0].labels for run in by_run(rows).values() if run[0].labels]
 
 
 def duration(seconds: float) -> str:
-    """Seconds in words, no finer than is of use: `4.2 s`, `12 min 3 s`, `3 h 20 min`."""
+    """Seconds in words, no finer than is useful: `4.2 s`, `12 min 3 s`, `3 h 20 min`."""
     if seconds < 100:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
