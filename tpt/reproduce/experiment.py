@@ -179,7 +179,7 @@ def read(path: Path, kind: type[Typed]) -> Typed:
         raise ConfigError(f"{where}: unknown key '{error.full_key}'", hint) from error
     except OmegaConfBaseException as error:
         key = f"{error.full_key}: " if error.full_key else ""
-        raise ConfigError(f"{where}: {key}{str(error).splitlines()[0]}", "compare other experiments") from error
+        raise ConfigError(f"{where}: {key}{str(error).splitlines()[0]}", "compare the others") from error
 
 
 def _fields(kind: Any, parents: list[str]) -> list[str]:

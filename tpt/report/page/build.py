@@ -60,7 +60,7 @@ def write(path: Path, runs: list[Run], rows: list[Row], said: list[tuple[str, in
 
 
 def policy(style: str, script: str) -> str:
-    """A content security policy that allows this style and this script and forbids everything else, requests included."""
+    """A content security policy that allows this style and this script and nothing else, requests included."""
     return (
         f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; img-src data:; "
         "base-uri 'none'; form-action 'none'"
