@@ -9,12 +9,12 @@ import pytest
 from evaluations import finish_round
 
 from tpt.cli import main, parse
-from tpt.launch.process import new_log
 from tpt.commands import config
 from tpt.config import Config
 from tpt.display import Display
-from tpt.run.stage import Stage
+from tpt.launch.process import new_log
 from tpt.run.folder import Run
+from tpt.run.stage import Stage
 from tpt.terminal import Terminal
 
 Captured = pytest.CaptureFixture[str]

@@ -18,8 +18,8 @@ from tpt import files
 from tpt.cli import main
 from tpt.compose import compose
 from tpt.config import Config
-from tpt.run.stage import Stage
 from tpt.run.folder import Run
+from tpt.run.stage import Stage
 from tpt.terminal import CLOSED_PIPE
 
 Captured = pytest.CaptureFixture[str]

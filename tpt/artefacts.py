@@ -71,9 +71,11 @@ class Marks(TypedDict, total=False):
 
     Attributes:
         sandbox: what programs ran in.
+        judge_python: the interpreter of programs in Python.
     """
 
     sandbox: str
+    judge_python: str
 
 
 class ModelDescription(TypedDict):
@@ -81,13 +83,13 @@ class ModelDescription(TypedDict):
 
     Attributes:
         origin: where the weights are from.
-        parameters: how many it has.
-        context: tokens of prompt and completion; None if its config does not say.
-        weight_bytes: the size of its weights on disk.
+        parameters: how many it has; tied ones count once.
+        context: tokens of prompt and completion together; None if the config does not say.
+        weight_bytes: size of its safetensors files.
         fingerprint: a hash of its config and of samples of its weights.
     """
 
-    origin: str
+    origin: dict[str, Any]
     parameters: int
     context: int | None
     weight_bytes: int

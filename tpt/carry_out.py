@@ -4,17 +4,19 @@ from pathlib import Path
 
 from rich.text import Text
 
+from tpt import tracking
 from tpt.cluster import executor
-from tpt.launch import local
 from tpt.config import Config
 from tpt.display import Display
-from tpt.run import books, rounds, table
-from tpt.run.stage import Stage
+from tpt.errors import TptError
+from tpt.launch import local
 from tpt.launch.loop import carry_out
-from tpt.stages.prepare import check_disk
+from tpt.run import books, rounds, table
 from tpt.run.folder import Run
+from tpt.run.stage import Stage
+from tpt.stages.prepare import check_disk
 from tpt.terminal import Terminal
-from tpt.tracker import Tracker
+from tpt.tracking import Tracker
 
 
 def carry_out_run(settings: Config, terminal: Terminal) -> Run:
@@ -24,10 +26,21 @@ def carry_out_run(settings: Config, terminal: Terminal) -> Run:
         TptError: a stage failed, or another process holds the run folder.
     """
     run = Run.create(settings)
-    with Tracker(settings.tracker, run) as tracker:
+    with tracking.make(settings.tracker, run) as tracker:
         carry_out_owed(run, tracker, terminal)
-        tracker.log_report()
+        if tracker.on:
+            _mirror_report(run, tracker, terminal)
     return run
+
+
+def _mirror_report(run: Run, tracker: Tracker, terminal: Terminal) -> None:
+    """Write a run's own report for its tracker: the one that is printed is of several runs."""
+    from tpt.report import report  # here: matplotlib is slow to import, and a run needs it only at its end
+
+    try:
+        tracker.log_report(report([run], run.report_dir))
+    except TptError as error:  # a tracker stops nothing
+        terminal.warn(f"{error.message}: the report of {run.name} is not mirrored")
 
 
 def carry_out_owed(run: Run, tracker: Tracker, terminal: Terminal) -> None:

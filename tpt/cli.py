@@ -132,19 +132,10 @@ def _parsed(words: Sequence[str]) -> argparse.Namespace:
         raise
 
 
-<<<<<<< HEAD
-def _dispatch(options: argparse.Namespace, console: "Terminal") -> int:
-    if options.command == "completion":
-        console.write(completion.script(options.shell))
-        return 0
-    from tpt import commands
-    from tpt.launch import process
-=======
 def _carry_out(options: argparse.Namespace) -> int:
     """Carry out a command; an error that the user can act on is printed in words."""
     from tpt import explain
     from tpt.terminal import Terminal
->>>>>>> part-commands
 
     _prepare_process(options.verbose)
     terminal = Terminal(options.quiet, options.verbose, options.json)

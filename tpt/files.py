@@ -5,6 +5,7 @@ And reading them: an error about a file that is damaged anyway names the file an
 
 import json
 import os
+import shutil
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -72,6 +73,12 @@ def check_writable(path: Path) -> None:
         for one in reversed(made):
             with suppress(OSError):
                 one.rmdir() if one.is_dir() else one.unlink()
+
+
+def free_space(path: Path) -> int:
+    """Bytes that are free on the disk of a path, which need not exist yet."""
+    path = path.resolve()
+    return shutil.disk_usage(next(one for one in (path, *path.parents) if one.exists())).free
 
 
 def complete(folder: Path) -> None:

@@ -34,6 +34,13 @@ class Status(StrEnum):
     JUDGE_ERROR = "judge_error"
 
 
+def overall(strict: Status, lenient: Status) -> Status:
+    """What both readers say together: PARTIAL if only the lenient one says CORRECT; else what the lenient one says."""
+    if strict is Status.CORRECT:
+        return Status.CORRECT
+    return Status.PARTIAL if lenient is Status.CORRECT else lenient
+
+
 @dataclass(slots=True)
 class Problem:
     """A question, with everything needed to judge a solution.
@@ -80,7 +87,7 @@ class Verdict:
     """What the judge said about a sample.
 
     Attributes:
-        status: the overall verdict; PARTIAL if only the lenient reader finds it right.
+        status: the overall verdict, see `overall`.
         strict: the verdict of the strict reader (the paper's reading).
         lenient: the verdict of the lenient reader.
         rule: the lenient reader's rule that decided, e.g. `hash_marks`, `boxed`, `last_number`.

@@ -11,8 +11,8 @@ from evaluations import finish_round
 from tpt import commands, files
 from tpt.cli import main
 from tpt.config import Config
-from tpt.run.stage import Stage
 from tpt.run.folder import Run
+from tpt.run.stage import Stage
 from tpt.sweep import Sweep
 
 Captured = pytest.CaptureFixture[str]

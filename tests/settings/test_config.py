@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from tpt.run import identity
 from tpt.cli import main
 from tpt.errors import ConfigError
+from tpt.run import identity
 from tpt.setting import Setting, walk
 from tpt.settings import compose, config, every, names
 from tpt.tasks import REGISTRY

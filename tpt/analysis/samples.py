@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from tpt import records
+from tpt import pairs, records
 from tpt.artefacts import SAMPLES, VERDICTS
 from tpt.config import PruneConfig
 from tpt.errors import DataError
 from tpt.prune.modes import UNJUDGED, ground_truth
-from tpt.prune.sources import VERDICT, paired
+from tpt.prune.sources import VERDICT
 from tpt.records import LIGHT, Sample, Status, Verdict
 from tpt.run import table
 from tpt.run.folder import Run
@@ -34,7 +34,7 @@ def evaluated_rounds(run: Run) -> list[int]:
     return rounds
 
 
-AGAIN = "`tpt run` with the same settings goes on"
+AGAIN = "`tpt run` with the same settings continues"
 
 
 def evaluation(run: Run, round: int, columns: Sequence[str] = LIGHT) -> dict[str, list[Judged]]:
@@ -59,7 +59,7 @@ def _by_problem(run: Run, sampled: Stage, judged: Stage, columns: Sequence[str])
     samples = records.shards(run.folder(sampled), SAMPLES)
     verdicts = records.shards(run.folder(judged), VERDICTS)
     found: dict[str, list[Judged]] = {}
-    for sample, verdict in paired(samples, verdicts, columns, (*VERDICT, "lenient_answer")):
+    for sample, verdict in pairs.of_shards(samples, verdicts, columns, (*VERDICT, "lenient_answer")):
         found.setdefault(sample.problem_id, []).append((sample, verdict))
     if not found:
         raise DataError(
@@ -74,5 +74,5 @@ def is_right(verdict: Verdict, config: PruneConfig) -> bool:
 
 
 def is_wrong(verdict: Verdict) -> bool:
-    """Whether a solution is wrong however it is read: one that is right but for its format is neither."""
+    """Whether a solution is wrong however it is read: one that is right except for its format is not."""
     return verdict.status not in UNJUDGED and Status.CORRECT not in (verdict.strict, verdict.lenient)

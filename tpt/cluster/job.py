@@ -17,7 +17,7 @@ from typing import Any
 
 import submitit
 
-from tpt import artefacts, environment, ranks, records
+from tpt import artefacts, environment, ranks, records, tracking
 from tpt.caches import library_caches
 from tpt.cluster import needless, snapshot
 from tpt.config import SamplerConfig
@@ -29,7 +29,6 @@ from tpt.launch.worker import settle
 from tpt.run import books, rounds, table
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
-from tpt.tracker import Tracker
 
 logger = logging.getLogger("tpt.cluster.job")
 
@@ -260,11 +259,11 @@ class ReportJob:
                     break
             keep_books(run)
             finished += [run] if any(table.of(stage).measures and run.done(stage) for stage in run.stages()) else []
-        report(finished, self.out)
+        written = report(finished, self.out)
         if len(self.roots) == 1:  # a sweep's runs have jobs of their own that do so
             run = finished[0]
-            with run.hold(), Tracker(run.config.tracker, run) as tracker:
-                tracker.log_report()
+            with run.hold(), tracking.make(run.config.tracker, run) as tracker:
+                tracker.log_report(written)
 
     def checkpoint(self) -> "submitit.helpers.DelayedSubmission":
         """What submitit puts in the place of this job when it is requeued."""
@@ -277,7 +276,7 @@ def _log_to_the_jobs_log() -> None:
 
 def keep_books(run: Run) -> None:
     """Write down every finished stage in metrics.jsonl, and mirror it; jobs of one run take turns."""
-    with run.hold(), Tracker(run.config.tracker, run) as tracker:
+    with run.hold(), tracking.make(run.config.tracker, run) as tracker:
         rounds.record(run)
         for stage in run.stages():
             if run.done(stage):

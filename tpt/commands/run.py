@@ -37,15 +37,18 @@ def call(options: argparse.Namespace, terminal: "Terminal") -> int:
     Returns:
         0, or 1 if a point of a sweep failed.
     """
-    from tpt import compose, plan
-    from tpt.carry_out import carry_out_run
+    from tpt import compose, plan, tracking
+    from tpt.carry_out import carry_out_owed
     from tpt.cluster import commands as cluster
     from tpt.commands.shared.report import print_report
+    from tpt.run.folder import Run
 
     words, config_dir = options.overrides, options.config_dir
     points = list(compose.expand_sweep(words, config_dir)) if options.multirun else [list(words)]
     # Every point is composed before the first is run, so a wrong setting costs no work.
     configs = [compose.compose(point, config_dir) for point in points]
+    for config in configs:
+        tracking.check(config.tracker)
     on_slurm = _on_slurm(configs)
     if options.dry_run:
         for config in configs:
@@ -55,8 +58,10 @@ def call(options: argparse.Namespace, terminal: "Terminal") -> int:
         return cluster.submit_runs(configs, points if options.multirun else None, terminal)
     if options.multirun:
         return _sweep(points, configs, terminal)
-    run = carry_out_run(configs[0], terminal)
-    print_report([run], run.report_dir, terminal)
+    run = Run.create(configs[0])
+    with tracking.make(run.config.tracker, run) as tracker:
+        carry_out_owed(run, tracker, terminal)
+        tracker.log_report(print_report([run], run.report_dir, terminal))
     return 0
 
 

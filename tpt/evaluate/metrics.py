@@ -1,7 +1,7 @@
 """The figures of one evaluation."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import groupby
@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tpt import pairs
 from tpt.config import EvaluateConfig
 from tpt.errors import DataError
 from tpt.evaluate.bootstrap import Floats, Interval, interval, paired
@@ -75,12 +76,12 @@ class _Tally:
     gold_unreadable: int = 0
     unfinished_thinking: int = 0
 
-    def add(self, problem: str, pairs: Iterable[tuple[Sample, Verdict]]) -> None:
+    def add(self, problem: str, judged: Iterable[tuple[Sample, Verdict]]) -> None:
         """Count the samples of one problem."""
         strict, lenient = _Reading(), _Reading()
         texts = set()  # hashes: the texts of one problem alone may be large
         n = 0
-        for sample, verdict in pairs:
+        for sample, verdict in judged:
             n += 1
             texts.add(hash(sample.text))
             strict.add(verdict.strict, verdict.strict_answer)
@@ -123,12 +124,12 @@ def summarise(
         problems solved at least once in k samples, expected where k is less than what was drawn); and `per_problem`,
         from which evaluations are paired.
     Raises:
-        DataError: there are no samples, a verdict is of another sample than the one it stands beside, or the samples
-            of a problem lie apart.
+        DataError: there are no samples, or the samples of a problem lie apart.
+        RunError: a verdict is of another sample than the one it stands beside.
     """
     tally = _Tally()
-    for problem, pairs in groupby(_paired(samples, verdicts), key=lambda pair: pair[0].problem_id):
-        tally.add(problem, pairs)
+    for problem, judged in groupby(pairs.paired(samples, verdicts), key=lambda pair: pair[0].problem_id):
+        tally.add(problem, judged)
     total = sum(tally.n)
     if not total:
         raise DataError("there are no samples to evaluate", "see the log of the evaluate stage")
@@ -167,17 +168,6 @@ def doubts(metrics: dict[str, Any]) -> list[str]:
             effect = "its figures mean nothing" if count == total else "its figures may be too low"
             found.append(f"{count:,} of {total:,} samples {why}. They count as not correct, so {effect}")
     return found
-
-
-def _paired(samples: Iterable[Sample], verdicts: Iterable[Verdict]) -> Iterator[tuple[Sample, Verdict]]:
-    for sample, verdict in zip(samples, verdicts, strict=True):
-        if (sample.problem_id, sample.index) != (verdict.problem_id, verdict.index):
-            raise DataError(
-                f"the verdict on sample {verdict.index} of {verdict.problem_id} stands beside sample {sample.index} of "
-                f"{sample.problem_id}",
-                "the samples were changed after they were judged: remove the verdict files, then run again",
-            )
-        yield sample, verdict
 
 
 def _figures(tally: _Tally, reader: Reader, config: EvaluateConfig, seed: int) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from tpt.judge.gold import Gold, is_number, read_gold, wording
 from tpt.judge.reader import READ, SHORT, find
 from tpt.judge.symbolic import Outcome, Symbolic
 from tpt.judge.thinking import UNFINISHED, final_part, in_answer_tags
-from tpt.records import Problem, Sample, Status, Verdict
+from tpt.records import Problem, Sample, Status, Verdict, overall
 
 STRICT = re.compile(r"####\s*(-?[0-9.,]+)")
 PAIRS_AT_ONCE = 256
@@ -55,10 +55,8 @@ class Judgement:
 
     @property
     def status(self) -> Status:
-        """CORRECT if the strict reader says so, PARTIAL if only the lenient one does; else the lenient status."""
-        if self.strict is Status.CORRECT:
-            return Status.CORRECT
-        return Status.PARTIAL if self.lenient is Status.CORRECT else self.lenient
+        """What both readers say together."""
+        return overall(self.strict, self.lenient)
 
 
 def judge_answer(*, gold: str, pred: str, symbolic: Symbolic | None = None) -> Judgement:

@@ -8,6 +8,7 @@ from tpt import explain, files, locks
 from tpt.environment import SET_CACHE, cache_dir
 from tpt.models.folder import check_folder
 
+
 def cached(name: str) -> Path | None:
     """The cache's folder `name`; None if it has not been built yet."""
     folder = cache_dir() / name

@@ -3,9 +3,10 @@
 import hashlib
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 from tpt import files
+from tpt.artefacts import ModelDescription
 from tpt.config import ModelConfig
 from tpt.errors import ModelError, said
 from tpt.models.folder import tensors, weights
@@ -18,25 +19,7 @@ if TYPE_CHECKING:
 LONG = "beyond them vLLM and training would compute different models"
 
 
-class Facts(TypedDict):
-    """What a manifest records of a checkpoint.
-
-    Attributes:
-        origin: where the weights come from.
-        parameters: how many parameters it has; tied ones count once.
-        context: tokens of prompt and completion together; None if the config does not say.
-        weight_bytes: size of its safetensors files.
-        fingerprint: a hash of the config and of samples of the weights.
-    """
-
-    origin: dict[str, Any]
-    parameters: int
-    context: int | None
-    weight_bytes: int
-    fingerprint: str
-
-
-def describe(folder: Path) -> Facts:
+def describe(folder: Path) -> ModelDescription:
     """What a manifest records of a checkpoint."""
     return {
         "origin": _origin(folder),

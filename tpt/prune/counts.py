@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from tpt.config import PruneConfig
 from tpt.errors import EmptyPrune
 from tpt.prune.flip import flip
-from tpt.prune.modes import THRESHOLDS, UNJUDGED, finished, soft_positive
+from tpt.prune.modes import THRESHOLDS, UNJUDGED, finished, heeds_partial_credit, soft_positive
 from tpt.prune.sources import Inputs, judged
 from tpt.records import Status, Verdict
 
@@ -106,7 +106,7 @@ def _sums(judgements: Counter[_Judgement], config: PruneConfig, decontaminated: 
             verdict = Verdict("", 0, *heeded[:3], passed=heeded[3], total=heeded[4], kind=heeded[5])
             for threshold in THRESHOLDS:
                 reached[threshold] += number * soft_positive(verdict, replace(config, threshold=threshold))
-    if config.mode == "soft_positive" and any(said[4] > 1 for said, *_ in judgements):
+    if heeds_partial_credit(config) and any(said[4] > 1 for said, *_ in judgements):
         counts.by_threshold = dict(reached)
     return counts
 

@@ -42,6 +42,11 @@ MODES: dict[str, Mode] = {
 }
 
 
+def heeds_partial_credit(config: PruneConfig) -> bool:
+    """Whether partial credit matters to the mode, so that a program is run on all its tests, see `Task.judge`."""
+    return config.mode == "soft_positive"
+
+
 def passes(verdict: Verdict, threshold: str) -> bool:
     """Whether a solution passes enough of its tests; true if there are no tests, only an answer.
 

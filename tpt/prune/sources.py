@@ -2,12 +2,10 @@
 
 from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
-from itertools import zip_longest
 from pathlib import Path
 
-from tpt import records
+from tpt import pairs, records
 from tpt.config import PruneConfig
-from tpt.errors import RunError
 from tpt.prune.flip import flip
 from tpt.prune.modes import MODES, finished
 from tpt.prune.select import Candidate, Source
@@ -17,7 +15,6 @@ from tpt.records import LIGHT, Example, Problem, Sample, Verdict
 Encode = Callable[[Problem, str], tuple[list[int], list[int]]]
 
 VERDICT = ("problem_id", "index", "status", "strict", "lenient", "passed", "total", "kind")
-REMOVE = "remove the verdict shards and give the same command again: the samples are then judged again"
 
 
 @dataclass
@@ -53,39 +50,7 @@ def judged(inputs: Inputs, columns: Sequence[str] = LIGHT) -> Iterator[tuple[Sam
     Raises:
         RunError: the verdicts belong to other samples.
     """
-    return paired(inputs.samples, inputs.verdicts, columns, VERDICT)
-
-
-def paired(
-    sample_shards: Sequence[Path],
-    verdict_shards: Sequence[Path],
-    sample_columns: Sequence[str],
-    verdict_columns: Sequence[str],
-) -> Iterator[tuple[Sample, Verdict]]:
-    """Each sample of some shards with its verdict, reading only the given columns of each.
-
-    Raises:
-        RunError: the verdicts belong to other samples.
-    """
-    for shard, judgement in _shards(sample_shards, verdict_shards):
-        yield from _of_shard(shard, judgement, sample_columns, verdict_columns)
-
-
-def _shards(samples: Sequence[Path], verdicts: Sequence[Path]) -> Iterator[tuple[Path, Path]]:
-    if len(samples) != len(verdicts):
-        raise RunError(f"{len(samples)} sample shards but {len(verdicts)} verdict shards", REMOVE)
-    return zip(samples, verdicts, strict=True)
-
-
-def _of_shard(
-    shard: Path, judgement: Path, sample_columns: Sequence[str], verdict_columns: Sequence[str]
-) -> Iterator[tuple[Sample, Verdict]]:
-    samples = records.read(shard, Sample, sample_columns)
-    verdicts = records.read(judgement, Verdict, verdict_columns)
-    for sample, verdict in zip_longest(samples, verdicts):
-        if not (sample and verdict) or (sample.problem_id, sample.index) != (verdict.problem_id, verdict.index):
-            raise RunError(f"{judgement} does not contain the verdicts on {shard}", REMOVE)
-        yield sample, verdict
+    return pairs.of_shards(inputs.samples, inputs.verdicts, columns, VERDICT)
 
 
 def own(inputs: Inputs, config: PruneConfig, round: int, seed: int) -> Iterator[Candidate]:
@@ -96,9 +61,9 @@ def own(inputs: Inputs, config: PruneConfig, round: int, seed: int) -> Iterator[
     """
     mode = MODES[config.mode]
     problems = _by_id(inputs.problems) if inputs.foreign else {}
-    for shard, judgement in _shards(inputs.samples, inputs.verdicts):
+    for shard, judgement in pairs.matched(inputs.samples, inputs.verdicts):
         tokens = records.Rows(shard, ("prompt_ids", "completion_ids"))
-        for row, (sample, verdict) in enumerate(_of_shard(shard, judgement, LIGHT, VERDICT)):
+        for row, (sample, verdict) in enumerate(pairs.of_shard(shard, judgement, LIGHT, VERDICT)):
             if finished(sample, config.keep_cut_off) and mode(flip(verdict, config, seed), config):
                 if inputs.foreign:
                     yield _encoded(problems[sample.problem_id], sample, round, inputs.encode)

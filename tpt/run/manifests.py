@@ -13,10 +13,9 @@ import time
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from tpt import __version__, artefacts, config, files, locks
-from tpt.artefacts import Manifest
 from tpt.config import Config
 from tpt.errors import Damaged, FileError
 from tpt.explain import in_words
@@ -211,19 +210,16 @@ class Manifests(Paths):
         paths = sorted(self.folder(stage).glob(artefacts.every(artefacts.ERROR)))
         return [] if self.done(stage) else [_message(path) for path in paths]
 
-    def manifest(self, stage: Stage) -> Manifest:
-        """What a finished stage recorded.
+    def manifest(self, stage: Stage) -> dict[str, Any]:
+        """All that a finished stage recorded, as JSON; `results` gives it with its type.
 
         Raises:
             Damaged: it cannot be read; the stage counts as not done.
         """
-        return cast(Manifest, files.read_json(self.manifest_path(stage), NEEDS))
+        return files.read_json(self.manifest_path(stage), NEEDS)
 
     def results(self, stage: Stage, kind: type[R]) -> R:
-        """The results in a finished stage's manifest, as their type says what they are.
-
-        Args:
-            kind: one of the types in `tpt.artefacts`.
+        """What a finished stage recorded, seen as one of the types in `tpt.artefacts`.
 
         Raises:
             Damaged: the manifest cannot be read.

@@ -120,4 +120,4 @@ class Paths:
 
     def trained_model(self, round: int) -> Path:
         """The checkpoint that a round's training exported."""
-        return self.folder(Stage(round, table.TRAIN.name)) / artefacts.CHECKPOINT
+        return self.folder(table.training(round)) / artefacts.CHECKPOINT

@@ -48,7 +48,7 @@ def _train_made(folder: Path, _: Results) -> str:
 
 def _model_before(stage: Stage) -> list[Stage]:
     """The training that made the model a round starts with; none in the first round."""
-    return [Stage(stage.round - 1, TRAIN.name)] if stage.round > 1 else []
+    return [training(stage.round - 1)] if stage.round > 1 else []
 
 
 def _think_inputs(config: Config, stage: Stage) -> list[Stage]:
@@ -71,7 +71,7 @@ def _train_inputs(config: Config, stage: Stage) -> list[Stage]:
 
 
 def _evaluate_inputs(_: Config, stage: Stage) -> list[Stage]:
-    return [PREPARED, *([Stage(stage.round, TRAIN.name)] if stage.round else [])]
+    return [PREPARED, *([training(stage.round)] if stage.round else [])]
 
 
 def _think_draws(config: Config, stage: Stage) -> Draws:
@@ -320,6 +320,11 @@ def evaluation(round: int) -> Stage:
     return Stage(round, EVALUATE.name)
 
 
+def training(round: int) -> Stage:
+    """The training of a round's model."""
+    return Stage(round, TRAIN.name)
+
+
 def trained_on(round: int) -> Stage:
     """The stage whose examples a round trains on."""
-    return before(Stage(round, TRAIN.name))
+    return before(training(round))

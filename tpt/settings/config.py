@@ -9,13 +9,13 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from tpt.errors import ConfigError
+from tpt.errors import ConfigError, nearest
 from tpt.setting import check_all, default_of, facts_of, section, setting, walk
 from tpt.settings.cluster import ClusterConfig
 from tpt.settings.model import ModelConfig
 from tpt.settings.prune import PruneConfig
 from tpt.settings.sampler import SamplerConfig
-from tpt.settings.sampling import EvaluateConfig, ThinkConfig
+from tpt.settings.sampling import MAIN, EvaluateConfig, ThinkConfig
 from tpt.settings.stop import StopConfig
 from tpt.settings.tracker import TrackerConfig
 from tpt.settings.train import BF16_TRUE_RATE, TrainConfig

@@ -7,8 +7,11 @@ from tpt.setting import setting
 
 @dataclass
 class TrackerConfig:
-    """Weights & Biases, a mirror of metrics.jsonl."""
+    """A mirror of metrics.jsonl and of the report: Weights & Biases, or a tracker of your own."""
 
+    name: str = setting(
+        "wandb", "The tracker: a module of tpt.tracking, or module:Class for a class of your own.", least=1, free=True
+    )
     mode: str = setting(
         "offline",
         "Whether to log to the server, to this machine, or not at all.",

@@ -1,5 +1,7 @@
 """The evaluate stage: sample a set of problems, judge, and compute statistics."""
 
+from typing import cast
+
 from tpt import records
 from tpt.artefacts import SAMPLES, Evaluated
 from tpt.evaluate import store
@@ -32,7 +34,5 @@ def evaluate(run: Run, stage: Stage, progress: Progress) -> Evaluated:
     )
     store.save(folder, metrics)
     warnings = doubts(metrics)
-    results: Evaluated = {**drawn, "metrics": store.headline(metrics), **run.config.task.marks()}
-    if warnings:
-        results["warnings"] = warnings
-    return results
+    figures = drawn | {"metrics": store.headline(metrics)} | run.config.task.marks()
+    return cast(Evaluated, figures | ({"warnings": warnings} if warnings else {}))

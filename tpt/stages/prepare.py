@@ -5,7 +5,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tpt import checkpoint, files, models, prompt, records
 from tpt.artefacts import CHECKPOINT, SET_ASIDE

@@ -177,7 +177,8 @@ def engines_of(folder: Path) -> list[Engine]:
         Damaged: it cannot be read.
     """
     needs: files.Needs = {"tokens": int, "start_seconds": float | int, "sample_seconds": float | int}
-    return [cast(Engine, files.read_json(path, needs)) for path in sorted(folder.glob(artefacts.every(artefacts.ENGINE)))]
+    paths = sorted(folder.glob(artefacts.every(artefacts.ENGINE)))
+    return [cast(Engine, files.read_json(path, needs)) for path in paths]
 
 
 def summary(folder: Path) -> Sampled:

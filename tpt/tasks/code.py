@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from tpt.artefacts import Marks
 from tpt.judge import rules
 from tpt.judge.code.judge import Judge, verdicts
 from tpt.judge.code.program import Language, fenced

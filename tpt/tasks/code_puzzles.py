@@ -3,7 +3,6 @@
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from tpt.errors import ConfigError
 from tpt.judge.code.program import fenced

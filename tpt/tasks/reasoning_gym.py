@@ -10,7 +10,7 @@ from typing import Any
 from tpt.errors import ConfigError, DataError, nearest
 from tpt.judge import numbers
 from tpt.judge.answer import marked_answers
-from tpt.records import Problem, Sample, Status, Verdict
+from tpt.records import Problem, Sample, Status, Verdict, overall
 from tpt.setting import setting
 from tpt.tasks.base import Split, Task, register
 
@@ -83,8 +83,7 @@ class ReasoningGym(Task):
             item["question"] = problem.question
             by_strict = _score(scorer, item, strict)
             by_lenient = _score(scorer, item, lenient)
-            best = by_strict if by_strict is Status.CORRECT else by_lenient
-            status = Status.PARTIAL if best is Status.CORRECT and by_strict is not Status.CORRECT else best
+            status = overall(by_strict, by_lenient)
             yield Verdict(
                 sample.problem_id,
                 sample.index,

@@ -19,6 +19,7 @@ from pytorch_lightning.strategies import DDPStrategy, Strategy
 from transformers import AutoConfig, AutoTokenizer, PreTrainedModel
 
 from tpt import files, interrupt, models, ranks
+from tpt.artefacts import CHECKPOINT, CHECKPOINTS, STEPS, Trained
 from tpt.checkpoint import load_causal_lm
 from tpt.config import TrainConfig
 from tpt.errors import ModelError, TptError
@@ -38,8 +39,6 @@ from tpt.train.trained import (
     freeze_beside_text,
     without_weights,
 )
-
-CHECKPOINTS = "checkpoints"  # in the stage's folder, until training is done
 
 
 def fit(
@@ -83,7 +82,7 @@ def fit(
     data = ExampleModule(rows, settings, seed, pad_id, how)
     unread = model_dir if settings.strategy == "fsdp" else None
     total = settings.epochs * data.steps_per_epoch
-    module = FineTuning(model, settings, total, out / "metrics.jsonl", unread, seed)
+    module = FineTuning(model, settings, total, out / STEPS, unread, seed)
     checkpoint = checkpoints.newest(out / CHECKPOINTS, sharded=settings.strategy == "fsdp")
     _resume(out, checkpoint, data)
     started = time.monotonic()
@@ -105,7 +104,7 @@ def fit(
     _export(module.model, merge, state, model_dir, out)
     shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
     seconds = time.monotonic() - started
-    return _results(out, rows, settings, seconds, str(trainer.strategy.root_device)) | _adapted(share)
+    return {**_results(out, rows, settings, seconds, str(trainer.strategy.root_device)), **_adapted(share)}
 
 
 def resolve_precision(name: str) -> str:
@@ -237,8 +236,8 @@ def _resume(out: Path, checkpoint: Path | None, data: ExampleModule) -> None:
     if ranks.rank():
         return
     checkpoints.keep_only(checkpoint, out / CHECKPOINTS)
-    lines = [line for line in files.read_jsonl(out / "metrics.jsonl") if line["step"] < state["global_step"]]
-    files.write_text(out / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
+    lines = [line for line in files.read_jsonl(out / STEPS) if line["step"] < state["global_step"]]
+    files.write_text(out / STEPS, "".join(json.dumps(line) + "\n" for line in lines))
 
 
 def _export(
@@ -255,11 +254,11 @@ def _export(
     else:
         model = merge()
     model.config.use_cache = True
-    export(model, model_dir, out / "model", *([state] if state else []))
+    export(model, model_dir, out / CHECKPOINT, *([state] if state else []))
 
 
 def _results(out: Path, rows: Examples, settings: TrainConfig, seconds: float, device: str) -> Trained:
-    lines = list(files.read_jsonl(out / "metrics.jsonl"))
+    lines = list(files.read_jsonl(out / STEPS))
     tokens = sum(line["tokens"] for line in lines)
     return {
         "steps": len(lines),

@@ -16,7 +16,7 @@ from tpt.judge.code.program import FENCE, Found, Language, extract
 from tpt.judge.code.spec import Kind, Result, Spec
 from tpt.judge.code.stdio import Checker, by_tokens
 from tpt.judge.thinking import UNFINISHED, final_part
-from tpt.records import Sample, Status, Verdict
+from tpt.records import Sample, Status, Verdict, overall
 from tpt.sandbox.command import Sandbox
 from tpt.sandbox.probe import probe
 from tpt.sandbox.runner import Gate, Runner, Undecided, slowness
@@ -193,12 +193,11 @@ def verdict(sample: Sample, result: Result, found: Found | None) -> Verdict:
     """The verdict on a sample with this result; the strict reader accepts only fenced blocks of the language."""
     lenient = status(result)
     strict = lenient if found is None or found.rule == FENCE else Status.NO_ANSWER
-    overall = Status.PARTIAL if lenient is Status.CORRECT and strict is not Status.CORRECT else lenient
     unfinished = result.kind is Kind.NO_PROGRAM and final_part(sample.text) is None
     return Verdict(
         problem_id=sample.problem_id,
         index=sample.index,
-        status=overall,
+        status=overall(strict, lenient),
         strict=strict,
         lenient=lenient,
         rule=found.rule if found else UNFINISHED if unfinished else "",

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
+from tpt.analysis.gradients import Gradient, Products, Running, log_likelihood_gradient, products
 from tpt.records import Example
-from tpt.train.gradients import Gradient, Products, Running, log_likelihood_gradient, products
 
 RIGHT = [Example("p", "self", 1, [5, 6, 7], [8, 9, 2], ""), Example("p", "self", 1, [5, 6, 7], [10, 2], "")]
 WRONG = [Example("p", "self", 1, [5, 6, 7], [8, 11, 12, 2], "")]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tpt.evaluate.spans import distances, is_between, nearest, shared_steps, span, steps
+from tpt.analysis.spans import distances, is_between, nearest, shared_steps, span, steps
 
 IDS = st.lists(st.integers(0, 3), max_size=12)
 

@@ -17,7 +17,7 @@ def words(text: str) -> list[str]:
 
 
 def distinct_n(texts: Iterable[str], n: int) -> float | None:
-    """Distinct n-grams of words among all n-grams of the texts together, in (0, 1]; None where there is no n-gram.
+    """Distinct n-grams of words among all n-grams of the texts together, in (0, 1]; None if there is no n-gram.
 
     Li et al. 2016 (arXiv 1510.03055). It falls as texts grow in number or in length: only compare like with like.
     """

@@ -1,9 +1,9 @@
-"""The structure of a solution, as text that is equal where the structure is: the operations of a calculation, the shape
+"""The structure of a solution, as text that is equal if the structure is: the operations of a calculation, the shape
 of a program.
 
 Nothing that a model wrote is parsed: `ast.parse` of a hostile text can exhaust memory or the stack of our process, a
 child for each of thousands of samples is slow, and neither reads C++ or a program with one syntax error. Regular
-expressions do, and the shape they give is equal where the syntax trees without names and values are, but for redundant
+expressions do, and the shape they give is equal if the syntax trees without names and values are, except for redundant
 brackets and the like.
 """
 
@@ -54,7 +54,7 @@ _LEXEMES: dict[Language, "re.Pattern[str]"] = {
 def operations(text: str) -> str:
     """The operators of the equations written in a text, in order: `Ann has 12*3=36 pens, 36 - 4 = 32 left` -> `*-`.
 
-    Only what stands on a line before its last equals sign counts; "" where there is no equation.
+    Only what stands on a line before its last equals sign counts; "" if there is no equation.
     """
     for pattern, sign in _AS_ASCII:
         text = pattern.sub(sign, text)
@@ -62,7 +62,7 @@ def operations(text: str) -> str:
 
 
 def shape(source: str, language: Language) -> str:
-    """A program without its comments, spacing, names and values, which is equal where two programs differ in no more.
+    """A program without its comments, spacing, names and values, which is equal if two programs differ in nothing else.
 
     Names are numbered in the order in which they appear; a Python line keeps its depth of indentation.
     """

@@ -26,11 +26,13 @@ from tpt.config import (
     TrainConfig,
 )
 from tpt.records import Problem, Sample, Status, Verdict
+from tpt.report import report
 from tpt.run import books
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
 from tpt.tasks.word_problems import WordProblems
-from tpt.tracker import Tracker, flatten, run_id
+from tpt.tracking import make
+from tpt.tracking.wandb import numbers, run_id
 
 EVALUATE = Stage(0, "evaluate")
 RECORD = {"stage": str(EVALUATE), "seconds": 1.5, "metrics": {"strict": {"pass@1": 0.25}}}
@@ -76,7 +78,7 @@ def offline_runs(run: Run) -> list[Path]:
 
 
 def mirror(run: Run, settings: TrackerConfig, *stages: Stage) -> None:
-    with Tracker(settings, run) as tracker:
+    with make(settings, run) as tracker:
         for stage in stages:
             record = RECORD | {"stage": str(stage)}
             if record not in files.read_jsonl(run.metrics_path):
@@ -104,10 +106,10 @@ def follow(run: Run, stages: int) -> list[Path]:
     Returns:
         the offline folders there are then.
     """
-    with Tracker(run.config.tracker, run) as tracker:
+    with make(run.config.tracker, run) as tracker:
         for stage in filter(run.done, run.stages()[:stages]):
             tracker.log(stage, books.record(run, stage))
-        tracker.log_report()
+        tracker.log_report(report([run], run.report_dir))
     wandb.teardown()
     return [path.parent for path in offline_runs(run)]
 
@@ -116,9 +118,9 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from tpt.run.folder import Run
-from tpt.tracker import Tracker
+from tpt.tracking import make
 run = Run.open(Path(sys.argv[1]))
-with Tracker(run.config.tracker, run) as tracker:
+with make(run.config.tracker, run) as tracker:
     for stage in filter(run.done, run.stages()[:3]):
         tracker.log(stage, books.record(run, stage))
     os.kill(os.getpid(), signal.SIGKILL)
@@ -169,16 +171,16 @@ def test_only_a_runs_own_offline_folders_are_removed(run: Run, monkeypatch: pyte
 
 
 def test_what_a_process_has_open_another_does_not_take_from_it(run: Run, caplog: pytest.LogCaptureFixture) -> None:
-    with Tracker(run.config.tracker, run) as tracker:
+    with make(run.config.tracker, run) as tracker:
         tracker.log(EVALUATE, RECORD)
         before = offline_runs(run)
-        with Tracker(run.config.tracker, run) as second:
+        with make(run.config.tracker, run) as second:
             second.log(EVALUATE, RECORD)
         assert offline_runs(run) == before
         tracker.log(Stage(1, "think"), RECORD)
     wandb.teardown()
     assert [step["round"] for step in steps(before[0].parent)] == [0, 1]
-    assert [one for one in caplog.records if one.name == "tpt.tracker"] == []
+    assert [one for one in caplog.records if one.name.startswith("tpt.tracking")] == []
 
 
 @pytest.mark.parametrize("content", ["{", "[1]"])
@@ -211,10 +213,10 @@ def test_two_run_folders_of_one_config_have_ids_of_their_own(run: Run, tmp_path:
 
 def test_disabled_does_not_even_import_wandb(run: Run) -> None:
     code = (
-        "import sys; from pathlib import Path; from tpt.run.folder import Run; from tpt.tracker import Tracker\n"
+        "import sys; from pathlib import Path; from tpt.run.folder import Run; from tpt.tracking import make\n"
         "from tpt.config import TrackerConfig; from tpt.run.stage import Stage\n"
         f"run = Run.open(Path({str(run.root)!r}))\n"
-        "with Tracker(TrackerConfig(mode='disabled'), run) as tracker:\n"
+        "with make(TrackerConfig(mode='disabled'), run) as tracker:\n"
         "    tracker.log(Stage(0, 'evaluate'), {'seconds': 1})\n"
         "assert 'wandb' not in sys.modules and 'torch' not in sys.modules"
     )
@@ -228,7 +230,7 @@ def test_online_without_a_login_is_one_warning_and_no_error(
 ) -> None:
     with caplog.at_level(logging.WARNING):
         mirror(run, TrackerConfig(mode="online"), EVALUATE, Stage(1, "think"))
-    [warning] = [one.message for one in caplog.records if one.name == "tpt.tracker"]
+    [warning] = [one.message for one in caplog.records if one.name.startswith("tpt.tracking")]
     assert "no login: run `wandb login`" in warning
     assert "going on without it" in warning
     assert capfd.readouterr().out == ""
@@ -242,4 +244,4 @@ def test_a_folder_that_cannot_be_written_is_a_warning_and_no_error(run: Run, cap
 
 def test_only_numbers_are_mirrored() -> None:
     nested = {"a": {"b": 1, "c": {"d": 2.5}}, "words": "left out", "list": [1], "flag": True}
-    assert dict(flatten(nested)) == {"a.b": 1.0, "a.c.d": 2.5, "flag": 1.0}
+    assert dict(numbers(nested)) == {"a.b": 1.0, "a.c.d": 2.5, "flag": 1.0}

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tpt.evaluate.diversity import distinct, distinct_answers, distinct_n, self_bleu, words
-from tpt.evaluate.structure import operations, shape
+from tpt.analysis.structure import operations, shape
+from tpt.analysis.variety import distinct, distinct_answers, distinct_n, self_bleu, words
 
 TEXTS = st.lists(st.text("ab c.\n", max_size=30), min_size=1, max_size=6)
 
