@@ -37,5 +37,5 @@ html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sphinx = False
 html_additional_pages = {"index": "to_docs.html"}  # the pages lie in docs/, as their sources do
-templates_path = ["style"]
+templates_path = ["templates"]
 html_theme_options = {"top_of_page_buttons": []}

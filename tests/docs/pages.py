@@ -110,8 +110,8 @@ def _try(words: list[str]) -> None:
         return
     if "sampler=vllm" in overrides and not has_vllm():
         return
-    points = expand_sweep(overrides) if "-m" in words else [overrides]
-    for point in (points[0], points[-1]):  # which have every value of a sweep that has two of each
+    points = list(expand_sweep(overrides)) if "-m" in words else [overrides]
+    for point in (points[0], points[-1]):  # whether a group has what stands between them is for `settings` to see
         _composes(tuple(point))
 
 
