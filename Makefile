@@ -61,7 +61,7 @@ run: install ## The main job: SmolLM2-135M improves on word problems in 2 rounds
 	$(BIN)/tpt run $(ARGS)
 
 docs: install ## Build the pages into docs/_build, without a network; a warning is an error
-	$(BIN)/python -m sphinx -W --keep-going -n -q -c docs . docs/_build
+	$(BIN)/python -m sphinx -W --keep-going -n -q -E -c docs . docs/_build
 	@echo docs/_build/index.html
 
 # Two tests at a time, each with a thread: programs of more threads than there are cores wait for each other most of the time.

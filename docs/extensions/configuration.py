@@ -1,21 +1,20 @@
 """Writes the reference of settings and config groups into `docs/configuration.md` while the site is built."""
 
-import dataclasses
 import importlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
-from tpt import names, tasks
-from tpt.config import SECTIONS
+from tpt import names
 
 PAGE = "docs/configuration"
 SETTINGS, GROUPS = "<!-- settings -->", "<!-- groups -->"
 PACKAGE = "# @package"
+TASK = "task"
+WORDS = {None: "null", True: "true", False: "false", "": "''"}  # as values are typed
 
 
 @dataclass(frozen=True)
@@ -25,29 +24,40 @@ class Fact:
     Attributes:
         key: its dotted name.
         kind: its type, in words.
-        default: as it is written on the command line; "" if it has none.
-        meaning: a sentence.
-        allowed: which values are, in words; "" if any of its type.
+        default: its default; `???` if it has none.
+        meaning: a sentence or two.
+        allowed: which values are, in words; "" if `kind` says all.
         runtime: whether it says how to compute, and so may change in the middle of a run.
         path: whether `~` and `$NAME` are expanded in it.
+        section: what the group of settings is that it belongs to.
+        task: the task that it is a setting of; "" if it is of none.
     """
 
     key: str
     kind: str
-    default: str
+    default: Any
     meaning: str
     allowed: str = ""
     runtime: bool = False
     path: bool = False
+    section: str = ""
+    task: str = ""
 
 
 def facts() -> list[Fact]:
     """Every setting, in the order of the page. The only place that knows where the facts come from."""
     try:
         every = importlib.import_module("tpt.settings").every
-    except ModuleNotFoundError:  # until tpt.settings is merged; then this branch and `_from_dataclasses` go
-        return list(_from_dataclasses())
+    except ModuleNotFoundError:  # until tpt.settings is merged; then this branch, `_undescribed` and `Fact` go
+        return list(_undescribed())
     return list(every())
+
+
+def _undescribed() -> Iterator[Fact]:
+    for key, setting in names.settings().items():
+        if not setting.section and not key.endswith("."):
+            task = "all" if key.startswith(f"{TASK}.") else ""
+            yield Fact(key, str(setting), "???", "", path=setting.path, task=task)
 
 
 def check(found: list[Fact]) -> None:
@@ -62,28 +72,69 @@ def check(found: list[Fact]) -> None:
 
 
 def reference(found: list[Fact]) -> str:
-    """A heading and a table for each section of the settings, as Markdown."""
-    lines: list[str] = []
-    for section, of_section in groupby(found, lambda fact: fact.key.rpartition(".")[0].partition(".")[0]):
-        lines += ["", f"### {section or 'The run'}", "", "| setting | default | meaning |", "|---|---|---|"]
-        lines += [_row(fact) for fact in of_section]
-    return "\n".join(lines)
+    """A heading and a table for each section of the settings, and for what each task adds, as Markdown."""
+    general = [fact for fact in found if not fact.task]
+    sections: dict[str, list[Fact]] = {}
+    for fact in general:
+        section = fact.key.partition(".")[0] if "." in fact.key else "The run"
+        sections.setdefault(section, []).append(fact)
+    of_tasks: dict[str, list[Fact]] = {}
+    for fact in found:
+        if fact.task:
+            of_tasks.setdefault(fact.task, []).append(fact)
+    shared = _shared(list(of_tasks.values()))
+    sections[TASK] = shared
+    for task, own in of_tasks.items():
+        sections[f"{TASK}={task}"] = [fact for fact in own if not any(_same(fact, one) for one in shared)]
+    return "\n".join(_section(title, own) for title, own in sections.items() if own)
+
+
+def _shared(tasks: list[list[Fact]]) -> list[Fact]:
+    """The settings that every task has, with the same default and meaning."""
+    first, *others = tasks
+    return [fact for fact in first if all(any(_same(fact, one) for one in other) for other in others)]
+
+
+def _same(one: Fact, other: Fact) -> bool:
+    return (one.key, one.default, one.meaning) == (other.key, other.default, other.meaning)
+
+
+def _section(title: str, own: list[Fact]) -> str:
+    said = "Settings of every task." if title == TASK else own[0].section.partition("\n\n")[0].replace("\n", " ")
+    lines = ["", f"### {title}", "", *([said, ""] if said and title != "The run" else [])]
+    return "\n".join([*lines, "| setting | default | meaning |", "|---|---|---|", *map(_row, own), ""])
 
 
 def _row(fact: Fact) -> str:
-    notes = [fact.meaning.replace("|", r"\|")] if fact.meaning else []
-    notes += [f"Allowed: {fact.allowed}.".replace("|", r"\|")] if fact.allowed else []
+    allowed = fact.allowed if fact.allowed and fact.kind in fact.allowed else ", ".join([fact.kind, fact.allowed])
+    notes = [fact.meaning.replace("|", r"\|"), f"*{allowed.strip(', ').capitalize()}.*"]
     notes += ["*A path.*"] if fact.path else []
     notes += ["*Runtime.*"] if fact.runtime else []
-    default = f"`{fact.default}`" if fact.default != "" else "none"
-    return f"| `{fact.key}` | {default} | {' '.join([*notes, f'({fact.kind})'])} |"
+    return f"| `{fact.key}` | {_default(fact.default)} | {' '.join(notes).strip()} |"
+
+
+def _default(value: Any) -> str:
+    if value == "???":
+        return "none"
+    if isinstance(value, list):
+        return f"`[{','.join(map(str, value))}]`"
+    shown = WORDS[value] if value is None or value == "" or isinstance(value, bool) else value
+    return f"`{shown}`"
 
 
 def groups() -> str:
-    """A table of the config groups, with what the first comment of each file says."""
+    """A table of the config groups, with what the first comment of each file says.
+
+    Raises:
+        ExtensionError: a file has no comment.
+    """
     lines = ["| choice | what it is |", "|---|---|"]
     for group in names.groups():
-        lines += [f"| `{group}={choice}` | {_comment(group, choice)} |" for choice in names.choices(group)]
+        for choice in names.choices(group):
+            said = _comment(group, choice)
+            if not said:
+                raise ExtensionError(f"conf/{group}/{choice}.yaml does not say what it is")
+            lines.append(f"| `{group}={choice}` | {said} |")
     return "\n".join(lines)
 
 
@@ -91,25 +142,6 @@ def _comment(group: str, choice: str) -> str:
     lines = (names.conf_dir() / group / f"{choice}.yaml").read_text(encoding="utf-8").splitlines()
     said = (line.removeprefix("#").strip() for line in lines if line.startswith("#") and not line.startswith(PACKAGE))
     return next(said, "").replace("|", r"\|")
-
-
-def _from_dataclasses() -> Iterator[Fact]:
-    kinds = {**SECTIONS, "task": tasks.Task}
-    for key, setting in names.settings().items():
-        section, _, name = key.partition(".")
-        if setting.section or key.endswith(".") or (section == "task" and not hasattr(tasks.Task, name)):
-            continue
-        items = {item.name: item for item in dataclasses.fields(kinds[section])} if section in kinds else {}
-        item = items.get(name)
-        runtime = bool(item and item.metadata.get("runtime"))
-        yield Fact(key, str(setting), _default(item), "", runtime=runtime, path=setting.path)
-
-
-def _default(item: "dataclasses.Field[Any] | None") -> str:
-    if item is None:
-        return ""
-    value = item.default_factory() if item.default_factory is not dataclasses.MISSING else item.default
-    return {None: "null", True: "true", False: "false"}.get(value, "") if value in (None, True, False) else str(value)
 
 
 def fill(app: Sphinx, docname: str, source: list[str]) -> None:
