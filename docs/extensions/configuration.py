@@ -3,6 +3,7 @@
 import importlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from sphinx.application import Sphinx
@@ -13,7 +14,8 @@ from tpt import names
 PAGE = "docs/configuration"
 SETTINGS, GROUPS = "<!-- settings -->", "<!-- groups -->"
 PACKAGE = "# @package"
-TASK = "task"
+TASK, RUN = "task", "The run"
+SAID = {TASK: "Settings of every task; below, those of single tasks, and their own defaults.", RUN: ""}
 WORDS = {None: "null", True: "true", False: "false", "": "''"}  # as values are typed
 
 
@@ -56,8 +58,7 @@ def facts() -> list[Fact]:
 def _undescribed() -> Iterator[Fact]:
     for key, setting in names.settings().items():
         if not setting.section and not key.endswith("."):
-            task = "all" if key.startswith(f"{TASK}.") else ""
-            yield Fact(key, str(setting), "???", "", path=setting.path, task=task)
+            yield Fact(key, str(setting), "???", "", path=setting.path)
 
 
 def check(found: list[Fact]) -> None:
@@ -73,26 +74,14 @@ def check(found: list[Fact]) -> None:
 
 def reference(found: list[Fact]) -> str:
     """A heading and a table for each section of the settings, and for what each task adds, as Markdown."""
-    general = [fact for fact in found if not fact.task]
     sections: dict[str, list[Fact]] = {}
-    for fact in general:
-        section = fact.key.partition(".")[0] if "." in fact.key else "The run"
-        sections.setdefault(section, []).append(fact)
-    of_tasks: dict[str, list[Fact]] = {}
     for fact in found:
-        if fact.task:
-            of_tasks.setdefault(fact.task, []).append(fact)
-    shared = _shared(list(of_tasks.values()))
-    sections[TASK] = shared
-    for task, own in of_tasks.items():
-        sections[f"{TASK}={task}"] = [fact for fact in own if not any(_same(fact, one) for one in shared)]
-    return "\n".join(_section(title, own) for title, own in sections.items() if own)
-
-
-def _shared(tasks: list[list[Fact]]) -> list[Fact]:
-    """The settings that every task has, with the same default and meaning."""
-    first, *others = tasks
-    return [fact for fact in first if all(any(_same(fact, one) for one in other) for other in others)]
+        if not fact.task:
+            sections.setdefault(fact.key.partition(".")[0] if "." in fact.key else RUN, []).append(fact)
+    for fact in found:
+        if fact.task and not any(_same(fact, shared) for shared in sections[TASK]):
+            sections.setdefault(f"{TASK}={fact.task}", []).append(fact)
+    return "\n".join(_section(title, own) for title, own in sections.items())
 
 
 def _same(one: Fact, other: Fact) -> bool:
@@ -100,17 +89,18 @@ def _same(one: Fact, other: Fact) -> bool:
 
 
 def _section(title: str, own: list[Fact]) -> str:
-    said = "Settings of every task." if title == TASK else own[0].section.partition("\n\n")[0].replace("\n", " ")
-    lines = ["", f"### {title}", "", *([said, ""] if said and title != "The run" else [])]
+    said = SAID.get(title, own[0].section.partition("\n\n")[0].replace("\n", " "))
+    lines = ["", f"### {title}", "", *([said, ""] if said else [])]
     return "\n".join([*lines, "| setting | default | meaning |", "|---|---|---|", *map(_row, own), ""])
 
 
 def _row(fact: Fact) -> str:
-    allowed = fact.allowed if fact.allowed and fact.kind in fact.allowed else ", ".join([fact.kind, fact.allowed])
-    notes = [fact.meaning.replace("|", r"\|"), f"*{allowed.strip(', ').capitalize()}.*"]
+    kind = f"{fact.kind[:1].upper()}{fact.kind[1:]}{f', {fact.allowed}' if fact.allowed else ''}"
+    notes = [fact.meaning, f"*{kind}.*"]
     notes += ["*A path.*"] if fact.path else []
     notes += ["*Runtime.*"] if fact.runtime else []
-    return f"| `{fact.key}` | {_default(fact.default)} | {' '.join(notes).strip()} |"
+    said = " ".join(notes).strip().replace("|", r"\|")
+    return f"| `{fact.key}` | {_default(fact.default)} | {said} |"
 
 
 def _default(value: Any) -> str:
@@ -140,8 +130,8 @@ def groups() -> str:
 
 def _comment(group: str, choice: str) -> str:
     lines = (names.conf_dir() / group / f"{choice}.yaml").read_text(encoding="utf-8").splitlines()
-    said = (line.removeprefix("#").strip() for line in lines if line.startswith("#") and not line.startswith(PACKAGE))
-    return next(said, "").replace("|", r"\|")
+    block = takewhile(lambda line: line.startswith("#"), (line for line in lines if not line.startswith(PACKAGE)))
+    return " ".join(line.removeprefix("#").strip() for line in block).replace("|", r"\|")
 
 
 def fill(app: Sphinx, docname: str, source: list[str]) -> None:
