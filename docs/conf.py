@@ -38,4 +38,4 @@ html_copy_source = False
 html_show_sphinx = False
 html_additional_pages = {"index": "to_docs.html"}  # the pages lie in docs/, as their sources do
 templates_path = ["templates"]
-html_theme_options = {"top_of_page_buttons": []}
+html_theme_options: dict[str, list[str]] = {"top_of_page_buttons": []}

@@ -8,6 +8,7 @@ from types import ModuleType
 
 import pages
 import pytest
+from omegaconf import OmegaConf
 from pages import PAGES, ROOT, Check
 
 from tpt import tasks
@@ -101,7 +102,7 @@ def test_the_task_that_is_shown_works() -> None:
     sys.modules["doubling"] = module  # where dataclasses look up the types of fields
     try:
         exec(compile(shown, "doubling.py", "exec"), module.__dict__)
-        task = tasks.REGISTRY["doubling"](largest=10, name="doubling")
+        task = tasks.make(OmegaConf.create({"name": "doubling", "largest": 10}))
         train, test = (list(task.load(split)) for split in ("train", "test"))
     finally:
         sys.modules.pop("doubling")
