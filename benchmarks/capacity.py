@@ -90,7 +90,7 @@ def _size(count: float) -> str:
 def main() -> None:
     """The paper's size, and a billion samples a round."""
     for title, scale in (("The paper's size", 1.0), ("A billion samples", 1e9 / (PROBLEMS * SAMPLES))):
-        print(f"### {title}\n", *table(scale), "", sep="\n")
+        print(f"## {title}\n", *table(scale), "", sep="\n")
 
 
 if __name__ == "__main__":

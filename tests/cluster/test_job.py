@@ -144,14 +144,14 @@ def test_submitits_executors_for_one_machine_carry_out_the_same_jobs(
     assert list((run.root / "slurm").glob("*/*_submitted.pkl")) or executor == "submitit_debug"
 
 
-README = Path(__file__).parents[2] / "README.md"
+GUIDE = Path(__file__).parents[2] / "docs" / "cluster.md"
 COMMANDS = re.findall(
-    r"tpt (run (?:[^`\n#\\]|\\\n)*cluster=slurm(?:[^`\n#\\]|\\\n)*)", README.read_text(encoding="utf-8")
+    r"tpt (run (?:[^`\n#\\]|\\\n)*cluster=slurm(?:[^`\n#\\]|\\\n)*)", GUIDE.read_text(encoding="utf-8")
 )
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_the_readmes_commands_for_a_cluster_compose_and_plan(
+def test_the_guides_commands_for_a_cluster_compose_and_plan(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))  # without SLURM, as on a laptop
@@ -160,7 +160,7 @@ def test_the_readmes_commands_for_a_cluster_compose_and_plan(
     assert "nothing was submitted" in capsys.readouterr().out
 
 
-def test_the_readme_shows_a_first_run_a_sweep_and_the_70b_recipe() -> None:
+def test_the_guide_shows_a_first_run_a_sweep_and_the_70b_recipe() -> None:
     assert len(COMMANDS) >= 4
     assert any("-m " in command for command in COMMANDS)
     assert any("llama3.3-70b" in command for command in COMMANDS)
