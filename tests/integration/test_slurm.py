@@ -158,7 +158,10 @@ def test_two_rounds_go_through_the_cluster_though_the_shell_that_submitted_them_
     temporary.mkdir()
     cache = os.environ.get("TPT_CACHE") or str(Path.home() / ".cache" / "tpt")
     elsewhere = {"HOME": str(home), "TMPDIR": str(temporary), "TPT_CACHE": cache}
-    arguments = ("run", *TINY, "rounds=2", "tracker=wandb_offline", f"run_root={tmp_path / 'runs'}")
+    hold = tmp_path / "hold"  # the first job goes on when the same line has been given again
+    hold.touch()
+    setup = f'cluster.setup=["{ONE_THREAD}","while test -e {hold}; do sleep 0.1; done"]'
+    arguments = ("run", *TINY, setup, "rounds=2", "tracker=wandb_offline", f"run_root={tmp_path / 'runs'}")
     began = time.monotonic()
     said = tpt(*arguments, **elsewhere).stdout
     assert time.monotonic() - began < 60
@@ -167,6 +170,7 @@ def test_two_rounds_go_through_the_cluster_though_the_shell_that_submitted_them_
     assert re.search(r"running|waiting", tpt("status", str(tmp_path / "runs")).stdout)
     # The same line again, while the jobs are at work, gives none of them twice.
     assert "submitted 0 jobs; 14 of earlier submissions are at work" in tpt(*arguments, **elsewhere).stdout
+    hold.unlink()
     followed = tpt("attach", str(run.root)).stdout
     assert "pass_at_k.png" in followed.replace("\n", "")
     finish(run)
@@ -270,7 +274,7 @@ def test_a_training_longer_than_the_time_limit_ends_through_requeues(
 def test_a_cancelled_stage_takes_its_dependents_along_cancel_ends_all_and_resubmit_goes_on(
     lab: Slurm, tpt: Tpt, tmp_path: Path
 ) -> None:
-    tpt("run", *TINY, "rounds=1", f"run_root={tmp_path / 'runs'}")
+    tpt("run", *TINY, "think.max_tokens=400", "rounds=1", f"run_root={tmp_path / 'runs'}")  # thinks for some seconds
     run = the_run(tmp_path)
     until(lambda: run.log_path(Stage(1, "think")).exists(), "thinking")
     lab.command("scancel", ledger.latest(run)["round-01-think"].id)
@@ -441,11 +445,13 @@ def test_a_full_disk_stops_the_chain_in_words_and_loses_nothing(tpt: Tpt, tmp_pa
 def test_an_engine_killed_for_its_memory_goes_on_with_a_smaller_batch(lab: Slurm, tpt: Tpt, tmp_path: Path) -> None:
     tpt("run", *TINY, "rounds=0", "sampler.data_parallel=1", f"run_root={tmp_path / 'runs'}")
     run = the_run(tmp_path)
-    evaluate = Stage(0, "evaluate")
-    until(lambda: run.log_path(evaluate).exists(), "evaluating")
-    [engine] = subprocess.run(
-        ["pgrep", "-f", f"tpt.stage {run.root} 0 evaluate"], capture_output=True, text=True, check=True
-    ).stdout.split()
+
+    def engines() -> list[str]:
+        words = ["pgrep", "-f", f"tpt.stage {run.root} 0 evaluate"]
+        return subprocess.run(words, capture_output=True, text=True, check=False).stdout.split()
+
+    until(engines, "evaluating")
+    [engine] = engines()
     os.kill(int(engine), 9)
     finish(run)
     [log] = run.root.glob(f"slurm/*/{ledger.latest(run)['round-00-evaluate'].id}_0_log.out")

@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 import traceback
-from typing import NoReturn
+from typing import Any, NoReturn
 
 MODULES = ("tpt.stage", "tpt.cluster.template", "fit_process")
 PASSED_ON = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGTERM, signal.SIGINT)
@@ -26,8 +26,8 @@ def stand_for(module: str, arguments: list[str], address: str) -> int:
         files.append(int(arguments[0]))  # its channel
     umask = os.umask(0o077)
     os.umask(umask)
-    order = {"module": module, "arguments": arguments, "environment": dict(os.environ), "cwd": os.getcwd()}
-    order |= {"umask": umask, "files": files, "safe": bool(sys.flags.safe_path)}
+    order: dict[str, Any] = {"module": module, "arguments": arguments, "environment": dict(os.environ)}
+    order |= {"cwd": os.getcwd(), "umask": umask, "files": files, "safe": bool(sys.flags.safe_path)}
     for number in PASSED_ON:
         signal.signal(number, lambda number, frame: channel.sendall(bytes([number])))
     socket.send_fds(channel, [json.dumps(order).encode() + b"\n"], files)
