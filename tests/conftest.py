@@ -46,7 +46,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_call() -> Generator[None, None, None]:
+def pytest_pyfunc_call() -> Generator[None, object, object]:
     """Keep the test's name out of the variables: stages of all tests can then be forked off the same template."""
     os.environ.pop("PYTEST_CURRENT_TEST", None)
     return (yield)

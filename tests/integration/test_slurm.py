@@ -134,12 +134,7 @@ def preempt(lab: Slurm) -> None:
 
 def run_here(root: Path, *settings: str) -> Path:
     """A run of the tests' settings on this machine, without SLURM."""
-    subprocess.run(
-        [sys.executable, "-m", "tpt.cli", "run", *TINY, ONE_ENGINE, "cluster=local", *settings, f"run_root={root}"],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        check=True,
-        capture_output=True,
-    )
+    call("run", *TINY, ONE_ENGINE, "cluster=local", *settings, f"run_root={root}")
     return find(root)[0]
 
 
@@ -296,9 +291,9 @@ def test_a_cancelled_stage_takes_its_dependents_along_cancel_ends_all_and_resubm
 
 @pytest.mark.xdist_group("slurm faults")
 def test_a_node_that_dies_in_mid_stage_and_a_restarted_controller_cost_time_only(
-    lab: Slurm, cold_tpt: Tpt, tmp_path: Path, undisturbed: Path
+    lab: Slurm, tpt: Tpt, tmp_path: Path, undisturbed: Path
 ) -> None:
-    cold_tpt("run", *TINY, ONE_ENGINE, *LONG_TRAINING, "rounds=1", f"run_root={tmp_path / 'runs'}")
+    tpt("run", *TINY, ONE_ENGINE, *LONG_TRAINING, "rounds=1", f"run_root={tmp_path / 'runs'}")
     run = the_run(tmp_path)
     jobs = ledger.latest(run)
     until(lambda: run.log_path(Stage(1, "think")).exists(), "thinking")
