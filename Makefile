@@ -60,9 +60,10 @@ browser: ## Install what the report's page is tested in, where this is Debian an
 run: install ## The main job: SmolLM2-135M improves on word problems in 2 rounds (ARGS= adds overrides)
 	$(BIN)/tpt run $(ARGS)
 
+WORKERS ?= 2
 # Two tests at a time, each with a thread: programs of more threads than there are cores wait for each other most of the time.
 test: install slurm sandbox browser lint ## All tests: the fast ones, and those with the real model, vLLM, SLURM, sandboxes and a browser
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m "" -n 2 --dist loadgroup --no-loadscope-reorder --durations 40 $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "" -n $(WORKERS) --dist loadgroup --no-loadscope-reorder --durations 40 $(ARGS)
 
 test-fast: install ## The tests that take seconds
 	$(BIN)/pytest $(ARGS)
