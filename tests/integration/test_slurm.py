@@ -291,9 +291,9 @@ def test_a_cancelled_stage_takes_its_dependents_along_cancel_ends_all_and_resubm
 
 @pytest.mark.xdist_group("slurm faults")
 def test_a_node_that_dies_in_mid_stage_and_a_restarted_controller_cost_time_only(
-    lab: Slurm, tpt: Tpt, tmp_path: Path, undisturbed: Path
+    lab: Slurm, cold_tpt: Tpt, tmp_path: Path, undisturbed: Path
 ) -> None:
-    tpt("run", *TINY, ONE_ENGINE, *LONG_TRAINING, "rounds=1", f"run_root={tmp_path / 'runs'}")
+    cold_tpt("run", *TINY, ONE_ENGINE, *LONG_TRAINING, "rounds=1", f"run_root={tmp_path / 'runs'}")
     run = the_run(tmp_path)
     jobs = ledger.latest(run)
     until(lambda: run.log_path(Stage(1, "think")).exists(), "thinking")
