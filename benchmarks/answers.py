@@ -14,9 +14,9 @@ from collections.abc import Iterator
 
 from side_by_side import alternate, faster, save
 
-from tpt.compose import compose
 from tpt.judge.answer import judge_texts
 from tpt.records import Status
+from tpt.settings.compose import compose
 
 EACH = 10
 MARK = 20.0

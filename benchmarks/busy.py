@@ -21,12 +21,13 @@ from side_by_side import Figure, Timed, save
 from train import examples, ours, settings
 
 from tpt import environment, files, prompt
-from tpt.compose import compose
 from tpt.interrupt import die_with_parent
 from tpt.launch.process import stage_environment
 from tpt.models import context_length, locate
+from tpt.settings.compose import compose
+from tpt.settings.engine import resolve_engine
 from tpt.think.base import Draw, Prompt
-from tpt.think.engines import make_sampler, resolve_engine
+from tpt.think.engines import make_sampler
 
 LIMIT = 3.0  # times as long as when idle
 BUSY = "from tpt.interrupt import die_with_parent; die_with_parent()\nwhile True: pass"

@@ -29,8 +29,8 @@ from think import PADDED, against, turns
 from train import Clock
 
 from tpt import records
-from tpt.config import TrainConfig
 from tpt.records import Example
+from tpt.settings.train import TrainConfig
 
 LLAMA = {
     "1b": (2048, 16, 32, 8, 8192, 128_256),  # llama3.2-1b
@@ -139,8 +139,8 @@ def checkpoint(size: str, folder: Path) -> Any:
     import torch
     from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-    from tpt.compose import compose
     from tpt.models import locate
+    from tpt.settings.compose import compose
 
     hidden, layers, heads, kv_heads, inner, words = LLAMA[size]
     config = LlamaConfig(

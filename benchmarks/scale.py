@@ -23,10 +23,10 @@ import pyarrow.parquet as pq
 from side_by_side import Figure, save
 
 from tpt import files, records
-from tpt.compose import compose
 from tpt.records import Problem, Sample, Status, Verdict
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
+from tpt.settings.compose import compose
 
 EACH = 10  # samples per problem
 SHARD = 1000  # problems

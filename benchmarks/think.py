@@ -34,13 +34,13 @@ from unittest.mock import patch
 from side_by_side import Figure, Timed, save
 
 from tpt import prompt, records
-from tpt.compose import compose
-from tpt.config import Config
 from tpt.models import context_length, locate
 from tpt.progress import Progress
 from tpt.records import Problem
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
+from tpt.settings.compose import compose
+from tpt.settings.config import Config
 from tpt.stages import think as think_stage
 from tpt.stages.sharding import Worker
 from tpt.think.vllm import VllmSampler

@@ -20,11 +20,11 @@ from pathlib import Path
 from side_by_side import Figure, Timed, faster, save
 
 from tpt import files, prompt, records
-from tpt.compose import compose
-from tpt.config import TrainConfig
 from tpt.models import context_length, locate
 from tpt.progress import Progress
 from tpt.records import Example
+from tpt.settings.compose import compose
+from tpt.settings.train import TrainConfig
 
 CLOSE = 0.05  # relative difference of two losses: both compute in bfloat16, in different orders
 RATE = 3e-5

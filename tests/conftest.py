@@ -12,10 +12,11 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")  # tests use the packaged and the l
 # Tests compute on the CPU, whatever the machine, but for those of `make test-gpu`.
 os.environ["CUDA_VISIBLE_DEVICES"] = os.environ.get("TPT_TEST_GPUS", "")
 
-from tpt.compose import compose
-from tpt.config import Config, ModelConfig
 from tpt.models import locate
 from tpt.run.folder import Run
+from tpt.settings.compose import compose
+from tpt.settings.config import Config
+from tpt.settings.model import ModelConfig
 
 TINY = ("experiment=smoke", "sampler=transformers")
 

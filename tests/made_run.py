@@ -4,12 +4,12 @@ import random
 from collections.abc import Iterator
 
 from tpt import records
-from tpt.config import Config
 from tpt.evaluate import store
 from tpt.evaluate.metrics import summarise
 from tpt.records import Example, Problem, Sample, Status, Verdict
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
+from tpt.settings.config import Config
 from tpt.tasks.base import Split
 
 HOSTILE = "</script><img src=x onerror=\"window.hacked=1;document.title='hacked'\"><b>bold?</b> & ]]> <!-- \u2028"

@@ -10,11 +10,11 @@ from evaluations import finish_round
 
 from tpt.cli import main, parse
 from tpt.commands import config
-from tpt.config import Config
 from tpt.display import Display
 from tpt.launch.process import new_log
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
+from tpt.settings.config import Config
 from tpt.terminal import Terminal
 
 Captured = pytest.CaptureFixture[str]

@@ -25,7 +25,6 @@ from tpt.cli import main
 from tpt.cluster import ledger, status
 from tpt.cluster.ledger import Submitted
 from tpt.cluster.slurm import State
-from tpt.compose import compose
 from tpt.errors import Damaged, EngineError, RunError
 from tpt.launch import local
 from tpt.launch import worker as stages
@@ -36,6 +35,7 @@ from tpt.run import books, rounds, shared
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
 from tpt.run.table import ROUND
+from tpt.settings.compose import compose
 from tpt.sweep import Sweep
 
 OVERRIDES = ("experiment=smoke", "sampler=transformers", "think.temperature=0.8", "rounds=2")

@@ -16,11 +16,12 @@ import pytest
 from tpt import caches, explain, files, models
 from tpt.cli import main
 from tpt.cluster.job import WORTH_A_RETRY
-from tpt.config import Config, ModelConfig
 from tpt.errors import DataError, FileError, ModelError, StorageFailed
 from tpt.launch import process
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
+from tpt.settings.config import Config
+from tpt.settings.model import ModelConfig
 from tpt.tasks import rows
 
 Make = Callable[..., Config]
@@ -137,7 +138,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 from tpt import files
-from tpt.compose import compose
+from tpt.settings.compose import compose
 from tpt.run.stage import Stage
 from tpt.run.folder import Run
 
@@ -163,8 +164,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 from tpt import caches, models, records
 from tpt.cli import main
-from tpt.compose import compose
-from tpt.config import ModelConfig
+from tpt.settings.compose import compose
+from tpt.settings.model import ModelConfig
 from tpt.errors import TptError
 from tpt.run.stage import Stage
 from tpt.run.folder import Run

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import tpt
-from tpt import cli, compose
-from tpt.config import SECTIONS
+from tpt import cli
+from tpt.settings import compose
+from tpt.settings.config import SECTIONS
 
 FOREIGN = {  # of Docker and of the kernel
     "--security-opt", "kernel.unprivileged_userns_clone", "kernel.apparmor_restrict_unprivileged_userns",

@@ -15,11 +15,11 @@ import pytest
 
 from tpt import files, models
 from tpt.checkpoint import load_tokenizer, quantization, skeleton
-from tpt.config import ModelConfig
 from tpt.errors import ModelError
 from tpt.models.cache import build_once
 from tpt.models.wheel import WHEEL_SHA256, check_sha256
 from tpt.prompt import end_ids
+from tpt.settings.model import ModelConfig
 
 RANDOM = ModelConfig(name="tiny-random", source="random")
 
@@ -308,7 +308,7 @@ def test_the_random_model_loads_and_ends_a_turn_with_its_end_token(tiny_model: P
 
 def build_twice_at_once(cache: Path) -> list[Path]:
     code = (
-        "from tpt.config import ModelConfig; from tpt.models import locate\n"
+        "from tpt.settings.model import ModelConfig; from tpt.models import locate\n"
         "print(locate(ModelConfig(name='tiny-random', source='random')))"
     )
     started = [

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from tpt.probe import has_vllm
 from tpt.run.folder import Run, find
 from tpt.run.stage import Stage
-from tpt.think.probe import has_vllm
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = [path for path in sys.path if Path(path).name == "site-packages"]  # of the environment that tests run in

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from tpt.carry_out import carry_out_run
-from tpt.config import Config, ModelConfig
 from tpt.errors import ConfigError, DataError, DiskFull, ModelError
 from tpt.models import context_length
 from tpt.progress import Progress
 from tpt.records import Problem, read
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
+from tpt.settings.config import Config
+from tpt.settings.model import ModelConfig
 from tpt.stages.prepare import check_disk, prepare
 from tpt.terminal import Terminal
 

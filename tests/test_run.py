@@ -15,9 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tpt import config, files, locks, records
+from tpt import files, locks, records
 from tpt.cli import main
-from tpt.config import Config
 from tpt.errors import RunError
 from tpt.launch.loop import carry_out
 from tpt.launch.worker import perform
@@ -26,6 +25,8 @@ from tpt.run import books, shared, table
 from tpt.run.folder import Run, find
 from tpt.run.stage import Stage
 from tpt.run.table import think_prune_train
+from tpt.settings import config
+from tpt.settings.config import Config
 from tpt.tasks import REGISTRY, SHIPPED
 
 Make = Callable[..., Config]

@@ -16,10 +16,10 @@ from made_run import made_run
 import tpt
 from tpt import files
 from tpt.cli import main
-from tpt.compose import compose
-from tpt.config import Config
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
+from tpt.settings.compose import compose
+from tpt.settings.config import Config
 from tpt.terminal import CLOSED_PIPE
 
 Captured = pytest.CaptureFixture[str]

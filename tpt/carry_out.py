@@ -6,7 +6,6 @@ from rich.text import Text
 
 from tpt import tracking
 from tpt.cluster import executor
-from tpt.config import Config
 from tpt.display import Display
 from tpt.errors import TptError
 from tpt.launch import local
@@ -14,6 +13,7 @@ from tpt.launch.loop import carry_out
 from tpt.run import books, rounds, table
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
+from tpt.settings.config import Config
 from tpt.stages.prepare import check_disk
 from tpt.terminal import Terminal
 from tpt.tracking import Tracker

@@ -20,7 +20,7 @@ def settings(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> list[str
         prefix: the word so far.
         parsed_args: the command line so far.
     """
-    from tpt import names
+    from tpt.settings import names
 
     config_dir: Path | None = getattr(parsed_args, "config_dir", None)
     own = config_dir if config_dir and config_dir.is_dir() else None

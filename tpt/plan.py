@@ -8,10 +8,10 @@ from rich.table import Table
 from rich.text import Text
 
 from tpt import progress
-from tpt.config import Config
 from tpt.run import rounds, shared, table
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
+from tpt.settings.config import Config
 from tpt.terminal import unfolded
 
 COLOURS = {"done": "green", "to adopt": "cyan", "failed": "red", "damaged": "red", "begun": "yellow"}

@@ -1,15 +1,12 @@
 """Writes the reference of settings and config groups into `docs/configuration.md` while the site is built."""
 
-import importlib
-from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
-from tpt import names
+from tpt.settings import Fact, every, names
 
 PAGE = "docs/configuration"
 SETTINGS, GROUPS = "<!-- settings -->", "<!-- groups -->"
@@ -19,48 +16,6 @@ SAID = {TASK: "Settings of every task; below, those of single tasks, and their o
 WORDS = {None: "null", True: "true", False: "false", "": "''"}  # as values are typed
 
 
-@dataclass(frozen=True)
-class Fact:
-    """What the page says of one setting.
-
-    Attributes:
-        key: its dotted name.
-        kind: its type, in words.
-        default: its default; `???` if it has none.
-        meaning: a sentence or two.
-        allowed: which values are, in words; "" if `kind` says all.
-        runtime: whether it says how to compute, and so may change in the middle of a run.
-        path: whether `~` and `$NAME` are expanded in it.
-        section: what the group of settings is that it belongs to.
-        task: the task that it is a setting of; "" if it is of none.
-    """
-
-    key: str
-    kind: str
-    default: Any
-    meaning: str
-    allowed: str = ""
-    runtime: bool = False
-    path: bool = False
-    section: str = ""
-    task: str = ""
-
-
-def facts() -> list[Fact]:
-    """Every setting, in the order of the page. The only place that knows where the facts come from."""
-    try:
-        every = importlib.import_module("tpt.settings").every
-    except ModuleNotFoundError:  # until tpt.settings is merged; then this branch, `_undescribed` and `Fact` go
-        return list(_undescribed())
-    return list(every())
-
-
-def _undescribed() -> Iterator[Fact]:
-    for key, setting in names.settings().items():
-        if not setting.section and not key.endswith("."):
-            yield Fact(key, str(setting), "???", "", path=setting.path)
-
-
 def check(found: list[Fact]) -> None:
     """Check that the page says what each setting means.
 
@@ -68,7 +23,7 @@ def check(found: list[Fact]) -> None:
         ExtensionError: a setting has no meaning.
     """
     without = [fact.key for fact in found if not fact.meaning]
-    if without and len(without) < len(found):
+    if without:
         raise ExtensionError(f"these settings have no meaning: {', '.join(without)}")
 
 
@@ -137,7 +92,7 @@ def _comment(group: str, choice: str) -> str:
 def fill(app: Sphinx, docname: str, source: list[str]) -> None:
     """Write the tables into the page."""
     if docname == PAGE:
-        found = facts()
+        found = list(every())
         check(found)
         source[0] = source[0].replace(SETTINGS, reference(found)).replace(GROUPS, groups())
 

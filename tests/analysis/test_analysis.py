@@ -16,13 +16,14 @@ from tpt.analysis.diversity import measures
 from tpt.analysis.gradient_equivalence import agrees, choose
 from tpt.analysis.outcome import Outcome, Sheet
 from tpt.cli import main
-from tpt.config import Config, EvaluateConfig
 from tpt.errors import DataError
 from tpt.evaluate.bootstrap import Interval
 from tpt.evaluate.passk import pass_at_k
 from tpt.records import Problem, Sample, Status, Verdict
 from tpt.run.folder import Run, find
 from tpt.run.stage import Stage
+from tpt.settings.config import Config
+from tpt.settings.sampling import EvaluateConfig
 
 Make = Callable[..., Config]
 Text = Callable[[int, int], tuple[str, bool]]  # number of a problem, of a sample -> its text, whether it is right

@@ -10,9 +10,9 @@ from tpt.cli import main
 from tpt.cluster import ledger, status
 from tpt.cluster.ledger import Submitted
 from tpt.cluster.slurm import State
-from tpt.config import Config
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
+from tpt.settings.config import Config
 
 CHAIN = {"round-00-prepare": "1", "round-00-evaluate": "2", "round-00-score": "3", "report": "4"}
 FATAL = "srun: fatal: SLURM_MEM_PER_CPU, SLURM_MEM_PER_GPU, and SLURM_MEM_PER_NODE are mutually exclusive."

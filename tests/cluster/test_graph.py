@@ -12,9 +12,9 @@ from tpt.cluster.ledger import Submitted
 from tpt.cluster.planning import Plan, Planned
 from tpt.cluster.slurm import State
 from tpt.cluster.submit import Lanes
-from tpt.config import Config
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
+from tpt.settings.config import Config
 
 Make = Callable[..., Config]
 PENDING, RUNNING, FAILED, COMPLETED = (State(word) for word in ("PENDING", "RUNNING", "FAILED", "COMPLETED"))

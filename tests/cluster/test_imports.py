@@ -12,8 +12,8 @@ import pytest
 from tpt import environment
 from tpt.cluster.planning import Plan
 from tpt.cluster.submit import parameters
-from tpt.config import Config
 from tpt.run.folder import Run, find
+from tpt.settings.config import Config
 
 TPT = Path(sys.executable).with_name("tpt")
 NAMES = ("tpt", "datasets", "random", "selectors", "torch", "transformers", "submitit", "math_verify", "sympy")

@@ -11,12 +11,13 @@ import pytest
 from tpt.cli import main
 from tpt.cluster import snapshot
 from tpt.cluster.job import STALLS, STARTED, StageJob, fewer_sequences, out_of_memory, progress_mark
-from tpt.config import Config, SamplerConfig
 from tpt.errors import RunError
 from tpt.launch import process
 from tpt.launch.process import StageFailed
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
+from tpt.settings.config import Config
+from tpt.settings.sampler import SamplerConfig
 
 Make = Callable[..., Config]
 PREPARE, EVALUATE, PRUNE = Stage(0, "prepare"), Stage(0, "evaluate"), Stage(1, "prune")

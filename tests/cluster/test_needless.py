@@ -14,10 +14,10 @@ from tpt.cluster.job import ReportJob, StageJob
 from tpt.cluster.ledger import Submitted
 from tpt.cluster.planning import Plan
 from tpt.cluster.slurm import State
-from tpt.config import Config
 from tpt.launch import process
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
+from tpt.settings.config import Config
 
 Make = Callable[..., Config]
 AUTO = ("cluster=slurm", "rounds=auto", "stop.most=3", "tracker=none")

@@ -11,10 +11,10 @@ from tpt.cluster import slurm
 from tpt.cluster.planning import Plan
 from tpt.cluster.slurm import minutes_of
 from tpt.cluster.submit import script
-from tpt.compose import compose
-from tpt.config import Config
 from tpt.errors import ConfigError
 from tpt.run.folder import Run
+from tpt.settings.compose import compose
+from tpt.settings.config import Config
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tpt.config import Config
 from tpt.launch import process
 from tpt.launch.template import Template, template_for
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
+from tpt.settings.config import Config
 
 MakeConfig = Callable[..., Config]
 PREPARE = Stage(0, "prepare")

@@ -10,9 +10,9 @@ from evaluations import finish_round
 
 from tpt import commands, files
 from tpt.cli import main
-from tpt.config import Config
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
+from tpt.settings.config import Config
 from tpt.sweep import Sweep
 
 Captured = pytest.CaptureFixture[str]

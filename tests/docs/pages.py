@@ -10,12 +10,14 @@ from pathlib import Path
 
 import yaml
 
-from tpt import cli, names
-from tpt.compose import compose, expand_sweep
-from tpt.config import SECTIONS
+from tpt import cli
 from tpt.errors import TptError
+from tpt.probe import has_vllm
 from tpt.reproduce import experiment as experiments
-from tpt.think.probe import has_vllm
+from tpt.settings import names
+from tpt.settings.compose import compose
+from tpt.settings.config import SECTIONS
+from tpt.settings.overrides import expand_sweep
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(
@@ -31,7 +33,6 @@ INLINE = re.compile(r"(?<!`)`([^`\n]+(?:\n[^`\n]+)?)`(?!`)")
 LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^()\s]+)\)")
 HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
 DOTTED = re.compile(rf"(?<![\w./-])(?:{'|'.join([*SECTIONS, 'task'])})(?:\.(?!py\b|jsonl?\b|yaml\b|parquet\b)[a-z_]+)+")
-COMING = {"evaluate.also"}  # in the stages' part of this change; this line goes when that part is here
 TARGET = re.compile(r"^([a-z-]+):", re.MULTILINE)
 FILES = re.compile(
     r"FOLDER|DIR|--config-dir|path=\w|from_run=|sampler\.python=|task=doubling"
@@ -98,7 +99,7 @@ def _try(words: list[str]) -> None:
     if len(words) == 1 and words[0] in cli.grammar()[1]:  # a command that a sentence speaks of
         return
     options = cli.parse(words)
-    overrides = [one for one in getattr(options, "overrides", []) if one.partition("=")[0] not in COMING]
+    overrides = list(getattr(options, "overrides", []))
     if options.command == "reproduce" and overrides:
         experiments.load(overrides[0])
         overrides = [one for one in overrides[1:] if not one.startswith("scale=")]
@@ -149,7 +150,7 @@ def settings(text: str, _: Path) -> list[str]:
     faults = []
     for line in code(text):
         for key in DOTTED.findall(line):
-            if names.find(key, known) is None and key not in COMING:
+            if names.find(key, known) is None:
                 faults.append(f"no setting {key}")
         for group, values in re.findall(r"(?<![\w.@])(\w+)=([\w.,|-]+)", line):
             if group in groups and not FILES.search(line) and group != "experiment":

@@ -1,5 +1,6 @@
 """The documentation's site: it builds without a warning, its links lead somewhere, and it needs no network."""
 
+import dataclasses
 import json
 import re
 import shutil
@@ -14,11 +15,10 @@ import pytest
 from pages import ROOT
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 
-from tpt import names
+from tpt.settings import Fact, names
 
 sys.path.insert(0, str(ROOT / "docs" / "extensions"))
 import configuration
-from configuration import Fact
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 FLAGS = (
@@ -167,7 +167,8 @@ def test_the_configuration_page_has_every_setting_and_every_choice(site: Path) -
 
 
 def test_a_setting_without_a_meaning_fails_the_build() -> None:
-    facts = [Fact("train.a", "a number", "1", "What it is."), Fact("train.b", "a number", "1", "")]
+    said = Fact("train.a", "a number", "1", "What it is.", "", runtime=False, path=False, section="")
+    facts = [said, dataclasses.replace(said, key="train.b", meaning="")]
     with pytest.raises(Exception, match=r"no meaning: train\.b"):
         configuration.check(facts)
     configuration.check(facts[:1])

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from tpt.config import EvaluateConfig
 from tpt.errors import DataError, RunError
 from tpt.evaluate.metrics import difference, doubts, summarise
 from tpt.judge.thinking import UNFINISHED
 from tpt.records import Sample, Status, Verdict
+from tpt.settings.sampling import EvaluateConfig
 
 CONFIG = EvaluateConfig(samples_per_problem=2, ks=[1, 2], bootstrap=200)
 C, W, N = Status.CORRECT, Status.WRONG, Status.NO_ANSWER

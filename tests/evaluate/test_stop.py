@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from tpt import files
 from tpt.cli import main
 from tpt.commands.shared.named_runs import runs_at
-from tpt.config import Config, StopConfig
 from tpt.evaluate.bootstrap import Interval
 from tpt.evaluate.stop import rule
 from tpt.launch.loop import carry_out
@@ -20,6 +19,8 @@ from tpt.run.folder import Run
 from tpt.run.rounds import in_words
 from tpt.run.stage import Stage
 from tpt.run.table import ROUND
+from tpt.settings.config import Config
+from tpt.settings.stop import StopConfig
 from tpt.sweep import Sweep
 
 Make = Callable[..., Config]

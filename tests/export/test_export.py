@@ -18,7 +18,6 @@ from transformers import AutoTokenizer
 
 from tpt import files, models, prompt, records
 from tpt.cli import main
-from tpt.config import Config
 from tpt.errors import FileError, RunError
 from tpt.evaluate import store
 from tpt.evaluate.metrics import summarise
@@ -28,6 +27,7 @@ from tpt.prune.modes import MODES
 from tpt.records import Example, Problem, Sample, Status, Verdict
 from tpt.run.folder import Run, find
 from tpt.run.stage import Stage
+from tpt.settings.config import Config
 
 Make = Callable[..., Config]
 PROBLEMS = 12

@@ -14,12 +14,12 @@ from sandboxed import sandboxed
 
 from tpt import records
 from tpt.cli import main
-from tpt.config import Config
 from tpt.judge.code.program import extract, fenced
 from tpt.progress import Progress
 from tpt.records import Example, Problem, Sample, Status, Verdict
 from tpt.run.folder import Run, find
 from tpt.run.stage import Stage
+from tpt.settings.config import Config
 from tpt.stages.prepare import prepare
 
 pytestmark = [

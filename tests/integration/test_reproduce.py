@@ -9,12 +9,12 @@ import pytest
 
 from tpt.cli import main
 from tpt.cluster import commands as cluster
-from tpt.config import Config
 from tpt.launch import local
 from tpt.launch import worker as stages
 from tpt.reproduce import experiment as experiments
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
+from tpt.settings.config import Config
 
 OF_CODE = ("table4", "table5", "table7", "table8", "table9")
 

@@ -9,11 +9,11 @@ import pytest
 from tpt import records
 from tpt.artefacts import SAMPLES as TABLE
 from tpt.cli import main
-from tpt.compose import compose
 from tpt.progress import Progress
 from tpt.records import Problem, Sample, Verdict
 from tpt.run.folder import Run, find
 from tpt.run.stage import Stage
+from tpt.settings.compose import compose
 from tpt.stages.early import judge_as_they_come, judging
 from tpt.stages.judge import judge
 from tpt.stages.sharding import Worker

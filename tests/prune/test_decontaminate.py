@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from tpt import records
-from tpt.config import Config, MixConfig, PruneConfig
 from tpt.errors import ConfigError, EmptyPrune
 from tpt.prune.decontaminate import overlapping, words
 from tpt.prune.prune import prune
@@ -19,6 +18,8 @@ from tpt.records import Example, Problem, Sample, Status, Verdict
 from tpt.run import table
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
+from tpt.settings.config import Config
+from tpt.settings.prune import MixConfig, PruneConfig
 from tpt.tasks import make
 
 Make = Callable[..., Config]

@@ -12,13 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tpt import records
-from tpt.config import FlipConfig, MixConfig, PruneConfig
 from tpt.errors import EmptyPrune, RunError
 from tpt.prune.counts import PruneCounts
 from tpt.prune.modes import ground_truth, soft_positive
 from tpt.prune.prune import prune
 from tpt.prune.sources import Inputs
 from tpt.records import Example, Problem, Sample, Status, Verdict
+from tpt.settings.prune import FlipConfig, MixConfig, PruneConfig
 
 Pair = tuple[Sample, Verdict]
 CORRECT, PARTIAL, WRONG = Status.CORRECT, Status.PARTIAL, Status.WRONG

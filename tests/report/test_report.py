@@ -11,7 +11,6 @@ from evaluations import finish_evaluation
 from rich.console import Console
 
 from tpt.cli import main
-from tpt.config import Config
 from tpt.errors import RunError
 from tpt.evaluate import store
 from tpt.report import report
@@ -22,6 +21,7 @@ from tpt.report.table import EXTRA_TITLE
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
 from tpt.run.table import think_prune_train
+from tpt.settings.config import Config
 from tpt.sweep import Sweep
 
 Make = Callable[..., Config]

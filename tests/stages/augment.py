@@ -5,12 +5,12 @@ import os
 import time
 
 from tpt import artefacts, records
-from tpt.config import Config
 from tpt.progress import Progress
 from tpt.records import Example
 from tpt.run import identity, table
 from tpt.run.folder import Run
 from tpt.run.stage import Results, Stage, StageSpec
+from tpt.settings.config import Config
 
 MARKER = "Again: "
 

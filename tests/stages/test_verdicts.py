@@ -8,13 +8,13 @@ import pytest
 
 from tpt import records
 from tpt.cli import main
-from tpt.config import Config
 from tpt.judge import rules
 from tpt.launch import local, worker
 from tpt.records import Problem, Sample, Status, Verdict
 from tpt.run import table
 from tpt.run.folder import Run, find
 from tpt.run.stage import Stage
+from tpt.settings.config import Config
 from tpt.tasks.base import Task
 
 THINK, JUDGE, PRUNE = (Stage(1, name) for name in ("think", "judge", "prune"))

@@ -15,8 +15,9 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
-from tpt.config import ModelConfig, SamplerConfig
 from tpt.errors import ModelError
+from tpt.settings.model import ModelConfig
+from tpt.settings.sampler import SamplerConfig
 from tpt.think.base import Draw, Prompt
 from tpt.think.branching import Branching
 from tpt.think.check import Check

@@ -7,17 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from tpt import probe
 from tpt.cli import main
-from tpt.compose import compose
-from tpt.config import Config, SamplerConfig
 from tpt.errors import ConfigError
 from tpt.launch import process
 from tpt.launch.template import template_for
 from tpt.run import table
 from tpt.run.folder import Run, find
 from tpt.run.stage import Stage
-from tpt.think import interpreter, probe
-from tpt.think.engines import check_environments, resolve_engine
+from tpt.settings import interpreter
+from tpt.settings.compose import compose
+from tpt.settings.config import Config
+from tpt.settings.engine import resolve_engine
+from tpt.settings.sampler import SamplerConfig
+from tpt.think.engines import check_environments
 
 VISION = 'raise RuntimeError("operator torchvision::nms does not exist")\n'
 

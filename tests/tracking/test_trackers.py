@@ -12,11 +12,11 @@ import pytest
 
 from tpt import files
 from tpt.cli import main
-from tpt.config import TrackerConfig
 from tpt.errors import ConfigError
 from tpt.report import Report
 from tpt.run.folder import Run, find
 from tpt.run.stage import Stage
+from tpt.settings.tracker import TrackerConfig
 from tpt.tracking import Busy, Tracker, check, make
 
 Command = Callable[..., list[str]]

@@ -14,22 +14,19 @@ import wandb
 from offline import steps
 
 from tpt import files, records
-from tpt.config import (
-    ClusterConfig,
-    Config,
-    EvaluateConfig,
-    ModelConfig,
-    PruneConfig,
-    SamplerConfig,
-    ThinkConfig,
-    TrackerConfig,
-    TrainConfig,
-)
 from tpt.records import Problem, Sample, Status, Verdict
 from tpt.report import report
 from tpt.run import books
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
+from tpt.settings.cluster import ClusterConfig
+from tpt.settings.config import Config
+from tpt.settings.model import ModelConfig
+from tpt.settings.prune import PruneConfig
+from tpt.settings.sampler import SamplerConfig
+from tpt.settings.sampling import EvaluateConfig, ThinkConfig
+from tpt.settings.tracker import TrackerConfig
+from tpt.settings.train import TrainConfig
 from tpt.tasks.word_problems import WordProblems
 from tpt.tracking import make
 from tpt.tracking.wandb import numbers, run_id
@@ -214,7 +211,7 @@ def test_two_run_folders_of_one_config_have_ids_of_their_own(run: Run, tmp_path:
 def test_disabled_does_not_even_import_wandb(run: Run) -> None:
     code = (
         "import sys; from pathlib import Path; from tpt.run.folder import Run; from tpt.tracking import make\n"
-        "from tpt.config import TrackerConfig; from tpt.run.stage import Stage\n"
+        "from tpt.settings.tracker import TrackerConfig; from tpt.run.stage import Stage\n"
         f"run = Run.open(Path({str(run.root)!r}))\n"
         "with make(TrackerConfig(mode='disabled'), run) as tracker:\n"
         "    tracker.log(Stage(0, 'evaluate'), {'seconds': 1})\n"

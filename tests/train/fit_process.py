@@ -10,8 +10,8 @@ import threading
 from pathlib import Path
 
 from tpt import files, interrupt, ranks
-from tpt.config import TrainConfig
 from tpt.progress import Progress
+from tpt.settings.train import TrainConfig
 from tpt.train.fit import fit
 
 

@@ -21,10 +21,10 @@ from trainable import SETTINGS, example
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tpt import files, interrupt, records
-from tpt.config import LoraConfig, TrainConfig
 from tpt.errors import DataError, ModelError, TptError
 from tpt.progress import Progress
 from tpt.records import Example
+from tpt.settings.train import LoraConfig, TrainConfig
 from tpt.train import fit as fit_module
 from tpt.train.data import ExampleModule, Examples, _Fetch, collate, plan
 from tpt.train.export import export

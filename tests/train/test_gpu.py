@@ -17,8 +17,8 @@ from transformers import AutoConfig
 from transformers.models.gemma2 import modeling_gemma2
 from transformers.models.llama import modeling_llama
 
-from tpt.config import TrainConfig
 from tpt.records import Example
+from tpt.settings.train import TrainConfig
 from tpt.train.attention import FLEX, resolve
 from tpt.train.data import collate
 from tpt.train.fit import load

@@ -12,11 +12,12 @@ from safetensors import safe_open
 from trainable import SETTINGS, example
 
 from tpt import records
-from tpt.config import BF16_TRUE_RATE, Config, LoraConfig, TrainConfig
 from tpt.errors import ConfigError
 from tpt.progress import Progress
 from tpt.records import Example
 from tpt.run import table
+from tpt.settings.config import Config
+from tpt.settings.train import BF16_TRUE_RATE, LoraConfig, TrainConfig
 from tpt.train.data import collate
 from tpt.train.fit import _strategy, fit, load
 from tpt.train.module import CompletionLoss

@@ -15,10 +15,10 @@ from trainable import SETTINGS, example
 from transformers import AutoConfig, PreTrainedModel
 
 from tpt import records
-from tpt.config import LoraConfig
 from tpt.errors import TptError
 from tpt.progress import Progress
 from tpt.records import Example
+from tpt.settings.train import LoraConfig
 from tpt.train.attention import FLEX, _takes_flex, mask, packing, resolve
 from tpt.train.data import Batch, collate
 from tpt.train.fit import fit, load

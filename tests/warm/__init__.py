@@ -6,8 +6,8 @@ stages, and are not about how a process starts, use this:
     with warm.imports() as warmed:
         subprocess.run([sys.executable, "-m", "tpt.cli", "run", ...], env=os.environ | warmed.environment)
 
-What `python -m tpt.launch.worker` starts is then a process that stands for another one (`sitecustomize`), which `server` forks.
-Nothing of `tpt` is imported before the fork.
+What `python -m tpt.launch.worker` starts is then a process that stands for another one (`sitecustomize`), which
+`server` forks. Nothing of `tpt` is imported before the fork.
 """
 
 import contextlib

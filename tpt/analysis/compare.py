@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from tpt.config import EvaluateConfig
 from tpt.errors import DataError
 from tpt.evaluate.bootstrap import Interval, interval, paired
 from tpt.report.rows import round_name
+from tpt.settings.sampling import EvaluateConfig
 
 ByProblem = dict[str, float]
 

@@ -7,11 +7,11 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from tpt.analysis import picture
-from tpt.config import EvaluateConfig
 from tpt.evaluate.bootstrap import Floats, Interval, interval, paired
 from tpt.evaluate.metrics import READERS, Reader
 from tpt.evaluate.passk import pass_at_k
 from tpt.report.rows import round_name
+from tpt.settings.sampling import EvaluateConfig
 
 SHOWN = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)  # k of the table, and the largest
 POINTS = 24  # k at which the bands are computed; a bootstrap for each of hundreds of k takes minutes

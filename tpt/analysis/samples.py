@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from tpt import pairs, records
 from tpt.artefacts import SAMPLES, VERDICTS
-from tpt.config import PruneConfig
 from tpt.errors import DataError
 from tpt.prune.modes import UNJUDGED, ground_truth
 from tpt.prune.sources import VERDICT
@@ -12,6 +11,7 @@ from tpt.records import LIGHT, Sample, Status, Verdict
 from tpt.run import table
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
+from tpt.settings.prune import PruneConfig
 
 Judged = tuple[Sample, Verdict]
 

@@ -14,17 +14,18 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from tpt import compose, files
+from tpt import files
 from tpt.cluster import check, ledger, resources, slurm, snapshot, status
 from tpt.cluster.ledger import Submitted
 from tpt.cluster.planning import Plan, Planned, known_ids
 from tpt.cluster.slurm import UNKNOWN, State
 from tpt.cluster.submit import name_of, script, submit
-from tpt.config import Config, to_dict, validate
 from tpt.errors import ClusterError, ConfigError, RunError
 from tpt.launch import local
 from tpt.run import identity, table
 from tpt.run.folder import Run
+from tpt.settings import compose
+from tpt.settings.config import Config, to_dict, validate
 from tpt.sweep import Sweep
 from tpt.terminal import Terminal, unfolded
 

@@ -20,7 +20,6 @@ import submitit
 from tpt import artefacts, environment, ranks, records, tracking
 from tpt.caches import library_caches
 from tpt.cluster import needless, snapshot
-from tpt.config import SamplerConfig
 from tpt.errors import TptError
 from tpt.interrupt import EXIT_INTERRUPTED
 from tpt.launch import process
@@ -29,6 +28,7 @@ from tpt.launch.worker import settle
 from tpt.run import books, rounds, table
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
+from tpt.settings.sampler import SamplerConfig
 
 logger = logging.getLogger("tpt.cluster.job")
 

@@ -4,7 +4,8 @@ import os
 from typing import Any
 
 from tpt.cluster.graph import Job
-from tpt.config import Config, Resources
+from tpt.settings.cluster import Resources
+from tpt.settings.config import Config
 
 # A rank that fails must not leave the others waiting; ranks that are done wait for rank 0, which writes the model.
 TOGETHER = ("--kill-on-bad-exit=1", "--wait=0")

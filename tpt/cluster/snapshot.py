@@ -4,9 +4,9 @@ import hashlib
 import shutil
 from pathlib import Path
 
-from tpt.compose import conf_dir
 from tpt.errors import RunError
 from tpt.run.folder import Run
+from tpt.settings.names import conf_dir
 
 PACKAGE = Path(__file__).resolve().parent.parent
 

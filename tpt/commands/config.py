@@ -20,7 +20,7 @@ def call(options: argparse.Namespace, terminal: "Terminal") -> int:
     """Print the resolved configuration."""
     from omegaconf import OmegaConf
 
-    from tpt import compose, config
+    from tpt.settings import compose, config
 
     settings = config.to_dict(compose.compose(options.overrides, options.config_dir))
     if terminal.as_json:

@@ -10,7 +10,7 @@ from tpt.commands.shared.arguments import add_config_dir, add_overrides
 from tpt.errors import ConfigError, TptError
 
 if TYPE_CHECKING:
-    from tpt.config import Config
+    from tpt.settings.config import Config
     from tpt.terminal import Terminal
 
 EPILOG = """\
@@ -37,11 +37,12 @@ def call(options: argparse.Namespace, terminal: "Terminal") -> int:
     Returns:
         0, or 1 if a point of a sweep failed.
     """
-    from tpt import compose, plan, tracking
+    from tpt import plan, tracking
     from tpt.carry_out import carry_out_owed
     from tpt.cluster import commands as cluster
     from tpt.commands.shared.report import print_report
     from tpt.run.folder import Run
+    from tpt.settings import compose
 
     words, config_dir = options.overrides, options.config_dir
     points = list(compose.expand_sweep(words, config_dir)) if options.multirun else [list(words)]

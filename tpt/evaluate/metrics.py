@@ -12,13 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tpt import pairs
-from tpt.config import EvaluateConfig
 from tpt.errors import DataError
 from tpt.evaluate.bootstrap import Floats, Interval, interval, paired
 from tpt.evaluate.passk import pass_at_k
 from tpt.judge.answer import canonical
 from tpt.judge.thinking import UNFINISHED
 from tpt.records import Sample, Status, Verdict
+from tpt.settings.sampling import EvaluateConfig
 
 Reader = Literal["strict", "lenient"]
 READERS: tuple[Reader, Reader] = ("strict", "lenient")

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tpt.config import StopConfig
 from tpt.evaluate.bootstrap import Interval
+from tpt.settings.stop import StopConfig
 
 Gain = Callable[[int, int], Interval]
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import OmegaConf
 
-from tpt import config, markdown, prompt
+from tpt import markdown, prompt
 from tpt.export.examples import FILE
 from tpt.export.front_matter import front_matter
 from tpt.export.origin import Base
@@ -15,6 +15,7 @@ from tpt.report.rows import Row, collect, round_name
 from tpt.run import table as stages
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
+from tpt.settings import config
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

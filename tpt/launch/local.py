@@ -14,7 +14,7 @@ from tpt.progress import read as read_progress
 from tpt.run import table
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
-from tpt.think import interpreter
+from tpt.settings import interpreter
 
 POLL_SECONDS = 0.2
 GRACE_SECONDS = 15  # from the request to stop until the kill

@@ -18,7 +18,7 @@ from tpt.launch.template import Forked, Template
 from tpt.run import table
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
-from tpt.think import interpreter
+from tpt.settings import interpreter
 
 LOG_LINES = 15
 

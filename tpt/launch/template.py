@@ -26,7 +26,7 @@ from tpt.hardware import has_gpu
 from tpt.run import table
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
-from tpt.think import interpreter
+from tpt.settings import interpreter
 from tpt.think.engines import preload
 
 _templates: dict[str, "Template"] = {}  # of each interpreter

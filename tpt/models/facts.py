@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from tpt import files
 from tpt.artefacts import ModelDescription
-from tpt.config import ModelConfig
 from tpt.errors import ModelError, said
 from tpt.models.folder import tensors, weights
+from tpt.settings.model import ModelConfig
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tpt import explain
-from tpt.config import ModelConfig
 from tpt.errors import ModelError, said
+from tpt.settings.model import ModelConfig
 
 FILES = ["*.json", "*.safetensors", "*.jinja", "tokenizer.model", "README.md"]  # README.md names the licence
 LEFT_OUT = ["original/*", "consolidated*"]  # the same weights again, in their authors' own format

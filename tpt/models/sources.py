@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from tpt import tiny
-from tpt.config import ModelConfig
 from tpt.errors import ModelError
 from tpt.models import hub
 from tpt.models.cache import build_once, cached
 from tpt.models.folder import check_folder
 from tpt.models.wheel import convert_wheel
+from tpt.settings.model import ModelConfig
 
 # The folder's name identifies the recipe: change the name with the recipe, so that an old folder is not reused.
 TINY_FOLDER = "tiny-random-1"

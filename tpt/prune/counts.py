@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Set
 from dataclasses import dataclass, field, replace
 
-from tpt.config import PruneConfig
 from tpt.errors import EmptyPrune
 from tpt.prune.flip import flip
 from tpt.prune.modes import THRESHOLDS, UNJUDGED, finished, heeds_partial_credit, soft_positive
 from tpt.prune.sources import Inputs, judged
 from tpt.records import Status, Verdict
+from tpt.settings.prune import PruneConfig
 
 # The parts of a verdict that are counted: status, strict, lenient, tests passed and run, kind. Few of them differ.
 _Said = tuple[Status, Status, Status, int, int, str]

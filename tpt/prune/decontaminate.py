@@ -18,9 +18,9 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from tpt.config import PruneConfig
 from tpt.prune.select import hashed
 from tpt.records import Problem
+from tpt.settings.prune import PruneConfig
 
 THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")  # 1,800 is 1800
 # A hyphen between letters is part of a word; any other may be a minus.

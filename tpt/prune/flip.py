@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from tpt.config import PruneConfig
 from tpt.prune.modes import UNJUDGED, read
 from tpt.prune.select import hashed
 from tpt.records import Status, Verdict
+from tpt.settings.prune import PruneConfig
 
 
 def flip(verdict: Verdict, config: PruneConfig, seed: int) -> Verdict:

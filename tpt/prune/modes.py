@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from tpt.config import PruneConfig
 from tpt.records import Sample, Status, Verdict
+from tpt.settings.prune import PruneConfig
 
 Mode = Callable[[Verdict, PruneConfig], bool]
 

@@ -5,13 +5,13 @@ from functools import partial
 from pathlib import Path
 
 from tpt import records
-from tpt.config import PruneConfig
 from tpt.prune import sources
 from tpt.prune.counts import PruneCounts, count_samples, nothing_kept, warn
 from tpt.prune.decontaminate import overlapping
 from tpt.prune.select import Source, Taken, draw, hashed, survey
 from tpt.prune.sources import Inputs, Without
 from tpt.records import Example, Problem
+from tpt.settings.prune import PruneConfig
 
 
 def prune(inputs: Inputs, config: PruneConfig, round: int, seed: int, out: Path) -> PruneCounts:

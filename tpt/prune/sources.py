@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tpt import pairs, records
-from tpt.config import PruneConfig
 from tpt.prune.flip import flip
 from tpt.prune.modes import MODES, finished
 from tpt.prune.select import Candidate, Source
 from tpt.records import LIGHT, Example, Problem, Sample, Verdict
+from tpt.settings.prune import PruneConfig
 
 # (problem, text of a solution) -> prompt ids, completion ids ending with the end token
 Encode = Callable[[Problem, str], tuple[list[int], list[int]]]

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tpt import config
 from tpt.artefacts import Manifest, Marks, Pruned
 from tpt.evaluate.bootstrap import Interval
 from tpt.evaluate.metrics import READERS, Reader, difference, doubts
@@ -12,6 +11,7 @@ from tpt.nested import flatten
 from tpt.run import rounds, table
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
+from tpt.settings import config
 
 Cell = str | float  # of a column that a stage adds to the report
 

@@ -4,12 +4,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tpt.compose import compose
-from tpt.config import Config
 from tpt.errors import ConfigError, nearest
-from tpt.overrides import quoted_path
 from tpt.reproduce.experiment import Experiment, Scale
 from tpt.run.folder import Run
+from tpt.settings.compose import compose
+from tpt.settings.config import Config
+from tpt.settings.overrides import quoted_path
 
 VALUE = re.compile(r"\{([a-z]\w*)\}")
 NAMED = re.compile(r"\{(run|model):([\w.-]+)\}")

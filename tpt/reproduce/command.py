@@ -12,14 +12,14 @@ from tpt import plan as planned_run
 from tpt import tracking
 from tpt.carry_out import carry_out_run
 from tpt.cluster import commands as cluster
-from tpt.compose import compose
-from tpt.config import Config
 from tpt.errors import ConfigError, Damaged, TptError
 from tpt.reproduce import experiment as experiments
 from tpt.reproduce.arms import PlannedArm, compose_all, plan
 from tpt.reproduce.experiment import DEFAULT_SCALE, Experiment
 from tpt.run import table
 from tpt.run.folder import Run
+from tpt.settings.compose import compose
+from tpt.settings.config import Config
 from tpt.terminal import Terminal
 
 ELSEWHERE = ("run_root=", "cluster", "tracker")  # overrides that do not change what is measured

@@ -11,9 +11,8 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from tpt import __version__, artefacts, compose, config, files, locks
+from tpt import __version__, artefacts, files, locks
 from tpt.artefacts import Prepared
-from tpt.config import Config
 from tpt.errors import RunError, TptError
 from tpt.evaluate import store
 from tpt.evaluate.stop import Stop
@@ -22,6 +21,8 @@ from tpt.run import identity, rounds, table
 from tpt.run.identity import FORMAT
 from tpt.run.manifests import Manifests, now
 from tpt.run.stage import Stage
+from tpt.settings import compose, config
+from tpt.settings.config import Config
 
 logger = logging.getLogger(__name__)
 

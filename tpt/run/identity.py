@@ -16,12 +16,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tpt import artefacts, config, models, records, tasks
-from tpt.config import Config, ModelConfig
+from tpt import artefacts, models, records, tasks
 from tpt.errors import ConfigError, RunError
 from tpt.records import Problem
 from tpt.run.stage import Stage, StageSpec
 from tpt.setting import facts_of
+from tpt.settings import config
+from tpt.settings.config import Config
+from tpt.settings.model import ModelConfig
 
 # Raised when the meaning of a file in the run folder changes, or what the package's own tasks and judges do.
 FORMAT = 6

@@ -15,14 +15,15 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from tpt import __version__, artefacts, config, files, locks
-from tpt.config import Config
+from tpt import __version__, artefacts, files, locks
 from tpt.errors import Damaged, FileError
 from tpt.explain import in_words
 from tpt.run import identity, table
 from tpt.run.identity import Contents
 from tpt.run.paths import Paths
 from tpt.run.stage import Results, Stage
+from tpt.settings import config
+from tpt.settings.config import Config
 
 logger = logging.getLogger(__name__)
 

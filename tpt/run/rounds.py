@@ -6,12 +6,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from tpt import config, files
-from tpt.config import Config
+from tpt import files
 from tpt.errors import Damaged
 from tpt.evaluate.bootstrap import Interval
 from tpt.evaluate.metrics import Reader, difference
 from tpt.evaluate.stop import Stop, model_name, rule
+from tpt.settings import config
+from tpt.settings.config import Config
 
 
 class Evaluations(Protocol):

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tpt.config import Config, ModelConfig, SampleConfig
+from tpt.settings.config import Config
+from tpt.settings.model import ModelConfig
+from tpt.settings.sampling import SampleConfig
 
 Results = Mapping[str, Any]  # of one stage, as JSON; `tpt.artefacts` has a type for each kind
 

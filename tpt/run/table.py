@@ -24,9 +24,10 @@ from tpt.artefacts import (
     Trained,
     shards,
 )
-from tpt.config import Config, PruneConfig
 from tpt.run import identity
 from tpt.run.stage import Draws, Results, Stage, StageSpec
+from tpt.settings.config import Config
+from tpt.settings.prune import PruneConfig
 
 TEST, TRAIN_SET = "test", "train"  # the sets of problems that every task has
 

@@ -18,10 +18,8 @@ from tpt.settings import interpreter, names, own_configs
 from tpt.settings.config import SCALARS, SECTIONS, Config, expand_paths, validate
 from tpt.settings.engine import resolve_engine
 from tpt.settings.names import all_keys, choices, conf_dir
-from tpt.settings.overrides import Names, expand_sweep, quoted, single
+from tpt.settings.overrides import Names, quoted, single
 from tpt.settings.typed import typed
-
-__all__ = ["all_keys", "choices", "compose", "conf_dir", "expand_sweep", "from_node", "load"]
 
 AUTO = "auto"  # as a number of rounds: see `StopConfig`
 WHOLE_NUMBER = re.compile(r"[-+]?(0|[1-9]\d*)")

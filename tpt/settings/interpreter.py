@@ -16,11 +16,17 @@ from tpt import __version__, environment, explain
 from tpt.environment import cache_dir
 from tpt.errors import ConfigError
 from tpt.probe import Found
+from tpt.settings.sampler import SamplerConfig
 
 PACKAGE = Path(__file__).resolve().parent.parent
 OLDEST = (3, 11)
 SECONDS = 180.0  # until an interpreter must have answered; imports off a cold network file system take a minute
 HINT = "sampler.python= takes the interpreter of an environment, e.g. ~/engine/bin/python"
+
+
+def of(config: SamplerConfig, samples: bool) -> str:
+    """The interpreter that the processes of a stage, which samples or does not, are started with."""
+    return config.python if config.python and samples else sys.executable
 
 
 def variables(python: str) -> dict[str, str]:

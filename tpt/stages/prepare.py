@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from tpt import checkpoint, files, models, prompt, records
 from tpt.artefacts import CHECKPOINT, SET_ASIDE
-from tpt.config import ModelConfig, SampleConfig
 from tpt.errors import ConfigError, DataError, DiskFull, ModelError
 from tpt.progress import Progress
 from tpt.records import Problem
 from tpt.run import shared, table
 from tpt.run.folder import Run
 from tpt.run.stage import Results, Stage
+from tpt.settings.model import ModelConfig
+from tpt.settings.sampling import SampleConfig
 from tpt.tasks.base import Split
 from tpt.think.engines import check_environments
 from tpt.train import disk

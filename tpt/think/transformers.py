@@ -22,7 +22,8 @@ from tpt.think.check import Check
 from tpt.think.plain import Plain
 
 if TYPE_CHECKING:
-    from tpt.config import ModelConfig, SamplerConfig
+    from tpt.settings.model import ModelConfig
+    from tpt.settings.sampler import SamplerConfig
 
 logger = logging.getLogger(__name__)
 

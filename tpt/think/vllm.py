@@ -19,7 +19,8 @@ from tpt.prompt import decoder
 from tpt.think.base import Completion, Draw, Prompt
 
 if TYPE_CHECKING:
-    from tpt.config import ModelConfig, SamplerConfig
+    from tpt.settings.model import ModelConfig
+    from tpt.settings.sampler import SamplerConfig
 
 # In this process, vLLM starts in a third of the time, its errors reach us, and its scheduling is reproducible.
 ENVIRONMENT = {

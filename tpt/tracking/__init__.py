@@ -10,9 +10,9 @@ import logging
 import pkgutil
 from importlib import import_module
 
-from tpt.config import TrackerConfig
 from tpt.errors import ConfigError, nearest, said
 from tpt.run.folder import Run
+from tpt.settings.tracker import TrackerConfig
 from tpt.tracking.base import Busy, Tracker
 
 __all__ = ["Busy", "Tracker", "check", "find", "make", "names"]

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from tpt.config import TrackerConfig
 from tpt.errors import said
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
+from tpt.settings.tracker import TrackerConfig
 
 if TYPE_CHECKING:
     from tpt.report import Report

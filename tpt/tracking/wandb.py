@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from tpt import config, files
-from tpt.config import TrackerConfig
+from tpt import files
 from tpt.errors import RunError
 from tpt.nested import flatten
 from tpt.run import books, table
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
+from tpt.settings import config
+from tpt.settings.tracker import TrackerConfig
 from tpt.tracking.base import Busy, Tracker
 from tpt.tracking.traces import COLUMNS, traces
 

@@ -13,9 +13,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from tpt import records
-from tpt.config import TrainConfig
 from tpt.errors import DataError
 from tpt.records import Example
+from tpt.settings.train import TrainConfig
 from tpt.train.tree import Packing, plant
 
 BUCKET = 32  # steps among which examples of similar length are grouped

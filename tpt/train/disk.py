@@ -8,7 +8,7 @@ import math
 from pathlib import Path
 
 from tpt import models
-from tpt.config import TrainConfig
+from tpt.settings.train import TrainConfig
 
 HEADERS = 2048  # bytes that a tensor in a file takes in addition to its numbers
 MOMENTS = 2

@@ -21,10 +21,10 @@ from transformers import AutoConfig, AutoTokenizer, PreTrainedModel
 from tpt import files, interrupt, models, ranks
 from tpt.artefacts import CHECKPOINT, CHECKPOINTS, STEPS, Trained
 from tpt.checkpoint import load_causal_lm
-from tpt.config import TrainConfig
 from tpt.errors import ModelError, TptError
 from tpt.hardware import cpu_has_bfloat16
 from tpt.progress import Progress
+from tpt.settings.train import TrainConfig
 from tpt.train import checkpoints, sharded
 from tpt.train.attention import packing, resolve
 from tpt.train.data import ExampleModule, Examples

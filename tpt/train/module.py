@@ -15,8 +15,8 @@ from torch.nn import functional
 from transformers import PreTrainedModel
 
 from tpt import files
-from tpt.config import TrainConfig
 from tpt.errors import TptError
+from tpt.settings.train import TrainConfig
 from tpt.train import sharded
 from tpt.train.attention import mask
 from tpt.train.data import Batch, StepBatch

@@ -19,8 +19,8 @@ from torch.distributed.tensor import DTensor
 from transformers import PreTrainedModel
 
 from tpt.checkpoint import load_causal_lm
-from tpt.config import TrainConfig
 from tpt.errors import ModelError
+from tpt.settings.train import TrainConfig
 from tpt.train.checkpoints import Sharded
 
 

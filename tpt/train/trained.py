@@ -12,8 +12,8 @@ from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
-from tpt.config import ALL_LINEAR, LoraConfig, TrainConfig
 from tpt.errors import ConfigError
+from tpt.settings.train import ALL_LINEAR, LoraConfig, TrainConfig
 from tpt.train.attention import PACKED, resolve
 
 FEW = 0.5  # of the weights: adapters that change less cause a warning
