@@ -12,12 +12,11 @@ from rich.text import Text
 
 from tpt import compose, config, files, plan
 from tpt.analysis import ANALYSES
+from tpt.cluster import backend, ledger
 from tpt.cluster import commands as cluster
-from tpt.cluster import executor, ledger
 from tpt.config import Config
 from tpt.display import Display
 from tpt.errors import ConfigError, RunError, TptError
-from tpt.launch import local
 from tpt.launch.loop import carry_out
 from tpt.records import Status
 from tpt.run import books, rounds, table
@@ -38,15 +37,13 @@ def run(overrides: Sequence[str], config_dir: Path | None, multirun: bool, dry_r
     points = list(compose.expand_sweep(overrides, config_dir)) if multirun else [list(overrides)]
     # Every point is composed before the first is run: a wrong setting costs no work.
     settings = [compose.compose(point, config_dir) for point in points]
-    on_slurm = {one.cluster.name == "slurm" for one in settings}
-    if len(on_slurm) > 1:
-        raise ConfigError("a sweep runs either on SLURM or here", "give cluster= one value")
+    submits = backend.common(settings)
     if dry_run:
         for one in settings:
             plan.show(one, console)
-        return cluster.dry_run(settings, console) if on_slurm == {True} else 0
-    if on_slurm == {True}:
-        return cluster.submit_runs(settings, points if multirun else None, console)
+        return submits.dry_run(settings, console) if submits else 0
+    if submits:
+        return submits.submit(settings, points if multirun else None, console)
     if not multirun:
         finished = carry_out_run(settings[0], console)
         _print_report([finished], finished.report_dir, console)
@@ -69,7 +66,7 @@ def carry_out_run(settings: Config, console: Terminal) -> Run:
             console.warn(f"{damage.message}: {stage} is done again", "damaged")
     if run.done(table.PREPARED) and run.owed():  # prepare checked the disk, for fewer rounds perhaps
         check_disk(run, run.base_model())
-    execute_here = local.execute if settings.cluster.name == "local" else executor.execute
+    execute_here = backend.here(settings).execute
     with Tracker(settings.tracker, run) as tracker, Display(console) as display:
 
         def execute(stage: Stage) -> None:

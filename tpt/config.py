@@ -215,7 +215,7 @@ class ClusterConfig:
     jobs sample at once from `sampler.data_parallel`.
     """
 
-    name: str = "local"  # local | slurm | submitit_local | submitit_debug
+    name: str = "local"  # a key of `cluster.backend.BACKENDS`: local | slurm | submitit_local | submitit_debug
     partition: str | None = None
     account: str | None = None
     qos: str | None = None
@@ -307,7 +307,6 @@ CHOICES = {
     "train.attention": ("auto", "sdpa", "flex", "eager"),
     "sampler.engine": ("auto", "vllm", "transformers"),
     "model.size": ("small", "medium", "large"),
-    "cluster.name": ("local", "slurm", "submitit_local", "submitit_debug"),
     "tracker.mode": ("offline", "online", "disabled"),
     "stop.reader": ("strict", "lenient"),
 }

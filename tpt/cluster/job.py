@@ -19,6 +19,7 @@ import submitit
 
 from tpt import artefacts, environment, ranks, records
 from tpt.cluster import needless, snapshot
+from tpt.cluster.graph import CPU
 from tpt.config import SamplerConfig
 from tpt.errors import TptError
 from tpt.interrupt import EXIT_INTERRUPTED
@@ -140,7 +141,7 @@ class StageJob:
         return EARLY_STALL if seconds > 60 * self.minutes - 2 * self.grace - EARLY_SECONDS else 0.0
 
     def _kind(self) -> str:
-        return "cpu" if self.finishing else table.of(self.stage).resources
+        return CPU if self.finishing else table.of(self.stage).resources
 
     def _attempts(self, run: Run, index: int, signals: "_Signals") -> None:
         """Start the stage's process until it has done its work, as often as the config allows."""
@@ -208,8 +209,10 @@ class StageJob:
         error = process.failure(run, self.stage, child)
         if -child.popen.returncode == signal.SIGKILL:
             kind = self._kind()
-            smaller = {"train": ", or train.micro_batch=1 train.gradient_checkpointing=true", "cpu": ""}
-            other = smaller.get(kind, ", or a smaller sampler.max_num_seqs=")
+            if table.of(self.stage).trains:
+                other = ", or train.micro_batch=1 train.gradient_checkpointing=true"
+            else:
+                other = ", or a smaller sampler.max_num_seqs=" if self.sampling else ""
             again = f"tpt resubmit {shlex.quote(str(self.root))} cluster.{kind}.memory_gb=...{other}"
             error.hint = f"if it ran out of memory: {again}"
         return error

@@ -9,7 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from tpt import plan as planned_run
-from tpt.cluster import commands as cluster
+from tpt.cluster import backend
+from tpt.cluster.backend import Submits
 from tpt.commands import carry_out_run
 from tpt.compose import compose
 from tpt.config import Config
@@ -80,10 +81,10 @@ def reproduce(name: str, words: Sequence[str], dry_run: bool, console: Terminal)
     arms = plan(experiment, scale_name, scale, extra)
     # Every arm is composed before the first is run: a wrong setting costs no work.
     configs = compose_all(arms, lambda run: run.root.exists() and not run.owed())
-    on_slurm = {one.cluster.name == "slurm" for one in configs.values()} == {True}
+    submits = backend.common(list(configs.values()))
     if dry_run:
-        return _dry_run(arms, configs, on_slurm, console)
-    outcome = _submit(arms, console) if on_slurm else _carry_out(arms, console)
+        return _dry_run(arms, configs, submits, console)
+    outcome = _submit(arms, submits, console) if submits else _carry_out(arms, console)
     folder = (
         Path(next(iter(configs.values())).run_root).expanduser() / "experiments" / _folder_name(name, scale_name, extra)
     )
@@ -93,7 +94,7 @@ def reproduce(name: str, words: Sequence[str], dry_run: bool, console: Terminal)
     return 1 if outcome.failed else 0
 
 
-def _dry_run(arms: Sequence[PlannedArm], configs: dict[str, Config], on_slurm: bool, console: Terminal) -> int:
+def _dry_run(arms: Sequence[PlannedArm], configs: dict[str, Config], submits: Submits | None, console: Terminal) -> int:
     for arm in arms:
         console.heading(arm.label or f"{arm.name}, which others need")
         console.print(shlex.join(arm.overrides))
@@ -101,7 +102,7 @@ def _dry_run(arms: Sequence[PlannedArm], configs: dict[str, Config], on_slurm: b
         if arm.needs:
             console.print(f"its folder's name is known when {', '.join(arm.needs)} is done")
     ready = [configs[arm.name] for arm in arms if not arm.needs]
-    return cluster.dry_run(ready, console) if on_slurm else 0
+    return submits.dry_run(ready, console) if submits else 0
 
 
 def _carry_out(arms: Sequence[PlannedArm], console: Terminal) -> Outcome:
@@ -122,8 +123,8 @@ def _carry_out(arms: Sequence[PlannedArm], console: Terminal) -> Outcome:
     return outcome
 
 
-def _submit(arms: Sequence[PlannedArm], console: Terminal) -> Outcome:
-    """Give SLURM every arm whose needs are done; the others are submitted by the same command later."""
+def _submit(arms: Sequence[PlannedArm], submits: Submits, console: Terminal) -> Outcome:
+    """Submit every arm whose needs are done; the others are submitted by the same command later."""
     outcome = Outcome()
     ready: list[tuple[PlannedArm, Config]] = []
     for arm in arms:
@@ -137,7 +138,7 @@ def _submit(arms: Sequence[PlannedArm], console: Terminal) -> Outcome:
             outcome.waiting[arm.name] = "submitted"
             ready.append((arm, settings))
     if ready:
-        cluster.submit_runs([one for _, one in ready], [arm.resolved(outcome.runs) for arm, _ in ready], console)
+        submits.submit([one for _, one in ready], [arm.resolved(outcome.runs) for arm, _ in ready], console)
     return outcome
 
 
