@@ -29,7 +29,7 @@ from tpt.compose import compose
 from tpt.errors import Damaged, EngineError, RunError
 from tpt.launch import local
 from tpt.launch import worker as stages
-from tpt.launch.process import record_failure
+from tpt.launch.failures import record_failure
 from tpt.progress import Progress
 from tpt.records import Sample
 from tpt.run import books, rounds, shared

@@ -18,7 +18,7 @@ from tpt.cli import main
 from tpt.cluster.job import WORTH_A_RETRY
 from tpt.config import Config, ModelConfig
 from tpt.errors import DataError, FileError, ModelError, StorageFailed
-from tpt.launch import process
+from tpt.launch import failures, process
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
 from tpt.tasks import rows
@@ -45,7 +45,7 @@ def test_a_stage_is_tried_again_where_a_file_server_failed_and_not_where_a_folde
     run, stage = Run.create(tiny_config()), Stage(1, "think")
     kinds = []
     for number in (errno.ESTALE, errno.EACCES):
-        process.record_failure(run, stage, 0, OSError(number, os.strerror(number), str(run.root / "x")))
+        failures.record_failure(run, stage, 0, OSError(number, os.strerror(number), str(run.root / "x")))
         said = files.read_json(run.error_path(stage, 0))
         assert said["known"]
         kinds.append(said["kind"])

@@ -81,6 +81,6 @@ def test_a_further_kind_of_stage_is_planned_and_shown(
     run = Run.create(tiny_config("cluster=slurm", "rounds=1"))
     [planned] = [one for one in Plan([run], {}).jobs if one.job.name == "round-01-augment"]
     assert planned.job.kind == "cpu"
-    ledger.add(run, Submitted("round-01-augment", "7"))
+    ledger.add(run, Submitted("round-01-augment", "7", 1))
     [row] = [row for row in status.rows(run, {"7": State("RUNNING")}) if row.job == "round-01-augment"]
     assert row.state == "running"

@@ -24,6 +24,7 @@ from tpt.config import SamplerConfig
 from tpt.errors import TptError
 from tpt.interrupt import EXIT_INTERRUPTED
 from tpt.launch import process
+from tpt.launch.failures import record_failure
 from tpt.launch.process import Process, StageFailed
 from tpt.launch.worker import settle
 from tpt.run import books, rounds, table
@@ -105,7 +106,7 @@ class StageJob:
                 self._attempts(run, index, signals)
             except TptError as error:
                 if not isinstance(error, StageFailed) or not run.error_path(self.stage, index).exists():
-                    process.record_failure(run, self.stage, index, error)
+                    record_failure(run, self.stage, index, error)
                 raise
         if self.books and rank == 0:
             now = Run.open(self.root)  # other rounds may have been asked for meanwhile
@@ -130,7 +131,7 @@ class StageJob:
                 "starting it may take longer than that on a slow node; give it more time: "
                 f"tpt resubmit {shlex.quote(str(self.root))} cluster.{self._kind()}.minutes=...",
             )
-            process.record_failure(run, self.stage, self.worker[0], error)
+            record_failure(run, self.stage, self.worker[0], error)
             return None
         return submitit.helpers.DelayedSubmission(self)
 
