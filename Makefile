@@ -95,10 +95,11 @@ bench: install sandbox $(TRL)/.installed ## Compare with the tools that people w
 bench-gpu: install ## On a GPU: utilisation and memory of training, the transformers engine's batching
 	$(BIN)/python benchmarks/gpu.py
 
-lint: install ## ruff and mypy
+lint: install ## ruff, mypy, and that imports run downwards
 	$(BIN)/ruff check tpt tests benchmarks docs
 	$(BIN)/ruff format --check tpt tests benchmarks docs
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 format: install ## Let ruff rewrite the code
 	$(BIN)/ruff check --fix tpt tests benchmarks docs

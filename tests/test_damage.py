@@ -28,7 +28,7 @@ from tpt.cluster.slurm import State
 from tpt.errors import Damaged, EngineError, RunError
 from tpt.launch import local
 from tpt.launch import worker as stages
-from tpt.launch.process import record_failure
+from tpt.launch.failures import record_failure
 from tpt.progress import Progress
 from tpt.records import Sample
 from tpt.run import books, rounds, shared

@@ -17,7 +17,7 @@ from tpt import caches, explain, files, models
 from tpt.cli import main
 from tpt.cluster.job import WORTH_A_RETRY
 from tpt.errors import DataError, FileError, ModelError, StorageFailed
-from tpt.launch import process
+from tpt.launch import failures
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
 from tpt.settings.config import Config
@@ -46,7 +46,7 @@ def test_a_stage_is_tried_again_where_a_file_server_failed_and_not_where_a_folde
     run, stage = Run.create(tiny_config()), Stage(1, "think")
     kinds = []
     for number in (errno.ESTALE, errno.EACCES):
-        process.record_failure(run, stage, 0, OSError(number, os.strerror(number), str(run.root / "x")))
+        failures.record_failure(run, stage, 0, OSError(number, os.strerror(number), str(run.root / "x")))
         said = files.read_json(run.error_path(stage, 0))
         assert said["known"]
         kinds.append(said["kind"])

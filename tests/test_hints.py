@@ -8,7 +8,7 @@ from pathlib import Path
 
 import tpt
 from tpt import cli
-from tpt.settings import compose
+from tpt.settings import names
 from tpt.settings.config import SECTIONS
 
 FOREIGN = {  # of Docker and of the kernel
@@ -47,7 +47,7 @@ def options(parser: argparse.ArgumentParser) -> Iterator[str]:
 
 
 def settings() -> set[str]:
-    return {*compose.all_keys(), *(path.name for path in compose.conf_dir().iterdir() if path.is_dir())}
+    return {*names.all_keys(), *(path.name for path in names.conf_dir().iterdir() if path.is_dir())}
 
 
 def test_every_option_and_setting_that_a_message_names_exists() -> None:

@@ -5,10 +5,9 @@ from pathlib import Path
 from rich.text import Text
 
 from tpt import tracking
-from tpt.cluster import executor
+from tpt.cluster import backend
 from tpt.display import Display
 from tpt.errors import TptError
-from tpt.launch import local
 from tpt.launch.loop import carry_out
 from tpt.run import books, rounds, table
 from tpt.run.folder import Run
@@ -52,7 +51,7 @@ def carry_out_owed(run: Run, tracker: Tracker, terminal: Terminal) -> None:
     _announce(run, terminal)
     if run.done(table.PREPARED) and run.owed():  # prepare checked the disk, but perhaps for fewer rounds
         check_disk(run, run.base_model())
-    perform = local.execute if run.config.cluster.name == "local" else executor.execute
+    perform = backend.here(run.config).execute
     with Display(terminal) as display:
 
         def execute(stage: Stage) -> None:

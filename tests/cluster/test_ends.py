@@ -167,7 +167,7 @@ def test_an_unfinished_run_is_shown_as_far_as_its_folder_tells_and_cannot_be_fol
 
 def test_what_a_stage_said_comes_before_what_its_job_printed(run: Run) -> None:
     from tpt.errors import DataError
-    from tpt.launch.process import record_failure
+    from tpt.launch.failures import record_failure
 
     log(run, "1_0", FATAL)
     record_failure(run, Stage(0, "prepare"), 0, DataError("no such file", ""))

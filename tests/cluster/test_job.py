@@ -117,7 +117,7 @@ def test_a_snapshot_is_the_package_and_a_changed_one_is_noticed_and_replaced(run
     folder = snapshot.take(run)
     assert snapshot.digest(folder / "tpt") == snapshot.digest()
     assert (folder / "conf" / "config.yaml").exists() or (folder / "tpt" / "conf" / "config.yaml").exists()
-    changed = folder / "tpt" / "loop.py"
+    changed = folder / "tpt" / "launch" / "loop.py"
     changed.write_text(changed.read_text() + "\n")
     assert snapshot.digest(folder / "tpt") != snapshot.digest()
     with pytest.raises(RunError, match="was submitted"):

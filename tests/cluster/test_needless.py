@@ -88,6 +88,7 @@ def test_what_another_run_evaluated_counts(tiny_config: Make) -> None:
     finish_round(run, 1, 20)
     assert needless.is_needed(run, THINK)
     finish_evaluation(other, 0, 20)
+    other.publish(Stage(0, "evaluate"))
     assert not needless.is_needed(run, THINK)
     assert run.done(Stage(0, "evaluate"))
 
@@ -114,7 +115,9 @@ def test_a_run_that_stopped_is_given_no_job_and_one_that_goes_on_by_number_the_r
     assert [planned.job.name for planned in Plan([Run.open(run.root)], {}).jobs] == []
     longer = Run.create(tiny_config("cluster=slurm", "rounds=2"))
     names = {planned.job.name for planned in Plan([longer], {}).jobs}
-    assert names == {f"round-02-{name}" for name in ("think", "prune", "train", "evaluate", "score")} | {"report"}
+    assert names == {f"round-02-{name}" for name in ("think", "judge", "prune", "train", "evaluate", "score")} | {
+        "report"
+    }
 
 
 def test_all_rounds_are_submitted_and_the_report_does_not_depend_on_how_they_end(tiny_config: Make) -> None:
@@ -122,7 +125,7 @@ def test_all_rounds_are_submitted_and_the_report_does_not_depend_on_how_they_end
     *_, last = Plan([run], {}).jobs
     assert last.job.name == "report"
     assert not last.after
-    assert len(last.after_any) == 2 + 4 * 3
+    assert len(last.after_any) == 2 + 5 * 3
     fixed = Run.create(tiny_config("cluster=slurm", "rounds=3", "seed=1"))
     assert not Plan([fixed], {}).jobs[-1].after_any
 

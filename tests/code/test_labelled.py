@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tpt.judge.code import file
+from tpt.judge_files import programs as file
 from tpt.judge.code.judge import Judge
 from tpt.judge.code.program import Language
 from tpt.judge.code.spec import Kind, Result, Spec

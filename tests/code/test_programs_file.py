@@ -10,7 +10,7 @@ from rich.console import Console
 
 from tpt.cli import main
 from tpt.errors import ConfigError, DataError, FileError
-from tpt.judge.code import file
+from tpt.judge_files import programs as file
 
 pytestmark = pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap is not installed: make sandbox")
 

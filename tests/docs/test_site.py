@@ -15,7 +15,7 @@ import pytest
 from pages import ROOT
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 
-from tpt.settings import Fact, names
+from tpt.settings import Fact, every, names
 
 sys.path.insert(0, str(ROOT / "docs" / "extensions"))
 import configuration
@@ -162,7 +162,7 @@ def test_every_image_has_a_description(site_pages: dict[Path, Page]) -> None:
 def test_the_configuration_page_has_every_setting_and_every_choice(site: Path) -> None:
     text = re.sub(r"<[^>]+>", "", (site / "docs" / "configuration.html").read_text(encoding="utf-8"))
     shown = set(re.findall(r"[\w.@=-]+", text))
-    assert {fact.key for fact in configuration.facts()} <= shown
+    assert {fact.key for fact in every()} <= shown
     assert {f"{group}={one}" for group in names.groups() for one in names.choices(group)} <= shown
 
 

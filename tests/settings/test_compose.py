@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from tpt.cli import main
 from tpt.errors import ConfigError
 from tpt.settings import names, overrides
-from tpt.settings.compose import choices, compose, expand_sweep
+from tpt.settings.compose import compose
 from tpt.settings.config import Config
+from tpt.settings.names import choices
+from tpt.settings.overrides import expand_sweep
 
 MODEL = "name: mine\npath: some/where\nlearning_rate: 2e-5\n"
 GLOBAL = "# @package _global_\n"

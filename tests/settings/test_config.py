@@ -17,11 +17,11 @@ from tpt.cli import main
 from tpt.errors import ConfigError
 from tpt.run import identity
 from tpt.setting import Setting, walk
-from tpt.settings import compose, config, every, names
+from tpt.settings import compose, config, every, names, overrides
 from tpt.tasks import REGISTRY
 
 GROUPS = ("model", "task", "prune", "train", "sampler", "cluster", "tracker", "experiment")
-SHIPPED = [(group, name) for group in GROUPS for name in compose.choices(group)]
+SHIPPED = [(group, name) for group in GROUPS for name in names.choices(group)]
 
 
 @pytest.mark.parametrize(("group", "name"), SHIPPED, ids=str)
@@ -334,7 +334,7 @@ def test_another_model_can_be_the_teacher() -> None:
 
 
 def test_a_sweep_is_the_product_of_its_values() -> None:
-    points = list(compose.expand_sweep(["model=a,b", "rounds=1,2", "evaluate.ks=[1,2]"]))
+    points = list(overrides.expand_sweep(["model=a,b", "rounds=1,2", "evaluate.ks=[1,2]"]))
     assert len(points) == 4
     assert ["model=b", "rounds=1", "evaluate.ks=[1,2]"] in points
 
@@ -342,7 +342,7 @@ def test_a_sweep_is_the_product_of_its_values() -> None:
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=4), st.lists(st.integers(0, 9), min_size=1, max_size=4))
 def test_a_sweep_has_as_many_points_as_the_values_multiply_to(first: list[int], second: list[int]) -> None:
     words = [f"seed={','.join(map(str, first))}", f"rounds={','.join(map(str, second))}"]
-    assert len(list(compose.expand_sweep(words))) == len(first) * len(second)
+    assert len(list(overrides.expand_sweep(words))) == len(first) * len(second)
 
 
 def test_a_config_survives_being_written_and_read(tmp_path: Path) -> None:
@@ -353,7 +353,7 @@ def test_a_config_survives_being_written_and_read(tmp_path: Path) -> None:
 
 
 def test_the_config_the_loop_and_the_run_load_no_torch() -> None:
-    code = "import sys, tpt.settings.compose, tpt.loop, tpt.run, tpt.carry_out, tpt.cluster.commands\n"
+    code = "import sys, tpt.settings.compose, tpt.launch.loop, tpt.run.folder, tpt.carry_out, tpt.cluster.commands\n"
     code += "tpt.settings.compose.compose(['sampler.engine=transformers'])\n"
     heavy = (
         "[m for m in ('torch', 'vllm', 'transformers', 'pytorch_lightning', 'matplotlib', 'wandb') if m in sys.modules]"

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tpt import files
-from tpt.cluster import check, ledger, resources, slurm, snapshot, status
+from tpt.cluster import backend, check, ledger, resources, slurm, snapshot, status
 from tpt.cluster.ledger import Submitted
 from tpt.cluster.planning import Plan, Planned, known_ids
 from tpt.cluster.slurm import UNKNOWN, State
@@ -238,7 +238,7 @@ def _with(run: Run, overrides: Sequence[str]) -> Config:
             f"{' '.join(overrides)} would change this run's results",
             "give only settings of how to compute (cluster.*, train.devices, ...), or start another run: tpt run",
         )
-    if config.cluster.name != "slurm":
+    if not isinstance(backend.of(config), backend.Submits):
         raise ConfigError(f"{run.root} was made with cluster={config.cluster.name}", "continue it with `tpt run`")
     return config
 

@@ -11,6 +11,7 @@ from tpt.run.folder import Run
 from tpt.run.stage import Stage
 
 REPORT = "report"
+CPU = "cpu"  # the section of `cluster.*` for jobs that need no GPU
 
 
 @dataclass(frozen=True)
@@ -57,12 +58,12 @@ def jobs_of(run: Run, stage: Stage) -> list[Job]:
     if not spec.finishes:
         return [sampling]
     finishing = replace(stage, name=spec.finishes)
-    return [sampling, Job(finishing.slug, stage, "cpu", finishing=True)]
+    return [sampling, Job(finishing.slug, stage, CPU, finishing=True)]
 
 
 def report_job() -> Job:
     """The job that ends a run: it takes over what other runs have done for it, and writes tables and figures."""
-    return Job(REPORT, None, "cpu")
+    return Job(REPORT, None, CPU)
 
 
 def graph(run: Run, stages: Iterable[Stage]) -> list[tuple[Job, list[Job]]]:

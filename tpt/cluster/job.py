@@ -20,9 +20,11 @@ import submitit
 from tpt import artefacts, environment, ranks, records, tracking
 from tpt.caches import library_caches
 from tpt.cluster import needless, snapshot
+from tpt.cluster.graph import CPU
 from tpt.errors import TptError
 from tpt.interrupt import EXIT_INTERRUPTED
 from tpt.launch import process
+from tpt.launch.failures import record_failure
 from tpt.launch.process import Process, StageFailed
 from tpt.launch.worker import settle
 from tpt.run import books, rounds, table
@@ -104,7 +106,7 @@ class StageJob:
                 self._attempts(run, index, signals)
             except TptError as error:
                 if not isinstance(error, StageFailed) or not run.error_path(self.stage, index).exists():
-                    process.record_failure(run, self.stage, index, error)
+                    record_failure(run, self.stage, index, error)
                 raise
         if self.books and rank == 0:
             now = Run.open(self.root)  # other rounds may have been asked for meanwhile
@@ -129,7 +131,7 @@ class StageJob:
                 "starting it may take longer than that on a slow node; give it more time: "
                 f"tpt resubmit {shlex.quote(str(self.root))} cluster.{self._kind()}.minutes=...",
             )
-            process.record_failure(run, self.stage, self.worker[0], error)
+            record_failure(run, self.stage, self.worker[0], error)
             return None
         return submitit.helpers.DelayedSubmission(self)
 
@@ -140,7 +142,7 @@ class StageJob:
         return EARLY_STALL if seconds > 60 * self.minutes - 2 * self.grace - EARLY_SECONDS else 0.0
 
     def _kind(self) -> str:
-        return "cpu" if self.finishing else table.of(self.stage).resources
+        return CPU if self.finishing else table.of(self.stage).resources
 
     def _attempts(self, run: Run, index: int, signals: "_Signals") -> None:
         """Start the stage's process until it has done its work, as often as the config allows."""
@@ -208,8 +210,10 @@ class StageJob:
         error = process.failure(run, self.stage, child)
         if -child.popen.returncode == signal.SIGKILL:
             kind = self._kind()
-            smaller = {"train": ", or train.micro_batch=1 train.gradient_checkpointing=true", "cpu": ""}
-            other = smaller.get(kind, ", or a smaller sampler.max_num_seqs=")
+            if table.of(self.stage).trains:
+                other = ", or train.micro_batch=1 train.gradient_checkpointing=true"
+            else:
+                other = ", or a smaller sampler.max_num_seqs=" if self.sampling else ""
             again = f"tpt resubmit {shlex.quote(str(self.root))} cluster.{kind}.memory_gb=...{other}"
             error.hint = f"if it ran out of memory: {again}"
         return error

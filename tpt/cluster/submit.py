@@ -11,9 +11,8 @@ from typing import Any
 
 from submitit import SlurmExecutor
 from submitit.core.utils import FailedJobError, FailedSubmissionError
-from submitit.slurm.slurm import _make_sbatch_string
 
-from tpt.cluster import ledger, resources, slurm, snapshot
+from tpt.cluster import ledger, resources, slurm, snapshot, submitit_parts
 from tpt.cluster.graph import Job, jobs_of, report_job
 from tpt.cluster.job import STARTED, ReportJob, StageJob
 from tpt.cluster.ledger import Submitted
@@ -114,12 +113,7 @@ def script(planned: Planned, dependencies: bool = True) -> str:
     run, workers = planned.run, planned.job.workers
     code = run.root / "slurm" / f"code-{snapshot.digest()}"
     folder = run.root.resolve() / "slurm" / "TIME"
-    executor = SlurmExecutor if slurm.installed() else _WithoutSlurm
-    command = executor(folder=folder, python=PYTHON)._submitit_command_str
-    text = _make_sbatch_string(
-        command, folder, map_count=workers if workers > 1 else None, **parameters(planned, code, ",".join(words))
-    )
-    return str(text)
+    return submitit_parts.script(folder, PYTHON, workers, parameters(planned, code, ",".join(words)))
 
 
 def work_of(planned: Planned, code: str) -> list[Callable[[], None]]:
@@ -236,12 +230,3 @@ def _ids(needs: "list[Planned | str]", ids: dict[Planned, str]) -> list[str]:
 
 def _label(one: "Planned | str") -> str:
     return one if isinstance(one, str) else name_of(one.run, one.job)
-
-
-class _WithoutSlurm(SlurmExecutor):
-    """submitit's executor on a machine without SLURM: to show the scripts there."""
-
-    @classmethod
-    def affinity(cls) -> int:
-        """Whatever is installed."""
-        return 1

@@ -20,9 +20,14 @@ def call(options: argparse.Namespace, terminal: "Terminal") -> int:
     """Print the resolved configuration."""
     from omegaconf import OmegaConf
 
+    from tpt import tracking
+    from tpt.cluster import backend
     from tpt.settings import compose, config
 
-    settings = config.to_dict(compose.compose(options.overrides, options.config_dir))
+    composed = compose.compose(options.overrides, options.config_dir)
+    backend.check(composed)
+    tracking.check(composed.tracker)
+    settings = config.to_dict(composed)
     if terminal.as_json:
         terminal.write_json(settings)
     else:

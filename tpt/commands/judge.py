@@ -70,7 +70,7 @@ def call(options: argparse.Namespace, terminal: "Terminal") -> int:
 
 
 def _judge_answers(options: argparse.Namespace, terminal: "Terminal") -> int:
-    from tpt.judge.file import judge_file
+    from tpt.judge_files.answers import judge_file
 
     counts = judge_file(options.file, options.out, options.gold_column, options.text_column or "completion")
     if terminal.as_json:
@@ -105,7 +105,7 @@ def _table(name: str, counts: dict[str, "Counter[Status]"]) -> "Table":
 def _judge_programs(options: argparse.Namespace, terminal: "Terminal") -> int:
     from rich.text import Text
 
-    from tpt.judge.code import file as programs
+    from tpt.judge_files import programs
 
     overrides = [*([str(options.file)] if options.file else []), *options.overrides]  # FILE takes the first word
     task = programs.task(options.task, options.problems, overrides)

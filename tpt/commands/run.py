@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tpt.commands import VERBOSE_STAGES, Command
 from tpt.commands.shared.arguments import add_config_dir, add_overrides
-from tpt.errors import ConfigError, TptError
+from tpt.errors import TptError
 
 if TYPE_CHECKING:
     from tpt.settings.config import Config
@@ -39,24 +39,24 @@ def call(options: argparse.Namespace, terminal: "Terminal") -> int:
     """
     from tpt import plan, tracking
     from tpt.carry_out import carry_out_owed
-    from tpt.cluster import commands as cluster
+    from tpt.cluster import backend
     from tpt.commands.shared.report import print_report
     from tpt.run.folder import Run
-    from tpt.settings import compose
+    from tpt.settings import compose, overrides
 
     words, config_dir = options.overrides, options.config_dir
-    points = list(compose.expand_sweep(words, config_dir)) if options.multirun else [list(words)]
+    points = list(overrides.expand_sweep(words, config_dir)) if options.multirun else [list(words)]
     # Every point is composed before the first is run, so a wrong setting costs no work.
     configs = [compose.compose(point, config_dir) for point in points]
     for config in configs:
         tracking.check(config.tracker)
-    on_slurm = _on_slurm(configs)
+    submits = backend.common(configs)
     if options.dry_run:
         for config in configs:
             plan.show(config, terminal)
-        return cluster.dry_run(configs, terminal) if on_slurm else 0
-    if on_slurm:
-        return cluster.submit_runs(configs, points if options.multirun else None, terminal)
+        return submits.dry_run(configs, terminal) if submits else 0
+    if submits:
+        return submits.submit(configs, points if options.multirun else None, terminal)
     if options.multirun:
         return _sweep(points, configs, terminal)
     run = Run.create(configs[0])
@@ -64,13 +64,6 @@ def call(options: argparse.Namespace, terminal: "Terminal") -> int:
         carry_out_owed(run, tracker, terminal)
         tracker.log_report(print_report([run], run.report_dir, terminal))
     return 0
-
-
-def _on_slurm(configs: list["Config"]) -> bool:
-    found = {config.cluster.name == "slurm" for config in configs}
-    if len(found) > 1:
-        raise ConfigError("a sweep cannot run partly on SLURM and partly here", "give cluster= a single value")
-    return found == {True}
 
 
 def _sweep(points: list[list[str]], configs: list["Config"], terminal: "Terminal") -> int:

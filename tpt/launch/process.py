@@ -13,7 +13,7 @@ from typing import Any
 
 from tpt import environment, explain, files, ranks
 from tpt.caches import library_caches
-from tpt.errors import Damaged, FileError, TptError
+from tpt.errors import Damaged, TptError
 from tpt.launch.template import Forked, Template
 from tpt.run import table
 from tpt.run.folder import Run
@@ -147,14 +147,3 @@ def failure(run: Run, stage: Stage, process: Process) -> StageFailed:
         f"{stage} {how}\n" + "\n".join(f"    {line}" for line in tail),
         f"{hint}the whole log is {process.log}; the same command again continues",
     )
-
-
-def record_failure(run: Run, stage: Stage, worker: int, error: Exception) -> None:
-    """Leave an error where `tpt status` and the process that waits for this stage find it."""
-    error = (explain.named(error) if isinstance(error, OSError) else None) or error
-    known = isinstance(error, TptError)
-    message = error.message if isinstance(error, TptError) else f"{type(error).__name__}: {error}"
-    hint = error.hint if isinstance(error, TptError) else ""
-    value = {"kind": type(error).__name__, "known": known, "message": message, "hint": hint}
-    with contextlib.suppress(FileError):  # the disk may be what failed; the log has the traceback
-        files.write_json(run.error_path(stage, worker), value)

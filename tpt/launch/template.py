@@ -1,4 +1,4 @@
-"""Stages off a process that has imported what they need: torch, transformers, Lightning, vLLM.
+"""Stages forked from a process that has imported what they need: torch, transformers, Lightning, vLLM.
 
 Those imports take seconds, and a run of two rounds has ten stages. Each stage still is a process of its own, which can
 be killed and gives its memory back. Where there is a GPU nothing is forked, for a process that has looked at one must
@@ -8,26 +8,21 @@ that an engine is ready to load as soon as the training before it has written it
 
 import atexit
 import contextlib
-import gc
-import importlib
 import json
 import os
 import select
 import socket
 import subprocess
 import sys
-import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from tpt import interrupt
 from tpt.hardware import has_gpu
 from tpt.run import table
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
 from tpt.settings import interpreter
-from tpt.think.engines import preload
 
 _templates: dict[str, "Template"] = {}  # of each interpreter
 
@@ -73,7 +68,7 @@ class Template:
         self._once = once
         words = ["once"] if once else []
         self._popen = subprocess.Popen(
-            [python, "-P", "-m", "tpt.launch.template", str(theirs.fileno()), engine, *words],
+            [python, "-P", "-m", "tpt.launch.server", str(theirs.fileno()), engine, *words],
             env=environment,
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
@@ -171,71 +166,3 @@ def _close_all() -> None:
     for one in _templates.values():
         one.close()
     _templates.clear()
-
-
-def serve(channel: socket.socket, engine: str, once: bool) -> None:
-    """Import, then fork a stage for each order, until the other end is gone; or become the stage of the first one."""
-    with contextlib.suppress(Exception):  # what cannot be imported fails in the stage that needs it, and says so there
-        preload(engine)
-    with contextlib.suppress(Exception):
-        importlib.import_module("tpt.stages.train")
-    gc.freeze()
-    _say(channel, {"ready": True})
-    heard = b""
-    ends: dict[int, int] = {}  # file descriptors that become readable when a child ends
-    while True:
-        readable: list[Any] = select.select([channel.fileno(), *ends], [], [])[0]
-        for descriptor in set(readable) & set(ends):
-            pid = ends.pop(descriptor)
-            os.close(descriptor)
-            _say(channel, {"pid": pid, "code": os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])})
-        if channel.fileno() not in readable:
-            continue
-        received = channel.recv(65536)
-        if not received:
-            return
-        *lines, heard = (heard + received).split(b"\n")
-        for line in lines:
-            pid = 0 if once else os.fork()
-            if not pid:
-                channel.close()
-                _become(**json.loads(line))
-            os.setpgid(pid, pid)  # before anybody may signal it with all that it starts
-            ends[os.pidfd_open(pid)] = pid
-            _say(channel, {"pid": pid})
-
-
-def _become(arguments: list[str], log: str, environment: dict[str, str], cwd: str) -> NoReturn:
-    """Be the process that `python -m tpt.launch.worker` would have been.
-
-    All that lasts is on the disk when a stage returns, so it ends at once: taking an engine down takes seconds.
-    """
-    from tpt.launch import worker  # it imports this module
-
-    interrupt.die_with_parent()
-    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
-    os.dup2(output, 1)
-    os.dup2(output, 2)
-    os.chdir(cwd)
-    os.environ.clear()
-    os.environ.update(environment)
-    sys.argv = ["tpt.launch.worker", *arguments]
-    code = 1
-    try:
-        code = worker.main(arguments)
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-
-
-def _say(channel: socket.socket, words: dict[str, Any]) -> None:
-    with contextlib.suppress(OSError):  # nobody listens any more: the next `recv` says so
-        channel.sendall(json.dumps(words).encode() + b"\n")
-
-
-if __name__ == "__main__":
-    interrupt.die_with_parent()
-    serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2], once="once" in sys.argv[3:])

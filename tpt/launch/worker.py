@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tpt import explain, files, interrupt, ranks
 from tpt.errors import RunError
-from tpt.launch.process import record_failure
+from tpt.launch.failures import record_failure
 from tpt.progress import Progress
 from tpt.run import identity, shared, table
 from tpt.run.folder import Run

@@ -11,7 +11,8 @@ from rich.text import Text
 from tpt import plan as planned_run
 from tpt import tracking
 from tpt.carry_out import carry_out_run
-from tpt.cluster import commands as cluster
+from tpt.cluster import backend
+from tpt.cluster.backend import Submits
 from tpt.errors import ConfigError, Damaged, TptError
 from tpt.reproduce import experiment as experiments
 from tpt.reproduce.arms import PlannedArm, compose_all, plan
@@ -83,10 +84,10 @@ def reproduce(name: str, words: Sequence[str], dry_run: bool, console: Terminal)
     configs = compose_all(arms, lambda run: run.root.exists() and not run.owed())
     for one in configs.values():
         tracking.check(one.tracker)
-    on_slurm = {one.cluster.name == "slurm" for one in configs.values()} == {True}
+    submits = backend.common(list(configs.values()))
     if dry_run:
-        return _dry_run(arms, configs, on_slurm, console)
-    outcome = _submit(arms, console) if on_slurm else _carry_out(arms, console)
+        return _dry_run(arms, configs, submits, console)
+    outcome = _submit(arms, submits, console) if submits else _carry_out(arms, console)
     folder = (
         Path(next(iter(configs.values())).run_root).expanduser() / "experiments" / _folder_name(name, scale_name, extra)
     )
@@ -96,7 +97,7 @@ def reproduce(name: str, words: Sequence[str], dry_run: bool, console: Terminal)
     return 1 if outcome.failed else 0
 
 
-def _dry_run(arms: Sequence[PlannedArm], configs: dict[str, Config], on_slurm: bool, console: Terminal) -> int:
+def _dry_run(arms: Sequence[PlannedArm], configs: dict[str, Config], submits: Submits | None, console: Terminal) -> int:
     for arm in arms:
         console.heading(arm.label or f"{arm.name}, which other arms need")
         console.print(shlex.join(arm.overrides))
@@ -104,7 +105,7 @@ def _dry_run(arms: Sequence[PlannedArm], configs: dict[str, Config], on_slurm: b
         if arm.needs:
             console.print(f"its folder's name is known when {', '.join(arm.needs)} is done")
     ready = [configs[arm.name] for arm in arms if not arm.needs]
-    return cluster.dry_run(ready, console) if on_slurm else 0
+    return submits.dry_run(ready, console) if submits else 0
 
 
 def _carry_out(arms: Sequence[PlannedArm], console: Terminal) -> Outcome:
@@ -125,7 +126,7 @@ def _carry_out(arms: Sequence[PlannedArm], console: Terminal) -> Outcome:
     return outcome
 
 
-def _submit(arms: Sequence[PlannedArm], console: Terminal) -> Outcome:
+def _submit(arms: Sequence[PlannedArm], submits: Submits, console: Terminal) -> Outcome:
     """Submit every arm whose needs are done; the same command submits the others later."""
     outcome = Outcome()
     ready: list[tuple[PlannedArm, Config]] = []
@@ -140,7 +141,7 @@ def _submit(arms: Sequence[PlannedArm], console: Terminal) -> Outcome:
             outcome.waiting[arm.name] = "submitted"
             ready.append((arm, settings))
     if ready:
-        cluster.submit_runs([one for _, one in ready], [arm.resolved(outcome.runs) for arm, _ in ready], console)
+        submits.submit([one for _, one in ready], [arm.resolved(outcome.runs) for arm, _ in ready], console)
     return outcome
 
 

@@ -31,7 +31,9 @@ class ClusterConfig:
     jobs sample at once from `sampler.data_parallel`.
     """
 
-    name: str = setting("local", "Where stages run.", choices=("local", "slurm", "submitit_local", "submitit_debug"))
+    name: str = setting(
+        "local", "Where stages run: local, slurm, submitit_local, submitit_debug, or a backend of your own.", free=True
+    )
     partition: str | None = setting(None, "The partition of all jobs, by the cluster's own name.", free=True)
     account: str | None = setting(None, "The account charged for all jobs, by the cluster's own name.", free=True)
     qos: str | None = setting(None, "The quality of service of all jobs, by the cluster's own name.", free=True)
