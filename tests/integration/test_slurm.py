@@ -152,7 +152,7 @@ def test_two_rounds_go_through_the_cluster_though_the_shell_that_submitted_them_
     began = time.monotonic()
     said = tpt(*arguments, **elsewhere).stdout
     assert time.monotonic() - began < 60
-    assert "submitted 14 jobs" in said
+    assert "submitted 16 jobs" in said
     run = the_run(tmp_path)
     assert re.search(r"running|waiting", tpt("status", str(tmp_path / "runs")).stdout)
     # The same line again, while the jobs are at work, gives none of them twice.
