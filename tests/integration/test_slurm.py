@@ -156,7 +156,7 @@ def test_two_rounds_go_through_the_cluster_though_the_shell_that_submitted_them_
     run = the_run(tmp_path)
     assert re.search(r"running|waiting", tpt("status", str(tmp_path / "runs")).stdout)
     # The same line again, while the jobs are at work, gives none of them twice.
-    assert "submitted 0 jobs; 14 of earlier submissions are at work" in tpt(*arguments, **elsewhere).stdout
+    assert "submitted 0 jobs; 16 of earlier submissions are at work" in tpt(*arguments, **elsewhere).stdout
     followed = tpt("attach", str(run.root)).stdout
     assert "pass_at_k.png" in followed.replace("\n", "")
     finish(run)
@@ -182,7 +182,7 @@ def test_a_sweep_of_four_is_submitted_at_once_and_what_its_points_share_runs_onc
         *("train.learning_rate=1e-3,1e-4", "rounds=1,2"),
     )
     said = tpt(*arguments).stdout
-    assert "3 stages are shared with other runs" in said  # the baseline, and the first round until it trains
+    assert "4 stages are shared with other runs" in said  # the baseline, and the first round until it trains
     [sweep] = (tmp_path / "runs" / "sweeps").iterdir()
     busiest = 0
     runs = [Run.open(root) for root in find(tmp_path / "runs")]
@@ -195,7 +195,7 @@ def test_a_sweep_of_four_is_submitted_at_once_and_what_its_points_share_runs_onc
     assert len(runs) == 2
     for run in runs:
         assert not run.owed()
-    for shared in ("round-00/evaluate", "round-01/think", "round-01/prune"):
+    for shared in ("round-00/evaluate", "round-01/think", "round-01/judge", "round-01/prune"):
         finished = [json.loads((run.root / shared / "manifest.json").read_text())["finished"] for run in runs]
         assert finished[0] == finished[1]
     assert curve(runs[0].root) != curve(runs[1].root)
@@ -463,7 +463,7 @@ def test_what_the_cluster_would_refuse_is_refused_before_anything_is_submitted(
 
 def test_rounds_auto_cancels_the_rounds_that_it_turns_out_not_to_need_and_reports(tpt: Tpt, tmp_path: Path) -> None:
     arguments = ("run", *TINY, "rounds=auto", "stop.most=4", f"run_root={tmp_path / 'runs'}")
-    assert "submitted 24 jobs" in tpt(*arguments).stdout  # prepare, the baseline's two, 4 x 5, report
+    assert "submitted 28 jobs" in tpt(*arguments).stdout  # prepare, the baseline's two, 4 x 6, report
     run = the_run(tmp_path)
     assert "rounds=auto stopped after round 1" in tpt("attach", str(run.root)).stdout  # random weights gain nothing
     until(lambda: not at_work(run), "the end of all jobs", 60)
