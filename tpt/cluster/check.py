@@ -40,8 +40,8 @@ def check_cluster(planned: list[Planned]) -> None:
     """Check that SLURM would take each kind of job: in our words where we can tell, then in its own.
 
     Raises:
-        ClusterError: there is no SLURM, no such partition, no node that has what a job asks for, or another reason for
-            which a job would be refused or not find its files.
+        ClusterError: there is no SLURM, no such partition, no node that has what a job requests, or another reason
+            for which a job would be refused or not find its files.
     """
     there = slurm.nodes()
     _check_arrays(planned)

@@ -178,7 +178,7 @@ def summaries(runs: Sequence[Run]) -> dict[str, str]:
 
 
 def attach(runs: Sequence[Run], console: Terminal) -> bool:
-    """Show some runs' jobs until none is at work any more.
+    """Show some runs' jobs until none waits or runs any more.
 
     Returns:
         whether everything was done.
@@ -199,7 +199,7 @@ def attach(runs: Sequence[Run], console: Terminal) -> bool:
 
 
 def cancel(runs: Sequence[Run], console: Terminal) -> int:
-    """Cancel every job of some runs that is at work."""
+    """Cancel every job of some runs that waits or runs."""
     entries = ledger.everything(runs)
     states = slurm.states(one for entry in entries for one in entry.task_ids())
     live = sorted({entry.id for entry in entries if any(state.live for state in status.task_states(entry, states))})

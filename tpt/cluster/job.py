@@ -1,4 +1,4 @@
-"""What a job does: it starts its stage's process, heeds SLURM's signals, tries again, and keeps the books.
+"""What a job does: it starts its stage's process, handles SLURM's signals, retries, and records the results.
 
 submitit pickles one of these objects at submission and calls it in the job; it owns the requeue. The stage is a process
 of its own, so that a dying engine, or one that hangs in a collective, never keeps the job from being requeued.

@@ -1,4 +1,4 @@
-"""What a job asks SLURM for, from the config: the parameters that submitit writes into its sbatch script."""
+"""What a job requests from SLURM, from the config: the parameters that submitit writes into its sbatch script."""
 
 import os
 from typing import Any

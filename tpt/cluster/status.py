@@ -1,4 +1,4 @@
-"""What a run's jobs are at: SLURM's word on each, how far the stage is, what went wrong last."""
+"""The state of a run's jobs: what SLURM says of each, how far the stage is, and the last error."""
 
 import math
 from collections import Counter
@@ -72,10 +72,10 @@ def complete(run: Run) -> bool:
 
 
 def summary(run: Run, states: dict[str, State]) -> str:
-    """How many of a run's jobs are in which state, in a few words; where none is at work, which one stopped the chain.
+    """How many of a run's jobs are in which state, in a few words; if none is live, which one stopped the chain.
 
     Returns:
-        "" where no job is at work, and none has ended badly.
+        "" if no job is live and none has ended badly.
     """
     latest = ledger.latest(run)
     tasks = [task for entry in latest.values() for task in task_states(entry, states)]

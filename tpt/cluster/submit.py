@@ -33,7 +33,7 @@ class Lanes:
 
     Args:
         count: how many lanes there are; None: no limit.
-        running: ids of jobs that are at work already.
+        running: ids of jobs that are already waiting or running.
     """
 
     def __init__(self, count: int | None, running: list[str]) -> None:

@@ -23,7 +23,7 @@ Watch = Callable[[list[State]], None]
 
 
 def execute(run: Run, stage: Stage, watch: Watch) -> None:
-    """Do one stage in processes of its own: several samplers first where `sampler.data_parallel` asks for them.
+    """Do one stage in processes of its own: several samplers first if `sampler.data_parallel` requests them.
 
     Args:
         watch: called some times a second with the progress of each process that has said something.
