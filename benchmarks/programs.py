@@ -19,10 +19,10 @@ from pathlib import Path
 
 from side_by_side import Figure, alternate, faster, save
 
-from tpt.judge.code import file
 from tpt.judge.code.judge import Judge
 from tpt.judge.code.output import same
 from tpt.judge.code.spec import Spec
+from tpt.judge_files import programs
 
 Job = tuple[Spec, str]
 WRONG = "print(input())"  # passes few tests of few puzzles
@@ -109,8 +109,8 @@ def main() -> None:
 
 def _jobs(name: str, problems: Path | None) -> list[Job]:
     """Python solutions, with labels if the problems have them; puzzles get a wrong one for each right one."""
-    task = file.task(name, problems, [])
-    specs = [Spec.of(problem) for split in file.splits(task) for problem in task.load(split)]
+    task = programs.task(name, problems, [])
+    specs = [Spec.of(problem) for split in programs.splits(task) for problem in task.load(split)]
     known = [
         (spec, source)
         for spec in specs

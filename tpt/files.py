@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType, UnionType
 from typing import Any
 
+from tpt import artefacts
 from tpt.errors import Damaged, FileError, RunError, said
 from tpt.explain import ASK_OWNER, ELSEWHERE, in_words, named_when_full, refused
 
@@ -124,7 +125,7 @@ def damaged(path: Path, why: str, then: str = AGAIN) -> Damaged:
         why: what is wrong with it: `is empty`, `lacks 'seconds'`, ...
         then: how it is recreated after it has been removed.
     """
-    manifest = path.parent / "manifest.json"
+    manifest = path.parent / artefacts.MANIFEST
     finished = path != manifest and manifest.exists()  # a finished stage is not repeated
     remove = [*(["it"] if os.path.lexists(path) else []), *([str(manifest)] if finished else [])]
     return Damaged(f"{path} {why}", f"remove {' and '.join(remove)}; {then}" if remove else then, path)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tpt import files
+from tpt import artefacts, files
 from tpt.run.folder import Run
 
-RECORD = "sweep.json"
+RECORD = artefacts.SWEEP
 
 
 @dataclass
@@ -31,7 +31,7 @@ class Sweep:
         for run in runs:
             longest[run.root] = run.joined(longest[run.root]) if run.root in longest else run
         digest = hashlib.sha256(json.dumps(list(points)).encode()).hexdigest()[:8]
-        return cls(runs[0].root.parent / "sweeps" / digest, list(longest.values()))
+        return cls(runs[0].root.parent / artefacts.SWEEPS / digest, list(longest.values()))
 
     @property
     def name(self) -> str:
@@ -54,4 +54,4 @@ def members(folder: Path) -> list[Path]:
     names = files.read_json(folder / RECORD, {"runs": list}, "`tpt run -m` with the same settings writes it again")[
         "runs"
     ]
-    return [root / str(name) for name in names if (root / str(name) / "run.json").exists()]
+    return [root / str(name) for name in names if (root / str(name) / artefacts.HEAD).exists()]

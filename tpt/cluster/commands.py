@@ -96,7 +96,7 @@ def dry_run(settings: Sequence[Config], console: Terminal) -> int:
     plan = Plan(runs, slurm.states(ids) if ids else {})
     drawn: dict[str, Table] = {}
     for planned in plan.jobs:
-        path = planned.run.root / "slurm" / "dry-run" / f"{planned.job.name}.sbatch"
+        path = planned.run.slurm_dir / "dry-run" / f"{planned.job.name}.sbatch"
         text = script(planned)
         files.write_text(path, text)
         console.heading(str(path))

@@ -52,7 +52,7 @@ def why(run: Run, job: Job, entry: Submitted, states: dict[str, State]) -> str:
     if state.state in ADVICE:
         return ADVICE[state.state].format(kind=job.kind)
     line = _last_line(printed)
-    return f"{line} ({path})" if line else NO_LOG.format(folder=run.root / "slurm")
+    return f"{line} ({path})" if line else NO_LOG.format(folder=run.slurm_dir)
 
 
 def _forgotten(run: Run, entry: Submitted, states: dict[str, State]) -> str:

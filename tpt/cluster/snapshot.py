@@ -25,7 +25,7 @@ def take(run: Run) -> Path:
     Returns:
         the folder that has to be in PYTHONPATH.
     """
-    target = run.root / "slurm" / f"code-{digest()}"
+    target = run.slurm_dir / f"code-{digest()}"
     if not target.exists() or digest(target / "tpt") != digest():
         partial = target.with_name(f".{target.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)

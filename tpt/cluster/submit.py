@@ -98,7 +98,7 @@ def folder_of(run: Run) -> Path:
 
     A folder for each submission: a cluster that was set up anew counts its jobs from 1 again.
     """
-    return run.root.resolve() / "slurm" / time.strftime("%Y%m%d-%H%M%S")
+    return run.slurm_dir.resolve() / time.strftime("%Y%m%d-%H%M%S")
 
 
 def parameters_of_kind(planned: Planned) -> str:
@@ -111,8 +111,8 @@ def script(planned: Planned, dependencies: bool = True) -> str:
     words = [f"afterok:<{_label(one)}>" for one in planned.after if dependencies]
     words += [f"afterany:<{_label(one)}>" for one in planned.after_any if dependencies]
     run, workers = planned.run, planned.job.workers
-    code = run.root / "slurm" / f"code-{snapshot.digest()}"
-    folder = run.root.resolve() / "slurm" / "TIME"
+    code = run.slurm_dir / f"code-{snapshot.digest()}"
+    folder = run.slurm_dir.resolve() / "TIME"
     return submitit_parts.script(folder, PYTHON, workers, parameters(planned, code, ",".join(words)))
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tpt import artefacts
 from tpt.commands import Command
 from tpt.errors import RunError, TptError
 
@@ -51,7 +52,7 @@ def call(options: argparse.Namespace, terminal: "Terminal") -> int:
         Damaged: the only run at the path cannot be read.
     """
     path: Path = options.path
-    is_one = (path / "run.json").exists() or (path / "sweep.json").exists()
+    is_one = (path / artefacts.HEAD).exists() or (path / artefacts.SWEEP).exists()
     return _of_one(path, terminal) if is_one else _of_all_under(path, terminal)
 
 

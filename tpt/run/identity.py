@@ -179,7 +179,9 @@ def _of_examples(run: str | None) -> str:
     found = sorted(root.glob(f"round-*/prune/{artefacts.EXAMPLES}")) if root else []
     if not (root and found):
         return ""
-    return digest([of_files([path]) for path in [*found, root / "round-00" / "prepare" / artefacts.problems("train")]])
+    return digest(
+        [of_files([path]) for path in [*found, root / str(Stage(0, "prepare")) / artefacts.problems("train")]]
+    )
 
 
 def _of_code(kind: type) -> str:

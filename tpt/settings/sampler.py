@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from tpt.setting import setting
 
+# The module of each engine: `load()` imports what is slow to import, `make(...)` gives a `think.base.Sampler`.
+ENGINES = {"vllm": "tpt.think.vllm", "transformers": "tpt.think.transformers"}
+
 
 @dataclass
 class SamplerConfig:
@@ -12,7 +15,7 @@ class SamplerConfig:
     engine: str = setting(
         "auto",
         "The engine; `auto` is vLLM if it is installed, else transformers.",
-        choices=("auto", "vllm", "transformers"),
+        choices=("auto", *ENGINES),
     )
     python: str | None = setting(
         None,

@@ -52,6 +52,10 @@ class Task(ABC):
             DataError: a file is missing, empty or torn, lacks a column, or contains a gold answer that cannot be read.
         """
 
+    def size(self, split: Split) -> int | None:
+        """How many problems of a set are asked for; None: all there are."""
+        return self.train_size if split == "train" else self.test_size
+
     @abstractmethod
     def instruct(self, question: str) -> str:
         """The user's turn of the chat for one question."""

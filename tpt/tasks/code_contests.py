@@ -57,7 +57,7 @@ class CodeContests(CodeTask):
         Raises:
             DataError: see `Task.load`.
         """
-        size = self.train_size if split == "train" else self.test_size
+        size = self.size(split)
         seen: Counter[str] = Counter()
         for row in rows.drawn(lambda: self._rows(split), size, self.seed, f"the {split} split of {self.path}"):
             spec, name = self.spec(row), row["name"]

@@ -144,7 +144,7 @@ class CodePuzzles(CodeTask):
             asked = ask(rng, rng.randint(1, self.max_steps))
             return f"{asked[0].words} Print {asked[1]}.", asked
 
-        size = (self.train_size if split == "train" else self.test_size) or 0
+        size = self.size(split) or 0
         made = different(draw, split, size, "raise task.max_steps, or request fewer problems")
         for number, (question, (reading, words, expression)) in enumerate(made):
             spec = Spec(

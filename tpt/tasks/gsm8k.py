@@ -63,7 +63,7 @@ class Gsm8k(Task):
             DataError: see `Task.load`.
         """
         all_rows = list(self._rows(split))
-        size = self.train_size if split == "train" else self.test_size
+        size = self.size(split)
         if size is not None and size > len(all_rows):
             raise DataError(
                 f"task.{split}_size={size}, but the {split} split has {len(all_rows)} problems", "request fewer"

@@ -37,7 +37,7 @@ class LeetCode(CodeTask):
         Raises:
             DataError: see `Task.load`.
         """
-        size = self.train_size if split == "train" else self.test_size
+        size = self.size(split)
         for row in rows.drawn(lambda: self._rows(split), size, self.seed, f"the {split} split of {self.path}"):
             reference = row.get(REFERENCE) or ""
             calls = assertions(row["test"])

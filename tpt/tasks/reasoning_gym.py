@@ -36,7 +36,7 @@ class ReasoningGym(Task):
         """
         taken = {question for question, _ in self.shots()}
         taken |= set() if split == "test" else {problem.question for problem in self.load("test")}
-        size = (self.train_size if split == "train" else self.test_size) or 0
+        size = self.size(split) or 0
         made = 0
         for index, item in enumerate(self._items(FAR if split == "test" else 0, 4 * size)):
             question = item["question"].strip()

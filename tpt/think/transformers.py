@@ -33,6 +33,15 @@ VLLM = "set sampler=vllm, which has its own code for many models"
 PICKING = 24  # bytes that choosing a token takes per entry of the vocabulary
 
 
+def load() -> None:
+    """Nothing: what is slow to import was imported with this module."""
+
+
+def make(config: "SamplerConfig", model: "ModelConfig", model_dir: Path, context: int, _: int) -> "TransformersSampler":
+    """The engine with a model, see `think.engines.make_sampler`; it seeds each sample by itself."""
+    return TransformersSampler(config, model, model_dir, context)
+
+
 class TransformersSampler:
     """Samples with a transformers model in this process.
 

@@ -51,6 +51,11 @@ CAUSES = (  # part of vLLM's message in lower case -> kind of error, what to do
 )
 
 
+def make(config: "SamplerConfig", model: "ModelConfig", model_dir: Path, context: int, seed: int) -> "VllmSampler":
+    """The engine with a model, see `think.engines.make_sampler`."""
+    return VllmSampler(config, model, model_dir, context, seed)
+
+
 def load() -> None:
     """Import vLLM, after setting what must be set before."""
     for key, value in ENVIRONMENT.items():

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from tpt import records
+from tpt import artefacts, records
 from tpt.errors import TptError, said
 from tpt.pairs import paired
 from tpt.records import Problem, Sample, Verdict
@@ -48,8 +48,8 @@ def _read(run: Run, stage: Stage, count: int) -> Iterator[Trace]:
     folder = run.folder(stage)
     split = table.draws_of(run.config, stage).split
     problems = {one.id: one for one in islice(records.read(run.problems_path(split), Problem), count)}
-    samples = records.read(records.shards(folder, "samples"), Sample, records.LIGHT)
-    verdicts = records.read(records.shards(folder, "verdicts"), Verdict)
+    samples = records.read(records.shards(folder, artefacts.SAMPLES), Sample, records.LIGHT)
+    verdicts = records.read(records.shards(folder, artefacts.VERDICTS), Verdict)
     firsts = ((sample, verdict) for sample, verdict in paired(samples, verdicts) if sample.index == 0)
     for sample, verdict in islice(firsts, count):
         problem = problems[sample.problem_id]

@@ -191,7 +191,7 @@ def _number(cell: str) -> float | str | None:
 
 def run_id(run: "Run") -> str:
     """The W&B id of a run folder: its name, and a hash of its birth that keeps equal runs under other roots apart."""
-    return f"{run.name[:100]}-{hashlib.sha256((run.root / 'run.json').read_bytes()).hexdigest()[:8]}"
+    return f"{run.name[:100]}-{hashlib.sha256(run.head_path.read_bytes()).hexdigest()[:8]}"
 
 
 def numbers(record: Mapping[str, object]) -> Iterator[tuple[str, float]]:

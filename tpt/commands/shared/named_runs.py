@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tpt import sweep
+from tpt import artefacts, sweep
 from tpt.cluster import ledger
 from tpt.errors import RunError, TptError
 from tpt.run.folder import Run
@@ -34,9 +34,9 @@ def runs_at(path: Path) -> NamedRuns:
         Damaged: the `sweep.json` there cannot be read.
         TptError: the run, or every run of the sweep, cannot be read.
     """
-    if (path / "run.json").exists():
+    if (path / artefacts.HEAD).exists():
         return NamedRuns([opened(path)])
-    if (path / "sweep.json").exists():
+    if (path / artefacts.SWEEP).exists():
         runs, left_out = readable(sweep.members(path))
         if left_out and not runs:
             raise left_out[0]
