@@ -167,6 +167,7 @@ from tpt.cli import main
 from tpt.settings.compose import compose
 from tpt.settings.model import ModelConfig
 from tpt.errors import TptError
+from tpt.run import shared
 from tpt.run.stage import Stage
 from tpt.run.folder import Run
 

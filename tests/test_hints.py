@@ -68,6 +68,6 @@ def test_every_option_and_setting_that_a_message_names_exists() -> None:
                     for text in sentences(node)
                     for one in (*SETTING.findall(text), *DOTTED.findall(text))
                 }
-    assert ("--gold-column", "file.py") in named
+    assert ("--gold-column", "answers.py") in named
     assert ("task.path", "rows.py") in named
     assert sorted((one, where) for one, where in named if one not in known) == []

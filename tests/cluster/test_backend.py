@@ -51,7 +51,7 @@ def test_an_unknown_backend_is_named_before_anything_is_run(
     tiny_command: Callable[..., list[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(tiny_command("cluster.name=slrm")) != 0
-    assert "cluster.name=slrm is no backend" in "".join(capsys.readouterr())
+    assert "cluster.name=slrm is not known" in "".join(capsys.readouterr())
 
 
 def test_a_sweep_is_submitted_as_a_whole_or_not_at_all() -> None:

@@ -431,7 +431,7 @@ def test_what_is_no_id_is_refused(run: Run, repo_id: str, capsys: pytest.Capture
 
 def test_private_without_push_is_refused(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", str(run.root), "--private"]) == 1
-    assert "nothing is uploaded" in capsys.readouterr().err
+    assert "--private has no effect without an upload" in capsys.readouterr().err
 
 
 def push(run: Run, out: Path, endpoint: str, token: str, *options: str) -> "subprocess.CompletedProcess[str]":

@@ -410,7 +410,7 @@ def test_samples_are_counted_by_verdict(tmp_path: Path) -> None:
 def test_verdicts_of_other_samples_are_refused(tmp_path: Path) -> None:
     inputs = inputs_of(tmp_path, [pair(1, 0, "right"), pair(1, 1, "right too")])
     records.write(inputs.verdicts[0], Verdict, [pair(1, 0, "right")[1]])
-    with pytest.raises(RunError, match="does not contain the verdicts"):
+    with pytest.raises(RunError, match="does not hold the verdicts"):
         prune(inputs, PruneConfig(), 1, 0, tmp_path / "out.parquet")
 
 

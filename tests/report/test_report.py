@@ -1,8 +1,9 @@
 """Reports are made from run folders alone and say no more than the figures do."""
 
 import csv
+import dataclasses
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -18,9 +19,9 @@ from tpt.report import rows as report_rows
 from tpt.report.latex import escape
 from tpt.report.rows import distinguishing
 from tpt.report.table import EXTRA_TITLE
+from tpt.run import table
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
-from tpt.run.table import think_prune_train
 from tpt.settings.config import Config
 from tpt.sweep import Sweep
 
@@ -208,7 +209,9 @@ def test_a_stage_that_is_missing_has_an_empty_cell_and_not_0_seconds(tiny_config
     finish_evaluation(run, 1, 20)  # no baseline, no other stage
     report([run], tmp_path)
     lines = (tmp_path / "table.md").read_text().splitlines()
-    assert [line for line in lines if line.startswith("| round 1")][-1] == "| round 1 |  |  |  |  | 3 |"
+    assert [line for line in lines if line.startswith("| round 1")][
+        -1
+    ] == f"| round 1 |  |{'  |' * (len(table.ROUND) - 1)} 3 |"
     assert "Gain" not in "".join(lines)
 
 
@@ -355,14 +358,10 @@ def test_what_a_stage_adds_has_its_column_in_every_artefact(
 def test_a_further_stage_of_a_round_has_its_time_in_the_report(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def order(rounds: int) -> Iterator[Stage]:
-        for stage in think_prune_train(rounds):
-            yield stage
-            if stage.name == "prune":
-                yield Stage(stage.round, "augment")
-
-    monkeypatch.setattr(report_rows, "think_prune_train", order)
-    assert report_rows.stage_names() == ["think", "prune", "augment", "train", "evaluate"]
+    at = table.ROUND.index(table.TRAIN)
+    augment = dataclasses.replace(table.PRUNE, name="augment")
+    monkeypatch.setattr(table, "ROUND", (*table.ROUND[:at], augment, *table.ROUND[at:]))
+    assert report_rows.stage_names() == ["think", "judge", "prune", "augment", "train", "evaluate"]
     report([run], tmp_path)
     assert "prune seconds | augment seconds | train seconds" in (tmp_path / "table.md").read_text()
-    assert '<li class="s4">evaluate</li>' in (tmp_path / "report.html").read_text()
+    assert '<li class="s5">evaluate</li>' in (tmp_path / "report.html").read_text()

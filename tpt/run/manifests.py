@@ -170,14 +170,14 @@ class Manifests(Paths):
         """From which outcomes of its inputs, and by rules of which version, a stage was begun, as far as is known."""
         path, record = self.inputs_path(stage), self.record(stage)
         if path.exists():
-            needs: files.Needs = {str(one): str | None for one in self.inputs(stage)} | {VERSION: int}
+            needs: files.Needs = {str(one): str | None for one in self.inputs(stage)}
             try:
                 begun = files.read_json(path, needs)
             except Damaged:
                 if not record:
                     raise
             else:
-                return begun, begun.pop(VERSION)
+                return begun, begun.pop(VERSION, None)
         return (record.inputs, record.version) if record else ({}, None)
 
     def record(self, stage: Stage) -> Record | None:

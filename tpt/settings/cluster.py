@@ -32,7 +32,7 @@ class ClusterConfig:
     """
 
     name: str = setting(
-        "local", "Where stages run: local, slurm, submitit_local, submitit_debug, or a backend of your own.", free=True
+        "local", "Where stages run: local, slurm, submitit_local, submitit_debug, or any further backend.", free=True
     )
     partition: str | None = setting(None, "The partition of all jobs, by the cluster's own name.", free=True)
     account: str | None = setting(None, "The account charged for all jobs, by the cluster's own name.", free=True)

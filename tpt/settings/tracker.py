@@ -10,7 +10,7 @@ class TrackerConfig:
     """A mirror of metrics.jsonl and of the report: Weights & Biases, or a tracker of your own."""
 
     name: str = setting(
-        "wandb", "The tracker: a module of tpt.tracking, or module:Class for a class of your own.", least=1, free=True
+        "wandb", "The tracker: a module of tpt.tracking, or any class of your own as module:Class.", free=True
     )
     mode: str = setting(
         "offline",

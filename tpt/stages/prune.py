@@ -37,7 +37,9 @@ def prune_round(run: Run, stage: Stage, progress: Progress) -> Pruned:
         pruned = [one for one in other.stages() if one.name == stage.name and other.done(one)]
         inputs.other_examples = [other.folder(one) / EXAMPLES for one in pruned]
         inputs.other_problems = other.problems_path(table.TRAIN_SET)
+    progress(0, 1, "draws")
     counts = prune(inputs, run.config.prune, stage.round, run.seed(stage), run.folder(stage) / EXAMPLES)
+    progress(1, 1, "draws")
     results = dataclasses.asdict(counts) | {"kept_by_source": dict(counts.kept_by_source)} | run.config.task.marks()
     return cast(Pruned, results)
 
