@@ -361,6 +361,7 @@ def test_a_further_stage_of_a_round_has_its_time_in_the_report(
     at = table.ROUND.index(table.TRAIN)
     augment = dataclasses.replace(table.PRUNE, name="augment")
     monkeypatch.setattr(table, "ROUND", (*table.ROUND[:at], augment, *table.ROUND[at:]))
+    monkeypatch.setitem(table.SPECS, "augment", augment)
     assert report_rows.stage_names() == ["think", "judge", "prune", "augment", "train", "evaluate"]
     report([run], tmp_path)
     assert "prune seconds | augment seconds | train seconds" in (tmp_path / "table.md").read_text()

@@ -139,7 +139,7 @@ def test_a_run_that_is_killed_and_continued_twice_is_whole_in_one_offline_folder
     assert [f"round-{step['round']:02d}/{name}" for step, name in zip(stages, names, strict=True)] == [
         str(stage) for stage in run.stages()[1:]
     ]
-    assert [step["order"] for step in stages] == list(range(1, 6))
+    assert [step["order"] for step in stages] == list(range(1, len(run.stages())))
     tables = [
         json.loads((folder / "files" / step["traces.path"]).read_text()) for step in stages if "traces.path" in step
     ]

@@ -170,7 +170,7 @@ class Wandb(Tracker):
         import wandb
 
         values: dict[str, object] = {f"{str(stage).partition('/')[2]}/{name}": value for name, value in numbers(record)}
-        if "metrics" in record and (rows := traces(self.run, stage, self.settings.traces)):
+        if table.of(stage).measures and (rows := traces(self.run, stage, self.settings.traces)):
             values["traces"] = wandb.Table(columns=list(COLUMNS), data=[list(dataclasses.astuple(one)) for one in rows])
         order = list(table.think_prune_train(stage.round, self.run.config.evaluate.also))
         place = {"round": stage.round, "order": order.index(stage)}
