@@ -1,6 +1,7 @@
 """Runs and sweeps through a real SLURM, and what it and the world do to them."""
 
 import contextlib
+import csv
 import functools
 import json
 import os
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 import real_round
+from augmented import augmented
 from slurm_lab import Slurm, cluster, missing_programs
 
 from tpt import files, records
@@ -183,6 +185,26 @@ def test_two_rounds_go_through_the_cluster_though_the_shell_that_submitted_them_
     assert re.search(r"round-02-think +│ \d+ +│ done +│ 4/4 shards", table)
     assert "owed: 0 of 12 stages" in table
     assert run.manifest(Stage(1, "think"))["seconds"] > 1  # of sampling, not of counting shards
+
+
+@pytest.mark.xdist_group("slurm rounds")
+def test_a_stage_of_another_package_is_submitted_cancelled_resubmitted_shown_and_reported(
+    cold_tpt: Tpt, tmp_path: Path
+) -> None:
+    tpt = functools.partial(cold_tpt, **augmented(tmp_path / "code"))
+    assert "submitted 11 jobs" in tpt("run", *TINY, ONE_ENGINE, "rounds=1", f"run_root={tmp_path / 'runs'}").stdout
+    run = the_run(tmp_path)
+    jobs = ledger.latest(run)
+    assert jobs["round-01-train"].needs == sorted([jobs["round-00-prepare"].id, jobs["round-01-augment"].id])
+    tpt("cancel", str(run.root))
+    until(lambda: not at_work(run), "the end of all jobs")
+    assert "round-01-augment" in tpt("resubmit", str(run.root)).stdout
+    until((run.report_dir / "table.csv").exists, "the report")
+    until(lambda: not at_work(run), "the end of all jobs")
+    [line] = [one for one in tpt("status", str(run.root)).stdout.splitlines() if "round-01-augment" in one]
+    assert "marked copies" in line
+    with (run.report_dir / "table.csv").open() as handle:
+        assert [bool(row["marked copies"]) for row in csv.DictReader(handle)] == [False, True]
 
 
 @pytest.mark.xdist_group("slurm sweep")

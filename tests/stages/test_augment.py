@@ -2,7 +2,6 @@
 
 import csv
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -11,30 +10,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from augmented import augmented
 
-import tpt
 from tpt import files, records
 from tpt.records import Example
 
 Call = Callable[..., "subprocess.CompletedProcess[str]"]
 
-PACKAGE = Path(tpt.__file__).parent
-# The whole change to the package: where in a round the stage comes.
-BEFORE, AFTER = "    PRUNE,\n    TRAIN,\n", '    PRUNE,\n    "augment:AUGMENT",\n    TRAIN,\n'
-
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The variables of a process that imports a copy of the package with one more line, and the test's own stage."""
-    folder = tmp_path_factory.mktemp("augmented")
-    shutil.copytree(PACKAGE, folder / "tpt", ignore=shutil.ignore_patterns("__pycache__"))
-    if (PACKAGE.parent / "conf").is_dir():
-        shutil.copytree(PACKAGE.parent / "conf", folder / "conf")
-    shutil.copy(Path(__file__).with_name("augment.py"), folder)
-    table = folder / "tpt" / "run" / "table.py"
-    assert table.read_text().count(BEFORE) == 1
-    table.write_text(table.read_text().replace(BEFORE, AFTER))
-    return {**os.environ, "PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+    """The variables of a process that knows the further stage."""
+    made = augmented(tmp_path_factory.mktemp("augmented") / "code")
+    return {**os.environ, **made, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
 
 
 @pytest.fixture
