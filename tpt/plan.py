@@ -96,6 +96,7 @@ def _stage_record(run: Run, stage: Stage) -> dict[str, Any]:
         "stage": str(stage),
         "round": stage.round,
         "name": stage.name,
+        "which": stage.which,
         "state": state(run, stage),
         "seconds": manifest.get("seconds"),
         "outcome": table.of(stage).outcome(manifest) if done else None,

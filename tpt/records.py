@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tpt import files
@@ -196,7 +195,7 @@ def read(
             _check(path, file.schema_arrow, needed)
             # Without threads: decoding this few rows takes less time than handing them to one.
             for batch in file.iter_batches(ROWS_PER_BATCH, columns=names, use_threads=False):
-                asked = batch if wanted is None else batch.filter(pc.is_in(batch["problem_id"], wanted))
+                asked = batch if wanted is None else batch.filter(_is_in(batch["problem_id"], wanted))
                 yield from _objects(asked, kind)
 
 
@@ -230,6 +229,12 @@ def count(path: Path) -> int:
     """
     with readable(path):
         return int(pq.read_metadata(path).num_rows)
+
+
+def _is_in(column: pa.Array, wanted: pa.Array) -> pa.Array:
+    import pyarrow.compute as pc  # here: slow to import, and few commands pick rows
+
+    return pc.is_in(column, wanted)
 
 
 def _check(path: Path, found: pa.Schema, needed: Iterable[pa.Field]) -> None:

@@ -17,7 +17,7 @@ from tpt.cli import main
 from tpt.errors import ConfigError
 from tpt.run import identity
 from tpt.setting import Setting, walk
-from tpt.settings import compose, config, every, names, overrides
+from tpt.settings import compose, config, every, loaded, names, overrides
 from tpt.tasks import REGISTRY
 
 GROUPS = ("model", "task", "prune", "train", "sampler", "cluster", "tracker", "experiment")
@@ -47,7 +47,7 @@ def test_rounds_auto_is_as_many_as_there_can_be_and_survives_being_written(tmp_p
     assert (settings.rounds, settings.stop.auto) == (5, True)
     path = tmp_path / "config.yaml"
     path.write_text(OmegaConf.to_yaml(OmegaConf.create(config.to_dict(settings))))
-    assert compose.load(path) == settings
+    assert loaded.load(path) == settings
 
 
 def test_the_command_line_has_the_last_word_over_the_task() -> None:
@@ -352,7 +352,7 @@ def test_a_config_survives_being_written_and_read(tmp_path: Path) -> None:
     settings = compose.compose(["train.lora.rank=8", "sampler.engine=transformers"])
     path = tmp_path / "config.yaml"
     path.write_text(OmegaConf.to_yaml(OmegaConf.create(config.to_dict(settings))))
-    assert compose.load(path) == settings
+    assert loaded.load(path) == settings
 
 
 def test_the_config_the_loop_and_the_run_load_no_torch() -> None:

@@ -129,14 +129,3 @@ def sampled(run: Run, stage: Stage) -> bool:
     except (TptError, OSError):  # shards, or the problems to sample, are missing
         return False
     return True
-
-
-def known_ids(runs: list[Run]) -> list[str]:
-    """Every job id that the runs, and those they share stages with, were ever given, tasks of arrays one by one."""
-    owners = {run.root.resolve(): run for run in runs}
-    for run in runs:
-        for stage in run.stages():
-            owner = None if run.done(stage) else shared.owner(run, stage)
-            if owner is not None:
-                owners.setdefault(owner.root.resolve(), owner)
-    return [one for run in owners.values() for entry in ledger.latest(run).values() for one in entry.task_ids()]

@@ -16,7 +16,7 @@ from tpt.cluster import ledger, resources, slurm, snapshot, submitit_parts
 from tpt.cluster.graph import Job, jobs_of, report_job
 from tpt.cluster.job import STARTED, ReportJob, StageJob
 from tpt.cluster.ledger import Submitted
-from tpt.cluster.planning import Plan, Planned, known_ids
+from tpt.cluster.planning import Plan, Planned
 from tpt.errors import ClusterError
 from tpt.run import shared
 from tpt.run.folder import Run
@@ -154,7 +154,7 @@ def submit(runs: list[Run], said: Callable[[Planned, Submitted], None], sweep: P
     for run in runs:
         for stage in run.stages():
             shared.adopt(run, stage)
-    plan = Plan(runs, slurm.states(known_ids(runs)))
+    plan = Plan(runs, slurm.states(ledger.known_ids(runs)))
     limit = runs[0].config.cluster.max_jobs
     lanes = Lanes(limit, [entry.id for entry in plan.kept])
     ids: dict[Planned, str] = {}

@@ -19,13 +19,13 @@ def call(options: argparse.Namespace, terminal: "Terminal") -> int:
     Returns:
         0, or 1 if work is still owed.
     """
-    from tpt.cluster import commands as cluster
+    from tpt.cluster import following
     from tpt.commands.shared.named_runs import print_left_out, runs_at
     from tpt.commands.shared.report import print_report
     from tpt.run import table
 
     found = runs_at(options.path)
-    complete = cluster.attach(found.runs, terminal) and not found.left_out
+    complete = following.attach(found.runs, terminal) and not found.left_out
     evaluated = [run for run in found.runs if run.done(table.evaluation(0))]
     if evaluated:
         print_report(evaluated, found.sweep or found.runs[0].report_dir, terminal)

@@ -20,9 +20,10 @@ With --json: an object for one run, a list of objects for a sweep or a folder of
   auto          with rounds=auto, a sentence that says whether and why the run stopped; otherwise null
   complete      whether nothing is owed
   owed          the stages still to be done, e.g. "round-01/think"
-  stages        for each stage: stage, round, name; state (done, to adopt, damaged, failed, begun, owed); seconds and
-                outcome if it is done, otherwise null; error, the latest one, or null; progress (done, total, unit,
-                rate, rate_unit, seconds, note) while it is running, otherwise null
+  stages        for each stage: stage, round, name; which (the set of problems of a further evaluation); state (done,
+                to adopt, damaged, failed, begun, owed); seconds and outcome if it is done, otherwise null; error, the
+                latest one, or null; progress (done, total, unit, rate, rate_unit, seconds, note) while it is running,
+                otherwise null
   jobs          on SLURM, for each job: job, id, state, progress, restarts, left, word, as in the table (unknown
                 if SLURM does not answer); otherwise an empty list
 For a run that cannot be read, the object has the keys error and hint instead."""
@@ -71,7 +72,7 @@ def _of_one(path: Path, terminal: "Terminal") -> int:
 
 def _of_all_under(root: Path, terminal: "Terminal") -> int:
     from tpt import plan
-    from tpt.cluster import commands as cluster
+    from tpt.cluster import following
     from tpt.commands.shared.named_runs import print_left_out, readable
     from tpt.run.folder import find
 
@@ -82,7 +83,7 @@ def _of_all_under(root: Path, terminal: "Terminal") -> int:
     if terminal.as_json:
         terminal.write_json(_records(runs, left_out))
     else:
-        plan.show_runs(runs, cluster.summaries(runs), terminal)
+        plan.show_runs(runs, following.summaries(runs), terminal)
         print_left_out(left_out, terminal)
     return 0
 
@@ -90,9 +91,9 @@ def _of_all_under(root: Path, terminal: "Terminal") -> int:
 def _records(runs: Sequence["Run"], left_out: Sequence[TptError]) -> list[dict[str, Any]]:
     """The runs as JSON, and why others cannot be read."""
     from tpt import plan
-    from tpt.cluster import commands as cluster
+    from tpt.cluster import following
 
-    jobs = cluster.records(runs)
+    jobs = following.records(runs)
     shown = [plan.record(run) | {"jobs": jobs.get(run.root, [])} for run in runs]
     return [*shown, *({"error": error.message, "hint": error.hint} for error in left_out)]
 
@@ -100,8 +101,7 @@ def _records(runs: Sequence["Run"], left_out: Sequence[TptError]) -> list[dict[s
 def _print_stages(runs: Sequence["Run"], terminal: "Terminal") -> None:
     """Print a table for each run: of its jobs if it was submitted to SLURM, otherwise of its stages."""
     from tpt import plan
-    from tpt.cluster import commands as cluster
-    from tpt.cluster import ledger
+    from tpt.cluster import following, ledger
 
     submitted = [run for run in runs if ledger.latest(run)]
     for run in runs:
@@ -109,8 +109,8 @@ def _print_stages(runs: Sequence["Run"], terminal: "Terminal") -> None:
             plan.show_stages(run, terminal)
     if not submitted:
         return
-    terminal.print(cluster.tables(submitted)[0])
-    if any(cluster.code_changed(run) for run in submitted):
+    terminal.print(following.tables(submitted)[0])
+    if any(following.code_changed(run) for run in submitted):
         terminal.print("the code here has changed since the jobs were submitted; they run the copy made then")
     plan.show_owed(submitted, terminal)
 

@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tpt import pairs
 from tpt.errors import DataError
@@ -202,6 +201,8 @@ def difference(
     ids = [pa.array(metrics["per_problem"]["id"]) for metrics in (after, before)]
     one, other = (_rates(metrics["per_problem"], reader, k) for metrics in (after, before))
     if not ids[0].equals(ids[1]):
+        import pyarrow.compute as pc  # here: slow to import, and seldom needed
+
         place = pc.index_in(ids[0], value_set=ids[1])
         if place.null_count or len(ids[0]) != len(ids[1]):
             raise DataError(

@@ -21,7 +21,7 @@ from tpt.run import identity, rounds, table
 from tpt.run.identity import FORMAT
 from tpt.run.manifests import Manifests, now
 from tpt.run.stage import Stage
-from tpt.settings import compose, config
+from tpt.settings import config, loaded
 from tpt.settings.config import Config
 
 logger = logging.getLogger(__name__)
@@ -100,7 +100,7 @@ class Run(Manifests):
         if not (root / artefacts.HEAD).exists():
             raise RunError(f"{root} is not a run folder", "`tpt status` lists the run folders under run_root")
         recorded = _head(root)
-        run = cls(root, compose.load(root / artefacts.CONFIG), recorded["contents"])
+        run = cls(root, loaded.load(root / artefacts.CONFIG), recorded["contents"])
         if recorded["fingerprint"] != identity.fingerprint(run.config, run.contents):
             raise RunError(
                 f"{root} holds results of another config than its config.yaml says",

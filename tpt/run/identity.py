@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tpt import artefacts, models, records, tasks
+from tpt import artefacts, records, tasks
 from tpt.errors import ConfigError, RunError
 from tpt.records import Problem
 from tpt.run.stage import Stage, StageSpec
@@ -136,6 +136,8 @@ def of_checkpoint(folder: Path) -> str:
     """A hash of a checkpoint: its config, samples of its weights, and all of its tokenizer, template and end tokens."""
     companions = sorted({path for pattern in COMPANIONS for path in folder.glob(pattern) if path.is_file()})
     named = [[path.relative_to(folder).as_posix(), _of_file(path)] for path in companions]
+    from tpt import models  # here: slow to import, and `tpt status` needs no hash of a model
+
     return digest([models.fingerprint(folder) if (folder / "config.json").is_file() else "", named])
 
 
