@@ -330,6 +330,19 @@ def test_shards_of_another_model_than_there_is_now_are_not_gone_on_with(finished
     assert not finished.stale(think)
 
 
+def test_a_stage_that_was_begun_before_its_input_was_done_is_of_that_input_in_the_end(tiny_config: Make) -> None:
+    run = Run.create(tiny_config())
+    think, judge = Stage(1, "think"), Stage(1, "judge")
+    finish(run, Stage(0, "prepare"), "first")
+    run.begin(judge)  # judges while others are sampled
+    assert files.read_json(run.inputs_path(judge))["round-01/think"] is None
+    finish(run, think, "first")
+    finish(run, judge, "first")
+    assert run.manifest(judge)["inputs"]["round-01/think"] == run.made(think)
+    finish(run, think, "second")
+    assert not run.done(judge)
+
+
 def test_what_was_made_of_other_inputs_is_not_adopted(tiny_config: Make) -> None:
     one, other = Run.create(tiny_config()), Run.create(tiny_config("evaluate.temperature=0.9"))
     train = Stage(1, "train")

@@ -150,9 +150,14 @@ class Manifests(Paths):
                 self._clear(stage, ())
             elif self.outdated(stage):
                 self._clear(stage, table.of(stage).keeps)
-            if not self.inputs_path(stage).exists():
-                begun = self._inputs_made(stage) | {VERSION: self.version(stage)}
-                files.write_json(self.inputs_path(stage), begun)
+            self._note_inputs(stage)
+
+    def _note_inputs(self, stage: Stage) -> None:
+        """Write down from which outcomes of its inputs a stage is begun; one that was begun early learns them later."""
+        begun, _ = self._begun(stage) if self.inputs_path(stage).exists() else ({}, None)
+        made = self._inputs_made(stage)
+        if not begun or any(begun.get(one) is None and outcome for one, outcome in made.items()):
+            files.write_json(self.inputs_path(stage), {**made, VERSION: self.version(stage)})
 
     def _clear(self, stage: Stage, kept: tuple[str, ...]) -> None:
         """Remove what lies in a stage's folder, except files of some patterns."""
