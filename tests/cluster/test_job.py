@@ -20,7 +20,7 @@ from tpt.settings.config import Config
 from tpt.settings.sampler import SamplerConfig
 
 Make = Callable[..., Config]
-PREPARE, EVALUATE, PRUNE = Stage(0, "prepare"), Stage(0, "evaluate"), Stage(1, "prune")
+PREPARE, EVALUATE, JUDGE, PRUNE = (Stage(0, "prepare"), Stage(0, "evaluate"), Stage(1, "judge"), Stage(1, "prune"))
 
 
 @pytest.fixture
@@ -51,6 +51,7 @@ def test_a_failure_by_chance_is_tried_again_and_one_in_the_users_words_is_not(
     (obstacle / "in the way").rmdir()
     obstacle.rmdir()
     StageJob(run.root, think, sampling=True)()
+    StageJob(run.root, JUDGE)()
     with pytest.raises(StageFailed, match="kept none of") as caught:  # random weights solve nothing
         StageJob(run.root, PRUNE)()
     assert caught.value.kind == "EmptyPrune"
