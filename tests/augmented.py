@@ -7,7 +7,7 @@ import tpt
 
 PACKAGE = Path(tpt.__file__).parent
 # The whole change to the package.
-BEFORE, AFTER = "    PRUNE,\n    TRAIN,\n", '    PRUNE,\n    "augment:AUGMENT",\n    TRAIN,\n'
+BEFORE, AFTER = "    PRUNE,\n    TRAIN,\n", '    PRUNE,\n    "augment.spec:AUGMENT",\n    TRAIN,\n'
 
 
 def augmented(folder: Path) -> dict[str, str]:
@@ -21,7 +21,7 @@ def augmented(folder: Path) -> dict[str, str]:
     """
     shutil.copytree(PACKAGE, folder / "tpt", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(PACKAGE.parent / "conf", folder / "conf")
-    shutil.copy(Path(__file__).with_name("augment.py"), folder)
+    shutil.copytree(Path(__file__).with_name("augment"), folder / "augment")
     table = folder / "tpt" / "run" / "table.py"
     assert table.read_text().count(BEFORE) == 1
     table.write_text(table.read_text().replace(BEFORE, AFTER))

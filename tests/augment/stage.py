@@ -1,4 +1,4 @@
-"""A stage of a user's own, between prune and train: each example once more, its completion behind a marker."""
+"""What the stage does."""
 
 import dataclasses
 import os
@@ -7,10 +7,9 @@ import time
 from tpt import artefacts, records
 from tpt.progress import Progress
 from tpt.records import Example
-from tpt.run import identity, table
+from tpt.run import table
 from tpt.run.folder import Run
-from tpt.run.stage import Results, Stage, StageSpec
-from tpt.settings.config import Config
+from tpt.run.stage import Results, Stage
 
 MARKER = "Again: "
 
@@ -23,18 +22,3 @@ def augment(run: Run, stage: Stage, progress: Progress) -> Results:
     marked = [dataclasses.replace(one, text=MARKER + one.text) for one in examples]
     written = records.write(run.folder(stage) / artefacts.EXAMPLES, Example, [*examples, *marked])
     return {"marked": len(marked), "examples": written}
-
-
-def _inputs(_: Config, stage: Stage) -> list[Stage]:
-    return [table.before(stage)]
-
-
-AUGMENT = StageSpec(
-    name="augment",
-    function="augment:augment",
-    inputs=_inputs,
-    made=lambda folder, _: identity.of_files([folder / artefacts.EXAMPLES]),
-    plan=lambda *_: "each example once more, marked",
-    outcome=lambda results: f"{results['marked']} marked copies",
-    columns=lambda _, results: {"marked copies": results["marked"]},
-)
