@@ -12,7 +12,7 @@ SANDBOX := bubblewrap python3 python3-numpy g++
 BROWSER := chromium chromium-driver
 
 .DEFAULT_GOAL := help
-.PHONY: help install slurm sandbox browser run test test-fast test-gpu test-pip bench bench-gpu lint format clean
+.PHONY: help install slurm sandbox browser run docs test test-fast test-gpu test-pip bench bench-gpu lint format clean
 
 help: ## What there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -60,9 +60,14 @@ browser: ## Install what the report's page is tested in, where this is Debian an
 run: install ## The main job: SmolLM2-135M improves on word problems in 2 rounds (ARGS= adds overrides)
 	$(BIN)/tpt run $(ARGS)
 
+docs: install ## Build the pages into docs/_build, without a network; a warning is an error
+	$(BIN)/python -m sphinx -W --keep-going -n -q -E -c docs . docs/_build
+	@echo docs/_build/index.html
+
+WORKERS ?= 2
 # Two tests at a time, each with a thread: programs of more threads than there are cores wait for each other most of the time.
 test: install slurm sandbox browser lint ## All tests: the fast ones, and those with the real model, vLLM, SLURM, sandboxes and a browser
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m "" -n 2 --dist loadfile --no-loadscope-reorder --durations 40 $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "" -n $(WORKERS) --dist loadgroup --no-loadscope-reorder --durations 40 $(ARGS)
 
 test-fast: install ## The tests that take seconds
 	$(BIN)/pytest $(ARGS)
@@ -70,7 +75,7 @@ test-fast: install ## The tests that take seconds
 test-gpu: install ## On a GPU: what only it can show
 	TPT_TEST_GPUS=0 $(BIN)/pytest -m "" tests/train/test_gpu.py $(ARGS)
 
-test-pip: install ## What the README tells users of pip to do, in an empty environment: some minutes, a gigabyte
+test-pip: install ## What the quick start tells users of pip to do, in an empty environment: some minutes, a gigabyte
 	TPT_TEST_PIP=1 $(BIN)/pytest -m "" tests/test_package.py -k documented $(ARGS)
 
 # TRL, a peer, in an environment of its own
@@ -90,14 +95,15 @@ bench: install sandbox $(TRL)/.installed ## Compare with the tools that people w
 bench-gpu: install ## On a GPU: utilisation and memory of training, the transformers engine's batching
 	$(BIN)/python benchmarks/gpu.py
 
-lint: install ## ruff and mypy
-	$(BIN)/ruff check tpt tests benchmarks
-	$(BIN)/ruff format --check tpt tests benchmarks
+lint: install ## ruff, mypy, and that imports run downwards
+	$(BIN)/ruff check tpt tests benchmarks docs
+	$(BIN)/ruff format --check tpt tests benchmarks docs
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 format: install ## Let ruff rewrite the code
-	$(BIN)/ruff check --fix tpt tests benchmarks
-	$(BIN)/ruff format tpt tests benchmarks
+	$(BIN)/ruff check --fix tpt tests benchmarks docs
+	$(BIN)/ruff format tpt tests benchmarks docs
 
 clean: ## Remove .venv and build leftovers; run folders stay
-	rm -rf $(VENV) $(TRL) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(TRL) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache docs/_build

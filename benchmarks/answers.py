@@ -1,11 +1,11 @@
-"""Final answers judged per second: our judge against math-verify called on each, in this very process.
+"""Final answers judged per second: our judge against math-verify called on each one in this process.
 
     python benchmarks/answers.py
 
 Problems and solutions are those of `word_problems`, whose gold answers are numbers; solutions are right, wrong,
-dressed (`$1,234.00`, `**1234**`, a box, "The answer is"), or without an answer. math-verify is called as its README
-shows: `verify(parse(gold), parse(completion))`. Ours gives two verdicts for each, strict and lenient, of which the
-lenient one must be math-verify's. What is timed is the whole of each side, our worker processes among it.
+formatted (`$1,234.00`, `**1234**`, a box, "The answer is"), or without an answer. math-verify is called as its README
+shows: `verify(parse(gold), parse(completion))`. Our judge gives two verdicts for each, strict and lenient; the lenient
+one must equal math-verify's. Both sides are timed as a whole, including our worker processes.
 """
 
 import argparse
@@ -14,9 +14,9 @@ from collections.abc import Iterator
 
 from side_by_side import alternate, faster, save
 
-from tpt.compose import compose
 from tpt.judge.answer import judge_texts
 from tpt.records import Status
+from tpt.settings.compose import compose
 
 EACH = 10
 MARK = 20.0
@@ -25,7 +25,7 @@ Pair = tuple[str, str]
 
 
 def pairs(problems: int, seed: int) -> list[Pair]:
-    """(gold, completion), `EACH` for each problem."""
+    """(gold, completion), `EACH` per problem."""
     rng = random.Random(seed)
     task = compose(["task=word_problems", f"task.train_size={problems}"]).task
     return [pair for problem in task.load("train") for pair in _of_problem(problem.gold, problem.solution, rng)]
@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=3)
     options = parser.parse_args()
     some = pairs(options.problems, seed=0)
-    theirs(some[:10])  # its imports take seconds and are not what is measured
+    theirs(some[:10])  # imports take seconds and are not what is measured
     times, given = alternate({"tpt": lambda: ours(some), "math-verify": lambda: theirs(some)}, options.turns)
     differ = [pair for pair, one, other in zip(some, given["tpt"], given["math-verify"], strict=True) if one != other]
     for gold, text in differ[:10]:

@@ -1,11 +1,11 @@
-"""How much longer training and sampling take beside two programs that keep the cores busy, as a browser may.
+"""How much longer training and sampling take next to two programs that keep the cores busy, as a browser might.
 
     python benchmarks/busy.py                # some minutes, on a machine that does nothing else
-    OMP_WAIT_POLICY=active python benchmarks/busy.py --sides train     # as it would be with another policy of waiting
+    OMP_WAIT_POLICY=active python benchmarks/busy.py --sides train     # with another wait policy
 
-The embedded model is trained and sampled from in processes with the variables of a stage's. Each does the same work
-idle and busy, in turns, after once to warm up. With as many busy processes as cores the fair share is a half: twice the
-time. Threads that wait for each other spinning take many times as long.
+The embedded model is trained and sampled from in processes with a stage's environment variables. Each does the same
+work on an idle and on a busy machine, in turns, after a warm-up. With as many busy processes as cores the fair share is
+half: twice the time. Threads that spin while they wait for each other take many times as long.
 """
 
 import argparse
@@ -21,16 +21,17 @@ from side_by_side import Figure, Timed, save
 from train import examples, ours, settings
 
 from tpt import environment, files, prompt
-from tpt.cluster.process import stage_environment
-from tpt.compose import compose
+from tpt.interrupt import die_with_parent
+from tpt.launch.process import stage_environment
 from tpt.models import context_length, locate
-from tpt.stage import die_with_parent
+from tpt.settings.compose import compose
+from tpt.settings.engine import resolve_engine
 from tpt.think.base import Draw, Prompt
-from tpt.think.engines import make_sampler, resolve_engine
+from tpt.think.engines import make_sampler
 
-LIMIT = 3.0  # times as long as idle
-BUSY = "from tpt.stage import die_with_parent; die_with_parent()\nwhile True: pass"
-Work = Callable[[], float]  # gives the seconds it took
+LIMIT = 3.0  # times as long as when idle
+BUSY = "from tpt.interrupt import die_with_parent; die_with_parent()\nwhile True: pass"
+Work = Callable[[], float]  # returns the seconds it took
 
 
 @contextlib.contextmanager
@@ -48,7 +49,7 @@ def training(options: argparse.Namespace) -> Iterator[Work]:
 
 @contextlib.contextmanager
 def sampling(options: argparse.Namespace) -> Iterator[Work]:
-    """Sampling with the engine that a run would take: the time from the first prompt to the last completion."""
+    """Sampling with the engine that a run would use: the time from the first prompt to the last completion."""
     from time import perf_counter
 
     from transformers import AutoTokenizer
@@ -77,7 +78,7 @@ SIDES = {"train": training, "sample": sampling}
 
 @contextlib.contextmanager
 def company(count: int) -> Iterator[None]:
-    """Busy processes beside the block; they end with it, and with this process, however it ends."""
+    """Busy processes during the block; they end with it, and with this process, however it ends."""
     busy = [subprocess.Popen([sys.executable, "-P", "-c", BUSY]) for _ in range(count)]
     try:
         yield
@@ -88,7 +89,7 @@ def company(count: int) -> Iterator[None]:
 
 
 def measure(side: str, options: argparse.Namespace) -> dict[str, list[float]]:
-    """The seconds that a side's work takes, idle and busy."""
+    """The seconds that a side's work takes, on an idle and on a busy machine."""
     found: dict[str, list[float]] = {"idle": [], "busy": []}
     with SIDES[side](options) as work:
         work()
@@ -103,7 +104,7 @@ def measure(side: str, options: argparse.Namespace) -> dict[str, list[float]]:
 
 
 def compare(side: str, options: argparse.Namespace) -> Figure:
-    """A side in a process of its own, which has a stage's variables before it loads the threads' library."""
+    """Run a side in a separate process, with a stage's variables set before the threading library is loaded."""
     with tempfile.TemporaryDirectory(prefix="tpt-busy-") as folder:
         out = Path(folder) / "out.json"
         command = [sys.executable, "-P", __file__, *sys.argv[1:], "--side", side, "--out", str(out)]

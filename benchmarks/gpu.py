@@ -1,16 +1,16 @@
 """On a GPU: how much of the chip training uses, how much memory it leaves, and the transformers engine's batching.
 
     python benchmarks/gpu.py                       # llama's architecture at 1B and at 135M, random weights
-    python benchmarks/gpu.py --sizes tiny          # seconds, on any machine: whether this script works
+    python benchmarks/gpu.py --sizes tiny          # takes seconds on any machine: checks that this script works
 
-The chip's rate is measured, as what a large product of bfloat16 matrices reaches, and so is the time of optimizer steps
-of `tpt.train.fit`, the first ones left out. Model FLOPs are 6 for each parameter that multiplies and each token, and 12
-for each layer, unit of a head and pair of tokens of which one sees the other (arXiv 2204.02311, appendix B); a token
-that several examples share is counted once, for it is computed once. Utilisation is one over the other. Two further
-steps are profiled, to say what the device was busy with.
+The chip's rate is measured with a large product of bfloat16 matrices; the time of optimizer steps of `tpt.train.fit` is
+measured without the first ones. Model FLOPs are 6 per token and parameter that multiplies, plus 12 per layer, unit of a
+head and pair of tokens of which one sees the other (arXiv 2204.02311, appendix B); a token shared by several examples
+counts once, because it is computed once. Utilisation is the ratio of the two rates. Two further steps are profiled, to
+show what the device was busy with.
 
-The transformers engine fills the rows of ended samples with new problems; its peer, `generate`, pads a batch of as many
-rows and waits for its longest sample. Both are sides of `think.py`.
+The transformers engine refills the rows of finished samples with new problems; its peer, `generate`, pads a batch of
+the same number of rows and waits for its longest sample. Both are sides of `think.py`.
 """
 
 import argparse
@@ -29,18 +29,18 @@ from think import PADDED, against, turns
 from train import Clock
 
 from tpt import records
-from tpt.config import TrainConfig
 from tpt.records import Example
+from tpt.settings.train import TrainConfig
 
 LLAMA = {
     "1b": (2048, 16, 32, 8, 8192, 128_256),  # llama3.2-1b
     "135m": (576, 30, 9, 3, 1536, 49_152),  # SmolLM2-135M
     "tiny": (64, 2, 4, 2, 128, 512),
 }
-PROMPT, COMPLETION = 120, 180  # tokens, about those of GSM8K
-LEFT_OUT = 3  # steps in which kernels are compiled and memory is found
-PROFILED = 2  # steps after those that are timed
-KINDS = {  # of kernels, by what is in their names; the first that fits
+PROMPT, COMPLETION = 120, 180  # tokens, about as in GSM8K
+LEFT_OUT = 3  # steps in which kernels are compiled and memory is allocated
+PROFILED = 2  # steps after the timed ones
+KINDS = {  # of kernels, by a part of their names; the first match counts
     "attention": ("flex", "flash", "fmha"),
     "loss": ("liger", "cross_entropy", "element_mul"),
     "optimizer": ("adam", "multi_tensor"),
@@ -52,13 +52,13 @@ GOAL = {"1b": 0.45}
 
 @dataclass
 class Trained:
-    """What a training took.
+    """What a training run took.
 
     Attributes:
-        seconds: of an optimizer step, the median.
-        flops: of the model in a step.
-        peak: bytes of the device's memory at its highest.
-        busy: seconds a step that the device spent on kernels of each of `KINDS`, and of others.
+        seconds: median time of an optimizer step.
+        flops: model FLOPs per step.
+        peak: peak device memory in bytes.
+        busy: seconds per step that the device spent on kernels of each of `KINDS`, and on others.
     """
 
     seconds: float
@@ -68,7 +68,7 @@ class Trained:
 
 
 class ProfiledClock(Clock):
-    """A clock that profiles the steps after the first so many."""
+    """A clock that profiles the steps after the first few."""
 
     def __init__(self, steps: int) -> None:
         import torch
@@ -78,7 +78,7 @@ class ProfiledClock(Clock):
         self.profiler = torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA])
 
     def __call__(self, done: int, total: int, *_: object, **__: object) -> None:
-        """Note the time; begin or end the profile."""
+        """Record the time; start or stop profiling."""
         super().__call__(done, total)
         if device() == "cuda" and done == self._first:
             self.profiler.start()
@@ -89,7 +89,7 @@ class ProfiledClock(Clock):
             print(self.profiler.key_averages().table(**longest))
 
     def busy(self) -> dict[str, float]:
-        """Seconds a step by kind of kernel."""
+        """Seconds per step by kind of kernel."""
         found: Counter[str] = Counter()
         for event in self.profiler.key_averages() if device() == "cuda" else []:
             name = event.key.lower()
@@ -99,7 +99,7 @@ class ProfiledClock(Clock):
 
 
 def device() -> str:
-    """Where everything is computed."""
+    """The device on which everything is computed."""
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
@@ -113,7 +113,7 @@ def gpu() -> str:
 
 
 def chip_rate(size: int) -> float:
-    """FLOP/s of a product of two square bfloat16 matrices."""
+    """FLOP/s of multiplying two square bfloat16 matrices."""
     import torch
 
     one, other = (torch.randn(size, size, device=device(), dtype=torch.bfloat16) for _ in range(2))
@@ -139,8 +139,8 @@ def checkpoint(size: str, folder: Path) -> Any:
     import torch
     from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-    from tpt.compose import compose
     from tpt.models import locate
+    from tpt.settings.compose import compose
 
     hidden, layers, heads, kv_heads, inner, words = LLAMA[size]
     config = LlamaConfig(
@@ -187,7 +187,7 @@ def trained(size: str, batch: int, steps: int) -> Trained:
 
 
 def flops(config: Any, tokens: int) -> float:
-    """Of forward and backward over one sequence whose completion alone is projected to the vocabulary."""
+    """FLOPs of forward and backward over one sequence, with only the completion projected to the vocabulary."""
     size = config.hidden_size // config.num_attention_heads
     attention = config.hidden_size * size * 2 * (config.num_attention_heads + config.num_key_value_heads)
     layer = attention + 3 * config.hidden_size * config.intermediate_size
@@ -240,7 +240,7 @@ def utilisation(size: str, batch: int, steps: int, chip: float) -> list[Figure]:
 
 
 def main() -> None:
-    """Measure all, and print the table."""
+    """Measure everything and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", nargs="+", choices=LLAMA, default=["1b", "135m"])
     parser.add_argument("--batch", type=int, default=64)

@@ -2,8 +2,9 @@
 
     python benchmarks/intervals.py
 
-Ours is what an evaluation does with the counts of right samples: `pass_at_k` and `interval`. The peer has the same
-estimator a problem at a time, and draws the problems of each resample one by one; both are numpy. Intervals must agree.
+Our side is what an evaluation does with the counts of right samples: `pass_at_k` and `interval`. The peer uses the same
+estimator one problem at a time, and draws the problems of each resample one by one; both use numpy. Intervals must
+agree.
 """
 
 import argparse
@@ -16,20 +17,20 @@ from tpt.evaluate.bootstrap import interval
 from tpt.evaluate.passk import Ints, pass_at_k
 
 CONFIDENCE = 0.95
-CLOSE = 2e-3  # of two ends of intervals: both are drawn by chance
+CLOSE = 2e-3  # between two ends of intervals: both are random
 
 Found = tuple[float, float, float]
 
 
 def ours(right: Ints, samples: int, k: int, resamples: int) -> Found:
-    """Value and interval, by tpt."""
+    """Value and interval, computed by tpt."""
     values = pass_at_k(np.full_like(right, samples), right, k)
     found = interval(values, CONFIDENCE, resamples, seed=0)
     return found.value, found.low, found.high
 
 
 def theirs(right: Ints, samples: int, k: int, resamples: int) -> Found:
-    """Value and interval, by the usual loops."""
+    """Value and interval, computed by the usual loops."""
     values = np.array([_pass_at_k(samples, int(one), k) for one in right])
     rng = np.random.default_rng(0)
     means = [values[rng.integers(len(values), size=len(values))].mean() for _ in range(resamples)]
@@ -39,12 +40,12 @@ def theirs(right: Ints, samples: int, k: int, resamples: int) -> Found:
 
 
 def _pass_at_k(n: int, c: int, k: int) -> float:
-    """As scripts have it (Chen et al. 2021, arXiv 2107.03374)."""
+    """pass@k as in common scripts (Chen et al. 2021, arXiv 2107.03374)."""
     return 1.0 if n - c < k else float(1.0 - np.prod(1.0 - k / np.arange(n - c + 1, n + 1)))
 
 
 def main() -> None:
-    """Both in turn."""
+    """Time both in turn."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--problems", type=int, default=10_000)
     parser.add_argument("--samples", type=int, default=100)

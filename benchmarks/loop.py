@@ -1,11 +1,11 @@
 """What the loop itself costs: the share of a round that is neither sampling nor training, and the start of commands.
 
-    python benchmarks/loop.py                # a round of the embedded default: some minutes
-    python benchmarks/loop.py --runs RUNS    # of the only run in a folder, which `make run` has made
+    python benchmarks/loop.py                # a round of the embedded default: takes minutes
+    python benchmarks/loop.py --runs RUNS    # of the only run in a folder, made by `make run`
 
-Of a round of `tpt run`, wall time is what passes from the manifest of the baseline's evaluation to that of the round's.
-The work in it is the engines' sampling and loading of the model, as they say of themselves, and the training from its
-first step to the written model. The rest is orchestration: processes, imports, prompts, judging, manifests, progress.
+The wall time of a round is the time from the manifest of the baseline's evaluation to that of the round's evaluation.
+The work in it is the engines' sampling and model loading, as they report it, and the training from its first step to
+the written model. The rest is orchestration: processes, imports, prompts, judging, manifests, progress.
 """
 
 import argparse
@@ -16,8 +16,8 @@ from pathlib import Path
 
 from side_by_side import Figure, Timed, alternate, save
 
-from tpt.loop import Stage
-from tpt.run import Run, find
+from tpt.run.folder import Run, find
+from tpt.run.stage import Stage
 
 SHARE = 0.05  # of a round
 SECONDS = 1.0  # of a command
@@ -52,7 +52,7 @@ def _trained(run: Run) -> float:
 
 
 def commands(root: Path, turns: int) -> list[Figure]:
-    """Seconds until a command has said what it has to say."""
+    """Seconds that a command takes."""
 
     def call(*words: str) -> None:
         subprocess.run([sys.executable, "-P", "-m", "tpt.cli", *words], check=True, stdout=subprocess.DEVNULL)

@@ -1,12 +1,13 @@
-"""Solutions judged per second: the sandboxed judge against a plain runner that starts one Python for each test.
+"""Solutions judged per second: the sandboxed judge against a plain runner that starts a Python process per test.
 
     python benchmarks/programs.py                                   # generated puzzles
     python benchmarks/programs.py --task code_contests --problems FILE     # the problems' own labelled solutions
 
-The plain runner has no sandbox at all: `subprocess.run([python, file], stdin=..., timeout=...)`, as most evaluation
-scripts do, with as many threads. Both judge the same solutions with the same Python and must agree. What is timed is
-the whole of each, the judge's probe and start among it. Turns alternate; the ratio is of their medians. All tests are
-run, as soft-positive pruning needs, those of the puzzles and then five times as many; and up to the first that fails.
+The plain runner has no sandbox at all: `subprocess.run([python, file], stdin=..., timeout=...)`, as in most evaluation
+scripts, with the same number of threads. Both judge the same solutions with the same Python and must agree. Both sides
+are timed as a whole, including the judge's probe and start. Turns alternate; the ratio is of their medians. There are
+three settings: all tests are run, as soft-positive pruning needs, once with the puzzles' own tests and once with five
+times as many; and tests are run only up to the first failure.
 """
 
 import argparse
@@ -18,26 +19,26 @@ from pathlib import Path
 
 from side_by_side import Figure, alternate, faster, save
 
-from tpt.judge.code import file
 from tpt.judge.code.judge import Judge
 from tpt.judge.code.output import same
 from tpt.judge.code.spec import Spec
+from tpt.judge_files import programs
 
 Job = tuple[Spec, str]
 WRONG = "print(input())"  # passes few tests of few puzzles
 MARK = 3.0
-LONGER = 5  # times as many tests, the same ones again: problems of contests have dozens
+LONGER = 5  # times as many tests, by repeating them: contest problems have dozens
 
 
 def sandboxed(jobs: list[Job], workers: int, partial: bool) -> list[int]:
-    """Tests passed, by the judge."""
+    """Tests passed, according to the judge."""
     with Judge(workers=workers) as judge:
         results = judge.results(((spec, "python", source) for spec, source in jobs), partial)
         return [result.passed for result in results]
 
 
 def plain(jobs: list[Job], workers: int, partial: bool) -> list[int]:
-    """Tests passed, by one process for each test."""
+    """Tests passed, according to one process per test."""
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(workers) as pool:
 
         def passed(number: int) -> int:
@@ -47,7 +48,7 @@ def plain(jobs: list[Job], workers: int, partial: bool) -> list[int]:
             count = 0
             for stdin, expected in spec.tests:
                 given = path.with_suffix(".in")
-                given.write_text(stdin, encoding="utf-8")  # some solutions read it by its size: no pipe
+                given.write_text(stdin, encoding="utf-8")  # a file and not a pipe: some solutions use its size
                 try:
                     with given.open("rb") as handle:
                         done = subprocess.run(
@@ -69,7 +70,7 @@ def plain(jobs: list[Job], workers: int, partial: bool) -> list[int]:
 
 
 def compare(jobs: list[Job], partial: bool, options: argparse.Namespace) -> Figure:
-    """Both sides in turn on the same programs."""
+    """Time both sides in turn on the same programs."""
     times, verdicts = alternate(
         {
             "sandboxed": lambda: sandboxed(jobs, options.workers, partial),
@@ -107,9 +108,9 @@ def main() -> None:
 
 
 def _jobs(name: str, problems: Path | None) -> list[Job]:
-    """Python solutions, with labels where the problems have them; puzzles get a wrong one beside each right one."""
-    task = file.task(name, problems, [])
-    specs = [Spec.of(problem) for split in file.splits(task) for problem in task.load(split)]
+    """Python solutions, with labels if the problems have them; puzzles get a wrong one for each right one."""
+    task = programs.task(name, problems, [])
+    specs = [Spec.of(problem) for split in programs.splits(task) for problem in task.load(split)]
     known = [
         (spec, source)
         for spec in specs

@@ -1,10 +1,10 @@
 """Pruning, evaluating and reporting many samples, against scripts that read all of them as JSON.
 
     python benchmarks/scale.py                                  # 100,000 and 1,000,000 samples
-    python benchmarks/scale.py --samples 10000000 --no-peer     # the peer would need some 10 GB
+    python benchmarks/scale.py --samples 10000000 --no-peer     # the peer would need about 10 GB
 
-Ours are the stages as `tpt run` starts them, and `tpt report`, each a process of its own on a run folder whose samples
-and verdicts are there. The peer is `scale_peer.py`. Each process's peak memory is what the kernel says of it.
+Our side is the stages as `tpt run` starts them, and `tpt report`, each in a separate process on a run folder that
+already has samples and verdicts. The peer is `scale_peer.py`. Each process's peak memory is as reported by the kernel.
 """
 
 import argparse
@@ -23,17 +23,17 @@ import pyarrow.parquet as pq
 from side_by_side import Figure, save
 
 from tpt import files, records
-from tpt.compose import compose
-from tpt.loop import Stage
 from tpt.records import Problem, Sample, Status, Verdict
-from tpt.run import Run
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
+from tpt.settings.compose import compose
 
-EACH = 10  # samples of a problem
+EACH = 10  # samples per problem
 SHARD = 1000  # problems
-PROMPT, COMPLETION = 340, 90  # tokens: four worked examples and a question, a solution of some lines
+PROMPT, COMPLETION = 340, 90  # tokens: four worked examples and a question, a solution of a few lines
 EXAMPLES = 2000
 SOLVED = 0.4
-MEMORY = 1.0  # GiB that no size may need more of
+MEMORY = 1.0  # the most GiB that any size may need
 LAUNCHER = """
 import os, sys, time
 started = time.perf_counter()
@@ -47,7 +47,7 @@ PEER = Path(__file__).with_name("scale_peer.py")
 
 
 def make(root: Path, samples: int) -> Run:
-    """A run folder whose first round is sampled and judged, and whose evaluations are sampled and judged."""
+    """Make a run folder with samples and verdicts for its first round and its evaluations."""
     problems = samples // EACH
     run = Run.create(
         compose(
@@ -86,7 +86,7 @@ def _problems(known: list[Problem], count: int) -> Iterator[Problem]:
 
 
 def _shard(run: Run, number: int, problems: range, texts: list[str], rng: np.random.Generator) -> None:
-    """One shard of samples and its verdicts, written column by column: only what is measured has to be tpt's own."""
+    """Write one shard of samples and its verdicts column by column: only what is measured must be tpt's own code."""
     rows = len(problems) * EACH
     ids = np.repeat([f"word_problems/train/{one}" for one in problems], EACH)
     index = np.tile(np.arange(EACH), len(problems))
@@ -134,7 +134,7 @@ def _write(path: Path, kind: type, columns: dict[str, object]) -> None:
 
 
 def as_json(run: Run, path: Path) -> None:
-    """The same samples as a script keeps them: a line of JSON each."""
+    """Write the same samples as a script would store them: one line of JSON each."""
     with path.open("w", encoding="utf-8") as file:
         samples = records.shards(run.folder(Stage(1, "think")), "samples")
         verdicts = records.shards(run.folder(Stage(1, "prune")), "verdicts")
@@ -152,24 +152,25 @@ def as_json(run: Run, path: Path) -> None:
 
 
 def measured(command: list[str]) -> tuple[float, float]:
-    """Seconds and peak memory, in GiB, of a process that must end well."""
-    # What is started by a process counts that one's memory as its own, so a small one starts it.
+    """Seconds and peak memory, in GiB, of a process, which must succeed."""
+    # A new process starts with its parent's memory as its peak, so a small process starts it.
     done = subprocess.run([sys.executable, "-S", "-c", LAUNCHER, *command], stdout=subprocess.PIPE, check=True)
     seconds, kibibytes = map(float, done.stdout.split())
     return seconds, kibibytes / 2**20
 
 
 def compare(samples: int, peer: bool, folder: Path) -> list[Figure]:
-    """All three at one size."""
+    """Measure all three at one size."""
     run = make(folder, samples)
     print(f"{samples:,} samples in {sum(1 for _ in run.root.rglob('*.parquet')):,} files", flush=True)
     ours, theirs = {}, {}
-    stage = [sys.executable, "-P", "-m", "tpt.stage", str(run.root)]
-    ours["prune"] = measured([*stage, "1", "prune"])
+    stage = [sys.executable, "-P", "-m", "tpt.launch.worker", str(run.root)]
+    ours["judge"] = measured([*stage, "round-01/judge"])
+    ours["prune"] = measured([*stage, "round-01/prune"])
     run.finish(Stage(1, "train"), {"steps": 1, "first_loss": 1.0, "final_loss": 1.0}, 0.0)
     (run.folder(Stage(1, "train")) / "model").mkdir()
-    measured([*stage, "0", "evaluate"])
-    ours["evaluate"] = measured([*stage, "1", "evaluate"])
+    measured([*stage, "round-00/evaluate"])
+    ours["evaluate"] = measured([*stage, "round-01/evaluate"])
     ours["report"] = measured([sys.executable, "-P", "-m", "tpt.cli", "report", str(run.root)])
     if peer:
         lines = folder / "samples.jsonl"

@@ -1,4 +1,4 @@
-"""Pruning and evaluating as scripts of this method do it: all samples read as JSON into one list.
+"""Pruning and evaluating as scripts for this method usually do: all samples are read as JSON into one list.
 
 python benchmarks/scale_peer.py prune|evaluate LINES OUT EXAMPLES
 """
@@ -12,7 +12,7 @@ import numpy as np
 
 
 def prune(path: Path, out: Path, examples: int) -> None:
-    """One right solution a problem, as many as are asked for, in JSON."""
+    """Write one right solution per problem, up to the requested number, as JSON."""
     data = [json.loads(line) for line in path.open(encoding="utf-8")]
     by_problem: dict[str, list[dict[str, object]]] = {}
     for one in data:
@@ -24,7 +24,7 @@ def prune(path: Path, out: Path, examples: int) -> None:
 
 
 def evaluate(path: Path, out: Path, examples: int) -> None:
-    """pass@k of every problem by the usual loop, with a bootstrap over problems."""
+    """pass@k of every problem with the usual loop, and a bootstrap over problems."""
     data = [json.loads(line) for line in path.open(encoding="utf-8")]
     figures = {}
     for reader in ("correct", "lenient"):
@@ -40,14 +40,14 @@ def evaluate(path: Path, out: Path, examples: int) -> None:
 
 
 def _pass_at_k(n: int, c: int, k: int) -> float:
-    """The estimator of Chen et al. 2021 (arXiv 2107.03374) as scripts have it, a problem at a time."""
+    """The estimator of Chen et al. 2021 (arXiv 2107.03374) as in common scripts, one problem at a time."""
     if n - c < k:
         return 1.0
     return float(1.0 - np.prod(1.0 - k / np.arange(n - c + 1, n + 1)))
 
 
 def main() -> None:
-    """Do one of the two."""
+    """Run one of the two."""
     name, path, out, examples = sys.argv[1:]
     {"prune": prune, "evaluate": evaluate}[name](Path(path), Path(out), int(examples))
 

@@ -1,7 +1,7 @@
-"""What the benchmarks share: two sides take turns, and their ratio is of medians.
+"""What the benchmarks share: two sides take turns, and the ratio is of their medians.
 
-A benchmark leaves its figures in `benchmarks/results/NAME.json`; `python benchmarks/side_by_side.py` prints them all
-as one table, in Markdown, as `benchmarks/README.md` has it.
+A benchmark writes its figures to `benchmarks/results/NAME.json`; `python benchmarks/side_by_side.py` prints all of them
+as one Markdown table, as in `benchmarks/README.md`.
 """
 
 import json
@@ -23,12 +23,12 @@ class Figure:
     """One line of the table.
 
     Attributes:
-        what: what was measured, at which size.
+        what: what was measured, and at which size.
         peer: what it is compared with.
-        ours, theirs: in `unit`, with their spread in words.
+        ours, theirs: the results as text, with unit and spread.
         ratio: how many times better ours is.
-        mark: the ratio to reach; None: there is none.
-        same: what was checked before the two were compared.
+        mark: the ratio to reach; None if there is none.
+        same: how it was checked that both did the same work.
     """
 
     what: str
@@ -42,7 +42,7 @@ class Figure:
 
 @dataclass
 class Timed:
-    """Seconds of each turn of one side."""
+    """The seconds of each of a side's turns."""
 
     seconds: list[float]
 
@@ -52,7 +52,7 @@ class Timed:
         return statistics.median(self.seconds)
 
     def rate(self, work: float, unit: str) -> str:
-        """Work a second with the spread of the turns, e.g. `1,200 [1,150..1,240] samples/s`."""
+        """Work per second with the spread of the turns, e.g. `1,200 [1,150..1,240] samples/s`."""
         rates = sorted(work / one for one in self.seconds)
         return f"{figure(work / self.median)} [{figure(rates[0])}..{figure(rates[-1])}] {unit}/s"
 
@@ -65,10 +65,10 @@ class Timed:
 def faster(
     what: str, peer: str, times: Iterable[Timed], work: tuple[float, str], mark: float | None, same: str
 ) -> Figure:
-    """How many times the peer's rate ours is.
+    """The ratio of our rate to the peer's.
 
     Args:
-        times: ours, and the peer's.
+        times: ours and the peer's.
         work: how much each turn did, and its unit.
     """
     ours, theirs = times
@@ -79,7 +79,7 @@ def alternate(sides: dict[str, Callable[[], Given]], turns: int) -> tuple[dict[s
     """Let each side do its work `turns` times, one after the other, and time each turn.
 
     Returns:
-        the times, and what each side's last turn gave.
+        the times, and the result of each side's last turn.
     """
     times: dict[str, Timed] = {name: Timed([]) for name in sides}
     given: dict[str, Given] = {}
@@ -93,14 +93,14 @@ def alternate(sides: dict[str, Callable[[], Given]], turns: int) -> tuple[dict[s
 
 
 def figure(value: float) -> str:
-    """A number with three significant digits and thousands."""
+    """A number with three significant digits and thousands separators."""
     if value >= 100:
         return f"{value:,.0f}"
     return f"{value:.3g}"
 
 
 def save(name: str, figures: list[Figure], **more: str) -> None:
-    """Keep a benchmark's figures, and print them; `more`: of the machine."""
+    """Save a benchmark's figures and print them; `more`: facts about the machine."""
     RESULTS.mkdir(exist_ok=True)
     machine = {"cores": len(os.sched_getaffinity(0)), "cpu": _cpu(), "when": time.strftime("%Y-%m-%d"), **more}
     value = {"machine": machine, "figures": [asdict(one) for one in figures]}
@@ -127,7 +127,7 @@ def _cpu() -> str:
 
 
 def main() -> None:
-    """Print all figures that there are as one table."""
+    """Print all saved figures as one table."""
     found = {}
     for path in sorted(RESULTS.glob("*.json")):
         found[path.stem] = [Figure(**one) for one in json.loads(path.read_text(encoding="utf-8"))["figures"]]

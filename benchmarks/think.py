@@ -1,18 +1,18 @@
-"""Sampling: tpt's think stage against the same engine called bare, and against the common script; and the transformers
-engine against `generate`.
+"""Sampling: tpt's think stage against the same engine called directly, and against the common script; and the
+transformers engine against `generate`.
 
     python benchmarks/think.py
 
-All sides get the same prompts (four worked examples and a problem of `word_problems`), n, temperature and limit of new
-tokens. Each turn of each side is a process of its own; loading the engine is not counted, sampling with all that
-belongs to it is: decoding, shards and progress on our side. Rates are of sampled tokens, which differ by chance where
-samples end by themselves.
+All sides get the same prompts (four worked examples and a problem of `word_problems`), n, temperature and limit on new
+tokens. Each turn of each side is a separate process; loading the engine does not count, but everything that belongs to
+sampling does: decoding, shards and progress on our side. Rates are of sampled tokens, whose number is random if samples
+end by themselves.
 
 Sides:
     tpt        `tpt.think.stage.sample` with vLLM
-    prompts    the same with one new token a sample: what the prompts take
-    bare       `vllm.LLM.generate` once, n samples a prompt, with the settings that tpt gives the engine
-    script     one pass over all prompts for each sample: n=1, eager, no prefix cache
+    prompts    the same with one new token per sample: the cost of the prompts
+    bare       `vllm.LLM.generate` once, n samples per prompt, with the settings that tpt gives the engine
+    script     one pass over all prompts per sample: n=1, eager, no prefix cache
     branching  `tpt.think.stage.sample` with the transformers engine
     generate   transformers' `generate` on padded batches, `num_return_sequences=n`
 """
@@ -34,19 +34,20 @@ from unittest.mock import patch
 from side_by_side import Figure, Timed, save
 
 from tpt import prompt, records
-from tpt.compose import compose
-from tpt.config import Config
-from tpt.loop import Stage
 from tpt.models import context_length, locate
 from tpt.progress import Progress
 from tpt.records import Problem
-from tpt.run import Run
-from tpt.think import stage as think_stage
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
+from tpt.settings.compose import compose
+from tpt.settings.config import Config
+from tpt.stages import think as think_stage
+from tpt.stages.sharding import Worker
 from tpt.think.vllm import VllmSampler
 
 THINK = Stage(1, "think")
 KV_GIB = 4  # of keys and values, for each side
-PADDED = {"cpu": 4, "cuda": 128}  # problems in a batch of `generate`: more is slower on two cores
+PADDED = {"cpu": 4, "cuda": 128}  # problems per batch of `generate`: more is slower on two cores
 
 
 def settings(root: Path, engine: str, options: argparse.Namespace) -> Config:
@@ -57,7 +58,7 @@ def settings(root: Path, engine: str, options: argparse.Namespace) -> Config:
 
 
 def sampled(config: Config) -> dict[str, float]:
-    """Our stage on a run folder that has its problems and nothing else."""
+    """Our stage on a run folder that contains only its problems."""
     run = Run.create(config)
     records.write(run.problems_path("train"), Problem, config.task.load("train"))
     run.finish(Stage(0, "prepare"), {"model_dir": str(locate(config.model))}, 0.0)
@@ -69,7 +70,7 @@ def sampled(config: Config) -> dict[str, float]:
         patch.object(Progress, "__call__", _timed(Progress.__call__, spent, "progress")),
         patch.object(VllmSampler, "_completion", _timed(VllmSampler._completion, spent, "detokenising")),
     ):
-        think_stage.sample(run, THINK, Progress(run.progress_path(THINK)), think_stage.Worker())
+        think_stage.sample(run, THINK, Progress(run.progress_path(THINK)), Worker())
     [engine] = think_stage.summary(run.folder(THINK))["engines"]
     return {
         "seconds": engine["sample_seconds"],
@@ -80,7 +81,7 @@ def sampled(config: Config) -> dict[str, float]:
 
 
 def _timed(function: Callable[..., Any], spent: Counter[str], name: str) -> Callable[..., Any]:
-    """The function, which adds the seconds that it takes to `spent[name]`."""
+    """Wrap a function so that it adds the seconds it takes to `spent[name]`."""
 
     def timed(*arguments: Any, **named: Any) -> Any:
         started = time.perf_counter()
@@ -101,7 +102,7 @@ def _prompts(config: Config, folder: Path) -> tuple[list[list[int]], list[int]]:
 
 
 def bare(config: Config, passes: int = 1) -> dict[str, float]:
-    """vLLM's own offline entry; `passes` 1: all samples of a prompt in one request."""
+    """vLLM's own offline interface; with `passes` 1, all samples of a prompt are one request."""
     from tpt.think.vllm import load
 
     load()
@@ -182,7 +183,7 @@ def _length(row: list[int], ends: list[int]) -> int:
 
 
 def side(name: str, options: argparse.Namespace) -> dict[str, float]:
-    """One turn of one side, in this process."""
+    """Run one turn of one side in this process."""
     if name == "prompts":
         options.set.append("think.max_tokens=1")
     with tempfile.TemporaryDirectory(prefix="tpt-think-") as root:
@@ -195,7 +196,7 @@ def side(name: str, options: argparse.Namespace) -> dict[str, float]:
 def one_turn(
     name: str, problems: int, n: int, given: Sequence[str] = (), environment: Mapping[str, str] | None = None
 ) -> dict[str, float]:
-    """One turn of one side, in a process of its own, with further settings and variables."""
+    """Run one turn of one side in a separate process, with further settings and variables."""
     command = [sys.executable, __file__, "--side", name, "--problems", str(problems), "--n", str(n), "--set", *given]
     variables = {**os.environ, **(environment or {})}
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=variables)
@@ -206,7 +207,7 @@ def one_turn(
 def turns(
     names: list[str], problems: int, n: int, count: int, given: Sequence[str] = ()
 ) -> dict[str, list[dict[str, float]]]:
-    """Each side's turns, one after the other, with further settings."""
+    """Run each side's turns, one after another, with further settings."""
     found: dict[str, list[dict[str, float]]] = {name: [] for name in names}
     for turn in range(count):
         for name in names:
@@ -235,7 +236,7 @@ def against(
 
 
 def shares(found: dict[str, list[dict[str, float]]]) -> Figure:
-    """Where the time of a think stage goes; what is not sampling has to stay under 2 %."""
+    """Where the time of a think stage goes; everything except sampling must take less than 2%."""
 
     def share(name: str) -> float:
         return statistics.median(turn[name] / turn["seconds"] for turn in found["tpt"])
@@ -257,7 +258,7 @@ def shares(found: dict[str, list[dict[str, float]]]) -> Figure:
 
 
 def main() -> None:
-    """All comparisons, or one turn of one side."""
+    """Run all comparisons, or one turn of one side."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--problems", type=int, default=32)
     parser.add_argument("--n", type=int, default=8)

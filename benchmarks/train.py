@@ -2,11 +2,10 @@
 
     python benchmarks/train.py --trl PYTHON       # `make bench` makes an environment for TRL and names its Python
 
-Examples are worked solutions of `word_problems`: with the four worked examples of its prompt, without, and several
-solutions of each problem (those of others stand in for them). Every step takes all of them, so that both sides see the
-same batches, in whatever order, and their losses can be compared step by step. What is timed is from the end of the
-first step, a warm-up, to the end of the last; rates are of useful tokens, those of the completions, which are all that
-is trained on.
+Examples are worked solutions of `word_problems`: with the four worked examples of its prompt, without them, and with
+several solutions per problem (taken from other problems). Every step takes all of them, so that both sides see the same
+batches, in whatever order, and their losses can be compared step by step. The time is from the end of the first step, a
+warm-up, to the end of the last; rates are of useful tokens: those of the completions, the only ones trained on.
 """
 
 import argparse
@@ -21,13 +20,13 @@ from pathlib import Path
 from side_by_side import Figure, Timed, faster, save
 
 from tpt import files, prompt, records
-from tpt.compose import compose
-from tpt.config import TrainConfig
 from tpt.models import context_length, locate
 from tpt.progress import Progress
 from tpt.records import Example
+from tpt.settings.compose import compose
+from tpt.settings.train import TrainConfig
 
-CLOSE = 0.05  # of two losses, as a share: both compute in bfloat16, in another order
+CLOSE = 0.05  # relative difference of two losses: both compute in bfloat16, in different orders
 RATE = 3e-5
 
 
@@ -39,12 +38,12 @@ class Clock(Progress):
         self.ended: list[float] = []
 
     def __call__(self, done: int, total: int, *_: object, **__: object) -> None:
-        """Note the time."""
+        """Record the time."""
         self.ended.append(time.perf_counter())
 
 
 def examples(few_shot: int, count: int, solutions: int) -> list[Example]:
-    """Prompts and worked solutions in the tokens of the embedded model; so many solutions to each problem."""
+    """Prompts and worked solutions in the embedded model's tokens, with `solutions` solutions per problem."""
     from transformers import AutoTokenizer
 
     config = compose([f"task.train_size={count}", f"task.few_shot={few_shot}"])
@@ -67,7 +66,7 @@ def examples(few_shot: int, count: int, solutions: int) -> list[Example]:
 
 
 def settings(steps: int, batch: int, micro: int) -> TrainConfig:
-    """What both sides are asked to do."""
+    """What both sides must do."""
     return TrainConfig(
         learning_rate=RATE,
         epochs=steps,
@@ -106,7 +105,7 @@ def theirs(some: list[Example], folder: Path, asked: TrainConfig, python: str) -
 
 
 def compare(few_shot: int, solutions: int, mark: float, options: argparse.Namespace) -> Figure:
-    """Both sides in turn on the examples of one kind."""
+    """Time both sides in turn on examples of one kind."""
     some = examples(few_shot, options.examples, solutions)
     useful = sum(len(one.completion_ids) for one in some) * (options.steps - 1)
     asked = settings(options.steps, options.examples, options.micro)
@@ -149,7 +148,7 @@ def _in_a_process(
 
 
 def main() -> None:
-    """Both kinds of prompt, or one turn of our side."""
+    """Run both kinds of prompts, or one turn of our side."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trl", default=str(Path(__file__).parent / ".trl/bin/python"))
     parser.add_argument("--examples", type=int, default=16)

@@ -1,4 +1,4 @@
-"""TRL's SFTTrainer on token ids that are given to it; run by `train.py` with the Python of TRL's own environment.
+"""TRL's SFTTrainer on given token ids; run by `train.py` with the Python of TRL's own environment.
 
 python benchmarks/train_trl.py MODEL EXAMPLES OUT STEPS BATCH MICRO LEARNING_RATE PRECISION
 """
@@ -23,11 +23,11 @@ class Clock(TrainerCallback):
         self.losses: list[float] = []
 
     def on_step_end(self, *_: Any, **__: Any) -> None:
-        """Note the time."""
+        """Record the time."""
         self.ended.append(time.perf_counter())
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
-        """Note the loss."""
+        """Record the loss."""
         if logs and "loss" in logs:
             self.losses.append(logs["loss"])
 

@@ -1,10 +1,10 @@
-"""What raises vLLM's rate on this machine's CPU: settings of the engine, one changed at a time.
+"""What makes vLLM faster on this machine's CPU: engine settings, changed one at a time.
 
     python benchmarks/vllm_cpu.py
 
-Each is tpt's own think stage on the prompts of `think.py`, in a process of its own; they take turns. The defaults in
-`tpt/think/vllm.py` are what won on two cores. Not part of `make bench`: it tunes, and compares with nobody. An engine
-is ready after its last start, when what it compiles is in its cache.
+Each is tpt's own think stage on the prompts of `think.py`, in a separate process; they take turns. The defaults in
+`tpt/think/vllm.py` are the best settings on two cores. Not part of `make bench`, because it tunes and compares with no
+other tool. The time to get ready is that of an engine's last start, when what it compiles is in its cache.
 """
 
 import argparse
@@ -27,7 +27,7 @@ TRIED: dict[str, tuple[list[str], dict[str, str]]] = {
 
 
 def main() -> None:
-    """Try all, and print their rates over that of the defaults."""
+    """Try all settings and print their rates relative to the defaults."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--problems", type=int, default=48)
     parser.add_argument("--n", type=int, default=8)

@@ -1,31 +1,63 @@
-"""What many tests share: real checkpoints, and short runs with a tiny model."""
+"""What many tests share: real checkpoints, short runs with a tiny model, and processes that start at once."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
+import warm
 from made_run import made_run
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # tests use the packaged and the local models only
 # Tests compute on the CPU, whatever the machine, but for those of `make test-gpu`.
 os.environ["CUDA_VISIBLE_DEVICES"] = os.environ.get("TPT_TEST_GPUS", "")
 
-from tpt.compose import compose
-from tpt.config import Config, ModelConfig
 from tpt.models import locate
-from tpt.run import Run
+from tpt.run.folder import Run
+from tpt.settings.compose import compose
+from tpt.settings.config import Config
+from tpt.settings.model import ModelConfig
 
 TINY = ("experiment=smoke", "sampler=transformers")
 
 
-FIRST = ("test_slurm.py", "test_resume.py", "test_real_model.py", "test_code.py")
+# The files that take longest, longest first: they begin first, so that no worker is left alone with one in the end.
+FIRST = (
+    "test_slurm.py",
+    "test_code.py",
+    "test_resume.py",
+    "test_real_model.py",
+    "test_fit.py",
+    "test_slurm_user.py",
+    "test_job.py",
+    "test_judge.py",
+    "test_labelled.py",
+    "test_reproduce.py",
+)
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Have the files that take longest begin first, so that no worker is left alone with one in the end."""
+    """Let one worker do a whole file, whose tests share fixtures, unless the file itself says what belongs together."""
     order = {name: at for at, name in enumerate(FIRST)}
     items.sort(key=lambda item: order.get(item.path.name, len(order)))
+    for item in items:
+        if not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(item.config.rootpath))))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call() -> Generator[None, object, object]:
+    """Keep the test's name out of the variables: stages of all tests can then be forked off the same template."""
+    os.environ.pop("PYTEST_CURRENT_TEST", None)
+    return (yield)
+
+
+@pytest.fixture(scope="session")
+def warm_imports() -> Iterator[dict[str, str]]:
+    """Variables with which a process starts stages that have imported torch and the like already, see `warm`."""
+    with warm.imports() as warmed:
+        yield warmed.environment
 
 
 @pytest.fixture(scope="session")

@@ -2,9 +2,9 @@
 
 from tpt.evaluate import store
 from tpt.evaluate.metrics import summarise
-from tpt.loop import Stage
 from tpt.records import Sample, Status, Verdict
-from tpt.run import Run
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
 
 PROBLEMS = 40
 
@@ -35,6 +35,7 @@ def finish_round(run: Run, round: int, solved: int) -> None:
     """All stages of a round, whose evaluation is as `finish_evaluation` makes it."""
     if round:
         run.finish(Stage(round, "think"), {"samples": 80, "tokens_per_second": 50.0}, 2.0)
+        run.finish(Stage(round, "judge"), {"judged": 80, "correct": 9, "lenient": 9}, 1.0)
         run.finish(Stage(round, "prune"), {"examples": 9, "kept": 9, "available": 80}, 2.0)
         run.finish(Stage(round, "train"), {"steps": 2, "first_loss": 1.0, "final_loss": 0.5}, 2.0)
     else:

@@ -4,12 +4,12 @@ import random
 from collections.abc import Iterator
 
 from tpt import records
-from tpt.config import Config
 from tpt.evaluate import store
 from tpt.evaluate.metrics import summarise
-from tpt.loop import Stage
 from tpt.records import Example, Problem, Sample, Status, Verdict
-from tpt.run import Run
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
+from tpt.settings.config import Config
 from tpt.tasks.base import Split
 
 HOSTILE = "</script><img src=x onerror=\"window.hacked=1;document.title='hacked'\"><b>bold?</b> & ]]> <!-- \u2028"
@@ -74,10 +74,12 @@ def _write(run: Run, sampled: Stage, judged: Stage, pairs: list[tuple[Sample, Ve
 
 
 def _think_prune_train(run: Run, round: int, samples: int, right: float, rng: random.Random) -> None:
-    think, prune, train = (Stage(round, name) for name in ("think", "prune", "train"))
+    think, judge, prune, train = (Stage(round, name) for name in ("think", "judge", "prune", "train"))
     pairs = _sampled(run, "train", samples, right, rng)
-    tokens = _write(run, think, prune, pairs)
+    tokens = _write(run, think, judge, pairs)
     run.finish(think, {"samples": len(pairs), "tokens": tokens, "tokens_per_second": 240.0}, 120.0)
+    judged = {"judged": len(pairs), "correct": 0, "lenient": 0}
+    run.finish(judge, judged, 1.0)
     good = [sample for sample, verdict in pairs if verdict.strict is Status.CORRECT]
     kept = list({one.problem_id: one for one in good}.values())
     examples = [Example(one.problem_id, "self", round, [1], [2], one.text) for one in kept]

@@ -1,6 +1,6 @@
 """A real SLURM on this machine: two virtual nodes with pretended GPUs, preemption, accounting; no systemd, no cgroups.
 
-The tests start one for a session. By hand, to try the README's section "On a cluster":
+The tests start one for a session. By hand, to try docs/cluster.md:
 
     python tests/slurm_lab.py up /tmp/slurm     # prints the line that sets SLURM_CONF for a shell
     python tests/slurm_lab.py down /tmp/slurm

@@ -16,13 +16,14 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from tpt import models, records
 from tpt.analysis.gradient_equivalence import _measure
 from tpt.checkpoint import check_tensors, load_causal_lm, quantization
-from tpt.config import Config, ModelConfig
 from tpt.errors import ModelError
-from tpt.loop import Stage
-from tpt.prepare import prepare
 from tpt.progress import Progress
 from tpt.records import Example
-from tpt.run import Run
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
+from tpt.settings.config import Config
+from tpt.settings.model import ModelConfig
+from tpt.stages.prepare import prepare
 from tpt.think.transformers import TransformersSampler
 from tpt.train.fit import fit
 

@@ -21,18 +21,21 @@ import pytest
 from made_run import made_run
 
 from tpt import files, records
-from tpt import stage as stages
 from tpt.cli import main
-from tpt.cluster import ledger, local, status
+from tpt.cluster import ledger, status
 from tpt.cluster.ledger import Submitted
-from tpt.cluster.process import record_failure
 from tpt.cluster.slurm import State
-from tpt.compose import compose
 from tpt.errors import Damaged, EngineError, RunError
-from tpt.loop import Stage
+from tpt.launch import local
+from tpt.launch import worker as stages
+from tpt.launch.failures import record_failure
 from tpt.progress import Progress
 from tpt.records import Sample
-from tpt.run import Run
+from tpt.run import books, rounds, shared
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
+from tpt.run.table import ROUND
+from tpt.settings.compose import compose
 from tpt.sweep import Sweep
 
 OVERRIDES = ("experiment=smoke", "sampler=transformers", "think.temperature=0.8", "rounds=2")
@@ -45,7 +48,8 @@ LEFT = {
     *(f"round-00/evaluate/{name}.json" for name in ("manifest", "inputs", "progress-0", "engine-0", "metrics")),
     *(f"round-00/evaluate/{name}.parquet" for name in ("samples-00000", "verdicts-00000", "per_problem")),
     *(f"round-01/think/{name}.json" for name in ("manifest", "inputs", "progress-0", "engine-0")),
-    *("round-01/think/samples-00000.parquet", "round-01/prune/verdicts-00000.parquet"),
+    *("round-01/think/samples-00000.parquet", "round-01/judge/verdicts-00000.parquet"),
+    *(f"round-01/judge/{name}" for name in ("manifest.json", "inputs.json", "progress-0.json")),
     *(f"round-01/prune/{name}" for name in ("manifest.json", "inputs.json", "progress-0.json", "examples.parquet")),
     *(f"round-01/train/{name}" for name in ("manifest.json", "inputs.json", "progress-0.json", "metrics.jsonl")),
     *(f"round-01/train/model/{name}.json" for name in ("config", "generation_config", "tokenizer", "tokenizer_config")),
@@ -163,7 +167,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for stage in run.stages():
         if stage < UNFINISHED and stage.round < 2:
             stages.perform(run, stage)
-            run.record(stage)
+            books.record(run, stage)
             files.append_jsonl(run.wandb_dir / "mirrored.jsonl", {"stage": str(stage)})
     run.begin(UNFINISHED)
     Progress(run.progress_path(UNFINISHED))(4, 12, "problems", 3.0, "tokens/s")
@@ -306,11 +310,11 @@ def test_a_damaged_neighbour_is_named_and_stops_no_other(tmp_path: Path) -> None
         with harmed([path], "a list"):
             code, output = said(["status", good.root.parent])
             assert code == 0
-            assert "0/10" in output, "the good one is listed"
+            assert f"0/{2 + 2 * len(ROUND)}" in output, "the good one is listed"
             assert output.count(str(path)) == 1
             assert output.count("  -> ") == 1
             assert said(["status", bad.root])[0] == 1
-            assert (good.available(Stage(1, "think")) is None) == (name != JOBS)
+            assert (shared.available(good, Stage(1, "think")) is None) == (name != JOBS)
             assert said(["run", *OVERRIDES, "prune=ground_truth", root, "--dry-run"])[0] == 0
 
 
@@ -320,14 +324,14 @@ def test_a_stage_is_not_taken_over_where_a_file_of_it_is_damaged(tmp_path: Path)
     shard = records.shard_path(owner.folder(think), "samples", 0)
     records.write(shard, Sample, [Sample("p", 0, [1], [2], "four", "stop")])
     owner.finish(think, {}, 1.0)
-    assert other.available(think)
+    assert shared.available(other, think)
     [pointer] = (tmp_path / "runs" / ".stages").iterdir()
     for path in (shard, owner.manifest_path(think), pointer):
         for kind in KINDS:
             if (path, kind) != (shard, "something else"):  # who takes it over reads it before long
                 with harmed([path], kind):
-                    assert other.available(think) is None, f"{path} is {kind}"
-                    assert other.adopt(think) is None
+                    assert shared.available(other, think) is None, f"{path} is {kind}"
+                    assert shared.adopt(other, think) is None
 
 
 @pytest.fixture(scope="module")
@@ -379,7 +383,7 @@ def test_a_damaged_file_of_a_sweep_is_named(sweep: Sweep) -> None:
 
 def test_where_rounds_auto_stopped_is_found_anew_where_its_record_is_damaged(make_run: Callable[..., Run]) -> None:
     run = make_run("stop.auto=true", "stop.most=2", rounds=2, problems=8)
-    run.record_stop()
+    rounds.record(run)
     recorded = run.stopped()
     for kind in KINDS:
         with harmed([run.stopped_path], kind):

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from tpt import environment
-from tpt.cluster.process import stage_environment
+from tpt.launch.process import stage_environment
 
 
 @pytest.fixture(autouse=True)

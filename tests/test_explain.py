@@ -13,14 +13,15 @@ from typing import Any
 import other_user
 import pytest
 
-from tpt import explain, files, models
+from tpt import caches, explain, files, models
 from tpt.cli import main
-from tpt.cluster import process
 from tpt.cluster.job import WORTH_A_RETRY
-from tpt.config import Config, ModelConfig
 from tpt.errors import DataError, FileError, ModelError, StorageFailed
-from tpt.loop import Stage
-from tpt.run import Run
+from tpt.launch import failures
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
+from tpt.settings.config import Config
+from tpt.settings.model import ModelConfig
 from tpt.tasks import rows
 
 Make = Callable[..., Config]
@@ -45,7 +46,7 @@ def test_a_stage_is_tried_again_where_a_file_server_failed_and_not_where_a_folde
     run, stage = Run.create(tiny_config()), Stage(1, "think")
     kinds = []
     for number in (errno.ESTALE, errno.EACCES):
-        process.record_failure(run, stage, 0, OSError(number, os.strerror(number), str(run.root / "x")))
+        failures.record_failure(run, stage, 0, OSError(number, os.strerror(number), str(run.root / "x")))
         said = files.read_json(run.error_path(stage, 0))
         assert said["known"]
         kinds.append(said["kind"])
@@ -60,7 +61,7 @@ def unusable(folder: Path) -> dict[str, tuple[str, str]]:
     return {
         "a file": ("file", f"{folder}/file is a file, and a folder is needed there"),
         "under a file": ("file/below", f"{folder}/file is a file, and a folder is needed there"),
-        "a link to nothing": ("link", f"{folder}/link is a link to nowhere, which is not there"),
+        "a link to nothing": ("link", f"{folder}/link is a link to nowhere, which does not exist"),
         "long name": ("n" * 300, "too long for the file system"),
         "long path": ("/".join(["n" * 240] * 17), "too long for the file system"),
     }
@@ -121,12 +122,12 @@ def test_without_a_home_folder_the_variable_that_names_a_cache_is_named(monkeypa
         raise KeyError(uid)
 
     monkeypatch.setattr(pwd, "getpwuid", unknown)  # as in a container that runs as a number
-    for name in ("HOME", "TPT_CACHE", *process.CACHES):
+    for name in ("HOME", "TPT_CACHE", *caches.LIBRARIES):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(FileError) as caught:
         models.locate(ModelConfig(name="tiny-random", source="random"))
     assert "TPT_CACHE" in caught.value.hint
-    assert all(Path(folder).parent.is_dir() for folder in process.caches().values())
+    assert all(Path(folder).parent.is_dir() for folder in caches.library_caches().values())
 
 
 # What follows is done by two users of one group, who keep from each other what a umask of 022 does.
@@ -137,9 +138,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 from tpt import files
-from tpt.compose import compose
-from tpt.loop import Stage
-from tpt.run import Run
+from tpt.settings.compose import compose
+from tpt.run.stage import Stage
+from tpt.run.folder import Run
 
 stage = Stage(1, "think")
 for name in ("readable", "private", "half"):
@@ -161,14 +162,14 @@ OTHER = """
 import contextlib, io, json, logging, os, sys
 from pathlib import Path
 import pyarrow.parquet as pq
-from tpt import models
+from tpt import caches, models, records
 from tpt.cli import main
-from tpt.cluster import process
-from tpt.compose import compose
-from tpt.config import ModelConfig
+from tpt.settings.compose import compose
+from tpt.settings.model import ModelConfig
 from tpt.errors import TptError
-from tpt.loop import Stage
-from tpt.run import Run
+from tpt.run import shared
+from tpt.run.stage import Stage
+from tpt.run.folder import Run
 
 folder, cache, found = Path(sys.argv[1]), sys.argv[2], {}
 smoke = ["experiment=smoke", "sampler=transformers"]
@@ -183,14 +184,18 @@ for name in ("root", "readable", "half", "frozen"):
 think, prune = Stage(1, "think"), Stage(1, "prune")
 for name in ("readable", "private"):
     run = Run.create(compose([*smoke, "prune=ground_truth", f"run_root={folder / name}"]))
-    found[f"{name} adopted"] = run.adopt(think) is not None
-    found[f"{name} waits"] = run.owner(Stage(0, "evaluate")) is not None
+    found[f"{name} adopted"] = shared.adopt(run, think) is not None
+    found[f"{name} waits"] = shared.owner(run, Stage(0, "evaluate")) is not None
     run.finish(prune, {}, 1.0)
     found[f"{name} finished"] = run.done(prune)
     for shard in run.folder(think).glob("samples-*"):
         [text] = pq.read_table(shard)["text"].to_pylist()
         found["copy"] = [shard.stat().st_uid == os.getuid(), oct(shard.stat().st_mode), text]
 found["warnings"] = warnings.getvalue()
+try:
+    records.count(next(one for one in (folder / "private").rglob("samples-00000.parquet") if one.stat().st_uid))
+except TptError as error:
+    found["unreadable"] = f"{type(error).__name__}: {error}"
 
 def located(place):
     os.environ["TPT_CACHE"] = place
@@ -200,7 +205,7 @@ def located(place):
         return str(error)
 
 found["whole cache"] = located(cache)
-found["library caches"] = all(os.access(Path(one).parent, os.W_OK) for one in process.caches().values())
+found["library caches"] = all(os.access(Path(one).parent, os.W_OK) for one in caches.library_caches().values())
 found["closed cache"] = located(str(folder / "root"))
 found["closed home"] = located("")
 print(json.dumps(found))
@@ -259,6 +264,13 @@ def test_a_stage_that_another_user_has_begun_is_not_waited_for_where_it_could_no
     found: dict[str, Any],
 ) -> None:
     assert not found["readable waits"]
+
+
+def test_a_file_that_one_may_not_read_is_said_with_its_owner_and_is_not_to_be_removed(found: dict[str, Any]) -> None:
+    assert found["unreadable"].startswith(f"RunError: user {other_user.FIRST} may not read ")
+    assert f"samples-00000.parquet belongs to {other_user.SECOND} (mode 600)" in found["unreadable"]
+    assert "ask its owner for permission to read it" in found["unreadable"]
+    assert "remove" not in found["unreadable"]
 
 
 def test_a_closed_list_of_shared_stages_is_said_and_fails_no_stage(found: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -122,3 +123,10 @@ def test_a_full_disk_is_known_by_whatever_a_library_makes_of_it(tmp_path: Path, 
     with pytest.raises(DiskFull if full else type(error)) as caught, explain.named_when_full(tmp_path / "outer"):
         raise error
     assert str(tmp_path / "outer") in str(caught.value) if full else caught.value is error
+
+
+def test_free_space_is_that_of_the_disk_a_path_would_be_on(tmp_path: Path) -> None:
+    tiny, here = Path("/dev/shm"), files.free_space(tmp_path / "not" / "there" / "yet")
+    assert here == pytest.approx(shutil.disk_usage(tmp_path).free, rel=0.2)
+    if tiny.is_dir() and tiny.stat().st_dev != tmp_path.stat().st_dev:
+        assert files.free_space(tiny / "not" / "there") == pytest.approx(shutil.disk_usage(tiny).free, rel=0.2)

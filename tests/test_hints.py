@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import tpt
-from tpt import cli, compose
-from tpt.config import SECTIONS
+from tpt import cli
+from tpt.settings import names
+from tpt.settings.config import SECTIONS
 
 FOREIGN = {  # of Docker and of the kernel
     "--security-opt", "kernel.unprivileged_userns_clone", "kernel.apparmor_restrict_unprivileged_userns",
@@ -46,7 +47,7 @@ def options(parser: argparse.ArgumentParser) -> Iterator[str]:
 
 
 def settings() -> set[str]:
-    return {*compose.all_keys(), *(path.name for path in compose.conf_dir().iterdir() if path.is_dir())}
+    return {*names.all_keys(), *(path.name for path in names.conf_dir().iterdir() if path.is_dir())}
 
 
 def test_every_option_and_setting_that_a_message_names_exists() -> None:
@@ -67,6 +68,6 @@ def test_every_option_and_setting_that_a_message_names_exists() -> None:
                     for text in sentences(node)
                     for one in (*SETTING.findall(text), *DOTTED.findall(text))
                 }
-    assert ("--gold-column", "file.py") in named
+    assert ("--gold-column", "answers.py") in named
     assert ("task.path", "rows.py") in named
     assert sorted((one, where) for one, where in named if one not in known) == []

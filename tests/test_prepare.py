@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from tpt.commands import carry_out_run
-from tpt.config import Config, ModelConfig
+from tpt.carry_out import carry_out_run
 from tpt.errors import ConfigError, DataError, DiskFull, ModelError
-from tpt.loop import Stage
 from tpt.models import context_length
-from tpt.prepare import check_disk, prepare
 from tpt.progress import Progress
 from tpt.records import Problem, read
-from tpt.run import Run
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
+from tpt.settings.config import Config
+from tpt.settings.model import ModelConfig
+from tpt.stages.prepare import check_disk, prepare
 from tpt.terminal import Terminal
 
 Make = Callable[..., Config]
@@ -145,7 +146,7 @@ def test_quantised_weights_are_not_trained_and_only_vllm_samples_from_them(tiny_
     ("damage", "said"),
     [
         (lambda one: (one / "model.safetensors").write_bytes(b"torn"), "is damaged or cut off"),
-        (lambda one: (one / "tokenizer.json").write_text("{}"), "tokenizer.json does not hold what it should: model"),
+        (lambda one: (one / "tokenizer.json").write_text("{}"), "tokenizer.json has missing or invalid entries: model"),
         (lambda one: (one / "chat_template.jinja").write_text("{{ raise_exception('No.') }}"), "refuses this .*: No"),
         (lambda one: (one / "generation_config.json").write_text("{"), "is not valid JSON"),
     ],

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import pytest
 
 from tpt import ranks
-from tpt.cluster import local, process
-from tpt.config import Config
-from tpt.loop import Stage
-from tpt.run import Run
+from tpt.launch import local, process
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
+from tpt.settings.config import Config
 
 LEFT_OVER = {
     **{"RANK": "3", "LOCAL_RANK": "3", "NODE_RANK": "1", "WORLD_SIZE": "8", "MASTER_ADDR": "gone", "MASTER_PORT": "1"},

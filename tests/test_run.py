@@ -15,14 +15,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tpt import config, files, locks, records
+from tpt import files, locks, records
 from tpt.cli import main
-from tpt.config import Config
 from tpt.errors import RunError
-from tpt.loop import Stage, carry_out, think_prune_train
+from tpt.launch.loop import carry_out
+from tpt.launch.worker import perform
 from tpt.records import Sample
-from tpt.run import Run, find
-from tpt.stage import perform
+from tpt.run import books, shared, table
+from tpt.run.folder import Run, find
+from tpt.run.stage import Stage
+from tpt.run.table import think_prune_train
+from tpt.settings import config
+from tpt.settings.config import Config
 from tpt.tasks import REGISTRY, SHIPPED
 
 Make = Callable[..., Config]
@@ -33,6 +37,7 @@ def test_the_stages_are_algorithm_1() -> None:
         "round-00/prepare",
         "round-00/evaluate",
         "round-01/think",
+        "round-01/judge",
         "round-01/prune",
         "round-01/train",
         "round-01/evaluate",
@@ -44,7 +49,7 @@ def test_a_longer_run_continues_in_the_shorter_ones_folder(tiny_config: Make) ->
     long = Run.create(tiny_config("rounds=3"))
     assert short.root == long.root
     assert Run.open(long.root).config.rounds == 3
-    assert len(Run.create(tiny_config("rounds=2")).stages()) == 2 + 4 * 2
+    assert len(Run.create(tiny_config("rounds=2")).stages()) == 2 + 2 * len(table.ROUND)
     assert Run.open(long.root).config.rounds == 3
 
 
@@ -58,14 +63,15 @@ def test_settings_that_change_results_change_the_folder_and_others_do_not(tiny_c
 
 def test_runs_share_the_stages_whose_settings_and_inputs_are_the_same(tiny_config: Make) -> None:
     one, other = Run.of(tiny_config("prune=none")), Run.of(tiny_config("prune=ground_truth"))
-    for stage, shared in (
+    for stage, same in (
         (Stage(0, "evaluate"), True),
         (Stage(1, "think"), True),
+        (Stage(1, "judge"), True),
         (Stage(1, "prune"), False),
         (Stage(1, "train"), False),
         (Stage(2, "think"), False),
     ):
-        assert (one.fingerprint(stage) == other.fingerprint(stage)) is shared
+        assert (one.fingerprint(stage) == other.fingerprint(stage)) is same
 
 
 def test_a_teacher_changes_what_is_thought_and_not_the_baseline(tiny_config: Make) -> None:
@@ -107,10 +113,10 @@ def test_a_finished_stage_is_adopted_by_a_run_of_the_same_settings(tiny_config: 
     sample = Sample("p", 0, [1], [2], "four", "stop")
     records.write(records.shard_path(one.folder(stage), "samples", 0), Sample, [sample])
     one.finish(stage, {"samples": 1}, 2.0)
-    assert other.adopt(stage) == one.folder(stage).resolve()
+    assert shared.adopt(other, stage) == one.folder(stage).resolve()
     assert other.done(stage)
     assert list(records.read(records.shards(other.folder(stage), "samples"), Sample)) == [sample]
-    assert other.adopt(Stage(1, "prune")) is None
+    assert shared.adopt(other, Stage(1, "prune")) is None
 
 
 def test_a_stage_that_another_run_has_lost_is_not_adopted(tiny_config: Make) -> None:
@@ -118,7 +124,7 @@ def test_a_stage_that_another_run_has_lost_is_not_adopted(tiny_config: Make) -> 
     stage = Stage(1, "think")
     one.finish(stage, {}, 1.0)
     one.manifest_path(stage).unlink()
-    assert other.adopt(stage) is None
+    assert shared.adopt(other, stage) is None
 
 
 @pytest.fixture
@@ -254,7 +260,12 @@ def test_a_stage_does_not_read_what_was_changed_since_its_run_was_made(tiny_conf
 
 def finish(run: Run, stage: Stage, content: str) -> None:
     """Finish a stage that makes what it hands on of `content`."""
-    made = {"think": "samples-00000.parquet", "prune": "examples.parquet", "evaluate": "metrics.json"}
+    made = {
+        "think": "samples-00000.parquet",
+        "judge": "verdicts-00000.parquet",
+        "prune": "examples.parquet",
+        "evaluate": "metrics.json",
+    }
     made |= {"train": "model/config.json", "prepare": "other"}
     run.begin(stage)
     files.write_text(run.folder(stage) / made[stage.name], content)
@@ -270,7 +281,7 @@ def finished(tiny_config: Make) -> Run:
     return run
 
 
-@pytest.mark.parametrize("redone", [Stage(1, "think"), Stage(1, "prune"), Stage(1, "train")], ids=str)
+@pytest.mark.parametrize("redone", [Stage(1, name) for name in ("think", "judge", "prune", "train")], ids=str)
 def test_what_was_made_of_a_stage_is_owed_again_where_that_is_made_anew_and_differently(
     finished: Run, redone: Stage
 ) -> None:
@@ -319,22 +330,35 @@ def test_shards_of_another_model_than_there_is_now_are_not_gone_on_with(finished
     assert not finished.stale(think)
 
 
+def test_a_stage_that_was_begun_before_its_input_was_done_is_of_that_input_in_the_end(tiny_config: Make) -> None:
+    run = Run.create(tiny_config())
+    think, judge = Stage(1, "think"), Stage(1, "judge")
+    finish(run, Stage(0, "prepare"), "first")
+    run.begin(judge)  # judges while others are sampled
+    assert files.read_json(run.inputs_path(judge))["round-01/think"] is None
+    finish(run, think, "first")
+    finish(run, judge, "first")
+    assert run.manifest(judge)["inputs"]["round-01/think"] == run.made(think)
+    finish(run, think, "second")
+    assert not run.done(judge)
+
+
 def test_what_was_made_of_other_inputs_is_not_adopted(tiny_config: Make) -> None:
     one, other = Run.create(tiny_config()), Run.create(tiny_config("evaluate.temperature=0.9"))
     train = Stage(1, "train")
     for run, content in ((one, "first"), (other, "second")):  # e.g. on different GPUs
-        for stage in (Stage(0, "prepare"), Stage(1, "think"), Stage(1, "prune")):
+        for stage in (Stage(0, "prepare"), *(Stage(1, name) for name in ("think", "judge", "prune"))):
             finish(run, stage, content)
     finish(one, train, "first")
-    assert other.owner(train) is not None
-    assert other.adopt(train) is None
+    assert shared.owner(other, train) is not None
+    assert shared.adopt(other, train) is None
 
 
 def test_a_redone_stage_has_a_new_line_in_the_metrics_and_an_equal_one_has_not(finished: Run) -> None:
     evaluate = Stage(1, "evaluate")
     for content in ("first", "second", "second"):
         finish(finished, evaluate, content)
-        finished.record(evaluate)
+        books.record(finished, evaluate)
     assert len(list(files.read_jsonl(finished.metrics_path))) == 2
 
 
@@ -361,7 +385,7 @@ def test_status_shows_the_other_runs_beside_one_of_another_version(
     files.write_json(old.root / "run.json", files.read_json(old.root / "run.json") | {"format": 4, "tpt": "0.1.0"})
     assert main(["status", str(run.root.parent)]) == 0
     shown, left_out = capsys.readouterr()
-    assert "0/10" in shown
+    assert f"0/{2 + 2 * len(table.ROUND)}" in shown
     said = " ".join(left_out.split())
     assert "was written by tpt 0.1.0 (format 4)" in said
     assert "it starts a folder of its own beside" in said
@@ -379,7 +403,7 @@ def test_runs_are_found_under_their_root(tiny_config: Make) -> None:
     assert set(find(Path(tiny_config().run_root))) == roots
 
 
-HOLD = "import sys, time; from pathlib import Path; from tpt.run import Run\n"
+HOLD = "import sys, time; from pathlib import Path; from tpt.run.folder import Run\n"
 HOLD += "with Run.open(Path(sys.argv[1])).lock():\n    print('held', flush=True); time.sleep(60)"
 
 
@@ -423,7 +447,7 @@ def test_metrics_hold_each_stage_once(tiny_config: Make) -> None:
     run = Run.create(tiny_config())
     run.finish(Stage(0, "evaluate"), {"metrics": {"a": 1}}, 1.0)
     for _ in range(2):
-        run.record(Stage(0, "evaluate"))
+        books.record(run, Stage(0, "evaluate"))
     assert [line["stage"] for line in files.read_jsonl(run.metrics_path)] == ["round-00/evaluate"]
 
 

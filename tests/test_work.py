@@ -11,18 +11,22 @@ import pytest
 import torch
 
 from tpt import records
-from tpt.config import ModelConfig, PruneConfig, SamplerConfig
 from tpt.hardware import cpu_threads, free_memory
 from tpt.prune.prune import prune
 from tpt.prune.sources import Inputs
 from tpt.records import Problem, Sample, Status, Verdict
+from tpt.settings.model import ModelConfig
+from tpt.settings.prune import PruneConfig
+from tpt.settings.sampler import SamplerConfig
 from tpt.think.base import Draw, Prompt
 from tpt.think.engines import make_sampler
 
 HEAVY = ("torch", "transformers", "pytorch_lightning", "vllm", "datasets", "matplotlib", "wandb", "sympy", "scipy")
 
 
-@pytest.mark.parametrize("module", ["tpt.cli", "tpt.config", "tpt.loop", "tpt.run", "tpt.commands", "tpt.stage"])
+@pytest.mark.parametrize(
+    "module", ["tpt.cli", "tpt.settings.compose", "tpt.run.folder", "tpt.commands", "tpt.launch.worker"]
+)
 def test_what_plans_and_watches_a_run_imports_nothing_that_computes(module: str) -> None:
     code = f"import sys, {module}; print([one for one in {HEAVY!r} if one in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

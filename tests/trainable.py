@@ -2,8 +2,8 @@
 
 import random
 
-from tpt.config import TrainConfig
 from tpt.records import Example
+from tpt.settings.train import TrainConfig
 
 SETTINGS = TrainConfig(learning_rate=1e-3, batch_size=2, checkpoint_every=1, precision="32-true")
 

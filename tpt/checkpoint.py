@@ -1,4 +1,4 @@
-"""Loading a checkpoint as a language model, and what is checked before: no tensor may be left at random values."""
+"""Loading a checkpoint as a language model, after checking that no tensor would be left at random values."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 WRAPPERS = ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "base_model")
-QUANTIZED = ("quantization_config", "compression_config")  # of config.json
+QUANTIZED = ("quantization_config", "compression_config")  # in config.json
 TOKENIZER_FILES = (
     "tokenizer.json",
     "tokenizer_config.json",
@@ -25,10 +25,10 @@ NAMED = 3  # tensors that a message names
 
 
 def load_causal_lm(folder: Path, **settings: Any) -> "PreTrainedModel":
-    """A checkpoint as a language model, all of whose weights come from its files.
+    """Load a checkpoint as a language model; all of its weights come from the checkpoint's files.
 
     Args:
-        settings: as `from_pretrained` takes them.
+        settings: as for `from_pretrained`.
 
     Raises:
         ModelError: the folder lacks files or tensors, or a file is damaged.
@@ -52,36 +52,37 @@ def load_tokenizer(folder: Path) -> "PreTrainedTokenizerBase":
 
     try:
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    except Exception as error:  # what a damaged file makes transformers raise is of many kinds
+    except Exception as error:  # transformers raises many kinds of errors about damaged files
         for name in TOKENIZER_FILES:
-            models.read_json(folder / name)  # raises where this is the one
+            models.read_json(folder / name)  # raises if this is the damaged one
         raise ModelError(
             f"the tokenizer in {folder} cannot be loaded: {said(error)}",
-            "check the tokenizer's files there; a newer model may need a newer transformers",
+            "check the tokenizer's files in it; a newer model may need a newer transformers",
         ) from error
     return tokenizer
 
 
 def check_tensors(folder: Path) -> None:
-    """Check that a checkpoint holds every tensor of its model, in the right shape; reads headers alone.
+    """Check that a checkpoint contains every tensor of its model, in the right shape; reads only headers.
 
-    transformers gives random values to those that it does not find, and goes on. Quantised checkpoints pass unseen.
+    transformers gives random values to tensors that it does not find, and goes on. Quantised checkpoints are not
+    checked.
 
     Raises:
-        ModelError: naming some of the tensors and how many there are.
+        ModelError: tensors are missing or have the wrong shape; names some of them and says how many there are.
     """
     if not quantization(folder):
         skeleton(folder)
 
 
 def skeleton(folder: Path, tensors: Mapping[str, tuple[int, ...]] | None = None) -> "PreTrainedModel":
-    """The model of a checkpoint on the meta device, as if it had been loaded; reads headers alone.
+    """The model of a checkpoint on the meta device, as if it had been loaded; reads only headers.
 
     Args:
-        tensors: names and shapes of the checkpoint's tensors, where they are not in its folder.
+        tensors: names and shapes of the checkpoint's tensors, if they are not in its folder.
 
     Raises:
-        ModelError: tensors are missing or have the wrong shape, or transformers has no such language model.
+        ModelError: tensors are missing or have the wrong shape, or transformers does not know the language model.
     """
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
@@ -90,10 +91,12 @@ def skeleton(folder: Path, tensors: Mapping[str, tuple[int, ...]] | None = None)
         tensors = {name: shape for path in models.weights(folder) for name, shape in models.tensors(path).items()}
     try:
         with torch.device("meta"):
-            config = AutoConfig.from_pretrained(folder, trust_remote_code=False)  # and it does not ask on the terminal
+            config = AutoConfig.from_pretrained(
+                folder, trust_remote_code=False
+            )  # False, so that it does not ask on the terminal
             model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)  # type: ignore[no-untyped-call]  # transformers gives no hints here
         model, missing, mismatched = _fill(model, tensors)
-    except Exception as error:  # what a config that does not fit makes transformers raise is of many kinds
+    except Exception as error:  # transformers raises many kinds of errors about unsuitable configs
         raise ModelError(
             f"transformers cannot load the model in {folder}: {said(error)}",
             "check its config.json; a newer model may need a newer transformers",
@@ -105,8 +108,8 @@ def skeleton(folder: Path, tensors: Mapping[str, tuple[int, ...]] | None = None)
         )
     if mismatched:
         raise ModelError(
-            f"the checkpoint {folder} has {_listed(mismatched)} in another shape than its config.json asks for",
-            "the weights are not those of this config.json: take both from the same place",
+            f"the checkpoint {folder} has {_listed(mismatched)} in another shape than its config.json requires",
+            "the weights do not belong to this config.json: take both from the same place",
         )
     return model
 
@@ -114,10 +117,10 @@ def skeleton(folder: Path, tensors: Mapping[str, tuple[int, ...]] | None = None)
 def _fill(
     model: "PreTrainedModel", tensors: Mapping[str, tuple[int, ...]]
 ) -> "tuple[PreTrainedModel, list[str], list[str]]":
-    """Load tensors of these shapes into a model on the meta device; some are renamed, split or joined on the way.
+    """Load tensors of these shapes into a model on the meta device; some are renamed, split or joined in the process.
 
     Returns:
-        the loaded model, the names of tensors that it lacks, and of those in another shape, with both shapes.
+        the loaded model, the names of the missing tensors, and those in another shape, with both shapes.
     """
     import torch
 
@@ -139,7 +142,7 @@ def _fill(
 
 
 def quantization(folder: Path) -> str:
-    """How the weights of a checkpoint are quantised (`gptq`, `bitsandbytes`, ...); "" where they are not."""
+    """How the weights of a checkpoint are quantised (`gptq`, `bitsandbytes`, ...); "" if they are not."""
     config = models.read_json(folder / "config.json")
     parts = [part for part in (config, config.get("text_config")) if isinstance(part, dict)]
     for how in (part[name] for part in parts for name in QUANTIZED if part.get(name)):
@@ -153,20 +156,20 @@ def _listed(names: list[str]) -> str:
 
 
 def _advice(stored: Mapping[str, Any]) -> str:
-    """What to do about missing tensors, from the names that are there."""
+    """What to do about missing tensors, judging by the names of those that are stored."""
     for name in stored:
         for part in name.split(".")[:-1]:
             if part in WRAPPERS:
                 return (
                     f"the names in its files contain a wrapper's `{part}.`, such as {name}: "
-                    "save the model inside the wrapper, with save_pretrained"
+                    "save the model inside the wrapper with save_pretrained"
                 )
-    return "save the whole model, its output head too, with save_pretrained; or copy the folder again"
+    return "save the whole model, including its output head, with save_pretrained; or copy the folder again"
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep transformers' own reports and progress bars off the terminal."""
+    """Keep transformers' own messages and progress bars off the terminal."""
     from transformers import logging
 
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()

@@ -17,8 +17,10 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from tpt.loop import Stage
-from tpt.run import Run
+from tpt.progress import State
+from tpt.run import table
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
 from tpt.terminal import Terminal
 
 STAGE_WIDTH = 18
@@ -66,7 +68,7 @@ class Display(AbstractContextManager["Display"]):
         if not self.console.is_terminal:
             self.console.print(f"{stage} ...")
 
-    def watch(self, states: list[dict[str, Any]]) -> None:
+    def watch(self, states: list[State]) -> None:
         """What the stage's processes said of themselves, summed."""
         self._print_log()
         if not states:
@@ -84,9 +86,9 @@ class Display(AbstractContextManager["Display"]):
     def end(self, run: Run, stage: Stage) -> None:
         """A stage is done."""
         self._print_log(whole=True)
-        manifest = run.manifest(stage)
+        manifest = run.results(stage, dict[str, Any])
         took = f"{manifest['seconds']:>7.1f} s"
-        self._print_line("done", "green", stage, f"{took}  {outcome(stage, manifest)}")
+        self._print_line("done", "green", stage, f"{took}  {table.of(stage).outcome(manifest)}")
         for warning in manifest.get("warnings", []):
             self.terminal.warn(warning)
 
@@ -127,24 +129,3 @@ class Log:
             end = len(found) if whole else found.rfind(b"\n") + 1
             self._read[path] = self._read.get(path, 0) + end
             yield from found[:end].decode(errors="replace").splitlines()
-
-
-def outcome(stage: Stage, manifest: dict[str, Any]) -> str:
-    """A finished stage's result in a few words."""
-    match stage.name:
-        case "prepare":
-            return f"{manifest['train']} training and {manifest['test']} test problems"
-        case "think":
-            return f"{manifest['samples']:,} samples, {manifest['tokens_per_second']:,.0f} tokens/s"
-        case "prune":
-            dropped = manifest.get("decontaminated")
-            overlap = f"; dropped {dropped:,} problems that overlap the test split" if dropped else ""
-            return f"kept {manifest['kept']:,} of {manifest['available']:,} samples{overlap}"
-        case "train":
-            share = manifest.get("adapted_share")
-            adapters = f"; adapters on {100 * share:.0f} % of the weights" if share is not None else ""
-            loss = f"loss {manifest['first_loss']:.3f} -> {manifest['final_loss']:.3f}"
-            return f"{manifest['steps']} steps, {loss}{adapters}"
-        case _:
-            strict = manifest["metrics"]["strict"]["pass@k"]
-            return ", ".join(f"pass@{k} {100 * value['value']:.1f} %" for k, value in strict.items())

@@ -1,12 +1,16 @@
-"""Environment variables of every process of ours: what it may import, how its threads wait."""
+"""Environment variables for every process that tpt starts: imports, how its threads wait, where models are kept."""
 
 import os
+from pathlib import Path
 
-# GNU's OpenMP, which torch comes with, has threads spin while they wait for each other: for some ms, which is longer
-# than most of their work. Where other programs want the cores, those that are waited for do not get on meanwhile.
-# LLVM's and Intel's, which may be loaded in its place, spin for 200 ms.
+from tpt.errors import FileError
+
+# With GNU's OpenMP, which torch ships with, threads spin for some milliseconds while they wait for each other: longer
+# than most pieces of their work. If other programs need the cores, the threads being waited for cannot run meanwhile.
+# LLVM's and Intel's OpenMP, which may be loaded instead, spin for 200 ms.
 WAITING = {"GOMP_SPINCOUNT": "1000", "KMP_BLOCKTIME": "1"}
-POLICIES = (*WAITING, "OMP_WAIT_POLICY")  # what a user may have set
+POLICIES = (*WAITING, "OMP_WAIT_POLICY")  # what a user may have set already
+SET_CACHE = "set TPT_CACHE (where models built on this machine are kept) to a folder of your own"
 
 
 def variables() -> dict[str, str]:
@@ -15,15 +19,27 @@ def variables() -> dict[str, str]:
 
 
 def safe_imports() -> dict[str, str]:
-    """With these Python, and whatever Python it starts, imports nothing from the working directory.
+    """Variables that keep Python, and any Python that it starts, from importing from the working directory.
 
-    There may lie another checkout's `tpt`, a folder `datasets`, a file `random.py`.
+    That directory may contain another checkout's `tpt`, a folder `datasets` or a file `random.py`.
     """
-    # Python takes an empty entry, as a colon too many leaves one, for the working directory.
+    # To Python an empty entry, which one colon too many produces, is the working directory.
     entries = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
     return {"PYTHONSAFEPATH": "1"} | ({"PYTHONPATH": os.pathsep.join(entries)} if "PYTHONPATH" in os.environ else {})
 
 
 def waiting() -> dict[str, str]:
-    """How long threads spin before they sleep, unless the user has said so."""
+    """Variables that set how long threads spin before they sleep; none if the user has set this already."""
     return {} if any(name in os.environ for name in POLICIES) else WAITING
+
+
+def cache_dir() -> Path:
+    """Where models built on this machine are kept: `$TPT_CACHE`, or `~/.cache/tpt`.
+
+    Raises:
+        FileError: TPT_CACHE is not set and the user has no home folder.
+    """
+    try:
+        return Path(os.environ.get("TPT_CACHE") or "~/.cache/tpt").expanduser()
+    except RuntimeError:
+        raise FileError("you have no home folder to keep models in", SET_CACHE) from None

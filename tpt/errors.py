@@ -7,7 +7,7 @@ from typing import Any
 
 
 def said(error: BaseException, most: int = 300) -> str:
-    """What an error of a library says, in one line of at most so many characters; its type where it says nothing."""
+    """A library error's message on one line, at most `most` characters; the name of its type if it has no message."""
     return (" ".join(str(error).split()) or type(error).__name__)[:most]
 
 
@@ -15,8 +15,8 @@ class TptError(Exception):
     """Something the user can correct.
 
     Args:
-        message: what is wrong, in the user's words.
-        hint: what to do about it; printed on a line of its own.
+        message: what is wrong, in terms the user knows.
+        hint: what to do about it; printed on a separate line.
     """
 
     def __init__(self, message: str, hint: str = "") -> None:
@@ -32,7 +32,7 @@ class TptError(Exception):
 
 
 class ConfigError(TptError):
-    """A setting that is unknown, out of range, or contradicts another."""
+    """A setting that is unknown, out of range, or contradicts another one."""
 
 
 class DataError(TptError):
@@ -48,7 +48,7 @@ class EngineError(TptError):
 
 
 class SandboxError(TptError):
-    """Solutions cannot be run safely on this machine: bubblewrap is missing or may not do its work."""
+    """Solutions cannot be run safely on this machine: bubblewrap is missing or not allowed to work."""
 
 
 class EmptyPrune(TptError):
@@ -56,7 +56,7 @@ class EmptyPrune(TptError):
 
 
 class ClusterError(TptError):
-    """SLURM is not there, refuses a job, or does not answer."""
+    """SLURM is not installed, refuses a job, or does not answer."""
 
 
 class RunError(TptError):
@@ -64,7 +64,7 @@ class RunError(TptError):
 
 
 class Damaged(RunError):
-    """A file of a run folder that cannot be read: empty, torn, gone, or not what it should hold.
+    """A file of a run folder that cannot be used: missing, empty, torn, or with the wrong contents.
 
     Attributes:
         path: the file.
@@ -79,11 +79,11 @@ class Damaged(RunError):
 
 
 class UploadFailed(TptError):
-    """The model hub cannot be reached or refuses; what was to be uploaded stays on this machine."""
+    """The model hub cannot be reached or refuses the upload; the files stay on this machine."""
 
 
 class FileError(TptError):
-    """A file or folder that may not be read or written, or cannot be made where it is asked for."""
+    """A file or folder that cannot be read, written or created at the given place."""
 
 
 class DiskFull(FileError):
@@ -95,7 +95,7 @@ class StorageFailed(FileError):
 
 
 def nearest(word: object, known: Iterable[str]) -> str:
-    """A hint for a name that is not known: the nearest one that is, or all of them."""
+    """A hint for an unknown name: the known name closest to it, or all known names."""
     names = sorted(known)
     close = difflib.get_close_matches(str(word), names, n=1, cutoff=0.5)
     return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(names)}"

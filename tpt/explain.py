@@ -1,4 +1,4 @@
-"""Why a file or folder cannot be read, written or made: the system's errors in the user's words."""
+"""Why a file or folder cannot be read, written or created: the system's errors in words that say what to do."""
 
 import errno
 import os
@@ -10,14 +10,15 @@ from pathlib import Path
 
 from tpt.errors import DiskFull, FileError, StorageFailed
 
-ELSEWHERE = "name another folder: run_root= of a run, --out of what a command writes, TPT_CACHE of models"
-AGAIN = "give the same command again once the file system answers: what is finished is kept"
+ELSEWHERE = "choose another folder: run_root= for runs, --out for a command's output, TPT_CACHE for models"
+AGAIN = "give the same command again when the file system is back: finished work is kept"
+ASK_OWNER = "ask its owner for permission to read it"
 FULL = (errno.ENOSPC, errno.EDQUOT)
-SET_HF_HOME = "set HF_HOME, where what comes from the hub is kept, to a folder of your own"
+SET_HF_HOME = "set HF_HOME (where downloads from the hub are kept) to a folder of your own"
 READ_ONLY = "{} is on a file system that is mounted read-only"
 ROOM = (
-    "free some space (or name a larger disk: run_root= of a run, TPT_CACHE of models), then give the same command "
-    "again: it continues"
+    "free some space (or choose a larger disk: run_root= for runs, TPT_CACHE for models), then give the same command "
+    "again: it continues where it stopped"
 )
 
 
@@ -26,8 +27,8 @@ def in_words(path: Path, elsewhere: str = ELSEWHERE) -> Iterator[None]:
     """Turn an `OSError` of the block into an error that a user can act on, see `explained`.
 
     Args:
-        path: the file or folder that the block makes, reads or writes.
-        elsewhere: the hint where another folder is the way out.
+        path: the file or folder that the block creates, reads or writes.
+        elsewhere: the hint if another folder solves the problem.
     """
     try:
         yield
@@ -39,14 +40,14 @@ def in_words(path: Path, elsewhere: str = ELSEWHERE) -> Iterator[None]:
 
 
 def _meant(error: OSError, path: Path) -> Path:
-    """The file that an error is about: another one that it names, or else `path`."""
+    """The file that an error is about: `path`, unless the error names an unrelated file."""
     named = Path(error.filename) if isinstance(error.filename, str) else path
     on_the_way = named in path.parents or (named.parent == path.parent and named.name.startswith(f".{path.name}."))
     return path if on_the_way else named
 
 
 def explained(error: OSError, path: Path, elsewhere: str = ELSEWHERE) -> FileError | None:
-    """What an `OSError` says of a file or folder, in the user's words; None: it is no matter of the file system."""
+    """What an `OSError` says about a file or folder, in plain words; None if the file system is not the cause."""
     match error.errno:
         case errno.ENOSPC:
             found: FileError | None = DiskFull(f"no space left while writing {path}", ROOM)
@@ -61,9 +62,9 @@ def explained(error: OSError, path: Path, elsewhere: str = ELSEWHERE) -> FileErr
         case errno.EROFS:
             found = FileError(READ_ONLY.format(path), elsewhere)
         case errno.EMFILE | errno.ENFILE:
-            found = FileError(f"too many files are open to open {path}", "raise the limit: `ulimit -n 65536`")
+            found = FileError(f"too many open files: {path} cannot be opened", "raise the limit: `ulimit -n 65536`")
         case errno.EFBIG:
-            found = FileError(f"{path} would be larger than a file may be", "see `ulimit -f`")
+            found = FileError(f"{path} would exceed the largest file size allowed", "see `ulimit -f`")
         case errno.EIO | errno.ESTALE | errno.EREMOTEIO | errno.ENOTCONN:  # of disks, NFS and FUSE
             found = StorageFailed(f"the file system of {path} failed: {os.strerror(error.errno)}", AGAIN)
         case _:
@@ -73,7 +74,7 @@ def explained(error: OSError, path: Path, elsewhere: str = ELSEWHERE) -> FileErr
 
 @contextmanager
 def named_when_full(path: Path) -> Iterator[None]:
-    """Name `path` where what the block writes there does not fit on the disk, whatever a library makes of that.
+    """Name `path` if what the block writes there does not fit on the disk, whatever a library raises then.
 
     Raises:
         DiskFull: the disk or the quota is full.
@@ -88,9 +89,9 @@ def named_when_full(path: Path) -> Iterator[None]:
 
 
 def _full(error: BaseException | None) -> OSError | None:
-    """The system's error that a disk or a quota is full, where it is behind an error.
+    """The system's error that a disk or a quota is full, if that led to an error.
 
-    It may be the cause, as in what `torch.save` raises, or quoted in the message, as in what safetensors raises.
+    It may be the error's cause, as for `torch.save`, or be quoted in the message, as for safetensors.
     """
     while error and not isinstance(error, DiskFull):
         for number in FULL:
@@ -101,19 +102,19 @@ def _full(error: BaseException | None) -> OSError | None:
 
 
 def named(error: OSError, elsewhere: str = ELSEWHERE) -> FileError | None:
-    """What an `OSError` says in the user's words, if it names a file, or if that matters little."""
-    if isinstance(error, shutil.Error):  # of several files, each with what the system says
+    """What an `OSError` says in plain words, if it names a file or does not need to."""
+    if isinstance(error, shutil.Error):  # about several files, each with the system's message
         copied = [f"{source} cannot be copied to {target}: {why}" for source, target, why in error.args[0]]
         return FileError(copied[0], elsewhere)
     if isinstance(error.filename, str):
         return explained(error, Path(error.filename), elsewhere)
-    known = explained(error, Path("a file"), elsewhere)  # the system forgets its name once it is open
+    known = explained(error, Path("a file"), elsewhere)  # errors on open files do not name them
     return known if isinstance(known, (DiskFull, StorageFailed)) else None
 
 
 @contextmanager
 def last_resort() -> Iterator[None]:
-    """Turn every `OSError` of the block that is about a file into an error that names it."""
+    """Turn every `OSError` of the block that is about a file into an error that names the file."""
     try:
         yield
     except OSError as error:
@@ -124,24 +125,29 @@ def last_resort() -> Iterator[None]:
 
 
 def may_read(path: Path) -> bool:
-    """Whether a file is there and this process may read it, or enter a folder and list it."""
+    """Whether a path exists and this process may read it (a file), or list and enter it (a folder)."""
     try:
         return os.access(path, os.R_OK | (os.X_OK if path.is_dir() else 0))
-    except OSError:  # a folder on the way may not be entered
+    except OSError:  # a parent folder may not be entered
         return False
 
 
 def may_write(path: Path) -> bool:
-    """Whether this process may write a file or into a folder, or make it where it is not there."""
+    """Whether this process may write a file, write into a folder, or create it if it does not exist."""
     try:
         there = next(one for one in (path, *path.parents) if one.exists())
-    except OSError:  # a folder on the way may not be entered
+    except OSError:  # a parent folder may not be entered
         return False
     return os.access(there, os.W_OK | (os.X_OK if there.is_dir() else 0)) and (there == path or there.is_dir())
 
 
-def refused(path: Path, elsewhere: str = ELSEWHERE) -> FileError:
-    """That this user may not read or write a file or folder, whose it is, and how it can be shared."""
+def refused(path: Path, elsewhere: str = ELSEWHERE, reading: bool = False) -> FileError:
+    """The error that this user may not read or write a file or folder: who owns it, and how it can be shared.
+
+    Args:
+        elsewhere: what to do, unless the owner shares it.
+        reading: whether it was being read; if not, the permissions tell whether reading or writing was refused.
+    """
     there = path
     for one in reversed((path, *path.parents)):
         if not os.path.lexists(one):
@@ -149,15 +155,15 @@ def refused(path: Path, elsewhere: str = ELSEWHERE) -> FileError:
         there = one
         if one.is_dir() and not os.access(one, os.X_OK):
             break
-    if os.statvfs(there).f_flag & os.ST_RDONLY:
+    if not reading and os.statvfs(there).f_flag & os.ST_RDONLY:
         return FileError(READ_ONLY.format(path), elsewhere)
-    may_read = there == path and os.access(path, os.R_OK)
-    what = "write" if may_read or there != path else "read"
+    reading = reading or (there == path and not os.access(path, os.R_OK))
+    what = "read" if reading else "write"
     stat = there.lstat()
     whose = f"{there} belongs to {user_name(stat.st_uid)} (mode {stat.st_mode & 0o7777:o})"
     return FileError(
         f"user {user_name(os.geteuid())} may not {what} {path}: {whose}",
-        f"{elsewhere}. To share a folder, its owner gives it to a group, and everybody works with `umask 002`: "
+        f"{elsewhere}. To share a folder, its owner gives it to a group, and everyone works with `umask 002`: "
         "chgrp -R GROUP FOLDER; chmod -R g+rwX FOLDER; find FOLDER -type d -exec chmod g+s {} +",
     )
 
@@ -171,17 +177,17 @@ def _too_long(path: Path) -> FileError:
 
 
 def _blocked(path: Path, elsewhere: str) -> FileError | None:
-    """What stands where a folder, or a file, is to be."""
+    """The error that something else is in the place of a folder or file."""
     for one in reversed((path, *path.parents)):
         if one.is_symlink() and not one.exists():
-            return FileError(f"{one} is a link to {one.readlink()}, which is not there", elsewhere)
+            return FileError(f"{one} is a link to {one.readlink()}, which does not exist", elsewhere)
         if one.exists() and not one.is_dir():
             return FileError(f"{one} is a file, and a folder is needed there for {path}", elsewhere)
     return FileError(f"{path} is a folder, and a file is to be written there", elsewhere) if path.is_dir() else None
 
 
 def user_name(uid: int) -> str:
-    """A user's name, or their number where this machine knows no name for it."""
+    """A user's name, or their number if this machine knows no name for it."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:

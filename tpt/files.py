@@ -1,10 +1,11 @@
 """Writing files so that a reader sees either the whole file or none, whatever happens to the writer.
 
-And reading them where something happened to them all the same: a file that cannot be read is named, with what to do.
+And reading them: an error about a file that is damaged anyway names the file and says what to do.
 """
 
 import json
 import os
+import shutil
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -12,25 +13,26 @@ from pathlib import Path
 from types import MappingProxyType, UnionType
 from typing import Any
 
+from tpt import artefacts
 from tpt.errors import Damaged, FileError, RunError, said
-from tpt.explain import ELSEWHERE, in_words, named_when_full
+from tpt.explain import ASK_OWNER, ELSEWHERE, in_words, named_when_full, refused
 
 TEMPORARY_SUFFIX = ".partial"
-LONGEST_LINE = 2**20  # bytes of a JSONL record of ours
-AGAIN = "the same `tpt run` as before makes it again"
+LONGEST_LINE = 2**20  # bytes, of a JSONL record written by tpt
+AGAIN = "the same `tpt run` command makes it again"
 
-Needs = Mapping[str, type | UnionType]  # the keys that a JSON object must have, and of which type their values are
+Needs = Mapping[str, type | UnionType]  # the keys that a JSON object must have, and the types of their values
 
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`, renamed onto `path` when the block ends well.
+    """Yield a temporary path beside `path`, renamed to `path` when the block ends without an error.
 
-    The data reaches the disk before the rename, so a crash of the machine leaves the old file or the new one.
+    The data reaches the disk before the rename, so a crash of the machine leaves either the old file or the new one.
 
     Raises:
         DiskFull: the disk or the quota is full; the temporary file is removed.
-        FileError: it may not, or cannot, be written there.
+        FileError: the file cannot be written there.
     """
     temporary = _temporary(path)
     with in_words(path), named_when_full(path):
@@ -40,7 +42,7 @@ def atomic(path: Path) -> Iterator[Path]:
             _sync(temporary)
             temporary.replace(path)
         finally:
-            with suppress(OSError):  # where it could not be made, that is the error to tell
+            with suppress(OSError):  # if it could not be made, that error is the one to report
                 temporary.unlink()
 
 
@@ -49,10 +51,10 @@ def _temporary(path: Path) -> Path:
 
 
 def check_writable(path: Path) -> None:
-    """Check that `atomic` can write `path`, before the work whose outcome it is to hold. Leaves nothing behind.
+    """Check, before work whose result goes there, that `atomic` can write `path`. Leaves nothing behind.
 
     Raises:
-        FileError: it cannot, or `path` is there and is no file.
+        FileError: it cannot, or `path` exists and is not a file.
     """
     made: list[Path] = []
     try:
@@ -65,7 +67,7 @@ def check_writable(path: Path) -> None:
                     folder.mkdir()
                     made.append(folder)
             made.append(_temporary(path.absolute()))
-            made[-1].write_bytes(b"\0")  # a disk that is full takes the name of a file, and nothing in it
+            made[-1].write_bytes(b"\0")  # a full disk accepts an empty file, but no data
     except OSError as error:
         raise FileError(f"{path} cannot be written: {error.strerror}", ELSEWHERE) from error
     finally:
@@ -74,10 +76,16 @@ def check_writable(path: Path) -> None:
                 one.rmdir() if one.is_dir() else one.unlink()
 
 
-def complete(folder: Path) -> None:
-    """Have a folder that libraries wrote reach the disk, with the permissions that new files and folders have here.
+def free_space(path: Path) -> int:
+    """Bytes that are free on the disk of a path, which need not exist yet."""
+    path = path.resolve()
+    return shutil.disk_usage(next(one for one in (path, *path.parents) if one.exists())).free
 
-    safetensors makes its files private, and copies of files have the permissions of the originals.
+
+def complete(folder: Path) -> None:
+    """Sync a folder that libraries wrote to the disk, and give it the permissions that new files have under the umask.
+
+    safetensors makes its files private, and copied files keep the permissions of the originals.
     """
     for path in [folder, *folder.rglob("*")]:
         if path.is_dir():
@@ -89,7 +97,7 @@ def complete(folder: Path) -> None:
 
 
 def _umask() -> int:
-    """The permissions that this process withholds from new files: `os.umask` would change them to tell."""
+    """The permissions that this process withholds from new files; `os.umask` cannot tell without changing them."""
     lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return int(next(line.split()[1] for line in lines if line.startswith("Umask:")), 8)
 
@@ -111,28 +119,28 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def damaged(path: Path, why: str, then: str = AGAIN) -> Damaged:
-    """The error for a file of a run folder that cannot be read.
+    """The error for a damaged file of a run folder.
 
     Args:
         why: what is wrong with it: `is empty`, `lacks 'seconds'`, ...
-        then: what makes it again once it is removed.
+        then: how it is recreated after it has been removed.
     """
-    manifest = path.parent / "manifest.json"
-    finished = path != manifest and manifest.exists()  # of a finished stage nothing is made again
+    manifest = path.parent / artefacts.MANIFEST
+    finished = path != manifest and manifest.exists()  # a finished stage is not repeated
     remove = [*(["it"] if os.path.lexists(path) else []), *([str(manifest)] if finished else [])]
     return Damaged(f"{path} {why}", f"remove {' and '.join(remove)}; {then}" if remove else then, path)
 
 
 @contextmanager
 def reading(path: Path, then: str = AGAIN, *errors: type[Exception]) -> Iterator[None]:
-    """Say of an error in the block that `path` cannot be read, and what to do.
+    """Turn an error of the block into one that says that `path` cannot be read, and what to do.
 
     Args:
         then: see `damaged`.
-        errors: what the block may raise over the contents, besides ValueError.
+        errors: what the block may raise about the contents, in addition to ValueError.
 
     Raises:
-        Damaged: the file is gone, or holds something else than it should.
+        Damaged: the file is missing, or its contents are not what they should be.
         RunError: this user may not read it, or the disk failed.
     """
     known: tuple[type[Exception], ...] = (OSError, ValueError, RecursionError, *errors)
@@ -143,17 +151,18 @@ def reading(path: Path, then: str = AGAIN, *errors: type[Exception]) -> Iterator
 
 
 def _unreadable(path: Path, error: Exception, then: str) -> RunError:
-    # Where a right is missing, or the disk or the network failed, the file itself may be well: nothing is done again.
+    # If a permission is missing, or the disk or the network failed, the file itself may be intact: nothing is redone.
     if isinstance(error, PermissionError):
-        return RunError(f"you may not read {path}", "ask its owner for the right to read it")
+        why = refused(path, ASK_OWNER, reading=True)
+        return RunError(why.message, why.hint)
     if isinstance(error, OSError) and error.errno is not None and path.is_file():
-        again = "see whether its disk is well, then give the same command again"
+        again = "check the disk, then give the same command again"
         return RunError(f"{path} cannot be read: {error.strerror}", again)
     return damaged(path, _why(path, error), then)
 
 
 def _why(path: Path, error: Exception) -> str:
-    """What is wrong with the contents of a file over which an error was raised."""
+    """What is wrong with a file that could not be read."""
     if not path.exists():
         return "is gone"
     if path.is_dir():
@@ -171,11 +180,11 @@ def read_json(path: Path, needs: Needs = MappingProxyType({}), then: str = AGAIN
     """The object in the JSON file `path`.
 
     Args:
-        needs: what it must have: the type of the value of each key.
+        needs: the keys it must have, and the types of their values.
         then: see `damaged`.
 
     Raises:
-        Damaged: the file is gone, empty, torn, or holds something else.
+        Damaged: the file is missing, empty or torn, or its contents are not what they should be.
         RunError: this user may not read it, or the disk failed.
     """
     with reading(path, then):
@@ -183,19 +192,19 @@ def read_json(path: Path, needs: Needs = MappingProxyType({}), then: str = AGAIN
     lack = lacking(value, needs)
     if lack:
         raise damaged(path, lack, then)
-    return value  # type: ignore[no-any-return]  # an object, as `lacking` has seen
+    return value  # type: ignore[no-any-return]  # an object: `lacking` has checked that
 
 
 def lacking(value: Any, needs: Needs) -> str:
-    """What a value read from JSON lacks to be the object that is expected, in words; "": nothing."""
+    """What is wrong with a value read from JSON if it is not the expected object, in words; "" if it is."""
     if not isinstance(value, dict):
-        return "does not hold a JSON object"
+        return "does not contain a JSON object"
     wrong = [name for name, kind in needs.items() if not isinstance(value.get(name), kind)]
-    return f"does not hold what it should: {', '.join(wrong)}" if wrong else ""
+    return f"has missing or invalid entries: {', '.join(wrong)}" if wrong else ""
 
 
 def append_jsonl(path: Path, record: dict[str, Any]) -> None:
-    """Append one record to a JSONL file; a line that a crash tore is cut off first.
+    """Append one record to a JSONL file, after removing a last line that a crash left incomplete.
 
     Raises:
         FileError: as for `atomic`.
@@ -216,14 +225,14 @@ def _append(path: Path, line: bytes) -> None:
 
 
 def read_jsonl(path: Path, needs: Needs = MappingProxyType({}), then: str = AGAIN) -> Iterator[dict[str, Any]]:
-    """The records of a JSONL file of ours; a torn last line is passed over, and so is a file that is not there.
+    """The records of a JSONL file written by tpt. A torn last line is skipped; a missing file has no records.
 
     Args:
         needs: what each record must have, see `read_json`.
         then: see `damaged`.
 
     Raises:
-        Damaged: a line is no record; it is named by its number.
+        Damaged: a line is not a record; names its number.
     """
     if not path.exists():
         return

@@ -14,12 +14,12 @@ from tpt.files import check_writable
 
 GIVE = "give the path of a JSONL file"
 FIX = "fix or remove that line"
-# The first bytes of what is sometimes named .jsonl all the same.
+# The first bytes of other kinds of files that people sometimes name .jsonl.
 KINDS = {
     **{b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2", b"\xfd7zXZ": "xz"},
     **{b"PK\x03\x04": "zip", b"PAR1": "parquet"},
 }
-# How JSON escapes half of a surrogate pair; whole pairs look like this too.
+# How JSON escapes half of a surrogate pair; complete pairs match too.
 SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -31,13 +31,13 @@ def read_rows(path: Path, *columns: str, remedy: str, surrogates: bool = False) 
 def numbered_rows(
     path: Path, *columns: str, remedy: str, surrogates: bool = False
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The rows of a JSONL file, each with these columns, and the numbers of their lines.
+    """The rows of a JSONL file, each with these columns, and their line numbers.
 
-    Blank lines, a byte order mark and Windows' line ends are passed over.
+    Blank lines, a byte order mark and Windows line endings are ignored.
 
     Args:
-        remedy: the hint where a column is missing: what whoever asked for it can do.
-        surrogates: whether a text may hold half of a surrogate pair, which UTF-8 and so most files cannot hold.
+        remedy: the hint if a column is missing.
+        surrogates: whether a text may contain half of a surrogate pair, which cannot be encoded as UTF-8.
 
     Raises:
         DataError: the file is missing, empty, torn or cannot be read, a line is not a JSON object, or a column is
@@ -61,24 +61,26 @@ def numbered_rows(
 
 
 def check_out(out: Path, *sources: Path) -> None:
-    """Check that the verdicts can be written, and not over what is judged.
+    """Check that the verdicts can be written, and would not overwrite an input file.
 
     Raises:
-        DataError: `out` is one of the files that are read.
+        DataError: `out` is one of the input files.
         FileError: it cannot be written.
     """
     check_writable(out)
     for source in sources:
-        with suppress(OSError):  # the reader says why
+        with suppress(OSError):  # whoever reads the source reports it
             if out.exists() and out.samefile(source):
-                raise DataError(f"--out is the input file {source}", "name another file: the input is not written over")
+                raise DataError(
+                    f"--out is the input file {source}", "choose another file: the input is never overwritten"
+                )
 
 
 def text(row: dict[str, Any], column: str, where: str, hint: str = "give one text") -> str:
-    """A column's value as text; a null is no answer, not the word None.
+    """A column's value as text; null means no answer and gives "".
 
     Raises:
-        DataError: it is a list, an object, true or false, or NaN: what is meant by it cannot be told.
+        DataError: it is a list, an object, true, false or NaN, whose meaning is unclear.
     """
     value = row[column]
     if value is None:
@@ -100,7 +102,7 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """The lines of a file, numbered.
 
     Raises:
-        DataError: it is no file, cannot be read, or is of another kind.
+        DataError: it is not a file, cannot be read, or is a file of another kind.
     """
     try:
         if not path.is_file():
@@ -110,7 +112,9 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
             start = handle.read(max(map(len, KINDS)))
             for first, kind in KINDS.items():
                 if start.startswith(first):
-                    raise DataError(f"{path} is a {kind} file and no JSONL", "unpack or convert it, and give the JSONL")
+                    raise DataError(
+                        f"{path} is a {kind} file, not JSONL", "unpack or convert it, and give the JSONL file"
+                    )
             handle.seek(0)
             yield from enumerate(handle, 1)
     except OSError as error:
@@ -131,10 +135,10 @@ def _row(raw: bytes, where: str, surrogates: bool) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         torn = not line.endswith("\n")
         what = "is torn: the file ends in the middle of it" if torn else f"is not JSON ({error.msg})"
-        raise DataError(f"{where} {what}", f"{FIX}; each line must be one whole {{...}}") from error
+        raise DataError(f"{where} {what}", f"{FIX}; each line must be one complete {{...}}") from error
     except RecursionError as error:
         raise DataError(f"{where} is nested too deeply", FIX) from error
-    except ValueError as error:  # a number of thousands of digits, or a name that is there twice
+    except ValueError as error:  # a number with thousands of digits, or a duplicate name
         raise DataError(f"{where} cannot be read ({said(error).partition(';')[0]})", FIX) from error
     if not isinstance(row, dict):
         raise DataError(f"{where} is not a JSON object", "each line must be one {...}")
@@ -144,7 +148,7 @@ def _row(raw: bytes, where: str, surrogates: bool) -> dict[str, Any]:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of JSON; which of two values of one name is meant, nobody can tell."""
+    """A JSON object; a duplicate name is an error, because there is no telling which value is meant."""
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
@@ -157,7 +161,7 @@ def _check_utf8(row: dict[str, Any], where: str) -> None:
     """Check that a row can be written to a file again.
 
     Raises:
-        DataError: a text in it holds half of a surrogate pair.
+        DataError: it contains half of a surrogate pair.
     """
     for name, value in row.items():
         try:
@@ -165,6 +169,6 @@ def _check_utf8(row: dict[str, Any], where: str) -> None:
         except UnicodeEncodeError as error:
             half = f"\\u{ord(str(error.object)[error.start]):04x}"
             raise DataError(
-                f"{where} holds {half} in {name!a}: half of a character, which no file of text can hold",
-                "replace it, e.g. by \\ufffd; it is what remains where a text was cut in the middle of an emoji",
+                f"{where} contains {half} in {name!a}: half of a character, which cannot be stored in a text file",
+                "replace it, e.g. by \\ufffd; it is what is left of an emoji when a text is cut in the middle of it",
             ) from error

@@ -1,10 +1,10 @@
 """Locks between processes, on one machine or on several that share a file system.
 
-The kernel's own (`flock`) where the file system has them: they end with their holder, however it dies. Where it has
-none (NFS without its lock service, Lustre mounted without `flock`), a lease: a file that its holder touches again and
-again. The lease of a process of this machine that is dead is taken over at once; that of another machine once nobody
-has touched it for LEASE_SECONDS, by those who wait for it. One that is touched is never taken over, so no work is
-lost; and after a node's death nobody waits for it without end, as for a file that is merely there.
+The kernel's own locks (`flock`) if the file system supports them: they end with their holder, however it dies. If it
+does not (NFS without its lock service, Lustre mounted without `flock`), a lease: a file that its holder touches
+regularly. The lease of a dead process on this machine is taken over at once; that of another machine after nobody has
+touched it for LEASE_SECONDS. A lease that is still touched is never taken over, so no work is lost; and after a node
+dies nobody waits forever, as they would for a file that merely exists.
 """
 
 import errno
@@ -20,16 +20,16 @@ from tpt.explain import ELSEWHERE, in_words
 logger = logging.getLogger(__name__)
 
 NO_FLOCK = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
-LEASE_SECONDS = 300.0  # above what a busy file server delays a touch by, or shows old times for
+LEASE_SECONDS = 300.0  # longer than a busy file server delays a touch, or shows outdated times
 
-_told: set[Path] = set()  # folders of which it has been said that they have no locks
+_told: set[Path] = set()  # folders that have been reported to have no locks
 
 
 class Held(Exception):
     """Another process holds the lock.
 
     Attributes:
-        path: the file by which it holds it.
+        path: the lock's file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -42,12 +42,12 @@ def locked(path: Path, wait: bool = True, elsewhere: str = ELSEWHERE) -> Iterato
     """Hold the lock `path` in the block.
 
     Args:
-        wait: for as long as another process holds it.
-        elsewhere: the hint where another folder is the way out.
+        wait: whether to wait while another process holds it.
+        elsewhere: the hint if another folder solves the problem.
 
     Raises:
-        Held: another process holds it, and this one does not wait.
-        FileError: the file cannot be made or opened.
+        Held: another process holds it, and `wait` is false.
+        FileError: the file cannot be created or opened.
     """
     lock = _acquire(path, wait, elsewhere)
     try:
@@ -81,8 +81,8 @@ def _say_once(path: Path, error: OSError) -> None:
     if path.parent not in _told:
         _told.add(path.parent)
         logger.warning(
-            "the file system of %s has no file locks (%s): a file that is renewed every %.0f s takes their place. "
-            "Other programs' locks may need the mount option `flock` (Lustre) or `local_lock` (NFS)",
+            "the file system of %s has no file locks (%s): using a file that is renewed every %.0f s instead. "
+            "Other programs may need locks: see the mount options `flock` (Lustre) and `local_lock` (NFS)",
             path.parent,
             error.strerror,
             LEASE_SECONDS / 3,

@@ -1,6 +1,6 @@
-"""What passes between the stages, and how it lies in parquet.
+"""What passes between the stages, and how it is stored in parquet files.
 
-A table is a folder of shards `<name>-00000.parquet`; each shard is written whole or not at all.
+A table is a folder of shards `<name>-00000.parquet`; each shard is written completely or not at all.
 """
 
 import dataclasses
@@ -15,16 +15,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tpt import files
 
-ROWS_PER_BATCH = 1024  # of a row group, which is what is in memory at once
+ROWS_PER_BATCH = 1024  # of a row group, the unit that is held in memory
 
 
 class Status(StrEnum):
-    """What a judge can say of a sample. Only CORRECT ever counts as correct."""
+    """What a judge can say about a sample. Only CORRECT ever counts as correct."""
 
     CORRECT = "correct"
     PARTIAL = "partial"  # some tests passed, or right by the lenient reader only
@@ -34,16 +33,23 @@ class Status(StrEnum):
     JUDGE_ERROR = "judge_error"
 
 
+def overall(strict: Status, lenient: Status) -> Status:
+    """What both readers say together: PARTIAL if only the lenient one says CORRECT; else what the lenient one says."""
+    if strict is Status.CORRECT:
+        return Status.CORRECT
+    return Status.PARTIAL if lenient is Status.CORRECT else lenient
+
+
 @dataclass(slots=True)
 class Problem:
-    """A question with what is needed to judge a solution.
+    """A question, with everything needed to judge a solution.
 
     Attributes:
         id: unique in its split, e.g. `word_problems/train/17`.
         question: the text shown to the model.
-        gold: the answer, as the data set has it.
-        solution: the data set's own worked solution ("" where there is none), ready to be a completion.
-        meta: what the task needs besides, as JSON text.
+        gold: the answer, as given in the data set.
+        solution: the data set's own worked solution, usable as a completion as it is; "" if there is none.
+        meta: what else the task needs, as JSON text.
     """
 
     id: str
@@ -61,10 +67,10 @@ class Sample:
         problem_id: `Problem.id`.
         index: 0 .. n-1 within the problem.
         prompt_ids: token ids of the rendered prompt.
-        completion_ids: token ids as sampled, with the end token where `finish_reason` is "stop".
-        text: the completion decoded, special tokens left out; behind the tag that opens thinking, where the prompt
-            ended with one.
-        finish_reason: "stop", or "length" where the sample was cut off.
+        completion_ids: token ids as sampled, with the end token if `finish_reason` is "stop".
+        text: the decoded completion without special tokens; it begins with the tag that opens thinking if the prompt
+            ended with that tag.
+        finish_reason: "stop", or "length" if the sample was cut off.
     """
 
     problem_id: str
@@ -77,20 +83,20 @@ class Sample:
 
 @dataclass(slots=True)
 class Verdict:
-    """What the judge said of a sample.
+    """What the judge said about a sample.
 
     Attributes:
-        status: the overall verdict; PARTIAL where only the lenient reader finds it right.
-        strict: verdict under the paper's strict reading.
-        lenient: verdict under the lenient reading.
-        rule: which rule of the lenient reader decided, e.g. `hash_marks`, `boxed`, `last_number`.
+        status: the overall verdict, see `overall`.
+        strict: the verdict of the strict reader (the paper's reading).
+        lenient: the verdict of the lenient reader.
+        rule: the lenient reader's rule that decided, e.g. `hash_marks`, `boxed`, `last_number`.
         strict_answer: what the strict reader read ("" if nothing).
         lenient_answer: what the lenient reader read ("" if nothing).
-        passed: tests passed (1 or 0 where there is only an answer).
+        passed: tests passed (1 or 0 for tasks without tests).
         total: tests run.
-        reason: free text: why, where the status alone does not say.
-        kind: of the first failing test: what went wrong, see `judge.code.spec.Kind` ("" where there are no tests).
-        first_failed: number of the first failing test, from 1; 0 where none fails.
+        reason: free text: why, if the status alone does not say.
+        kind: what went wrong in the first failing test, see `judge.code.spec.Kind`; "" for tasks without tests.
+        first_failed: number of the first failing test, from 1; 0 if none fails.
     """
 
     problem_id: str
@@ -114,10 +120,10 @@ class Example:
 
     Attributes:
         problem_id: `Problem.id`.
-        source: where the completion is from: `self`, `human` or `run`.
-        round: the round that made it (1, 2, ...).
+        source: where the completion comes from: `self`, `human` or `run`.
+        round: the round that produced it (1, 2, ...).
         prompt_ids: token ids that are not trained on.
-        completion_ids: token ids that are, the end token among them.
+        completion_ids: token ids that are trained on, including the end token.
         text: the completion as text.
     """
 
@@ -129,7 +135,7 @@ class Example:
     text: str
 
 
-LIGHT = ("problem_id", "index", "text", "finish_reason")  # all columns of a sample but its tokens
+LIGHT = ("problem_id", "index", "text", "finish_reason")  # all columns of a sample except its tokens
 
 Record = TypeVar("Record", Problem, Sample, Verdict, Example)
 
@@ -140,7 +146,7 @@ _STATUS = {str(status): status for status in Status}
 
 
 def schema(kind: type[Any]) -> pa.Schema:
-    """The parquet schema of a record class: one column a field, none of them null."""
+    """The parquet schema of a record class: one column per field, none of them nullable."""
     return pa.schema([pa.field(f.name, _ARROW[f.type], nullable=False) for f in dataclasses.fields(kind)])  # type: ignore[index]  # f.type is a class here: no postponed annotations
 
 
@@ -175,10 +181,10 @@ def read(
 
     Args:
         columns: read only these; the other fields are empty (0, "", []).
-        problem_ids: only the records of these problems, picked before any becomes an object.
+        problem_ids: only the records of these problems, selected before objects are created.
 
     Raises:
-        Damaged: a file is gone or torn, or holds something else.
+        Damaged: a file is missing or torn, or has other columns.
     """
     table_schema = schema(kind)
     wanted: Any = None if problem_ids is None else pa.array(problem_ids, pa.string())
@@ -187,18 +193,18 @@ def read(
     for path in [paths] if isinstance(paths, Path) else paths:
         with readable(path), pq.ParquetFile(path) as file:
             _check(path, file.schema_arrow, needed)
-            # Without threads: decoding so few rows takes less time than handing them to one.
+            # Without threads: decoding this few rows takes less time than handing them to one.
             for batch in file.iter_batches(ROWS_PER_BATCH, columns=names, use_threads=False):
-                asked = batch if wanted is None else batch.filter(pc.is_in(batch["problem_id"], wanted))
+                asked = batch if wanted is None else batch.filter(_is_in(batch["problem_id"], wanted))
                 yield from _objects(asked, kind)
 
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Say of what arrow raises over a parquet file in the block that the file cannot be read.
+    """Turn what arrow raises about a parquet file in the block into an error that names the file.
 
     Raises:
-        Damaged: in the place of it.
+        Damaged: instead of arrow's error.
     """
     with files.reading(path, files.AGAIN, pa.ArrowException):
         yield
@@ -208,7 +214,7 @@ def read_columns(path: Path, columns: Sequence[pa.Field]) -> pa.Table:
     """Some columns of a parquet file.
 
     Raises:
-        Damaged: the file is gone or torn, or has not these columns.
+        Damaged: the file is missing or torn, or lacks one of the columns.
     """
     with readable(path), pq.ParquetFile(path) as file:
         _check(path, file.schema_arrow, columns)
@@ -219,16 +225,22 @@ def count(path: Path) -> int:
     """How many rows a parquet file has.
 
     Raises:
-        Damaged: the file is gone or torn.
+        Damaged: the file is missing or torn.
     """
     with readable(path):
         return int(pq.read_metadata(path).num_rows)
 
 
+def _is_in(column: pa.Array, wanted: pa.Array) -> pa.Array:
+    import pyarrow.compute as pc  # here: slow to import, and few commands pick rows
+
+    return pc.is_in(column, wanted)
+
+
 def _check(path: Path, found: pa.Schema, needed: Iterable[pa.Field]) -> None:
     lacks = [one.name for one in needed if one.name not in found.names or found.field(one.name).type != one.type]
     if lacks:
-        raise files.damaged(path, f"does not hold what it should: {', '.join(sorted(lacks))}")
+        raise files.damaged(path, f"has missing or invalid columns: {', '.join(sorted(lacks))}")
 
 
 def _objects(batch: pa.RecordBatch, kind: type[Record]) -> Iterator[Record]:
@@ -247,16 +259,16 @@ def _objects(batch: pa.RecordBatch, kind: type[Record]) -> Iterator[Record]:
 
 
 class Rows:
-    """Some columns of the rows of one parquet file, of which only the row groups that are asked for are ever read.
+    """Random access to the rows of one parquet file; reads only the row groups that are needed.
 
     Args:
         path: the file.
-        columns: of what `rows[number]` gives, in this order.
+        columns: the columns that `rows[number]` gives, in this order.
     """
 
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
         self._path, self._columns = path, list(columns)
-        self._ends: list[int] = []  # of each row group, the number of the first row behind it
+        self._ends: list[int] = []  # for each row group, the number of the first row after it
         self._group = -1
         self._table = pa.table({})
 
@@ -275,17 +287,17 @@ class Rows:
 
 
 def shard_path(folder: Path, name: str, number: int) -> Path:
-    """Where shard `number` of table `name` lies."""
+    """The path of shard `number` of the table `name`."""
     return folder / f"{name}-{number:05d}.parquet"
 
 
 def shards(folder: Path, name: str) -> list[Path]:
-    """The shards of a table that are there, in order."""
+    """The existing shards of a table, in order."""
     return sorted(folder.glob(f"{name}-[0-9]*.parquet"))
 
 
 def is_whole(path: Path) -> bool:
-    """Whether a parquet file is there and not torn (its footer, written last, can be read)."""
+    """Whether a parquet file exists and is complete: its footer, which is written last, can be read."""
     try:
         pq.read_metadata(path)
     except (OSError, pa.ArrowException):

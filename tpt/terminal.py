@@ -12,16 +12,16 @@ from rich.text import Text
 
 from tpt.errors import TptError
 
-CLOSED_PIPE = 141  # 128 + SIGPIPE, as a shell reports programs whose reader has gone
-UNLIMITED = 1_000_000  # columns, where no terminal shows the output
+CLOSED_PIPE = 141  # 128 + SIGPIPE, as a shell reports a program whose reader is gone
+UNLIMITED = 1_000_000  # columns, if the output does not go to a terminal
 HEADING_WIDTH = 80
 
 
 class PlainConsole(Console):
     """A console that prints text as it is, square brackets and `:names:` included.
 
-    Lines are folded only where a terminal shows them: in a file or a pipe a table is as wide as it needs to be,
-    whatever COLUMNS says.
+    Lines are folded only on a terminal. In a file or a pipe, a table is as wide as it needs to be, whatever COLUMNS
+    says.
     """
 
     def __init__(self, stderr: bool = False, quiet: bool = False) -> None:
@@ -45,10 +45,10 @@ class PlainConsole(Console):
         self.print(Text(f"{dash * 2} {text} ".ljust(HEADING_WIDTH, dash), style="bold"))
 
     def on_broken_pipe(self) -> None:
-        """Print no more: whoever read this stream is gone.
+        """Stop printing, because the reader of this stream is gone.
 
         Raises:
-            SystemExit: it was standard output, so there is nobody left to work for.
+            SystemExit: the stream is standard output, so nobody is left to read the result.
         """
         self.quiet = True
         discard(self.file)
@@ -75,7 +75,7 @@ class Terminal(PlainConsole):
         self._errors = PlainConsole(stderr=True)
 
     def write(self, text: str) -> None:
-        """Write a text to standard output as it is; to a file or a pipe in UTF-8, whatever the locale."""
+        """Write a text to standard output unchanged; to a file or a pipe in UTF-8, whatever the locale."""
         try:
             if isinstance(self.file, io.TextIOWrapper) and not self.file.isatty():
                 self.file.flush()
@@ -87,15 +87,15 @@ class Terminal(PlainConsole):
             self.on_broken_pipe()
 
     def write_json(self, value: Any) -> None:
-        """Write a value as JSON; ASCII only, so that it reads the same in every locale."""
+        """Write a value as JSON, in ASCII, so that it reads the same in every locale."""
         self.write(json.dumps(value, indent=2) + "\n")
 
     def warn(self, text: str, word: str = "warning") -> None:
-        """Print something that the user should know about, but that stops nothing."""
+        """Print something that the user should know about but that stops nothing."""
         self.progress.print(Text.assemble((word, "yellow"), " ", text))
 
     def failed(self, text: str) -> None:
-        """Print that one part of the work failed while the rest goes on."""
+        """Print that one part of the work failed, while the rest goes on."""
         if not self.as_json:
             self._errors.print(Text.assemble(("failed", "red"), " ", text))
 
@@ -111,10 +111,10 @@ class Terminal(PlainConsole):
 
 
 def discard(stream: IO[str]) -> None:
-    """Have whatever is still written to a stream vanish, so that the flush at exit does not fail again."""
+    """Drop whatever is still written to a stream, so that the flush at exit does not fail again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def unfolded(text: str) -> Text:
-    """A title of a table that is neither folded nor cut, however narrow the table is."""
+    """A table's title that is neither folded nor cut, however narrow the table is."""
     return Text(text, style="bold", no_wrap=True, overflow="ignore")

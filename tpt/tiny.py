@@ -18,7 +18,7 @@ CHATML = (
 
 
 def build(folder: Path) -> None:
-    """A Llama of about 100k random parameters, always the same ones."""
+    """Write a Llama of about 100k random parameters, the same ones every time, to `folder`."""
     import torch
     from transformers import AutoModelForCausalLM, LlamaConfig
 
@@ -36,7 +36,7 @@ def build(folder: Path) -> None:
         bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
-        initializer_range=0.2,  # large enough that the next token is not a matter of rounding
+        initializer_range=0.2,  # large enough that rounding does not decide the next token
     )
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -46,7 +46,7 @@ def build(folder: Path) -> None:
 
 
 def _tokenizer() -> "PreTrainedTokenizerFast":
-    """A byte-level BPE tokenizer learnt from sentences made here, the same ones each time."""
+    """A byte-level BPE tokenizer trained on generated sentences, the same ones every time."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 

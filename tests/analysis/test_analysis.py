@@ -10,18 +10,20 @@ import pytest
 from transformers import AutoTokenizer
 
 from tpt import files, records
-from tpt.analysis import ANALYSES, Outcome, Sheet
+from tpt.analysis import ANALYSES
 from tpt.analysis.curves import crossing_point, curves
 from tpt.analysis.diversity import measures
 from tpt.analysis.gradient_equivalence import agrees, choose
+from tpt.analysis.outcome import Outcome, Sheet
 from tpt.cli import main
-from tpt.config import Config, EvaluateConfig
 from tpt.errors import DataError
 from tpt.evaluate.bootstrap import Interval
 from tpt.evaluate.passk import pass_at_k
-from tpt.loop import Stage
 from tpt.records import Problem, Sample, Status, Verdict
-from tpt.run import Run, find
+from tpt.run.folder import Run, find
+from tpt.run.stage import Stage
+from tpt.settings.config import Config
+from tpt.settings.sampling import EvaluateConfig
 
 Make = Callable[..., Config]
 Text = Callable[[int, int], tuple[str, bool]]  # number of a problem, of a sample -> its text, whether it is right
@@ -59,9 +61,9 @@ class Maker:
         self.run.finish(stage, {}, 1.0)
 
     def thought(self, text: Text) -> None:
-        self._write(Stage(1, "think"), Stage(1, "prune"), text)
+        self._write(Stage(1, "think"), Stage(1, "judge"), text)
         self.run.finish(Stage(1, "think"), {}, 1.0)
-        self.run.finish(Stage(1, "prune"), {}, 1.0)
+        self.run.finish(Stage(1, "judge"), {}, 1.0)
 
     def _write(self, sampled: Stage, judged: Stage, text: Text) -> None:
         samples, verdicts = [], []
@@ -294,7 +296,7 @@ def test_a_real_run_of_every_stage_can_be_analysed(tiny_command: Callable[..., l
     for name in ("error_locality", "gradient_equivalence"):
         with pytest.raises(DataError, match="no problem has"):
             ANALYSES[name](run, tmp_path / "out", 0)
-    for stage in (Stage(0, "evaluate"), Stage(1, "evaluate"), Stage(1, "prune")):
+    for stage in (Stage(0, "evaluate"), Stage(1, "evaluate"), Stage(1, "judge")):
         for path in records.shards(run.folder(stage), "verdicts"):
             verdicts = list(records.read(path, Verdict))
             right = {"status": Status.CORRECT, "strict": Status.CORRECT, "lenient": Status.CORRECT}

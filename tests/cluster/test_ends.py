@@ -10,9 +10,9 @@ from tpt.cli import main
 from tpt.cluster import ledger, status
 from tpt.cluster.ledger import Submitted
 from tpt.cluster.slurm import State
-from tpt.config import Config
-from tpt.loop import Stage
-from tpt.run import Run
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
+from tpt.settings.config import Config
 
 CHAIN = {"round-00-prepare": "1", "round-00-evaluate": "2", "round-00-score": "3", "report": "4"}
 FATAL = "srun: fatal: SLURM_MEM_PER_CPU, SLURM_MEM_PER_GPU, and SLURM_MEM_PER_NODE are mutually exclusive."
@@ -166,8 +166,8 @@ def test_an_unfinished_run_is_shown_as_far_as_its_folder_tells_and_cannot_be_fol
 
 
 def test_what_a_stage_said_comes_before_what_its_job_printed(run: Run) -> None:
-    from tpt.cluster.process import record_failure
     from tpt.errors import DataError
+    from tpt.launch.failures import record_failure
 
     log(run, "1_0", FATAL)
     record_failure(run, Stage(0, "prepare"), 0, DataError("no such file", ""))

@@ -12,9 +12,9 @@ from tpt.cluster.ledger import Submitted
 from tpt.cluster.planning import Plan, Planned
 from tpt.cluster.slurm import State
 from tpt.cluster.submit import Lanes
-from tpt.config import Config
-from tpt.loop import Stage
-from tpt.run import Run
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
+from tpt.settings.config import Config
 
 Make = Callable[..., Config]
 PENDING, RUNNING, FAILED, COMPLETED = (State(word) for word in ("PENDING", "RUNNING", "FAILED", "COMPLETED"))
@@ -40,13 +40,14 @@ def test_the_graph_is_algorithm_1_with_evaluations_beside_the_chain(make: Callab
         "round-00-evaluate": {"round-00-prepare"},
         "round-00-score": {"round-00-evaluate"},
         "round-01-think": {"round-00-prepare"},
-        "round-01-prune": {"round-00-prepare", "round-01-think"},
+        "round-01-judge": {"round-00-prepare", "round-01-think"},
+        "round-01-prune": {"round-00-prepare", "round-01-think", "round-01-judge"},
         "round-01-train": {"round-00-prepare", "round-01-prune"},
         "round-01-evaluate": {"round-00-prepare", "round-01-train"},
         "round-01-score": {"round-01-evaluate"},
         "report": {
             *("round-00-prepare", "round-00-score", "round-01-think"),
-            *("round-01-prune", "round-01-train", "round-01-score"),
+            *("round-01-judge", "round-01-prune", "round-01-train", "round-01-score"),
         },
     }
 
@@ -72,9 +73,12 @@ def test_runs_that_share_a_stage_wait_for_one_job(make: Callable[..., Run]) -> N
     jobs = {f"{one.run.config.prune.mode}/{one.job.name}": one for one in plan.jobs}
     assert "none/round-01-think" in jobs
     assert "ground_truth/round-01-think" not in jobs
-    assert waits(jobs["ground_truth/round-01-prune"]) == {"none/round-01-think", "ground_truth/round-00-prepare"}
+    assert "ground_truth/round-01-judge" not in jobs
+    assert waits(jobs["ground_truth/round-01-prune"]) == {
+        *("none/round-01-think", "none/round-01-judge", "ground_truth/round-00-prepare"),
+    }
     assert "none/round-00-score" in waits(jobs["ground_truth/report"])
-    assert plan.shared == 2
+    assert plan.shared == 3
 
 
 def test_a_run_with_jobs_at_work_is_given_none_twice(make: Callable[..., Run]) -> None:
@@ -86,7 +90,7 @@ def test_a_run_with_jobs_at_work_is_given_none_twice(make: Callable[..., Run]) -
         states |= dict.fromkeys(entry.task_ids(), PENDING)
     plan = Plan([run], states)
     assert not plan.jobs
-    assert len(plan.kept) == 9
+    assert len(plan.kept) == 10
 
 
 def test_what_failed_and_all_that_needed_it_is_submitted_again(make: Callable[..., Run]) -> None:
@@ -99,6 +103,7 @@ def test_what_failed_and_all_that_needed_it_is_submitted_again(make: Callable[..
     names = [planned.job.name for planned in plan.jobs]
     assert names == [
         "round-01-think",
+        "round-01-judge",
         "round-01-prune",
         "round-01-train",
         "round-01-evaluate",

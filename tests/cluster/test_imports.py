@@ -12,8 +12,8 @@ import pytest
 from tpt import environment
 from tpt.cluster.planning import Plan
 from tpt.cluster.submit import parameters
-from tpt.config import Config
-from tpt.run import Run, find
+from tpt.run.folder import Run, find
+from tpt.settings.config import Config
 
 TPT = Path(sys.executable).with_name("tpt")
 NAMES = ("tpt", "datasets", "random", "selectors", "torch", "transformers", "submitit", "math_verify", "sympy")
@@ -38,12 +38,13 @@ def tpt(folder: Path, *words: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("cluster", ["local", "submitit_local", "submitit_debug"])
+@pytest.mark.parametrize(("cluster", "samplers"), [("local", 1), ("submitit_local", 1), ("submitit_debug", 2)])
 def test_a_run_imports_nothing_from_the_working_directory(
-    folder: Path, tiny_command: Callable[..., list[str]], tmp_path: Path, cluster: str
+    folder: Path, tiny_command: Callable[..., list[str]], tmp_path: Path, cluster: str, samplers: int
 ) -> None:
     rounds = 1 if cluster == "local" else 0
-    tpt(folder, *tiny_command(f"rounds={rounds}", f"cluster={cluster}", "sampler.judge_early=true"))
+    settings = (f"rounds={rounds}", f"cluster={cluster}", f"sampler.data_parallel={samplers}")
+    tpt(folder, *tiny_command(*settings, "sampler.judge_early=true"))
     [root] = find(tmp_path / "runs")
     assert not Run.open(root).owed()
 

@@ -9,16 +9,18 @@ from pathlib import Path
 import pytest
 
 from tpt.cli import main
-from tpt.cluster import process, snapshot
+from tpt.cluster import snapshot
 from tpt.cluster.job import STALLS, STARTED, StageJob, fewer_sequences, out_of_memory, progress_mark
-from tpt.cluster.process import StageFailed
-from tpt.config import Config, SamplerConfig
 from tpt.errors import RunError
-from tpt.loop import Stage
-from tpt.run import Run
+from tpt.launch import process
+from tpt.launch.process import StageFailed
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
+from tpt.settings.config import Config
+from tpt.settings.sampler import SamplerConfig
 
 Make = Callable[..., Config]
-PREPARE, EVALUATE, PRUNE = Stage(0, "prepare"), Stage(0, "evaluate"), Stage(1, "prune")
+PREPARE, EVALUATE, JUDGE, PRUNE = (Stage(0, "prepare"), Stage(0, "evaluate"), Stage(1, "judge"), Stage(1, "prune"))
 
 
 @pytest.fixture
@@ -33,7 +35,8 @@ def test_a_failure_by_chance_is_tried_again_and_one_in_the_users_words_is_not(
     StageJob(run.root, PREPARE)()
     assert run.done(PREPARE)
     think = Stage(1, "think")
-    dies = "import os, sys\nif 'tpt.stage' in sys.orig_argv:\n    os._exit(3)\n"  # as a library's crash ends a process
+    # As a library's crash ends a process.
+    dies = "import os, sys\nif 'tpt.launch.worker' in sys.orig_argv:\n    os._exit(3)\n"
     (tmp_path / "sitecustomize.py").write_text(dies)
     with monkeypatch.context() as patch:
         patch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
@@ -48,6 +51,7 @@ def test_a_failure_by_chance_is_tried_again_and_one_in_the_users_words_is_not(
     (obstacle / "in the way").rmdir()
     obstacle.rmdir()
     StageJob(run.root, think, sampling=True)()
+    StageJob(run.root, JUDGE)()
     with pytest.raises(StageFailed, match="kept none of") as caught:  # random weights solve nothing
         StageJob(run.root, PRUNE)()
     assert caught.value.kind == "EmptyPrune"
@@ -114,7 +118,7 @@ def test_a_snapshot_is_the_package_and_a_changed_one_is_noticed_and_replaced(run
     folder = snapshot.take(run)
     assert snapshot.digest(folder / "tpt") == snapshot.digest()
     assert (folder / "conf" / "config.yaml").exists() or (folder / "tpt" / "conf" / "config.yaml").exists()
-    changed = folder / "tpt" / "loop.py"
+    changed = folder / "tpt" / "launch" / "loop.py"
     changed.write_text(changed.read_text() + "\n")
     assert snapshot.digest(folder / "tpt") != snapshot.digest()
     with pytest.raises(RunError, match="was submitted"):
@@ -131,25 +135,29 @@ def test_every_attempt_has_a_log_and_the_link_shows_the_latest(run: Run) -> None
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("executor", "rounds"), [("submitit_local", 1), ("submitit_debug", 0)])
-def test_submitits_executors_for_one_machine_carry_out_the_same_jobs(
-    executor: str, rounds: int, tiny_command: Callable[..., list[str]], tiny_config: Make
+def test_submitits_executor_for_one_machine_carries_out_the_same_jobs(
+    tiny_command: Callable[..., list[str]],
+    tiny_config: Make,
+    warm_imports: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    arguments = [f"rounds={rounds}", f"cluster={executor}", "sampler.data_parallel=2"]
+    for name, value in warm_imports.items():
+        monkeypatch.setenv(name, value)
+    arguments = ["rounds=1", "cluster=submitit_local", "sampler.data_parallel=2"]
     assert main(tiny_command(*arguments)) == 0
     run = Run.of(tiny_config(*arguments))
     assert not run.owed()
-    assert list((run.root / "slurm").glob("*/*_submitted.pkl")) or executor == "submitit_debug"
+    assert list((run.root / "slurm").glob("*/*_submitted.pkl"))
 
 
-README = Path(__file__).parents[2] / "README.md"
+GUIDE = Path(__file__).parents[2] / "docs" / "cluster.md"
 COMMANDS = re.findall(
-    r"tpt (run (?:[^`\n#\\]|\\\n)*cluster=slurm(?:[^`\n#\\]|\\\n)*)", README.read_text(encoding="utf-8")
+    r"tpt (run (?:[^`\n#\\]|\\\n)*cluster=slurm(?:[^`\n#\\]|\\\n)*)", GUIDE.read_text(encoding="utf-8")
 )
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_the_readmes_commands_for_a_cluster_compose_and_plan(
+def test_the_guides_commands_for_a_cluster_compose_and_plan(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))  # without SLURM, as on a laptop
@@ -158,7 +166,7 @@ def test_the_readmes_commands_for_a_cluster_compose_and_plan(
     assert "nothing was submitted" in capsys.readouterr().out
 
 
-def test_the_readme_shows_a_first_run_a_sweep_and_the_70b_recipe() -> None:
+def test_the_guide_shows_a_first_run_a_sweep_and_the_70b_recipe() -> None:
     assert len(COMMANDS) >= 4
     assert any("-m " in command for command in COMMANDS)
     assert any("llama3.3-70b" in command for command in COMMANDS)

@@ -7,16 +7,17 @@ from pathlib import Path
 import pytest
 from evaluations import finish_evaluation, finish_round
 
-from tpt.cluster import ledger, needless, process
+from tpt.cluster import ledger, needless
 from tpt.cluster.commands import _with
 from tpt.cluster.graph import jobs_of
 from tpt.cluster.job import ReportJob, StageJob
 from tpt.cluster.ledger import Submitted
 from tpt.cluster.planning import Plan
 from tpt.cluster.slurm import State
-from tpt.config import Config
-from tpt.loop import Stage
-from tpt.run import Run
+from tpt.launch import process
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
+from tpt.settings.config import Config
 
 Make = Callable[..., Config]
 AUTO = ("cluster=slurm", "rounds=auto", "stop.most=3", "tracker=none")
@@ -87,6 +88,7 @@ def test_what_another_run_evaluated_counts(tiny_config: Make) -> None:
     finish_round(run, 1, 20)
     assert needless.is_needed(run, THINK)
     finish_evaluation(other, 0, 20)
+    other.publish(Stage(0, "evaluate"))
     assert not needless.is_needed(run, THINK)
     assert run.done(Stage(0, "evaluate"))
 
@@ -113,7 +115,9 @@ def test_a_run_that_stopped_is_given_no_job_and_one_that_goes_on_by_number_the_r
     assert [planned.job.name for planned in Plan([Run.open(run.root)], {}).jobs] == []
     longer = Run.create(tiny_config("cluster=slurm", "rounds=2"))
     names = {planned.job.name for planned in Plan([longer], {}).jobs}
-    assert names == {f"round-02-{name}" for name in ("think", "prune", "train", "evaluate", "score")} | {"report"}
+    assert names == {f"round-02-{name}" for name in ("think", "judge", "prune", "train", "evaluate", "score")} | {
+        "report"
+    }
 
 
 def test_all_rounds_are_submitted_and_the_report_does_not_depend_on_how_they_end(tiny_config: Make) -> None:
@@ -121,7 +125,7 @@ def test_all_rounds_are_submitted_and_the_report_does_not_depend_on_how_they_end
     *_, last = Plan([run], {}).jobs
     assert last.job.name == "report"
     assert not last.after
-    assert len(last.after_any) == 2 + 4 * 3
+    assert len(last.after_any) == 2 + 5 * 3
     fixed = Run.create(tiny_config("cluster=slurm", "rounds=3", "seed=1"))
     assert not Plan([fixed], {}).jobs[-1].after_any
 

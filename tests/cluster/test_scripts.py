@@ -11,10 +11,10 @@ from tpt.cluster import slurm
 from tpt.cluster.planning import Plan
 from tpt.cluster.slurm import minutes_of
 from tpt.cluster.submit import script
-from tpt.compose import compose
-from tpt.config import Config
 from tpt.errors import ConfigError
-from tpt.run import Run
+from tpt.run.folder import Run
+from tpt.settings.compose import compose
+from tpt.settings.config import Config
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -30,7 +30,7 @@ def scripts(model: str, *overrides: str) -> str:
     run = Run.of(settings)
     found = []
     for planned in Plan([run], {}).jobs:
-        if planned.job.name in ("round-01-think", "round-01-prune", "round-01-train", "report"):
+        if planned.job.name in ("round-01-think", "round-01-judge", "round-01-prune", "round-01-train", "report"):
             text = re.sub(r"code-[0-9a-f]{16}", "code-DIGEST", script(planned))
             text = re.sub(r"\S+ -u -m submitit", "PYTHON -u -m submitit", text)
             found.append(text.replace(run.name, "RUN").replace(run.name.rsplit("-", 1)[-1], "FINGERPRINT"))
@@ -72,13 +72,15 @@ def test_a_kind_of_job_can_have_its_own_partition_gpus_and_options() -> None:
         "cluster.max_jobs=2",
         "cluster.train.qos=long",
     )
-    think, prune, train, _ = text.split("#!/bin/bash")[1:]
+    think, judge, prune, train, _ = text.split("#!/bin/bash")[1:]
     assert "#SBATCH --partition=gpu\n" in think
     assert "#SBATCH --exclude=node7\n" in think
     assert "#SBATCH --array=0-3%2\n" in think
     assert "#SBATCH --gpus-per-node=h100:1\n" in think
     assert "#SBATCH --partition=cpu\n" in prune
     assert "gpus" not in prune
+    assert "#SBATCH --partition=cpu\n" in judge
+    assert "gpus" not in judge
     assert "#SBATCH --qos=long\n" in train
 
 
@@ -142,7 +144,7 @@ def test_a_dry_run_prints_scripts_and_graph_and_submits_nothing(
     assert main([*tiny_command("cluster=slurm", "rounds=1"), "--dry-run"]) == 0
     output = capsys.readouterr().out
     assert "#SBATCH --dependency='afterok:<round-00-prepare." in output
-    assert "9 jobs, 0 stages shared between runs; nothing was submitted" in output
+    assert "10 jobs, 0 stages shared between runs; nothing was submitted" in output
     run = Run.of(tiny_config("cluster=slurm", "rounds=1"))
     written = run.root / "slurm" / "dry-run" / "round-01-train.sbatch"
     assert "srun" in written.read_text()

@@ -10,9 +10,9 @@ from tpt.cluster import check, slurm
 from tpt.cluster.planning import Plan, Planned
 from tpt.cluster.slurm import Nodes
 from tpt.cluster.submit import script
-from tpt.config import Config
 from tpt.errors import ClusterError
-from tpt.run import Run
+from tpt.run.folder import Run
+from tpt.settings.config import Config
 
 PARTITION = Nodes("gpu", True, True, None, 2, 64, 500.0, 8)
 ENCLOSING = {  # what a job leaves to all that is started in it

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tpt.cluster import process
-from tpt.cluster.template import Template, template_for
-from tpt.config import Config
-from tpt.loop import Stage
-from tpt.run import Run
+from tpt.launch import process
+from tpt.launch.template import Template, template_for
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
+from tpt.settings.config import Config
 
 MakeConfig = Callable[..., Config]
 PREPARE = Stage(0, "prepare")
@@ -80,7 +80,7 @@ def test_with_the_template_its_stages_go_and_the_next_are_started_anew(run: Run)
 def test_without_a_gpu_a_runs_stages_are_forked_off_one_template(
     tiny_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tpt.cluster.template.has_gpu", lambda: False)
+    monkeypatch.setattr("tpt.launch.template.has_gpu", lambda: False)
     environment = process.stage_environment()
     run = Run.of(tiny_config())
     sampling = template_for(run, Stage(1, "think"), environment)
@@ -99,7 +99,7 @@ def test_training_on_several_ranks_is_started_as_lightning_starts_the_other_rank
 def test_with_a_gpu_a_process_that_has_imported_becomes_the_stage_and_the_next_one_imports(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tpt.cluster.template.has_gpu", lambda: True)
+    monkeypatch.setattr("tpt.launch.template.has_gpu", lambda: True)
     environment = process.stage_environment()
     assert template_for(run, PREPARE, environment) is None, "it needs no engine, and the first import has just begun"
     evaluate = Stage(0, "evaluate")

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from tpt.cli import main
 from tpt.errors import ConfigError, DataError, FileError
-from tpt.judge.code import file
+from tpt.judge_files import programs as file
 
 pytestmark = pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap is not installed: make sandbox")
 
@@ -71,7 +71,7 @@ def test_a_line_of_the_solutions_is_named_by_its_number_in_the_file(problems: Pa
     path, right = tmp_path / "solutions.jsonl", json.dumps({"problem_id": "abs", "solution": RIGHT})
     task = file.task("code_contests", problems, [])
     for row, words in (
-        ('{"problem_id": "x", "solution": ""}', "line 3 is a solution of 'x'"),
+        ('{"problem_id": "x", "solution": ""}', "line 3 is a solution to 'x'"),
         ('{"problem_id": ["abs"], "solution": ""}', "line 3 has a list as its 'problem_id'"),
         ('{"problem_id": "abs", "solution": ["print(1)"]}', "line 3 has a list as its 'solution'"),
     ):
@@ -157,7 +157,7 @@ def test_what_ran_without_a_sandbox_is_marked_loudly(problems: Path, capsys: pyt
     [
         (
             {"problem_id": "nobody", "solution": RIGHT},
-            "line 1 is a solution of 'nobody', which is not among the problems",
+            "line 1 is a solution to 'nobody', which is not among the problems",
         ),
         ({"problem_id": "abs"}, "no column 'solution'"),
     ],
@@ -192,19 +192,19 @@ def test_a_missing_column_is_said_with_what_can_be_done(problems: Path, capsys: 
     lines(problems, {"title": "abs"})
     assert main([*command, "--id-column", "id", "--text-column", "code"]) == 1
     said = " ".join(capsys.readouterr().err.split())
-    assert "cannot be renamed: give each problem name, description, public_tests" in said
+    assert "cannot be renamed: every problem needs name, description, public_tests" in said
 
 
 def test_the_solutions_are_not_written_over(problems: Path, capsys: pytest.CaptureFixture[str]) -> None:
     solutions = lines(problems.parent / "solutions.jsonl", {"problem_id": "abs", "solution": RIGHT})
     command = ["judge", "--task", "code_contests", "--problems", str(problems), "--solutions", str(solutions)]
     assert main([*command, "--out", str(solutions)]) == 1
-    assert "the input is not written over" in capsys.readouterr().err
+    assert "the input is never overwritten" in capsys.readouterr().err
     assert json.loads(solutions.read_text())["solution"] == RIGHT
 
 
 def test_wrong_words_are_said() -> None:
-    with pytest.raises(ConfigError, match="--task code_contest is not a task of code") as caught:
+    with pytest.raises(ConfigError, match="--task code_contest is not a code task") as caught:
         file.task("code_contest", None, [])
     assert "code_contests" in caught.value.hint
     with pytest.raises(ConfigError, match="cannot read 'seconds=3'"):

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from tpt.config import EvaluateConfig
-from tpt.errors import DataError
+from tpt.errors import DataError, RunError
 from tpt.evaluate.metrics import difference, doubts, summarise
 from tpt.judge.thinking import UNFINISHED
 from tpt.records import Sample, Status, Verdict
+from tpt.settings.sampling import EvaluateConfig
 
 CONFIG = EvaluateConfig(samples_per_problem=2, ks=[1, 2], bootstrap=200)
 C, W, N = Status.CORRECT, Status.WRONG, Status.NO_ANSWER
@@ -84,8 +84,10 @@ def test_no_samples_is_an_error() -> None:
 
 def test_a_verdict_beside_another_sample_is_an_error() -> None:
     samples, verdicts = [s for s, _ in PAIRS], [v for _, v in PAIRS]
-    with pytest.raises(DataError, match="stands beside"):
+    with pytest.raises(RunError, match="stands beside"):
         summarise(samples, [*verdicts[1:], verdicts[0]], CONFIG, 0)
+    with pytest.raises(RunError, match="fewer verdicts than samples"):
+        summarise(samples, verdicts[:-1], CONFIG, 0)
 
 
 def test_samples_of_one_problem_that_lie_apart_are_an_error() -> None:

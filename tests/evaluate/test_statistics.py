@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from tpt.evaluate.bootstrap import interval, paired
+from tpt.evaluate.bootstrap import Interval, interval, interval_words, paired
 from tpt.evaluate.passk import pass_at_k
 
 
@@ -108,3 +108,12 @@ def test_ten_thousand_problems_are_resampled_in_bounded_memory() -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 100_000_000
+
+
+def test_an_interval_says_in_which_direction_it_lies_and_how_it_is_written() -> None:
+    rise, fall, touching = Interval(0.3, 0.1, 0.5), Interval(-0.3, -0.5, -0.1), Interval(0.1, 0.0, 0.2)
+    assert [one.direction for one in (rise, fall, touching)] == [1, -1, 0]
+    assert rise.columns("gain") == {"gain": 0.3, "gain_low": 0.1, "gain_high": 0.5}
+    assert rise.in_percent() == "30.0 [10.0, 50.0]"
+    assert fall.in_points() == "-30.0 [-50.0, -10.0]"
+    assert interval_words(0.95) == "95 % intervals over problems"

@@ -10,12 +10,17 @@ from hypothesis import strategies as st
 
 from tpt import files
 from tpt.cli import main
-from tpt.config import Config, StopConfig
+from tpt.commands.shared.named_runs import runs_at
 from tpt.evaluate.bootstrap import Interval
-from tpt.evaluate.stop import in_words, rule
-from tpt.loop import Stage, carry_out
+from tpt.evaluate.stop import rule
+from tpt.launch.loop import carry_out
 from tpt.report import report
-from tpt.run import Run
+from tpt.run.folder import Run
+from tpt.run.rounds import in_words
+from tpt.run.stage import Stage
+from tpt.run.table import ROUND
+from tpt.settings.config import Config
+from tpt.settings.stop import StopConfig
 from tpt.sweep import Sweep
 
 Make = Callable[..., Config]
@@ -123,7 +128,7 @@ def test_a_run_ends_with_the_round_that_gains_nothing_and_everyone_agrees(
     tiny_config: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = Run.create(tiny_config("rounds=auto"))
-    assert len(run.owed()) == 2 + 4 * 8
+    assert len(run.owed()) == 2 + len(ROUND) * 8
     assert do(run)[-1] == "round-03/evaluate"
     words = (
         "rounds=auto stopped after round 3: round 3 gained +0.0 [+0.0, +0.0] points over round 2: the interval covers "
@@ -133,7 +138,7 @@ def test_a_run_ends_with_the_round_that_gains_nothing_and_everyone_agrees(
     assert (recorded["after"], recorded["take"]) == (3, 2)
     for one in (run, Run.open(run.root), Run.create(tiny_config("rounds=auto"))):
         assert (in_words(one), one.rounds, one.owed()) == (words, 3, [])
-        assert len(one.stages()) == 2 + 4 * 3
+        assert len(one.stages()) == 2 + len(ROUND) * 3
     assert do(run) == []
     report([run], tmp_path / "out")
     assert words in (tmp_path / "out" / "table.md").read_text()
@@ -143,7 +148,7 @@ def test_a_run_ends_with_the_round_that_gains_nothing_and_everyone_agrees(
     assert main(["status", str(run.root.parent)]) == 0
     assert "3, auto" in capsys.readouterr().out
     Sweep.of([["rounds=auto"]], [run]).write([["rounds=auto"]])
-    [swept] = Sweep.open(Sweep.of([["rounds=auto"]], [run]).folder).runs
+    [swept] = runs_at(Sweep.of([["rounds=auto"]], [run]).folder).runs
     assert swept.owed() == []
 
 
@@ -230,7 +235,8 @@ def test_a_dry_run_says_how_many_rounds_there_can_be(
 ) -> None:
     assert main([*tiny_command("rounds=auto", "stop.most=5", "stop.patience=2"), "--dry-run"]) == 0
     output = capsys.readouterr().out
-    assert "owed: 22 of 22 stages" in output
+    total = 2 + len(ROUND) * 5
+    assert f"owed: {total} of {total} stages" in output
     assert "up to 5 rounds; stops after 2 rounds in a row without a clear gain" in output.replace("\n", " ")
 
 

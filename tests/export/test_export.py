@@ -18,16 +18,16 @@ from transformers import AutoTokenizer
 
 from tpt import files, models, prompt, records
 from tpt.cli import main
-from tpt.config import Config
 from tpt.errors import FileError, RunError
 from tpt.evaluate import store
 from tpt.evaluate.metrics import summarise
 from tpt.export.card import KEEPS
 from tpt.export.export import export
-from tpt.loop import Stage
 from tpt.prune.modes import MODES
 from tpt.records import Example, Problem, Sample, Status, Verdict
-from tpt.run import Run, find
+from tpt.run.folder import Run, find
+from tpt.run.stage import Stage
+from tpt.settings.config import Config
 
 Make = Callable[..., Config]
 PROBLEMS = 12
@@ -362,7 +362,7 @@ from pathlib import Path
 from tpt.export import card
 from tpt.export.card import KEEPS
 from tpt.export.export import export
-from tpt.run import Run
+from tpt.run.folder import Run
 card.model_card = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 export(Run.open(Path(sys.argv[1])), 1, Path(sys.argv[2]))
 """
@@ -431,7 +431,7 @@ def test_what_is_no_id_is_refused(run: Run, repo_id: str, capsys: pytest.Capture
 
 def test_private_without_push_is_refused(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", str(run.root), "--private"]) == 1
-    assert "nothing is uploaded" in capsys.readouterr().err
+    assert "--private has no effect without an upload" in capsys.readouterr().err
 
 
 def push(run: Run, out: Path, endpoint: str, token: str, *options: str) -> "subprocess.CompletedProcess[str]":

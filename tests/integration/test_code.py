@@ -14,20 +14,20 @@ from sandboxed import sandboxed
 
 from tpt import records
 from tpt.cli import main
-from tpt.config import Config
 from tpt.judge.code.program import extract, fenced
-from tpt.loop import Stage
-from tpt.prepare import prepare
 from tpt.progress import Progress
 from tpt.records import Example, Problem, Sample, Status, Verdict
-from tpt.run import Run, find
+from tpt.run.folder import Run, find
+from tpt.run.stage import Stage
+from tpt.settings.config import Config
+from tpt.stages.prepare import prepare
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not shutil.which("bwrap"), reason="bubblewrap is not installed: make sandbox"),
 ]
 
-PREPARE, THINK, PRUNE = Stage(0, "prepare"), Stage(1, "think"), Stage(1, "prune")
+PREPARE, THINK, JUDGE, PRUNE = (Stage(0, "prepare"), *(Stage(1, name) for name in ("think", "judge", "prune")))
 SMALL = (
     "task=code_puzzles",
     "prune=soft_positive",
@@ -57,7 +57,7 @@ def test_the_real_small_model_learns_from_programs_that_pass_some_tests(
     assert "samples that each threshold of soft-positive pruning keeps" in said
 
     verdicts = {
-        (one.problem_id, one.index): one for one in records.read(records.shards(run.folder(PRUNE), "verdicts"), Verdict)
+        (one.problem_id, one.index): one for one in records.read(records.shards(run.folder(JUDGE), "verdicts"), Verdict)
     }
     samples = list(records.read(records.shards(run.folder(THINK), "samples"), Sample))
     assert len(samples) == len(verdicts) == 32 * 4
@@ -71,7 +71,7 @@ def test_the_real_small_model_learns_from_programs_that_pass_some_tests(
     assert len(examples) == len({one.problem_id for one in examples}) > 0
     assert all(passed[one.problem_id, one.text] > 0 for one in examples)
 
-    for stage in (PREPARE, PRUNE, Stage(0, "evaluate"), Stage(1, "evaluate")):
+    for stage in (PREPARE, JUDGE, PRUNE, Stage(0, "evaluate"), Stage(1, "evaluate")):
         assert run.manifest(stage)["sandbox"] == "bwrap"
     assert run.manifest(Stage(1, "train"))["final_loss"] > 0
 
@@ -96,11 +96,11 @@ def thought(tiny_config: Callable[..., Config]) -> Run:
 
 
 def command(run: Run) -> list[str]:
-    return [sys.executable, "-m", "tpt.stage", str(run.root), "1", "prune"]
+    return [sys.executable, "-m", "tpt.launch.worker", str(run.root), str(JUDGE)]
 
 
 def test_a_judge_killed_in_the_middle_loses_at_most_the_shard_in_hand(thought: Run) -> None:
-    folder = thought.folder(PRUNE)
+    folder = thought.folder(JUDGE)
     before = {one.pid for one in sandboxed()}
     judging = subprocess.Popen(command(thought), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
@@ -112,7 +112,7 @@ def test_a_judge_killed_in_the_middle_loses_at_most_the_shard_in_hand(thought: R
     judging.wait()
     judged = {path: path.stat().st_mtime_ns for path in records.shards(folder, "verdicts")}
     assert 2 <= len(judged) < 4
-    assert not thought.done(PRUNE)
+    assert not thought.done(JUDGE)
     deadline = time.monotonic() + 10
     while left := [one for one in sandboxed() if one.pid not in before]:
         assert time.monotonic() < deadline, f"sandboxes outlive their judge: {left}"
@@ -120,5 +120,5 @@ def test_a_judge_killed_in_the_middle_loses_at_most_the_shard_in_hand(thought: R
 
     subprocess.run(command(thought), check=True, capture_output=True)
     assert {path: path.stat().st_mtime_ns for path in judged} == judged, "what was judged is not judged again"
-    manifest = thought.manifest(PRUNE)
-    assert (manifest["available"], manifest["correct"], manifest["kept"]) == (24, 12, 12)
+    manifest = thought.manifest(JUDGE)
+    assert (manifest["judged"], manifest["correct"]) == (24, 12)

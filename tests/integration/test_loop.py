@@ -10,7 +10,7 @@ import pytest
 from tpt import files, records
 from tpt.cli import main
 from tpt.records import Example
-from tpt.run import Run, find
+from tpt.run.folder import Run, find
 
 Command = Callable[..., list[str]]
 
@@ -71,7 +71,7 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(
 ) -> None:
     assert main([*tiny_command("rounds=2"), "--dry-run"]) == 0
     output = capsys.readouterr().out
-    assert "owed: 10 of 10 stages" in output
+    assert "owed: 12 of 12 stages" in output
     assert "12 problems x 2 = 24 samples" in re.sub(r"\s+", " ", output.replace("│", " "))
     assert not (tmp_path / "runs").exists()
 

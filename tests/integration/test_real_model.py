@@ -3,33 +3,12 @@
 from pathlib import Path
 
 import pytest
-import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+import real_round
+from slurm_lab import missing_programs
 
-from tpt import records
 from tpt.cli import main
-from tpt.judge.answer import judge_answer
-from tpt.loop import Stage
-from tpt.prompt import render
-from tpt.records import Example, Problem, Sample, Status
-from tpt.run import Run, find
-from tpt.think.probe import has_vllm
-
-SHORT = (
-    "task.train_size=24",
-    "task.test_size=12",
-    "task.max_steps=1",
-    "think.samples_per_problem=4",
-    "think.max_tokens=64",
-    "evaluate.samples_per_problem=2",
-    "evaluate.max_tokens=64",
-    "evaluate.ks=[1,2]",
-    "sampler.shard_size=8",
-    "prune.warn_below=1",
-    "train.batch_size=4",
-    "train.epochs=3",
-    "rounds=1",
-)
+from tpt.probe import has_vllm
+from tpt.run.folder import Run, find
 
 
 @pytest.mark.slow
@@ -37,40 +16,8 @@ SHORT = (
 def test_the_real_small_model_goes_through_a_round(engine: str, smollm2: Path, tmp_path: Path) -> None:
     if engine == "vllm" and not has_vllm():
         pytest.skip("vLLM is not installed")
-    assert main(["run", *SHORT, f"sampler={engine}", f"run_root={tmp_path}"]) == 0
+    if engine == "vllm" and not missing_programs():
+        pytest.skip("test_slurm.py does the same round with vLLM, through SLURM")
+    assert main(["run", *real_round.SHORT, f"sampler={engine}", f"run_root={tmp_path}"]) == 0
     [root] = find(tmp_path)
-    run = Run.open(root)
-    assert not run.owed()
-    assert run.manifest(Stage(1, "think"))["engines"][0]["engine"] == engine
-
-    tokenizer = AutoTokenizer.from_pretrained(smollm2)
-    problems = {one.id: one for one in records.read(run.problems_path("train"), Problem)}
-    shards = records.shards(run.folder(Stage(1, "think")), "samples")
-    samples = {(one.problem_id, tuple(one.completion_ids)): one for one in records.read(shards, Sample)}
-    assert sum(1 for _ in records.read(shards, Sample)) == 24 * 4
-
-    examples = list(records.read(run.folder(Stage(1, "prune")) / "examples.parquet", Example))
-    assert examples
-    for one in examples:
-        problem = problems[one.problem_id]
-        sample = samples[one.problem_id, tuple(one.completion_ids)]  # the very tokens that were sampled
-        assert judge_answer(gold=problem.gold, pred=one.text).strict is Status.CORRECT
-        assert one.prompt_ids == sample.prompt_ids == render(problem, run.config.task, tokenizer)
-        assert one.completion_ids[-1] == tokenizer.eos_token_id
-        assert tokenizer.decode(one.completion_ids, skip_special_tokens=True) == sample.text
-
-    base, trained = (mean_loss(folder, examples) for folder in (smollm2, run.trained_model(1)))
-    assert trained < base
-
-
-def mean_loss(model_dir: Path, examples: list[Example]) -> float:
-    """Mean loss per example, in nats a token of the completion."""
-    model = AutoModelForCausalLM.from_pretrained(model_dir, dtype=torch.float32)
-    losses = []
-    for one in examples:
-        ids = torch.tensor([one.prompt_ids + one.completion_ids])
-        labels = ids.clone()
-        labels[:, : len(one.prompt_ids)] = -100
-        with torch.no_grad():
-            losses.append(float(model(input_ids=ids, labels=labels).loss))
-    return sum(losses) / len(losses)
+    real_round.check(Run.open(root), engine, smollm2)

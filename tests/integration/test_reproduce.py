@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tpt import stage as stages
 from tpt.cli import main
 from tpt.cluster import commands as cluster
-from tpt.cluster import local
-from tpt.config import Config
-from tpt.loop import Stage
+from tpt.launch import local
+from tpt.launch import worker as stages
 from tpt.reproduce import experiment as experiments
-from tpt.run import Run
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
+from tpt.settings.config import Config
 
 OF_CODE = ("table4", "table5", "table7", "table8", "table9")
 

@@ -10,12 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import warm
 
 from tpt import files, records
 from tpt.cli import main
-from tpt.loop import Stage
 from tpt.records import Example, Sample, Verdict
-from tpt.run import Run, find
+from tpt.run.folder import Run, find
+from tpt.run.stage import Stage
 
 Command = Callable[..., list[str]]
 Counts = dict[str, int]
@@ -34,9 +35,12 @@ def counts(root: Path) -> Counts:
     return found
 
 
-def start(command: list[str]) -> subprocess.Popen[bytes]:
+def start(command: list[str], variables: dict[str, str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", "tpt.cli", *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [sys.executable, "-m", "tpt.cli", *command],
+        env=os.environ | variables,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
 
 
@@ -62,34 +66,35 @@ def test_twenty_kills_at_random_moments_lose_nothing(tiny_command: Command, tmp_
         return newest.parent.name.split("-")[2] if newest and logs[newest] > since else None
 
     root = None
-    for _ in range(200):
-        begun = time.time_ns()
-        process = start(command)
-        # Most stages take seconds, so a kill falls anywhere in them; the first seconds are the start of Python. Where
-        # chance has left out a stage, it is waited for.
-        missed = long - struck if kills >= 10 else set()
-        deadline = time.monotonic() + rng.uniform(1.5, 12.0)
-        while process.poll() is None and (at_work(begun) not in missed if missed else time.monotonic() < deadline):
-            time.sleep(0.05)
-        time.sleep(rng.uniform(0.0, 0.3) if missed else 0.0)  # the shortest of them takes half a second
-        if process.poll() is None:
-            victims = [process.pid, *descendants(process.pid)]
-            struck.add(at_work(begun))
-            try:
-                os.kill(rng.choice(victims), signal.SIGKILL)
-            except ProcessLookupError:  # it has just ended by itself
-                process.kill()
-            process.wait()
-            kills += 1
-        root = find(tmp_path / "runs")
-        if root and not Run.open(root[0]).owed():
-            if kills >= 20 and struck >= long:
-                break
-            # Done before it was killed often enough: tear down its last round and go on.
-            for stage in Run.open(root[0]).stages()[2:]:
-                Run.open(root[0]).manifest_path(stage).unlink(missing_ok=True)
-                for path in Run.open(root[0]).folder(stage).rglob("*-0000[1-9].parquet"):
-                    path.unlink()
+    with warm.imports() as warmed:
+        for _ in range(200):
+            begun = time.time_ns()
+            process = start(command, warmed.environment)
+            # Most stages take half a second or more, so a kill falls anywhere in them; the first half is the start of
+            # Python. Where chance has left out a stage, it is waited for.
+            missed = long - struck if kills >= 10 else set()
+            deadline = time.monotonic() + rng.uniform(0.5, 6.0)
+            while process.poll() is None and (at_work(begun) not in missed if missed else time.monotonic() < deadline):
+                time.sleep(0.05)
+            time.sleep(rng.uniform(0.0, 0.3) if missed else 0.0)  # the shortest of them takes half a second
+            if process.poll() is None:
+                victims = [process.pid, *descendants(process.pid), *descendants(warmed.pid)]
+                struck.add(at_work(begun))
+                try:
+                    os.kill(rng.choice(victims), signal.SIGKILL)
+                except ProcessLookupError:  # it has just ended by itself
+                    process.kill()
+                process.wait()
+                kills += 1
+            root = find(tmp_path / "runs")
+            if root and not Run.open(root[0]).owed():
+                if kills >= 20 and struck >= long:
+                    break
+                # Done before it was killed often enough: tear down its last round and go on.
+                for stage in Run.open(root[0]).stages()[2:]:
+                    Run.open(root[0]).manifest_path(stage).unlink(missing_ok=True)
+                    for path in Run.open(root[0]).folder(stage).rglob("*-0000[1-9].parquet"):
+                        path.unlink()
     assert kills >= 20
     assert struck >= long
     assert main(command) == 0
@@ -150,7 +155,7 @@ def test_samples_that_are_drawn_again_differently_are_judged_pruned_and_trained_
     [root] = find(tmp_path / "runs")
     run = Run.open(root)
     before = {stage: run.made(stage) for stage in run.stages()}
-    think, prune = Stage(1, "think"), Stage(1, "prune")
+    think, judge, prune = (Stage(1, name) for name in ("think", "judge", "prune"))
     shard = records.shard_path(run.folder(think), "samples", 0)
     drawn = list(records.read(shard, Sample))
     for one in drawn:
@@ -160,10 +165,15 @@ def test_samples_that_are_drawn_again_differently_are_judged_pruned_and_trained_
     assert main(command) == 0
     after = Run.open(root)
     assert not after.owed()
-    assert {stage.name for stage in before if after.made(stage) != before[stage]} >= {"think", "prune", "train"}
+    assert {stage.name for stage in before if after.made(stage) != before[stage]} >= {
+        "think",
+        "judge",
+        "prune",
+        "train",
+    }
     assert after.made(Stage(0, "evaluate")) == before[Stage(0, "evaluate")]
     examples = list(records.read(after.folder(prune) / "examples.parquet", Example))
     texts = {one.text for one in records.read(records.shards(after.folder(think), "samples"), Sample)}
     assert {one.text for one in examples} <= texts
-    verdicts = records.shards(after.folder(prune), "verdicts")
+    verdicts = records.shards(after.folder(judge), "verdicts")
     assert [path.stat().st_mtime_ns > shard.stat().st_mtime_ns for path in verdicts] == [True] * len(verdicts)

@@ -1,6 +1,8 @@
 """Runs and sweeps through a real SLURM, and what it and the world do to them."""
 
 import contextlib
+import csv
+import functools
 import json
 import os
 import re
@@ -13,15 +15,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import real_round
+from augmented import augmented
 from slurm_lab import Slurm, cluster, missing_programs
 
 from tpt import files, records
 from tpt.cli import main
 from tpt.cluster import ledger, slurm
-from tpt.loop import Stage
 from tpt.records import Example
-from tpt.run import Run, find
-from tpt.tracker import run_id
+from tpt.run.folder import Run, find
+from tpt.run.stage import Stage
+from tpt.tracking.wandb import run_id
 
 pytestmark = [
     pytest.mark.slow,
@@ -58,27 +62,34 @@ def lab() -> Iterator[Slurm]:
     root.rmdir()
 
 
-@pytest.fixture
-def tpt(lab: Slurm, tmp_path: Path) -> Iterator[Tpt]:
+def call(*arguments: str, ok: bool = True, **environment: str) -> "subprocess.CompletedProcess[str]":
     """Run `tpt` as a user does: in a process that is gone when it returns."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tpt.cli", *arguments],
+        env={**os.environ, "COLUMNS": "500", "OMP_NUM_THREADS": "1", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=SECONDS,
+    )
+    assert (done.returncode == 0) is ok, done.stdout + done.stderr
+    return done
 
-    def call(*arguments: str, ok: bool = True, **environment: str) -> "subprocess.CompletedProcess[str]":
-        done = subprocess.run(
-            [sys.executable, "-m", "tpt.cli", *arguments],
-            env={**os.environ, "COLUMNS": "500", "OMP_NUM_THREADS": "1", **environment},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=SECONDS,
-        )
-        assert (done.returncode == 0) is ok, done.stdout + done.stderr
-        return done
 
+@pytest.fixture
+def cold_tpt(lab: Slurm) -> Iterator[Tpt]:
+    """Run `tpt`; in the end no job is left."""
     yield call
     jobs = lab.command("squeue", "-h", "-o", "%A").split()
     if jobs:
         lab.command("scancel", *jobs)
         until(lambda: not lab.command("squeue", "-h").strip(), "an empty queue", 60)
+
+
+@pytest.fixture
+def tpt(cold_tpt: Tpt, warm_imports: dict[str, str]) -> Tpt:
+    """The same where it does not matter how a stage's process starts: its imports are done already, see `warm`."""
+    return functools.partial(cold_tpt, **warm_imports)
 
 
 def until(condition: Callable[[], object], what: str, seconds: float = SECONDS) -> None:
@@ -125,12 +136,7 @@ def preempt(lab: Slurm) -> None:
 
 def run_here(root: Path, *settings: str) -> Path:
     """A run of the tests' settings on this machine, without SLURM."""
-    subprocess.run(
-        [sys.executable, "-m", "tpt.cli", "run", *TINY, ONE_ENGINE, "cluster=local", *settings, f"run_root={root}"],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        check=True,
-        capture_output=True,
-    )
+    call("run", *TINY, ONE_ENGINE, "cluster=local", *settings, f"run_root={root}")
     return find(root)[0]
 
 
@@ -140,6 +146,7 @@ def undisturbed(lab: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run_here(tmp_path_factory.mktemp("undisturbed"), *LONG_TRAINING, "rounds=1")
 
 
+@pytest.mark.xdist_group("slurm rounds")
 def test_two_rounds_go_through_the_cluster_though_the_shell_that_submitted_them_is_gone(
     tpt: Tpt, tmp_path: Path
 ) -> None:
@@ -148,15 +155,19 @@ def test_two_rounds_go_through_the_cluster_though_the_shell_that_submitted_them_
     temporary.mkdir()
     cache = os.environ.get("TPT_CACHE") or str(Path.home() / ".cache" / "tpt")
     elsewhere = {"HOME": str(home), "TMPDIR": str(temporary), "TPT_CACHE": cache}
-    arguments = ("run", *TINY, "rounds=2", "tracker=wandb_offline", f"run_root={tmp_path / 'runs'}")
+    hold = tmp_path / "hold"  # the first job goes on when the same line has been given again
+    hold.touch()
+    setup = f'cluster.setup=["{ONE_THREAD}","while test -e {hold}; do sleep 0.1; done"]'
+    arguments = ("run", *TINY, setup, "rounds=2", "tracker=wandb_offline", f"run_root={tmp_path / 'runs'}")
     began = time.monotonic()
     said = tpt(*arguments, **elsewhere).stdout
     assert time.monotonic() - began < 60
-    assert "submitted 14 jobs" in said
+    assert "submitted 16 jobs" in said
     run = the_run(tmp_path)
     assert re.search(r"running|waiting", tpt("status", str(tmp_path / "runs")).stdout)
     # The same line again, while the jobs are at work, gives none of them twice.
-    assert "submitted 0 jobs; 14 of earlier submissions are at work" in tpt(*arguments, **elsewhere).stdout
+    assert "submitted 0 jobs; 16 of earlier submissions are at work" in tpt(*arguments, **elsewhere).stdout
+    hold.unlink()
     followed = tpt("attach", str(run.root)).stdout
     assert "pass_at_k.png" in followed.replace("\n", "")
     finish(run)
@@ -172,17 +183,38 @@ def test_two_rounds_go_through_the_cluster_though_the_shell_that_submitted_them_
     assert "nothing is owed" in tpt(*arguments).stdout
     table = tpt("status", str(run.root)).stdout
     assert re.search(r"round-02-think +│ \d+ +│ done +│ 4/4 shards", table)
-    assert "owed: 0 of 10 stages" in table
+    assert "owed: 0 of 12 stages" in table
     assert run.manifest(Stage(1, "think"))["seconds"] > 1  # of sampling, not of counting shards
 
 
+@pytest.mark.xdist_group("slurm rounds")
+def test_a_stage_of_another_package_is_submitted_cancelled_resubmitted_shown_and_reported(
+    cold_tpt: Tpt, tmp_path: Path
+) -> None:
+    tpt = functools.partial(cold_tpt, **augmented(tmp_path / "code"))
+    assert "submitted 11 jobs" in tpt("run", *TINY, ONE_ENGINE, "rounds=1", f"run_root={tmp_path / 'runs'}").stdout
+    run = the_run(tmp_path)
+    jobs = ledger.latest(run)
+    assert jobs["round-01-train"].needs == sorted([jobs["round-00-prepare"].id, jobs["round-01-augment"].id])
+    tpt("cancel", str(run.root))
+    until(lambda: not at_work(run), "the end of all jobs")
+    assert "round-01-augment" in tpt("resubmit", str(run.root)).stdout
+    until((run.report_dir / "table.csv").exists, "the report")
+    until(lambda: not at_work(run), "the end of all jobs")
+    [line] = [one for one in tpt("status", str(run.root)).stdout.splitlines() if "round-01-augment" in one]
+    assert "marked copies" in line
+    with (run.report_dir / "table.csv").open() as handle:
+        assert [bool(row["marked copies"]) for row in csv.DictReader(handle)] == [False, True]
+
+
+@pytest.mark.xdist_group("slurm sweep")
 def test_a_sweep_of_four_is_submitted_at_once_and_what_its_points_share_runs_once(tpt: Tpt, tmp_path: Path) -> None:
     arguments = (
         *("run", "-m", *TINY, "cluster.max_jobs=3", f"run_root={tmp_path / 'runs'}"),
-        *("train.learning_rate=1e-3,1e-4", "rounds=1,2"),
+        *("train.learning_rate=1e-3,1e-4", "rounds=0,1"),
     )
     said = tpt(*arguments).stdout
-    assert "3 stages are shared with other runs" in said  # the baseline, and the first round until it trains
+    assert "4 stages are shared with other runs" in said  # the baseline, and the first round until it trains
     [sweep] = (tmp_path / "runs" / "sweeps").iterdir()
     busiest = 0
     runs = [Run.open(root) for root in find(tmp_path / "runs")]
@@ -195,16 +227,17 @@ def test_a_sweep_of_four_is_submitted_at_once_and_what_its_points_share_runs_onc
     assert len(runs) == 2
     for run in runs:
         assert not run.owed()
-    for shared in ("round-00/evaluate", "round-01/think", "round-01/prune"):
+    for shared in ("round-00/evaluate", *(f"round-01/{name}" for name in ("think", "judge", "prune"))):
         finished = [json.loads((run.root / shared / "manifest.json").read_text())["finished"] for run in runs]
         assert finished[0] == finished[1]
     assert curve(runs[0].root) != curve(runs[1].root)
-    assert "owed: 0 of 20 stages" in tpt("status", str(sweep)).stdout
+    assert "owed: 0 of 14 stages" in tpt("status", str(sweep)).stdout
     assert "nothing is owed" in tpt(*arguments).stdout
 
 
+@pytest.mark.xdist_group("slurm faults")
 def test_preemption_at_the_start_in_think_and_in_train_changes_no_bit(
-    lab: Slurm, tpt: Tpt, tmp_path: Path, undisturbed: Path
+    lab: Slurm, cold_tpt: Tpt, tmp_path: Path, undisturbed: Path
 ) -> None:
     # A Python that goes on starting until it is let go: preempted before, it is not yet one that heeds signals.
     hold = tmp_path / "hold"
@@ -213,7 +246,7 @@ def test_preemption_at_the_start_in_think_and_in_train_changes_no_bit(
     (tmp_path / "sitecustomize.py").write_text(wait)
     setup = f'cluster.setup=["{ONE_THREAD}","export PYTHONPATH={tmp_path}:$PYTHONPATH"]'
     settings = (*TINY, *LONG_TRAINING, setup, "cluster.partition=low", "rounds=1")
-    tpt("run", *settings, f"run_root={tmp_path / 'runs'}")
+    cold_tpt("run", *settings, f"run_root={tmp_path / 'runs'}")
     run = the_run(tmp_path)
     jobs = ledger.latest(run)
     think, train = Stage(1, "think"), Stage(1, "train")
@@ -238,13 +271,14 @@ def test_preemption_at_the_start_in_think_and_in_train_changes_no_bit(
     assert (run.root / weights).read_bytes() == (undisturbed / weights).read_bytes()
 
 
+@pytest.mark.xdist_group("slurm faults")
 def test_a_training_longer_than_the_time_limit_ends_through_requeues(
-    lab: Slurm, tpt: Tpt, tmp_path: Path, undisturbed: Path
+    lab: Slurm, cold_tpt: Tpt, tmp_path: Path, undisturbed: Path
 ) -> None:
     longer = ("train.epochs=450", "train.checkpoint_every=100000")
     # The warning comes up to a minute early: 0 to 60 seconds after the start.
     limits = ("cluster.train.partition=short", "cluster.train.minutes=2", "cluster.signal_seconds=60")
-    tpt("run", *TINY, ONE_ENGINE, *longer, *limits, "rounds=1", f"run_root={tmp_path / 'runs'}")
+    cold_tpt("run", *TINY, ONE_ENGINE, *longer, *limits, "rounds=1", f"run_root={tmp_path / 'runs'}")
     run = the_run(tmp_path)
     finish(run, 1800)  # beside other work little of each attempt is left for training
     assert not (run.folder(Stage(1, "train")) / "checkpoints").exists()
@@ -253,10 +287,11 @@ def test_a_training_longer_than_the_time_limit_ends_through_requeues(
     assert examples(run.root) == examples(undisturbed)
 
 
+@pytest.mark.xdist_group("slurm stops")
 def test_a_cancelled_stage_takes_its_dependents_along_cancel_ends_all_and_resubmit_goes_on(
     lab: Slurm, tpt: Tpt, tmp_path: Path
 ) -> None:
-    tpt("run", *TINY, "rounds=1", f"run_root={tmp_path / 'runs'}")
+    tpt("run", *TINY, "think.max_tokens=400", "rounds=1", f"run_root={tmp_path / 'runs'}")  # thinks for some seconds
     run = the_run(tmp_path)
     until(lambda: run.log_path(Stage(1, "think")).exists(), "thinking")
     lab.command("scancel", ledger.latest(run)["round-01-think"].id)
@@ -276,10 +311,11 @@ def test_a_cancelled_stage_takes_its_dependents_along_cancel_ends_all_and_resubm
     finish(run)
 
 
+@pytest.mark.xdist_group("slurm faults")
 def test_a_node_that_dies_in_mid_stage_and_a_restarted_controller_cost_time_only(
-    lab: Slurm, tpt: Tpt, tmp_path: Path, undisturbed: Path
+    lab: Slurm, cold_tpt: Tpt, tmp_path: Path, undisturbed: Path
 ) -> None:
-    tpt("run", *TINY, ONE_ENGINE, *LONG_TRAINING, "rounds=1", f"run_root={tmp_path / 'runs'}")
+    cold_tpt("run", *TINY, ONE_ENGINE, *LONG_TRAINING, "rounds=1", f"run_root={tmp_path / 'runs'}")
     run = the_run(tmp_path)
     jobs = ledger.latest(run)
     until(lambda: run.log_path(Stage(1, "think")).exists(), "thinking")
@@ -299,6 +335,7 @@ def test_a_node_that_dies_in_mid_stage_and_a_restarted_controller_cost_time_only
     assert curve(run.root) == curve(undisturbed)
 
 
+@pytest.mark.xdist_group("slurm stops")
 def test_a_chain_that_stops_says_why_each_time_and_resubmit_goes_on(tpt: Tpt, tmp_path: Path) -> None:
     def ended(how: str) -> None:
         until(lambda: not at_work(run), "the end of all jobs")
@@ -358,6 +395,7 @@ def one_process(lab: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+@pytest.mark.xdist_group("slurm nodes")
 def test_two_nodes_with_two_tasks_each_train_what_one_process_trains(
     lab: Slurm, tpt: Tpt, tmp_path: Path, one_process: Path, strategy: str
 ) -> None:
@@ -376,23 +414,24 @@ def test_two_nodes_with_two_tasks_each_train_what_one_process_trains(
     assert ranks == {f"round-01-train-{rank}.log" for rank in range(4)}
 
 
-def test_the_real_model_goes_through_a_round_with_vllm(lab: Slurm, tpt: Tpt, tmp_path: Path) -> None:
+@pytest.mark.xdist_group("slurm real")
+def test_the_real_model_goes_through_a_round_with_vllm(
+    lab: Slurm, cold_tpt: Tpt, tmp_path: Path, smollm2: Path
+) -> None:
     pytest.importorskip("vllm")
-    small = ("task.train_size=12", "task.test_size=6", "think.samples_per_problem=4", "sampler.shard_size=6")
     cluster_settings = ("cluster=slurm", "cluster.gpus=false", "cluster.train.cpus=2", "cluster.think.cpus=2")
-    tpt(
+    cold_tpt(
         *("run", "model=smollm2-135m", *cluster_settings, "cluster.evaluate.cpus=2", "sampler.data_parallel=1"),
-        *(*small, "evaluate.samples_per_problem=2", "evaluate.ks=[1,2]", "prune.warn_below=1", "rounds=1"),
-        *("train.batch_size=4", "tracker=none", f"run_root={tmp_path / 'runs'}"),
+        *(*real_round.SHORT, "tracker=none", f"run_root={tmp_path / 'runs'}"),
     )
     run = the_run(tmp_path)
     finish(run, 900)
-    engine = run.manifest(Stage(1, "think"))["engines"][0]
-    assert engine["engine"] == "vllm"
-    assert 0 < run.manifest(Stage(1, "prune"))["kept"] <= 12
+    real_round.check(run, "vllm", smollm2)
+    assert 0 < run.manifest(Stage(1, "prune"))["kept"] <= real_round.PROBLEMS
     assert (run.report_dir / "pass_at_k.png").exists()
 
 
+@pytest.mark.xdist_group("slurm small")
 def test_a_full_disk_stops_the_chain_in_words_and_loses_nothing(tpt: Tpt, tmp_path: Path) -> None:
     disk = tmp_path / "runs"
     disk.mkdir()
@@ -419,14 +458,17 @@ def test_a_full_disk_stops_the_chain_in_words_and_loses_nothing(tpt: Tpt, tmp_pa
         subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
+@pytest.mark.xdist_group("slurm small")
 def test_an_engine_killed_for_its_memory_goes_on_with_a_smaller_batch(lab: Slurm, tpt: Tpt, tmp_path: Path) -> None:
     tpt("run", *TINY, "rounds=0", "sampler.data_parallel=1", f"run_root={tmp_path / 'runs'}")
     run = the_run(tmp_path)
-    evaluate = Stage(0, "evaluate")
-    until(lambda: run.log_path(evaluate).exists(), "evaluating")
-    [engine] = subprocess.run(
-        ["pgrep", "-f", f"tpt.stage {run.root} 0 evaluate"], capture_output=True, text=True, check=True
-    ).stdout.split()
+
+    def engines() -> list[str]:
+        words = ["pgrep", "-f", f"tpt.launch.worker {run.root} round-00/evaluate"]
+        return subprocess.run(words, capture_output=True, text=True, check=False).stdout.split()
+
+    until(engines, "evaluating")
+    [engine] = engines()
     os.kill(int(engine), 9)
     finish(run)
     [log] = run.root.glob(f"slurm/*/{ledger.latest(run)['round-00-evaluate'].id}_0_log.out")
@@ -448,6 +490,7 @@ def test_an_engine_killed_for_its_memory_goes_on_with_a_smaller_batch(lab: Slurm
     ],
 )
 @pytest.mark.usefixtures("lab")
+@pytest.mark.xdist_group("slurm small")
 def test_what_the_cluster_would_refuse_is_refused_before_anything_is_submitted(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -461,9 +504,10 @@ def test_what_the_cluster_would_refuse_is_refused_before_anything_is_submitted(
     assert not find(tmp_path / "runs")
 
 
+@pytest.mark.xdist_group("slurm auto")
 def test_rounds_auto_cancels_the_rounds_that_it_turns_out_not_to_need_and_reports(tpt: Tpt, tmp_path: Path) -> None:
     arguments = ("run", *TINY, "rounds=auto", "stop.most=4", f"run_root={tmp_path / 'runs'}")
-    assert "submitted 24 jobs" in tpt(*arguments).stdout  # prepare, the baseline's two, 4 x 5, report
+    assert "submitted 28 jobs" in tpt(*arguments).stdout  # prepare, the baseline's two, 4 x 6, report
     run = the_run(tmp_path)
     assert "rounds=auto stopped after round 1" in tpt("attach", str(run.root)).stdout  # random weights gain nothing
     until(lambda: not at_work(run), "the end of all jobs", 60)

@@ -9,8 +9,8 @@ import other_user
 import pytest
 from slurm_lab import cluster, missing_programs
 
-from tpt.loop import Stage
-from tpt.run import Run, find
+from tpt.run.folder import Run, find
+from tpt.run.stage import Stage
 
 pytestmark = [
     pytest.mark.slow,
@@ -47,7 +47,7 @@ def test_a_round_submitted_from_inside_an_allocation_goes_through_and_is_then_re
         settings += ["cluster.partition=gpu", 'cluster.setup=["export OMP_NUM_THREADS=1"]']
         runs = shared / "läufe"
         escaped = str(runs).replace("'", "\\'")
-        assert "submitted 9 jobs" in tpt("run", *settings, f"run_root='{escaped}'", through=FROM_AN_ALLOCATION)
+        assert "submitted 10 jobs" in tpt("run", *settings, f"run_root='{escaped}'", through=FROM_AN_ALLOCATION)
         [root] = find(runs)
         assert "pass_at_k.png" in tpt("attach", str(root)).replace("\n", "")
         run = Run.open(root)

@@ -10,9 +10,9 @@ from transformers import AutoTokenizer
 from tpt import records
 from tpt.cli import main
 from tpt.judge.thinking import UNFINISHED
-from tpt.loop import Stage
 from tpt.records import Example, Problem, Sample, Status, Verdict
-from tpt.run import Run, find
+from tpt.run.folder import Run, find
+from tpt.run.stage import Stage
 
 Command = Callable[..., list[str]]
 
@@ -66,7 +66,7 @@ def test_nothing_kept_says_what_to_change_and_keeps_the_samples(
     assert "think.samples_per_problem" in output
     run = Run.open(find(tmp_path / "runs")[0])
     assert run.done(Stage(1, "think"))
-    assert records.shards(run.folder(Stage(1, "prune")), "verdicts")
+    assert records.shards(run.folder(Stage(1, "judge")), "verdicts")
 
 
 @pytest.mark.slow

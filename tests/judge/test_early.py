@@ -7,15 +7,16 @@ from pathlib import Path
 import pytest
 
 from tpt import records
+from tpt.artefacts import SAMPLES as TABLE
 from tpt.cli import main
-from tpt.compose import compose
-from tpt.judge.early import judge_as_they_come, judging
-from tpt.judge.stage import judge
-from tpt.loop import Stage
 from tpt.progress import Progress
 from tpt.records import Problem, Sample, Verdict
-from tpt.run import Run, find
-from tpt.think.stage import TABLE, Worker
+from tpt.run.folder import Run, find
+from tpt.run.stage import Stage
+from tpt.settings.compose import compose
+from tpt.stages.early import judge_as_they_come, judging
+from tpt.stages.judge import judge
+from tpt.stages.sharding import Worker
 
 THINK = Stage(1, "think")
 
@@ -43,7 +44,7 @@ def verdicts(folder: Path) -> dict[str, list[Verdict]]:
 
 
 def test_each_shard_is_judged_as_soon_as_it_is_there(run: Run) -> None:
-    folder = run.folder(Stage(1, "prune"))
+    folder = run.folder(Stage(1, "judge"))
     waits: list[float] = []
 
     def ended(seconds: float) -> bool:
@@ -65,14 +66,14 @@ def test_when_sampling_ends_the_rest_is_left_to_the_stage_that_needs_it(run: Run
     assert judge_as_they_come(run, THINK, Worker(), bool) == 1
     for number in range(1, 5):
         sample_shard(run, number)
-    assert len(judge(run, THINK, Progress())) == len(verdicts(run.folder(Stage(1, "prune")))) == 5
+    assert len(judge(run, THINK, Progress())) == len(verdicts(run.folder(Stage(1, "judge")))) == 5
 
 
 def test_a_worker_judges_the_shards_that_it_samples(run: Run) -> None:
     for number in range(5):
         sample_shard(run, number)
     assert judge_as_they_come(run, THINK, Worker(1, 2), lambda seconds: False) == 2
-    assert list(verdicts(run.folder(Stage(1, "prune")))) == ["verdicts-00001.parquet", "verdicts-00003.parquet"]
+    assert list(verdicts(run.folder(Stage(1, "judge")))) == ["verdicts-00001.parquet", "verdicts-00003.parquet"]
 
 
 @pytest.mark.slow
@@ -94,7 +95,7 @@ def test_a_run_that_judges_early_ends_with_the_same_verdicts_and_examples(
         tables = {
             one: list(records.read(records.shards(made.folder(one), "verdicts"), Verdict)) for one in made.stages()
         }
-        found.append((tables, (made.folder(Stage(1, "prune")) / "examples.parquet").read_bytes()))
+        found.append((tables, (made.folder(Stage(1, "judge")) / "examples.parquet").read_bytes()))
     assert found[0] == found[1]
 
 
@@ -106,4 +107,4 @@ def test_a_judge_that_cannot_judge_does_not_end_the_sampling(
     with judging(run, THINK, Worker()):
         sample_shard(run, 0)
     assert "not judged while others were sampled" in caplog.text
-    assert len(verdicts(run.folder(Stage(1, "prune")))) == 0
+    assert len(verdicts(run.folder(Stage(1, "judge")))) == 0

@@ -7,7 +7,7 @@ import pytest
 
 from tpt.cli import main
 from tpt.errors import DataError
-from tpt.judge.file import judge_file
+from tpt.judge_files.answers import judge_file
 
 ROWS = [
     {"gold": "18", "completion": "#### 18", "mine": 1},
@@ -107,7 +107,7 @@ def test_what_is_neither_text_nor_number_is_refused_before_anything_is_judged(
 ) -> None:
     path = tmp_path / "in.jsonl"
     path.write_text(json.dumps(ROWS[0]) + "\n\n" + row + "\n")
-    monkeypatch.setattr("tpt.judge.file.judge_texts", lambda _: pytest.fail("it was judged"))
+    monkeypatch.setattr("tpt.judge_files.answers.judge_texts", lambda _: pytest.fail("it was judged"))
     with pytest.raises(DataError) as caught:
         judge_file(path, tmp_path / "out.jsonl")
     assert caught.value.message == f"{path}: {words}"
@@ -123,7 +123,7 @@ def test_a_place_that_cannot_be_written_is_said_before_anything_is_judged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = write(tmp_path / "in.jsonl", [dict(row) for row in ROWS])
-    monkeypatch.setattr("tpt.judge.file.judge_texts", lambda _: pytest.fail("it was judged"))
+    monkeypatch.setattr("tpt.judge_files.answers.judge_texts", lambda _: pytest.fail("it was judged"))
     for out, words in (
         (Path("/proc/nope/out.jsonl"), "cannot be written: No such file"),
         (tmp_path, "is a folder"),

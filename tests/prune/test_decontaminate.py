@@ -10,15 +10,16 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from tpt import records
-from tpt.config import Config, MixConfig, PruneConfig
-from tpt.display import outcome
 from tpt.errors import ConfigError, EmptyPrune
-from tpt.loop import Stage
 from tpt.prune.decontaminate import overlapping, words
 from tpt.prune.prune import prune
 from tpt.prune.sources import Inputs
 from tpt.records import Example, Problem, Sample, Status, Verdict
-from tpt.run import Run
+from tpt.run import table
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
+from tpt.settings.config import Config
+from tpt.settings.prune import MixConfig, PruneConfig
 from tpt.tasks import make
 
 Make = Callable[..., Config]
@@ -217,7 +218,7 @@ def test_dropping_everything_is_an_error_that_says_so(tmp_path: Path) -> None:
 
 def test_the_outcome_says_how_many_were_dropped(tmp_path: Path) -> None:
     counts = prune(inputs_of(tmp_path, overlap=2), config("exact"), 1, 0, tmp_path / "out.parquet")
-    said = outcome(Stage(1, "prune"), dataclasses.asdict(counts))
+    said = table.PRUNE.outcome(dataclasses.asdict(counts))
     assert said == "kept 4 of 18 samples; dropped 2 problems that overlap the test split"
 
 

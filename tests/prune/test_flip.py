@@ -3,11 +3,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tpt.config import FlipConfig, PruneConfig
-from tpt.plan import pruning
 from tpt.prune.flip import flip
 from tpt.prune.modes import well_formed_wrong
 from tpt.records import Status, Verdict
+from tpt.run.table import pruning
+from tpt.settings.prune import FlipConfig, PruneConfig
 
 CORRECT, WRONG = Status.CORRECT, Status.WRONG
 

@@ -12,13 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tpt import records
-from tpt.config import FlipConfig, MixConfig, PruneConfig
 from tpt.errors import EmptyPrune, RunError
 from tpt.prune.counts import PruneCounts
 from tpt.prune.modes import ground_truth, soft_positive
 from tpt.prune.prune import prune
 from tpt.prune.sources import Inputs
 from tpt.records import Example, Problem, Sample, Status, Verdict
+from tpt.settings.prune import FlipConfig, MixConfig, PruneConfig
 
 Pair = tuple[Sample, Verdict]
 CORRECT, PARTIAL, WRONG = Status.CORRECT, Status.PARTIAL, Status.WRONG
@@ -337,7 +337,7 @@ def test_a_mix_takes_from_each_source_and_never_two_of_one_problem(tmp_path: Pat
     counts = prune(inputs, config, 1, 0, tmp_path / "out.parquet")
     assert counts.kept_by_source == {"self": 4, "human": 6}
     assert len({one.problem_id for one in examples(tmp_path / "out.parquet")}) == counts.kept == 10
-    assert any("human had 6 of the 8 examples asked for" in warning for warning in counts.warnings)
+    assert any("human had 6 of the 8 requested examples" in warning for warning in counts.warnings)
 
 
 def test_a_teachers_samples_are_encoded_for_the_student(tmp_path: Path) -> None:

@@ -13,10 +13,10 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select
 
 from tpt import records
-from tpt.loop import Stage
 from tpt.records import Verdict
 from tpt.report import report
-from tpt.run import Run
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
 
 pytestmark = pytest.mark.slow
 

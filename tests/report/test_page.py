@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tpt.errors import FileError
-from tpt.loop import Stage
 from tpt.records import shards
 from tpt.report import report
 from tpt.report.page.samples import collect, encode
 from tpt.report.page.view import duration
-from tpt.run import Run
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
 
 MakeRun = Callable[..., Run]
 
@@ -115,14 +115,14 @@ def test_long_texts_make_the_page_no_larger(make_run: MakeRun, tmp_path: Path) -
     for budget in (20_000, 100_000):
         found = collect([run], seed=0, budget=budget)
         assert budget / 3 < len(encode(found)) < budget + 2_000
-        assert all(one["problems"] for one in found["sets"])
+        assert all(one.problems for one in found.sets)
 
 
 def test_the_draw_depends_on_the_seed_alone(make_run: MakeRun) -> None:
     run = make_run(rounds=1, problems=60)
     one, again, other = (collect([run], seed, budget=20_000) for seed in (0, 0, 1))
     assert one == again
-    ids = [[problem["id"] for problem in found["sets"][0]["problems"]] for found in (one, other)]
+    ids = [[problem.id for problem in found.sets[0].problems] for found in (one, other)]
     assert ids[0] != ids[1]
 
 
@@ -130,12 +130,12 @@ def test_runs_share_their_problems_and_not_those_of_another_task(make_run: MakeR
     one = make_run(problems=8, samples=2)
     other = make_run("seed=3", problems=8, samples=2)
     found = collect([one, other], seed=0)
-    assert found["runs"] == ["seed=0", "seed=3"]
-    assert {len(problem["samples"]) for problem in found["sets"][0]["problems"]} == {12}
+    assert found.runs == ["seed=0", "seed=3"]
+    assert {len(problem.samples) for problem in found.sets[0].problems} == {12}
     renamed = make_run("task.seed=5", problems=9, samples=2)
-    problems = collect([one, renamed], seed=0)["sets"][0]["problems"]
+    problems = collect([one, renamed], seed=0).sets[0].problems
     assert len(problems) == 9, "equal questions are one problem"
-    assert sorted(len(problem["samples"]) for problem in problems) == [6] + [12] * 8
+    assert sorted(len(problem.samples) for problem in problems) == [6] + [12] * 8
 
 
 def test_a_round_whose_samples_are_gone_is_left_out(make_run: MakeRun, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Reports are made from run folders alone and say no more than the figures do."""
 
 import csv
+import dataclasses
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -11,14 +12,17 @@ from evaluations import finish_evaluation
 from rich.console import Console
 
 from tpt.cli import main
-from tpt.config import Config
 from tpt.errors import RunError
 from tpt.evaluate import store
-from tpt.loop import Stage
 from tpt.report import report
+from tpt.report import rows as report_rows
 from tpt.report.latex import escape
 from tpt.report.rows import distinguishing
-from tpt.run import Run
+from tpt.report.table import EXTRA_TITLE
+from tpt.run import table
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
+from tpt.settings.config import Config
 from tpt.sweep import Sweep
 
 Make = Callable[..., Config]
@@ -205,7 +209,9 @@ def test_a_stage_that_is_missing_has_an_empty_cell_and_not_0_seconds(tiny_config
     finish_evaluation(run, 1, 20)  # no baseline, no other stage
     report([run], tmp_path)
     lines = (tmp_path / "table.md").read_text().splitlines()
-    assert [line for line in lines if line.startswith("| round 1")][-1] == "| round 1 |  |  |  |  | 3 |"
+    assert [line for line in lines if line.startswith("| round 1")][
+        -1
+    ] == f"| round 1 |  |{'  |' * (len(table.ROUND) - 1)} 3 |"
     assert "Gain" not in "".join(lines)
 
 
@@ -323,3 +329,40 @@ def test_what_was_judged_without_a_sandbox_is_marked_in_every_artefact(tiny_conf
     assert "NOT SANDBOXED" in (tmp_path / "table.md").read_text()
     assert "NOT SANDBOXED" in (tmp_path / "pass_at_k.svg").read_text()
     assert [row["sandbox"] for row in csv.DictReader((tmp_path / "table.csv").open())] == ["", "none"]
+
+
+def test_what_a_stage_adds_has_its_column_in_every_artefact(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = printed([run], tmp_path)
+    assert EXTRA_TITLE not in " ".join(before.split())
+    assert EXTRA_TITLE.capitalize() not in (tmp_path / "table.md").read_text()
+
+    def extra(run: Run, round: int) -> dict[str, str | float]:
+        return {"augment copies": 1234, "augment share": 0.25, "augment how": "a|b"} if round else {}
+
+    monkeypatch.setattr(report_rows, "extra_columns", extra)
+    said = printed([run], tmp_path)
+    assert EXTRA_TITLE in " ".join(said.split())
+    assert "1,234" in said and "0.25" in said
+    table = (tmp_path / "table.md").read_text()
+    assert "| round | augment copies | augment share | augment how |" in table
+    assert "| baseline |  |  |  |\n| round 1 | 1,234 | 0.25 | a\\|b |" in table
+    assert r"round 1 & 1,234 & 0.25 & a|b \\" in (tmp_path / "table.tex").read_text()
+    found = list(csv.DictReader((tmp_path / "table.csv").open()))
+    assert [(row["augment copies"], row["augment share"]) for row in found] == [("", ""), ("1234", "0.25")]
+    page = (tmp_path / "report.html").read_text()
+    assert '<th scope="col">augment copies</th>' in page and "<td>1,234</td>" in page
+
+
+def test_a_further_stage_of_a_round_has_its_time_in_the_report(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = table.ROUND.index(table.TRAIN)
+    augment = dataclasses.replace(table.PRUNE, name="augment")
+    monkeypatch.setattr(table, "ROUND", (*table.ROUND[:at], augment, *table.ROUND[at:]))
+    monkeypatch.setitem(table.SPECS, "augment", augment)
+    assert report_rows.stage_names() == ["think", "judge", "prune", "augment", "train", "evaluate"]
+    report([run], tmp_path)
+    assert "prune seconds | augment seconds | train seconds" in (tmp_path / "table.md").read_text()
+    assert '<li class="s5">evaluate</li>' in (tmp_path / "report.html").read_text()

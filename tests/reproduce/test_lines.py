@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tpt.config import EvaluateConfig, StopConfig
 from tpt.evaluate.bootstrap import Interval
 from tpt.evaluate.metrics import READERS, difference
 from tpt.evaluate.passk import pass_at_k
@@ -20,7 +19,9 @@ from tpt.reproduce.arms import PlannedArm
 from tpt.reproduce.lines import Line, lines
 from tpt.reproduce.paper import Paper
 from tpt.reproduce.words import sentences
-from tpt.run import Run
+from tpt.run.folder import Run
+from tpt.settings.sampling import EvaluateConfig
+from tpt.settings.stop import StopConfig
 
 SETTINGS = EvaluateConfig(samples_per_problem=4, ks=[1, 4], bootstrap=500)
 

@@ -8,7 +8,7 @@ import pytest
 from tpt.reproduce import experiment as experiments
 
 FOLDER = experiments.experiments_dir()
-ROW = re.compile(r"^\| \[(\w+)\]\(\1\) \|.*\| (.+?) \| (.+?) \|$", re.MULTILINE)
+ROW = re.compile(r"^\| \[(\w+)\]\(\1/README\.md\) \|.*\| (.+?) \| (.+?) \|$", re.MULTILINE)
 RUN = sorted(path.parent.parent.name for path in FOLDER.glob("*/laptop/table.md"))
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from tpt import tasks
 from tpt.cli import main
-from tpt.config import Config
-from tpt.run import Run
+from tpt.run.folder import Run
+from tpt.settings.config import Config
 
 GOOD = '''"""A task of the user's own."""
 from dataclasses import dataclass

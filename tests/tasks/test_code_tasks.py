@@ -183,7 +183,7 @@ def test_a_missing_column_is_named(tmp_path: Path) -> None:
     del row["private_tests"]
     with pytest.raises(DataError, match="no column 'private_tests'") as caught:
         list(contests(write(tmp_path, [row], [])).load("train"))
-    assert "cannot be renamed: give each problem name, description, public_tests, private_tests" in caught.value.hint
+    assert "cannot be renamed: every problem needs name, description, public_tests, private_tests" in caught.value.hint
     pq.write_table(pa.Table.from_pylist([row]), tmp_path / "one.parquet")
     with pytest.raises(DataError, match="no column private_tests"):
         list(contests(tmp_path / "one.parquet").load("train"))

@@ -4,6 +4,8 @@ import inspect
 import json
 import random
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +16,11 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from tpt.errors import ConfigError, DataError
+from tpt.judge import rules
 from tpt.records import Problem, Sample, Status
 from tpt.tasks import REGISTRY, make, register
 from tpt.tasks.base import Split, Task
+from tpt.tasks.code import CodeTask
 from tpt.tasks.generated import split_of
 from tpt.tasks.gsm8k import SHOTS as GSM8K_SHOTS
 from tpt.tasks.word_problems import SHOTS, tell
@@ -245,7 +249,7 @@ def test_a_generator_with_few_questions_says_so() -> None:
     task = make(
         OmegaConf.create({"name": "reasoning_gym", "dataset": "chain_sum", "train_size": 5000, "settings": tiny})
     )
-    with pytest.raises(DataError, match="makes only"):
+    with pytest.raises(DataError, match="gives only"):
         list(task.load("train"))
 
 
@@ -291,6 +295,38 @@ def test_a_generator_without_answers_has_no_worked_examples() -> None:
     task = make(OmegaConf.create({"name": "reasoning_gym", "dataset": "graph_color", "few_shot": 2}))
     with pytest.raises(ConfigError, match="has 0 worked examples"):
         task.validate()
+
+
+# the rules of judging
+
+
+def test_the_judges_have_versions_that_their_tasks_name() -> None:
+    for kind in {type(make(OmegaConf.create({"name": name}))) for name in REGISTRY}:
+        code = issubclass(kind, CodeTask)
+        assert kind().rules() == (rules.PROGRAMS if code else rules.ANSWERS), kind
+        assert kind.partial_credit == code, kind
+
+
+def test_a_raised_version_of_one_judge_leaves_the_tasks_of_the_other_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers, programs = make(OmegaConf.create({"name": "gsm8k"})), make(OmegaConf.create({"name": "leetcode"}))
+    before = answers.rules()
+    monkeypatch.setattr("tpt.judge.rules.PROGRAMS", rules.PROGRAMS + 1)
+    assert (answers.rules(), programs.rules()) == (before, rules.PROGRAMS)
+
+
+def test_asking_for_partial_credit_changes_no_verdict_of_a_task_without_it() -> None:
+    task = make(OmegaConf.create({"name": "word_problems"}))
+    problem = next(iter(task.load("test")))
+    samples = [Sample(problem.id, i, [], [], text, "stop") for i, text in enumerate([problem.solution, "#### -1", "?"])]
+    pairs = [(problem, sample) for sample in samples]
+    assert not task.partial_credit
+    assert list(task.judge(pairs, partial=True)) == list(task.judge(pairs, partial=False))
+
+
+def test_versions_are_read_without_loading_a_judge() -> None:
+    said = "import sys, tpt.judge.rules; print([one for one in sys.modules if one.startswith('tpt.')])"
+    ran = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "['tpt.judge', 'tpt.judge.rules']"
 
 
 # the registry

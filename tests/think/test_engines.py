@@ -15,16 +15,18 @@ from hypothesis import strategies as st
 from scipy import stats
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from tpt.config import ModelConfig, SamplerConfig
 from tpt.errors import ConfigError, EngineError, ModelError
 from tpt.models import context_length
+from tpt.probe import has_vllm
+from tpt.settings.engine import resolve_engine
+from tpt.settings.model import ModelConfig
+from tpt.settings.sampler import SamplerConfig
 from tpt.think.base import Completion, Draw, Prompt, Sampler
 from tpt.think.branching import common_prefix
 from tpt.think.cache import BranchingCache
-from tpt.think.engines import make_sampler, resolve_engine
+from tpt.think.engines import make_sampler
 from tpt.think.pick import pick
 from tpt.think.plain import Plain
-from tpt.think.probe import has_vllm
 from tpt.think.transformers import PICKING, TransformersSampler
 from tpt.think.vllm import ENVIRONMENT, load
 

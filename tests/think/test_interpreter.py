@@ -7,16 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from tpt import probe
 from tpt.cli import main
-from tpt.cluster import process
-from tpt.cluster.template import template_for
-from tpt.compose import compose
-from tpt.config import Config, SamplerConfig
 from tpt.errors import ConfigError
-from tpt.loop import Stage
-from tpt.run import Run, find
-from tpt.think import interpreter, probe
-from tpt.think.engines import check_environments, resolve_engine
+from tpt.launch import process
+from tpt.launch.template import template_for
+from tpt.run import table
+from tpt.run.folder import Run, find
+from tpt.run.stage import Stage
+from tpt.settings import interpreter
+from tpt.settings.compose import compose
+from tpt.settings.config import Config
+from tpt.settings.engine import resolve_engine
+from tpt.settings.sampler import SamplerConfig
+from tpt.think.engines import check_environments
 
 VISION = 'raise RuntimeError("operator torchvision::nms does not exist")\n'
 
@@ -90,9 +94,9 @@ def test_a_path_from_the_home_folder_or_the_working_directory_is_found_from_any_
 
 def test_another_interpreter_does_what_samples_and_this_one_all_else() -> None:
     config = SamplerConfig(python="/engine/bin/python")
-    used = {name: interpreter.of(config, Stage(1, name)) for name in ("prepare", "think", "prune", "train", "evaluate")}
-    assert {name for name, python in used.items() if python == "/engine/bin/python"} == {"think", "evaluate"}
-    assert set(used.values()) == {"/engine/bin/python", sys.executable}
+    assert interpreter.of(config, samples=True) == "/engine/bin/python"
+    assert interpreter.of(config, samples=False) == sys.executable
+    assert {name for name, spec in table.SPECS.items() if spec.draws} == {"think", "evaluate"}
 
 
 def test_another_interpreter_sees_this_package_and_no_other_of_this_environment(bare: Path) -> None:

@@ -27,7 +27,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from trainable import SETTINGS
-from tpt.config import LoraConfig
+from tpt.settings.train import LoraConfig
 from tpt.errors import DiskFull
 from tpt.progress import Progress
 from tpt.train import disk

@@ -1,6 +1,7 @@
 """Fine-tuning: what is trained on, that batching does not matter, that an interruption does not either."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -20,10 +21,10 @@ from trainable import SETTINGS, example
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tpt import files, interrupt, records
-from tpt.config import LoraConfig, TrainConfig
 from tpt.errors import DataError, ModelError, TptError
 from tpt.progress import Progress
 from tpt.records import Example
+from tpt.settings.train import LoraConfig, TrainConfig
 from tpt.train import fit as fit_module
 from tpt.train.data import ExampleModule, Examples, _Fetch, collate, plan
 from tpt.train.export import export
@@ -179,46 +180,28 @@ def test_accumulated_micro_batches_equal_one_big_batch(train: Train, tmp_path: P
     assert losses(tmp_path / "big") == pytest.approx(losses(tmp_path / "small"), rel=1e-4)
 
 
-SCRIPT = """
-import json
-import os
-import signal
-import sys
-import threading
-from dataclasses import replace
-from pathlib import Path
-from tpt import files, interrupt, ranks
-from tpt.config import TrainConfig
-from tpt.progress import Progress
-from tpt.train.fit import fit
-model, examples, out, settings, number = sys.argv[1:]
-interrupt.catch()
-def strike():
-    while len(list(files.read_jsonl(Path(out) / "metrics.jsonl"))) < 3:
-        pass
-    os.kill(os.getpid(), int(number))
-if int(number) and ranks.rank() == 0:
-    threading.Thread(target=strike, daemon=True).start()
-try:
-    fit(Path(model), Path(examples), Path(out), TrainConfig(**json.loads(settings)), 7, 2048, Progress())
-except interrupt.Interrupted:
-    sys.exit(interrupt.EXIT_INTERRUPTED)
-"""
+InAProcess = Callable[..., int]
 
 
-def in_a_process(model: Path, examples: Path, out: Path, config: TrainConfig, number: int = 0) -> int:
+@pytest.fixture
+def in_a_process(warm_imports: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> InAProcess:
     """Train in a process of its own, which is sent a signal (0: none) once some steps are done."""
-    script = out.with_suffix(".py")
-    script.write_text(SCRIPT)
-    command = [sys.executable, str(script), str(model), str(examples), str(out)]
-    given = {field.name: getattr(config, field.name) for field in fields(config) if field.name != "lora"}
-    return subprocess.run([*command, json.dumps(given), str(number)], check=False, timeout=300).returncode
+    for name, value in warm_imports.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
+
+    def run(model: Path, examples: Path, out: Path, config: TrainConfig, number: int = 0) -> int:
+        given = {field.name: getattr(config, field.name) for field in fields(config) if field.name != "lora"}
+        words = [str(model), str(examples), str(out), json.dumps(given), str(number)]
+        return subprocess.run([sys.executable, "-m", "fit_process", *words], check=False, timeout=300).returncode
+
+    return run
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["llama", "gemma3"])
 def test_two_ranks_equal_one_with_the_same_global_batch(
-    kind: str, tiny_model: Path, examples: Path, tmp_path: Path
+    kind: str, tiny_model: Path, examples: Path, tmp_path: Path, in_a_process: InAProcess
 ) -> None:
     """Also where a model has weights that text does not go through."""
     start = checkpoint_of(kind, tiny_model, tmp_path / "start")
@@ -232,7 +215,9 @@ def test_two_ranks_equal_one_with_the_same_global_batch(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["llama", "gemma2", "mixtral"])
-def test_sharded_over_two_ranks_equals_one(kind: str, tiny_model: Path, examples: Path, tmp_path: Path) -> None:
+def test_sharded_over_two_ranks_equals_one(
+    kind: str, tiny_model: Path, examples: Path, tmp_path: Path, in_a_process: InAProcess
+) -> None:
     """With embeddings tied to the output head, rows that two ranks cannot share equally, worked examples, and experts
     that are one tensor in memory and many in the file."""
     start = checkpoint_of(kind, tiny_model, tmp_path / "start", window=4096, tie_word_embeddings=True)
@@ -261,7 +246,12 @@ def test_sharded_over_two_ranks_equals_one(kind: str, tiny_model: Path, examples
     ids=["alone", "alone, SIGTERM", "two ranks, one of which gets it", "sharded"],
 )
 def test_a_signal_leaves_a_checkpoint_from_which_training_goes_on_bit_for_bit(
-    tiny_model: Path, examples: Path, tmp_path: Path, changes: dict[str, Any], number: int
+    tiny_model: Path,
+    examples: Path,
+    tmp_path: Path,
+    in_a_process: InAProcess,
+    changes: dict[str, Any],
+    number: int,
 ) -> None:
     """With dropout too."""
     start = checkpoint_of("llama", tiny_model, tmp_path / "start", attention_dropout=0.2)
@@ -320,7 +310,7 @@ def test_an_interrupted_training_goes_on_to_the_same_loss_curve_and_weights(
 
 @pytest.mark.slow
 def test_only_the_newest_checkpoint_of_an_interrupted_training_stays(
-    tiny_model: Path, examples: Path, tmp_path: Path
+    tiny_model: Path, examples: Path, tmp_path: Path, in_a_process: InAProcess
 ) -> None:
     config = replace(SETTINGS, epochs=200, checkpoint_every=100_000)
     for _ in range(3):

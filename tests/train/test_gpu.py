@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 import torch
 from architectures import checkpoint_of
+from lightning_fabric.utilities import move_data_to_device
 from trainable import SETTINGS, example
 from transformers import AutoConfig
 from transformers.models.gemma2 import modeling_gemma2
 from transformers.models.llama import modeling_llama
 
-from tpt.config import TrainConfig
 from tpt.records import Example
+from tpt.settings.train import TrainConfig
 from tpt.train.attention import FLEX, resolve
 from tpt.train.data import collate
 from tpt.train.fit import load
@@ -55,7 +56,7 @@ def batches(count: int) -> Iterator[list[Example]]:
 def gradients(loss: CompletionLoss, some: list[Example], how: Packing | None) -> dict[str, torch.Tensor]:
     """Of the loss on a batch in bfloat16's autocast, and the loss itself."""
     loss.zero_grad()
-    batch = {name: one if one is None else one.cuda() for name, one in collate(some, 0, how).items()}
+    batch = move_data_to_device(collate(some, 0, how), torch.device("cuda"))
     with torch.autocast("cuda", dtype=torch.bfloat16):
         nll = loss(**batch)
     nll.backward()

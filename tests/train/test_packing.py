@@ -100,5 +100,7 @@ def test_a_model_without_sdpa_is_computed_as_it_can_be(kind: str) -> None:
 @pytest.mark.parametrize("kind", WITHOUT_SDPA)
 def test_an_attention_that_a_model_has_not_is_an_error_that_names_those_it_has(kind: str) -> None:
     known = " or ".join(supported(config(kind)))
-    with pytest.raises(ConfigError, match=rf"(?s)train.attention=sdpa.*{kind} with {known} only.*auto.*eager here"):
+    with pytest.raises(
+        ConfigError, match=rf"(?s)train.attention=sdpa.*supports only {known} for {kind}.*auto.*eager here"
+    ):
         resolve("sdpa", config(kind))

@@ -14,9 +14,9 @@ import pytest
 from trainable import SETTINGS, example
 
 from tpt import models, records
-from tpt.config import ModelConfig
 from tpt.progress import Progress
 from tpt.records import Example
+from tpt.settings.model import ModelConfig
 from tpt.train import checkpoints
 from tpt.train.fit import fit
 

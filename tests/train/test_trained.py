@@ -12,12 +12,12 @@ from safetensors import safe_open
 from trainable import SETTINGS, example
 
 from tpt import records
-from tpt.config import BF16_TRUE_RATE, Config, LoraConfig, TrainConfig
-from tpt.display import outcome
 from tpt.errors import ConfigError
-from tpt.loop import Stage
 from tpt.progress import Progress
 from tpt.records import Example
+from tpt.run import table
+from tpt.settings.config import Config
+from tpt.settings.train import BF16_TRUE_RATE, LoraConfig, TrainConfig
 from tpt.train.data import collate
 from tpt.train.fit import _strategy, fit, load
 from tpt.train.module import CompletionLoss
@@ -88,7 +88,7 @@ def test_layers_that_a_model_has_not_are_refused_before_its_weights_are_read(tin
         path.unlink()
     with pytest.raises(ConfigError, match=r"(?s)a gpt2 model.*q_proj.*all-linear.*c_attn, c_fc, c_proj"):
         check(folder, replace(SETTINGS, lora=replace(LORA, targets=["q_proj"])))
-    with pytest.raises(ConfigError, match=r"train.attention=sdpa: transformers computes bloom with eager only"):
+    with pytest.raises(ConfigError, match=r"train.attention=sdpa: transformers supports only eager for bloom"):
         check(checkpoint_of("bloom", tiny_model, tmp_path / "bloom"), replace(SETTINGS, attention="sdpa"))
     check(folder, replace(SETTINGS, lora=LORA))
 
@@ -161,5 +161,5 @@ def test_adapters_of_a_bfloat16_model_are_float32_and_so_is_what_they_are_merged
 
 def test_the_share_that_adapters_change_is_part_of_what_a_training_says_of_itself() -> None:
     results = {"steps": 2, "first_loss": 1.0, "final_loss": 0.5}
-    assert outcome(Stage(1, "train"), results) == "2 steps, loss 1.000 -> 0.500"
-    assert outcome(Stage(1, "train"), results | {"adapted_share": 0.9552}).endswith("adapters on 96 % of the weights")
+    assert table.TRAIN.outcome(results) == "2 steps, loss 1.000 -> 0.500"
+    assert table.TRAIN.outcome(results | {"adapted_share": 0.9552}).endswith("adapters on 96 % of the weights")

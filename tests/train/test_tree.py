@@ -15,12 +15,12 @@ from trainable import SETTINGS, example
 from transformers import AutoConfig, PreTrainedModel
 
 from tpt import records
-from tpt.config import LoraConfig
 from tpt.errors import TptError
 from tpt.progress import Progress
 from tpt.records import Example
+from tpt.settings.train import LoraConfig
 from tpt.train.attention import FLEX, _takes_flex, mask, packing, resolve
-from tpt.train.data import collate
+from tpt.train.data import Batch, collate
 from tpt.train.fit import fit, load
 from tpt.train.module import CompletionLoss
 from tpt.train.tree import Packing, plant
@@ -108,7 +108,7 @@ def test_packed_is_as_unpacked_in_logits_and_gradients(
         torch.testing.assert_close(gradients[name], gradient, rtol=1e-3, atol=1e-4 * float(gradient.abs().max()))
 
 
-def traced(model: PreTrainedModel, batch: dict[str, Any]) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+def traced(model: PreTrainedModel, batch: Batch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     """The logits of a batch's labelled tokens, and the gradients of its loss."""
     model.zero_grad()
     found: list[torch.Tensor] = []
@@ -166,7 +166,7 @@ def test_a_training_does_not_depend_on_packing(tiny_model: Path, tmp_path: Path)
 def test_flex_attention_is_refused_where_it_cannot_be_trained_with(tiny_model: Path, tmp_path: Path) -> None:
     records.write(tmp_path / "examples.parquet", Example, few_shot())
     config = replace(SETTINGS, attention="flex")
-    with pytest.raises(TptError, match=r"(?s)GPU only.*train\.attention=auto"):
+    with pytest.raises(TptError, match=r"(?s)only on a GPU.*train\.attention=auto"):
         fit(tiny_model, tmp_path / "examples.parquet", tmp_path / "out", config, 0, 512, Progress())
 
 
@@ -203,7 +203,9 @@ def test_a_model_that_caps_its_scores_is_not_trained_with_an_attention_that_leav
 
 def test_flex_attention_sees_the_same(tiny_model: Path) -> None:
     """Forward only, and not compiled: PyTorch has no more of it on a CPU."""
-    ends = collate(few_shot(), 0, Packing(multiple=128))["ends"].repeat(2, 1)
+    found = collate(few_shot(), 0, Packing(multiple=128))["ends"]
+    assert found is not None
+    ends = found.repeat(2, 1)
     query, key, value = torch.randn(3, 2, 2, ends.shape[1], 16, generator=torch.Generator().manual_seed(0))
     flexible = flex_attention(query, key, value, block_mask=mask(ends, FLEX, torch.float32))
     seen = mask(ends, "sdpa", torch.float32)
@@ -228,6 +230,7 @@ def test_under_flex_attention_even_a_lone_sequence_has_our_mask(tiny_model: Path
     rows = few_shot()[:1]
     assert collate(rows, 0, Packing(multiple=128))["ends"] is None
     masked = collate(rows, 0, Packing(multiple=128, masked=True))
+    assert masked["ends"] is not None and masked["position_ids"] is not None
     assert masked["ends"].shape == masked["position_ids"].shape == (1, 128)
     model, _ = load(tiny_model, replace(SETTINGS, attention="flex"))
     plain, _ = load(tiny_model, SETTINGS)

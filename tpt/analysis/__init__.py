@@ -8,24 +8,23 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tpt import files
-from tpt.analysis.outcome import Outcome, Sheet
-
 if TYPE_CHECKING:
-    from tpt.run import Run
-
-__all__ = ["ANALYSES", "Analysis", "Outcome", "Sheet"]
+    from tpt.analysis.outcome import Outcome
+    from tpt.run.folder import Run
 
 # (run, the folder to write to, seed) -> what was found; figures and NAME.json are written to the folder.
-Analysis = Callable[["Run", Path, int], Outcome]
+Analysis = Callable[["Run", Path, int], "Outcome"]
 
 
 def _named(name: str) -> Analysis:
-    def analyse(run: "Run", out: Path, seed: int) -> Outcome:
+    def analyse(run: "Run", out: Path, seed: int) -> "Outcome":
+        # Imported only now: these would slow down `tpt --help`; torch, matplotlib and sacrebleu, every command.
+        from tpt import files
+        from tpt.analysis.outcome import Outcome
+
         for kind in ("md", "json", "png"):
             files.check_writable(out / f"{name}.{kind}")
         out.mkdir(parents=True, exist_ok=True)
-        # Imported only now: torch, matplotlib and sacrebleu would slow down every command.
         found = import_module(f"tpt.analysis.{name}").analyse(run, out, seed)
         assert isinstance(found, Outcome)
         return found

@@ -1,19 +1,19 @@
 """A measure of each problem, round by round: its mean with an interval, and the paired change over the base model."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from tpt.config import EvaluateConfig
 from tpt.errors import DataError
 from tpt.evaluate.bootstrap import Interval, interval, paired
 from tpt.report.rows import round_name
+from tpt.settings.sampling import EvaluateConfig
 
 ByProblem = dict[str, float]
 
-FEWEST = 5  # problems of which a claim is made: the bootstrap of fewer gives intervals that are far too narrow
+FEWEST = 5  # problems that a claim needs: with fewer, the bootstrap gives intervals that are far too narrow
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Compared:
         round: 0 is the base model.
         value: mean over the problems that have one.
         problems: how many those are.
-        change: over the base model, paired by problem; None for the base model, and where no problem has both.
+        change: over the base model, paired by problem; None for the base model, and if no problem has both.
         pairs: problems that have both.
     """
 
@@ -58,7 +58,7 @@ def compare(by_round: dict[int, ByProblem], config: EvaluateConfig, seed: int) -
     return found
 
 
-def same_problems(by_round: dict[int, dict[str, Any]]) -> None:
+def same_problems(by_round: Mapping[int, Iterable[str]]) -> None:
     """Check that all rounds are of the same problems.
 
     Raises:
@@ -80,7 +80,7 @@ def in_words(name: str, compared: Compared, base: Compared, digits: int) -> str:
         1: f"{name} rose: {change}",
         -1: f"{name} fell: {change}",
         0: f"no change in {name} that can be told from noise: {change}",
-    }[direction(compared.change)]
+    }[compared.change.direction]
     return f"{said} ({of_both})"
 
 
@@ -88,11 +88,6 @@ def shown(value: Interval, digits: int, sign: bool = False) -> str:
     """A figure with its interval: `0.61 [0.55, 0.67]`."""
     form = f"{'+' if sign else ''}.{digits}f"
     return f"{value.value:{form}} [{value.low:{form}}, {value.high:{form}}]"
-
-
-def direction(change: Interval) -> int:
-    """1 or -1 where the whole interval is on one side of 0, else 0."""
-    return (change.low > 0) - (change.high < 0)
 
 
 def _array(values: Iterable[float]) -> "np.ndarray[Any, np.dtype[np.float64]]":

@@ -7,15 +7,14 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from tpt.analysis import picture
-from tpt.config import EvaluateConfig
 from tpt.evaluate.bootstrap import Floats, Interval, interval, paired
 from tpt.evaluate.metrics import READERS, Reader
 from tpt.evaluate.passk import pass_at_k
 from tpt.report.rows import round_name
-from tpt.report.table import percent, points
+from tpt.settings.sampling import EvaluateConfig
 
 SHOWN = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)  # k of the table, and the largest
-POINTS = 24  # k at which the bands are reckoned; a bootstrap for each k of hundreds takes minutes
+POINTS = 24  # k at which the bands are computed; a bootstrap for each of hundreds of k takes minutes
 
 Counts = dict[str, tuple[int, int]]  # of each problem: samples, right ones
 
@@ -88,21 +87,22 @@ def grid(largest: int) -> list[int]:
 def sentence(found: Curves, last: int) -> str:
     """Where the baseline gets ahead, as a sentence."""
     k, largest = found.crossing, found.largest
-    at_end = f"at k={largest} {round_name(last)} has {points(found.gains[largest])} points over the baseline"
+    at_end = f"at k={largest} {round_name(last)} has {found.gains[largest].in_points()} points over the baseline"
     if k is None:
         return f"pass@k {found.reader}: crossing point: none up to k={largest}; {at_end}"
     gain = found.gains[k]
     noise = "" if gain.high < 0 else ", which cannot be told from noise"
     return (
         f"pass@k {found.reader}: from k={k} on the baseline is ahead of {round_name(last)} "
-        f"({points(gain)} points at that k{noise}); {at_end}"
+        f"({gain.in_points()} points at that k{noise}); {at_end}"
     )
 
 
 def rows(found: list[Curves]) -> list[dict[str, str]]:
     """The table: a row for each reader and k."""
     return [
-        {"reader": one.reader, "k": str(k)} | {round_name(round): percent(band[k]) for round, band in one.bands.items()}
+        {"reader": one.reader, "k": str(k)}
+        | {round_name(round): band[k].in_percent() for round, band in one.bands.items()}
         for one in found
         for k in sorted({*(k for k in SHOWN if k < one.largest), one.largest})
     ]

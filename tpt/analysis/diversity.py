@@ -7,17 +7,17 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from tpt import files
-from tpt.analysis import curves, picture
+from tpt.analysis import curves, picture, structure, variety
 from tpt.analysis.compare import ByProblem, Compared, compare, in_words, same_problems, shown
 from tpt.analysis.outcome import Outcome, Sheet
 from tpt.analysis.samples import Judged, evaluated_rounds, evaluation
-from tpt.evaluate import diversity, structure
+from tpt.evaluate.bootstrap import interval_words
 from tpt.evaluate.metrics import Reader
 from tpt.judge.code.program import extract
 from tpt.records import Status
 from tpt.report.figure import COLOURS
 from tpt.report.rows import round_name
-from tpt.run import Run
+from tpt.run.folder import Run
 from tpt.tasks.code import CodeTask
 
 Measure = Callable[[list[Judged]], float | None]  # of one problem's samples
@@ -63,11 +63,11 @@ def analyse(run: Run, out: Path, seed: int) -> Outcome:
 def measures(run: Run, seed: int) -> dict[str, Measure]:
     """What is measured of each problem's samples, by name; which depends on the kind of task."""
     found: dict[str, Measure] = {
-        "distinct-1": lambda judged: diversity.distinct_n(_texts(judged), 1),
-        "distinct-2": lambda judged: diversity.distinct_n(_texts(judged), 2),
-        "distinct-3": lambda judged: diversity.distinct_n(_texts(judged), 3),
+        "distinct-1": lambda judged: variety.distinct_n(_texts(judged), 1),
+        "distinct-2": lambda judged: variety.distinct_n(_texts(judged), 2),
+        "distinct-3": lambda judged: variety.distinct_n(_texts(judged), 3),
         # The same seed for each problem and round: the samples of the same numbers are drawn.
-        "self-BLEU": lambda judged: diversity.self_bleu(_texts(judged), seed),
+        "self-BLEU": lambda judged: variety.self_bleu(_texts(judged), seed),
     }
     task = run.config.task
     if isinstance(task, CodeTask):
@@ -75,15 +75,15 @@ def measures(run: Run, seed: int) -> dict[str, Measure]:
 
         def shapes(judged: list[Judged]) -> float:
             programs = (extract(text, language) for text in _texts(judged))
-            return diversity.distinct(structure.shape(one.source, language) for one in programs if one)
+            return variety.distinct(structure.shape(one.source, language) for one in programs if one)
 
         return found | {"distinct program shapes": shapes}
     return found | {
         "distinct sequences of operations": lambda judged: _or_none(
-            diversity.distinct(structure.operations(text) for text in _texts(judged))
+            variety.distinct(structure.operations(text) for text in _texts(judged))
         ),
         "distinct answers": lambda judged: _or_none(
-            diversity.distinct_answers(verdict.lenient_answer for _, verdict in judged)
+            variety.distinct_answers(verdict.lenient_answer for _, verdict in judged)
         ),
     }
 
@@ -108,7 +108,7 @@ def _sentences(compared: dict[str, list[Compared]], passing: list[curves.Curves]
 
 
 def _sheets(compared: dict[str, list[Compared]], passing: list[curves.Curves], confidence: float) -> list[Sheet]:
-    words = f"{100 * confidence:g} % intervals over problems"
+    words = interval_words(confidence)
     per_problem = [
         {
             "measure": name,
@@ -121,14 +121,14 @@ def _sheets(compared: dict[str, list[Compared]], passing: list[curves.Curves], c
         for one in of_rounds
     ]
     title = (
-        f"diversity of a problem's samples, with {words}; self-BLEU is of at most {diversity.HYPOTHESES} samples a "
+        f"diversity of a problem's samples, with {words}; self-BLEU is of at most {variety.HYPOTHESES} samples a "
         "problem (a seeded draw) against all others, and the higher, the more alike"
     )
     return [Sheet(title, per_problem), Sheet(f"pass@k in %, with {words}", curves.rows(passing))]
 
 
 def _figures(out: Path, run: Run, compared: dict[str, list[Compared]], passing: list[curves.Curves]) -> list[Path]:
-    words = f"{run.name}\n{100 * run.config.evaluate.confidence:g} % intervals over problems"
+    words = f"{run.name}\n{interval_words(run.config.evaluate.confidence)}"
     curve, measured = out / "pass_at_k_curve.png", out / "diversity.png"
     with picture.panels(curve, len(passing), len(passing), words) as axes:
         for panel, one in zip(axes, passing, strict=True):
@@ -165,7 +165,7 @@ def _write(
         "run": run.name,
         "seed": seed,
         "confidence": run.config.evaluate.confidence,
-        "self_bleu_hypotheses": diversity.HYPOTHESES,
+        "self_bleu_hypotheses": variety.HYPOTHESES,
         "measures": {name: {str(one.round): one.to_dict() for one in rounds} for name, rounds in compared.items()},
         "pass@k": {one.reader: one.to_dict() for one in passing},
         "per_problem": {name: {str(round): of for round, of in rounds.items()} for name, rounds in values.items()},

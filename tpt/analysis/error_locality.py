@@ -14,11 +14,12 @@ from tpt.analysis import picture
 from tpt.analysis.compare import ByProblem, Compared, compare, in_words, shown
 from tpt.analysis.outcome import Outcome, Sheet
 from tpt.analysis.samples import TOKENS, evaluated_rounds, evaluation, is_right, is_wrong
+from tpt.analysis.spans import Span, nearest, shared_steps, span
 from tpt.errors import DataError
-from tpt.evaluate.spans import Span, nearest, shared_steps, span
+from tpt.evaluate.bootstrap import interval_words
 from tpt.records import Sample
 from tpt.report.rows import round_name
-from tpt.run import Run
+from tpt.run.folder import Run
 
 WRONG = 100  # samples a round: as many as the question asks for
 EXAMPLES = 3  # a round, in the table of examples
@@ -117,7 +118,7 @@ def pair_up(run: Run, round: int, most: int, seed: int) -> Paired:
     if not pairable:
         counts = f"{len(wrong):,} wrong and {sum(map(len, right.values())):,} right samples"
         raise DataError(
-            f"no problem has both in {round_name(round)}: {counts}, so no wrong one can be laid beside a right one",
+            f"no problem has both in {round_name(round)}: {counts}, so no wrong one can be compared with a right one",
             "raise evaluate.samples_per_problem or evaluate.problems",
         )
     drawn = random.Random(f"{seed} {round}").sample(pairable, min(most, len(pairable)))
@@ -157,7 +158,7 @@ def _sentences(rounds: dict[int, Paired], compared: dict[str, list[Compared]]) -
 
 
 def _figures_sheet(run: Run, rounds: dict[int, Paired], compared: dict[str, list[Compared]]) -> Sheet:
-    words = f"{100 * run.config.evaluate.confidence:g} % intervals over problems"
+    words = interval_words(run.config.evaluate.confidence)
     rows = [
         {
             "measure": measure.name,
@@ -245,6 +246,6 @@ def _write(path: Path, run: Run, seed: int, rounds: dict[int, Paired], compared:
     files.write_json(path, found)
 
 
-def _numbers(pair: Pair) -> dict[str, Any]:
-    names = {"problem": pair.wrong.problem_id, "wrong": pair.wrong.index, "right": pair.right.index}
-    return names | {measure.name: measure.of(pair) for measure in MEASURES}
+def _numbers(pair: Pair) -> dict[str, str | float]:
+    names: dict[str, str | float] = {"problem": pair.wrong.problem_id, "wrong": pair.wrong.index}
+    return names | {"right": pair.right.index} | {measure.name: measure.of(pair) for measure in MEASURES}

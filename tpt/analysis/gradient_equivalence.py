@@ -17,20 +17,20 @@ from matplotlib.axes import Axes
 
 from tpt import files
 from tpt.analysis import picture
-from tpt.analysis.compare import FEWEST, direction, shown
+from tpt.analysis.compare import FEWEST, shown
 from tpt.analysis.error_locality import nearest_right
 from tpt.analysis.outcome import Outcome, Sheet
 from tpt.analysis.samples import Judged, is_right, is_wrong, thought
+from tpt.analysis.spans import is_between
 from tpt.errors import DataError
-from tpt.evaluate.bootstrap import Interval, interval
-from tpt.evaluate.spans import is_between
+from tpt.evaluate.bootstrap import Interval, interval, interval_words
 from tpt.prune.modes import finished
 from tpt.records import Example, Sample
 from tpt.report.figure import COLOURS, GREY
-from tpt.run import Run
+from tpt.run.folder import Run
 
 if TYPE_CHECKING:
-    from tpt.train.gradients import Products
+    from tpt.analysis.gradients import Products
 
 PROBLEMS = 20
 SAMPLES = 2  # of each side of a problem
@@ -140,8 +140,8 @@ def _measure(run: Run, chosen: list[Sides]) -> "tuple[list[Measured], Products]"
     import torch
     from transformers.utils.logging import disable_progress_bar
 
+    from tpt.analysis.gradients import Running, log_likelihood_gradient, products
     from tpt.checkpoint import load_causal_lm
-    from tpt.train.gradients import Running, log_likelihood_gradient, products
 
     disable_progress_bar()  # type: ignore[no-untyped-call]  # of loading the weights: it would stand among the tables
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -191,7 +191,7 @@ def _sentences(run: Run, measured: list[Measured], total: "Products", seed: int)
             0: "they are neither alike nor opposite that one could tell",
             1: "they point the same way, where the claim supposes opposite ones",
         }
-        found.append(f"{WORDS['sides']}: {shown(sides, 2)}: {words[direction(sides)]}")
+        found.append(f"{WORDS['sides']}: {shown(sides, 2)}: {words[sides.direction]}")
     return found
 
 
@@ -212,8 +212,8 @@ def _overall_sheet(run: Run, measured: list[Measured], total: "Products", seed: 
                 "claimed": f"{CLAIM[name]:g}",
             }
         )
-    title = f"gradients of the base model on {len(measured)} problems, with {_confidence(run)}"
-    return Sheet(title, rows)
+    words = interval_words(run.config.evaluate.confidence)
+    return Sheet(f"gradients of the base model on {len(measured)} problems, with {words}", rows)
 
 
 def _locality_sheet(run: Run, measured: list[Measured], seed: int) -> Sheet:
@@ -223,7 +223,7 @@ def _locality_sheet(run: Run, measured: list[Measured], seed: int) -> Sheet:
             means = {name: _interval(run, [one.value(name) for one in some], seed) for name in WORDS}
             cells = {WORDS[name]: shown(mean, 2) if mean else "" for name, mean in means.items()}
             rows.append({"errors": f"{local}: {low:.0%} to {high:.0%}", "problems": str(len(some))} | cells)
-    return Sheet(f"the same by how local the errors are, with {_confidence(run)}", rows)
+    return Sheet(f"the same by how local the errors are, with {interval_words(run.config.evaluate.confidence)}", rows)
 
 
 def binned(measured: list[Measured], kind: str) -> list[tuple[float, float, list[Measured]]]:
@@ -234,12 +234,9 @@ def binned(measured: list[Measured], kind: str) -> list[tuple[float, float, list
     return [(low, high, some) for (low, high), some in zip(pairwise(EDGES), bins, strict=True) if some]
 
 
-def _confidence(run: Run) -> str:
-    return f"{100 * run.config.evaluate.confidence:g} % intervals over problems"
-
-
 def _draw(path: Path, run: Run, measured: list[Measured], seed: int) -> Path:
-    title = f"{run.name}, base model, {len(measured)} problems\nblue: means of bins with {_confidence(run)}"
+    words = interval_words(run.config.evaluate.confidence)
+    title = f"{run.name}, base model, {len(measured)} problems\nblue: means of bins with {words}"
     with picture.panels(path, len(LOCALITY) * len(WORDS), len(WORDS), title) as axes:
         for panel, (kind, name) in zip(axes, product(LOCALITY, WORDS), strict=True):
             _panel(panel, run, measured, kind, name, seed)

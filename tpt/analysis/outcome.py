@@ -1,14 +1,13 @@
 """What an analysis found, in words, tables and pictures, for a terminal and for a page."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tpt import markdown
+
 if TYPE_CHECKING:
     from rich.table import Table
-
-_SIGNS = re.compile(r"([\\`*_<>|$~])")  # that mean something in Markdown; a model's text may hold any of them
 
 
 @dataclass
@@ -41,9 +40,8 @@ class Sheet:
         """For a page."""
         if not self.rows:
             return f"{self.title}: nothing.\n"
-        lines = [list(self.rows[0]), ["---"] * len(self.rows[0]), *(list(row.values()) for row in self.rows)]
-        cells = ("| " + " | ".join(_SIGNS.sub(r"\\\1", cell) for cell in line) + " |\n" for line in lines)
-        return f"{self.title}.\n\n{''.join(cells)}"
+        # A cell may be a model's own text, which may hold any sign.
+        return f"{self.title}.\n\n{markdown.table(self.rows, escape=markdown.plain)}"
 
 
 @dataclass
@@ -61,7 +59,7 @@ class Outcome:
     figures: list[Path]
 
     def markdown(self, title: str) -> str:
-        """As a page that lies in the folder of its figures."""
+        """As a page, to be written to the folder of its figures."""
         parts = [f"# {title}\n", *(f"- {sentence}" for sentence in self.sentences), ""]
         parts += [sheet.markdown() for sheet in self.sheets]
         parts += [f"![{figure.stem.replace('_', ' ')}]({figure.name})\n" for figure in self.figures]

@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 
-from tpt import records
-from tpt.config import PruneConfig
+from tpt import pairs, records
+from tpt.artefacts import SAMPLES, VERDICTS
 from tpt.errors import DataError
-from tpt.judge.stage import TABLE as VERDICTS
-from tpt.loop import Stage
 from tpt.prune.modes import UNJUDGED, ground_truth
-from tpt.prune.sources import VERDICT, paired
+from tpt.prune.sources import VERDICT
 from tpt.records import LIGHT, Sample, Status, Verdict
-from tpt.run import Run
-from tpt.think.stage import TABLE as SAMPLES
+from tpt.run import table
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
+from tpt.settings.prune import PruneConfig
 
 Judged = tuple[Sample, Verdict]
 
@@ -24,7 +24,7 @@ def evaluated_rounds(run: Run) -> list[int]:
     Raises:
         DataError: the base model, or every round after it, is not evaluated yet.
     """
-    rounds = [round for round in range(run.rounds + 1) if run.done(Stage(round, "evaluate"))]
+    rounds = [round for round in range(run.rounds + 1) if run.done(table.evaluation(round))]
     if rounds[:1] != [0]:
         raise DataError(
             f"the base model of {run.name} is not evaluated yet, so there is nothing to compare with", AGAIN
@@ -34,12 +34,12 @@ def evaluated_rounds(run: Run) -> list[int]:
     return rounds
 
 
-AGAIN = "`tpt run` with the same settings goes on"
+AGAIN = "`tpt run` with the same settings continues"
 
 
 def evaluation(run: Run, round: int, columns: Sequence[str] = LIGHT) -> dict[str, list[Judged]]:
     """The samples of a round's evaluation with their verdicts, by problem, in the order of the test split."""
-    stage = Stage(round, "evaluate")
+    stage = table.evaluation(round)
     return _by_problem(run, stage, stage, columns)
 
 
@@ -47,18 +47,19 @@ def thought(run: Run, round: int, columns: Sequence[str] = TOKENS) -> dict[str, 
     """The samples that a round's training examples were pruned from, with their verdicts, by problem.
 
     Raises:
-        DataError: the round is not pruned yet.
+        DataError: the round is not judged yet.
     """
-    if not run.done(Stage(round, "prune")):
+    judged = table.judged_in(think := Stage(round, table.THINK.name))
+    if not run.done(judged):
         raise DataError(f"the samples of round {round} of {run.name} are not judged yet", AGAIN)
-    return _by_problem(run, Stage(round, "think"), Stage(round, "prune"), columns)
+    return _by_problem(run, think, judged, columns)
 
 
 def _by_problem(run: Run, sampled: Stage, judged: Stage, columns: Sequence[str]) -> dict[str, list[Judged]]:
     samples = records.shards(run.folder(sampled), SAMPLES)
     verdicts = records.shards(run.folder(judged), VERDICTS)
     found: dict[str, list[Judged]] = {}
-    for sample, verdict in paired(samples, verdicts, columns, (*VERDICT, "lenient_answer")):
+    for sample, verdict in pairs.of_shards(samples, verdicts, columns, (*VERDICT, "lenient_answer")):
         found.setdefault(sample.problem_id, []).append((sample, verdict))
     if not found:
         raise DataError(
@@ -73,5 +74,5 @@ def is_right(verdict: Verdict, config: PruneConfig) -> bool:
 
 
 def is_wrong(verdict: Verdict) -> bool:
-    """Whether a solution is wrong however it is read: one that is right but for its format is neither."""
+    """Whether a solution is wrong however it is read: one that is right except for its format is not."""
     return verdict.status not in UNJUDGED and Status.CORRECT not in (verdict.strict, verdict.lenient)

@@ -4,12 +4,14 @@ import re
 
 from tpt import models
 from tpt.cluster import resources, slurm
+from tpt.cluster.graph import Job
 from tpt.cluster.planning import Planned
 from tpt.cluster.slurm import Nodes
 from tpt.cluster.submit import parameters_of_kind, script
 from tpt.errors import ClusterError, DataError, nearest
-from tpt.prepare import check_disk
-from tpt.run import Run
+from tpt.run import table
+from tpt.run.folder import Run
+from tpt.stages.prepare import check_disk
 
 
 def check(run: Run) -> None:
@@ -22,7 +24,7 @@ def check(run: Run) -> None:
     folder = models.look(run.config.model)
     if teacher:
         models.look(teacher)
-    for split in ("train", "test"):
+    for split in (table.TRAIN_SET, table.TEST):
         if next(iter(run.config.task.load(split)), None) is None:
             raise DataError(f"the task {run.config.task.name} has no {split} problems", "see task.* and its files")
     if folder:
@@ -38,8 +40,8 @@ def check_cluster(planned: list[Planned]) -> None:
     """Check that SLURM would take each kind of job: in our words where we can tell, then in its own.
 
     Raises:
-        ClusterError: there is no SLURM, no such partition, no node that has what a job asks for, or another reason for
-            which a job would be refused or not find its files.
+        ClusterError: there is no SLURM, no such partition, no node that has what a job requests, or another reason
+            for which a job would be refused or not find its files.
     """
     there = slurm.nodes()
     _check_arrays(planned)
@@ -124,14 +126,16 @@ def _check_nodes(planned: Planned, there: list[Nodes]) -> None:
         if sum(one.count for one in fitting) < nodes:
             raise ClusterError(
                 f"{kind} jobs want {nodes} nodes with {', '.join(needs)} each; {where} has not that many with {what}",
-                f"see `sinfo -p {kinds[0].partition} -o '%D %c %m %G'`; change {_settings(kind)}",
+                f"see `sinfo -p {kinds[0].partition} -o '%D %c %m %G'`; change {_settings(planned.job)}",
             )
 
 
-def _settings(kind: str) -> str:
-    amounts = f"cluster.{kind}.cpus= cluster.{kind}.memory_gb="
-    more = {"train": "train.nodes= train.devices= ", "cpu": ""}.get(kind, "sampler.tensor_parallel= ")
-    return f"{more}{amounts} cluster.partition="
+def _settings(job: Job) -> str:
+    """The settings that say how large a job is."""
+    amounts = f"cluster.{job.kind}.cpus= cluster.{job.kind}.memory_gb= cluster.partition="
+    if job.trains:
+        return f"train.nodes= train.devices= {amounts}"
+    return f"sampler.tensor_parallel= {amounts}" if job.sampling else amounts
 
 
 def _ask(planned: Planned) -> None:

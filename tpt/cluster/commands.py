@@ -1,34 +1,26 @@
-"""What the `tpt` commands do with a cluster: submit, dry-run, attach, cancel, resubmit."""
+"""What the `tpt` commands do with a cluster: submit, dry-run, cancel, resubmit."""
 
 import contextlib
-import dataclasses
 import shlex
-import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from omegaconf import OmegaConf
-from rich.console import Group
-from rich.live import Live
 from rich.table import Table
-from rich.text import Text
 
-from tpt import compose, files, identity
-from tpt.cluster import check, ledger, local, resources, slurm, snapshot, status
+from tpt import files
+from tpt.cluster import backend, check, ledger, resources, slurm, status
 from tpt.cluster.ledger import Submitted
-from tpt.cluster.planning import Plan, Planned, known_ids
-from tpt.cluster.slurm import UNKNOWN, State
+from tpt.cluster.planning import Plan, Planned
 from tpt.cluster.submit import name_of, script, submit
-from tpt.config import Config, to_dict, validate
-from tpt.errors import ClusterError, ConfigError, RunError
-from tpt.loop import Stage
-from tpt.run import Run
+from tpt.errors import ConfigError
+from tpt.launch import local
+from tpt.run import identity, table
+from tpt.run.folder import Run
+from tpt.settings import loaded
+from tpt.settings.config import Config, to_dict, validate
 from tpt.sweep import Sweep
 from tpt.terminal import Terminal, unfolded
-
-REFRESH_SECONDS = 3.0
-PREPARE = Stage(0, "prepare")
 
 
 def submit_runs(settings: Sequence[Config], points: Sequence[list[str]] | None, console: Terminal) -> int:
@@ -45,7 +37,7 @@ def submit_runs(settings: Sequence[Config], points: Sequence[list[str]] | None, 
     chosen = sweep.runs if sweep else looked
     for run in chosen:
         check.check(run)
-    plan = Plan(chosen, slurm.states(known_ids(chosen)))
+    plan = Plan(chosen, slurm.states(ledger.known_ids(chosen)))
     check.check_cluster(plan.jobs)
     if sweep:
         for run in chosen:
@@ -54,9 +46,9 @@ def submit_runs(settings: Sequence[Config], points: Sequence[list[str]] | None, 
     if sweep and points:
         sweep.write(points)
     for run in made:
-        if run.config.cluster.prepare_here and not run.done(PREPARE):
+        if run.config.cluster.prepare_here and not run.done(table.PREPARED):
             with run.lock(), console.progress.status(f"preparing {run.name}"):
-                local.execute(run, PREPARE, lambda _: None)
+                local.execute(run, table.PREPARED, lambda _: None)
     _submit(made, sweep.folder if sweep else None, console)
     return 0
 
@@ -91,11 +83,11 @@ def dry_run(settings: Sequence[Config], console: Terminal) -> int:
     """Write and print the sbatch scripts and the graph of the jobs that would be submitted; submit nothing."""
     looked = [Run.of(one) for one in settings]
     runs = Sweep.of([], looked).runs
-    ids = known_ids(runs)
+    ids = ledger.known_ids(runs)
     plan = Plan(runs, slurm.states(ids) if ids else {})
     drawn: dict[str, Table] = {}
     for planned in plan.jobs:
-        path = planned.run.root / "slurm" / "dry-run" / f"{planned.job.name}.sbatch"
+        path = planned.run.slurm_dir / "dry-run" / f"{planned.job.name}.sbatch"
         text = script(planned)
         files.write_text(path, text)
         console.heading(str(path))
@@ -123,82 +115,8 @@ def _add_job(drawn: dict[str, Table], planned: Planned, id: str, needs: str) -> 
     drawn[name].add_row(job.name, id, str(job.workers), str(nodes), str(gpus) if gpus else "", limit, needs)
 
 
-def tables(runs: Sequence[Run], blind: bool = True) -> tuple[Group, bool]:
-    """The tables of some runs' jobs as they are now. Of runs that are complete SLURM is not asked.
-
-    Args:
-        blind: where SLURM does not answer, show what the run folders say, and say so.
-
-    Returns:
-        what to print, and whether a job is still at work.
-    Raises:
-        ClusterError: SLURM does not answer, and not `blind`.
-    """
-    unfinished = [run for run in runs if not status.complete(run)]
-    ids = [one for entry in ledger.everything(unfinished) for one in entry.task_ids()]
-    ids += known_ids(unfinished)
-    states, why = _states(ids, blind)
-    note = [Text(f"what the jobs are at is not known: {why}")] if why else []
-    drawn = [status.table(run, status.rows(run, states)) for run in runs]
-    latest = [entry for run in unfinished for entry in ledger.latest(run).values()]
-    live = any(state.live for entry in latest for state in status.task_states(entry, states))
-    return Group(*drawn, *note), live
-
-
-def _states(ids: Sequence[str], blind: bool) -> tuple[dict[str, State], str]:
-    """What became of jobs; where SLURM does not answer, and that may be (`blind`): unknown, and why."""
-    try:
-        return slurm.states(ids), ""
-    except ClusterError as error:
-        if not blind:
-            raise
-        return dict.fromkeys(ids, State(UNKNOWN)), f"{error.message}; {error.hint}"
-
-
-def records(runs: Sequence[Run]) -> dict[Path, list[dict[str, Any]]]:
-    """The jobs of those runs that were submitted, as JSON, by the run's folder."""
-    submitted = [run for run in runs if ledger.latest(run)]
-    unfinished = [run for run in submitted if not status.complete(run)]
-    ids = [one for entry in ledger.everything(unfinished) for one in entry.task_ids()]
-    states, _ = _states([*ids, *known_ids(unfinished)], blind=True)
-    return {run.root: [dataclasses.asdict(row) for row in status.rows(run, states)] for run in submitted}
-
-
-def summaries(runs: Sequence[Run]) -> dict[str, str]:
-    """What to say of the jobs of unfinished runs, by the run's name; nothing where SLURM does not answer."""
-    on_slurm = [run for run in runs if ledger.latest(run) and not status.complete(run)]
-    if not on_slurm or not slurm.installed():
-        return {}
-    try:
-        states = slurm.states(known_ids(on_slurm))
-    except ClusterError:
-        return {}
-    return {run.name: status.summary(run, states) for run in on_slurm}
-
-
-def attach(runs: Sequence[Run], console: Terminal) -> bool:
-    """Show some runs' jobs until none is at work any more.
-
-    Returns:
-        whether everything was done.
-    """
-    if not any(ledger.latest(run) for run in runs):
-        raise RunError(
-            "there are no jobs to follow", "runs of cluster=local show their progress where they were started"
-        )
-    shown, live = tables(runs, blind=False)
-    with Live(shown, console=console.progress, refresh_per_second=1) as screen:
-        while live:
-            time.sleep(REFRESH_SECONDS)
-            shown, live = tables(runs, blind=False)
-            screen.update(shown)
-    if not console.progress.is_terminal:
-        console.progress.print()
-    return not any(run.owed() for run in runs)
-
-
 def cancel(runs: Sequence[Run], console: Terminal) -> int:
-    """Cancel every job of some runs that is at work."""
+    """Cancel every job of some runs that waits or runs."""
     entries = ledger.everything(runs)
     states = slurm.states(one for entry in entries for one in entry.task_ids())
     live = sorted({entry.id for entry in entries if any(state.live for state in status.task_states(entry, states))})
@@ -217,7 +135,7 @@ def resubmit(runs: Sequence[Run], sweep: Path | None, overrides: Sequence[str], 
     changed = [Run(run.root, _with(run, overrides), run.contents) for run in runs]
     for run in changed:
         check.check(run)
-    plan = Plan(changed, slurm.states(known_ids(changed)))
+    plan = Plan(changed, slurm.states(ledger.known_ids(changed)))
     check.check_cluster(plan.jobs)
     _submit([Run.create(run.config) for run in changed], sweep, console)
     return 0
@@ -227,7 +145,7 @@ def _with(run: Run, overrides: Sequence[str]) -> Config:
     # A number of rounds that is given now is meant as one; `rounds=auto` sets this again.
     number = {"stop": {"auto": False}} if any(one.startswith("rounds=") for one in overrides) else {}
     node = OmegaConf.merge(OmegaConf.load(run.config_path), number, OmegaConf.from_dotlist(list(overrides)))
-    config = compose.from_node(node)  # type: ignore[arg-type]  # a run's config is always a mapping
+    config = loaded.from_node(node)  # type: ignore[arg-type]  # a run's config is always a mapping
     validate(config)
     # Of what a path names the content counts; where the path is another one, that has to be looked at.
     same = to_dict(config, runtime=False) == to_dict(run.config, runtime=False)
@@ -237,11 +155,6 @@ def _with(run: Run, overrides: Sequence[str]) -> Config:
             f"{' '.join(overrides)} would change this run's results",
             "give only settings of how to compute (cluster.*, train.devices, ...), or start another run: tpt run",
         )
-    if config.cluster.name != "slurm":
+    if not isinstance(backend.of(config), backend.Submits):
         raise ConfigError(f"{run.root} was made with cluster={config.cluster.name}", "continue it with `tpt run`")
     return config
-
-
-def code_changed(run: Run) -> bool:
-    """Whether the code here is no longer what the run's jobs execute."""
-    return any(entry.code != snapshot.digest() for entry in ledger.latest(run).values())

@@ -7,7 +7,7 @@ from tpt.cluster import ledger
 from tpt.cluster.graph import Job
 from tpt.cluster.ledger import Submitted
 from tpt.cluster.slurm import GONE, State
-from tpt.run import Run
+from tpt.run.folder import Run
 
 BEGUN = "tpt.cluster.job INFO"  # what a job says first, as soon as it can heed signals
 STOPPED = "Exiting gracefully"  # what submitit says last before a requeue
@@ -52,7 +52,7 @@ def why(run: Run, job: Job, entry: Submitted, states: dict[str, State]) -> str:
     if state.state in ADVICE:
         return ADVICE[state.state].format(kind=job.kind)
     line = _last_line(printed)
-    return f"{line} ({path})" if line else NO_LOG.format(folder=run.root / "slurm")
+    return f"{line} ({path})" if line else NO_LOG.format(folder=run.slurm_dir)
 
 
 def _forgotten(run: Run, entry: Submitted, states: dict[str, State]) -> str:

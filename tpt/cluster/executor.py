@@ -2,28 +2,48 @@
 
 import os
 import time
+from collections.abc import Callable
 from typing import Any
 
 from submitit import DebugExecutor, LocalExecutor
 
 from tpt import environment
+from tpt.cluster.backend import Here
 from tpt.cluster.graph import jobs_of
 from tpt.cluster.job import StageJob
-from tpt.cluster.local import POLL_SECONDS, Watch, progress
-from tpt.cluster.process import StageFailed
 from tpt.cluster.resources import gpus_per_node
 from tpt.cluster.submit import REQUEUES, folder_of
-from tpt.loop import Stage
-from tpt.run import Run
+from tpt.launch.local import POLL_SECONDS, Watch, progress
+from tpt.launch.process import StageFailed
+from tpt.launch.worker import settle
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
 
 MINUTES = 30 * 24 * 60  # nobody else waits for this machine
 
 
-def execute(run: Run, stage: Stage, watch: Watch) -> None:
+class SubmititLocal(Here):
+    """Each stage as jobs of submitit's executor for one machine, with their own logs and requeues."""
+
+    def execute(self, run: Run, stage: Stage, watch: Watch) -> None:
+        """Do one stage and wait for its jobs."""
+        execute(run, stage, watch, _local)
+
+
+class SubmititDebug(Here):
+    """Each stage's job inside this very process, to step through it with a debugger."""
+
+    def execute(self, run: Run, stage: Stage, watch: Watch) -> None:
+        """Do one stage; `watch` is not called meanwhile."""
+        execute(run, stage, watch, lambda run, _: DebugExecutor(folder_of(run)))
+
+
+def execute(run: Run, stage: Stage, watch: Watch, executor: Callable[[Run, list[int]], Any]) -> None:
     """Do one stage as jobs of submitit's local or debug executor, and wait for them.
 
     Args:
-        watch: called some times a second with the progress of each worker; not while a debug job runs.
+        watch: called a few times a second with the progress of each worker; not while a debug job runs.
+        executor: submitit's executor for a run and the GPUs of one worker.
 
     Raises:
         StageFailed: with the stage's own message.
@@ -32,7 +52,7 @@ def execute(run: Run, stage: Stage, watch: Watch) -> None:
     for job in jobs_of(run, stage):
         gpus = gpus_per_node(run.config, job)
         jobs = [
-            _executor(run, list(range(worker * gpus, (worker + 1) * gpus))).submit(
+            executor(run, list(range(worker * gpus, (worker + 1) * gpus))).submit(
                 StageJob(run.root.resolve(), stage, (worker, job.workers), job.sampling, job.finishing)
             )
             for worker in range(job.workers)
@@ -43,15 +63,11 @@ def execute(run: Run, stage: Stage, watch: Watch) -> None:
             for one in jobs:
                 one.cancel(check=False)
             raise
-    if stage.name == "think" and not run.done(stage):
-        from tpt.stage import settle
-
+    if not run.done(stage):  # a sampling stage that no job of its own finishes
         settle(run, stage)
 
 
-def _executor(run: Run, gpus: list[int]) -> Any:
-    if run.config.cluster.name == "submitit_debug":
-        return DebugExecutor(folder_of(run))
+def _local(run: Run, gpus: list[int]) -> LocalExecutor:
     executor = LocalExecutor(folder_of(run), max_num_timeout=REQUEUES)
     executor.update_parameters(timeout_min=MINUTES, gpus_per_node=len(gpus), visible_gpus=gpus)
     return executor

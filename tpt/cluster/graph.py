@@ -4,13 +4,14 @@ Algorithm 1 is a chain, but an evaluation keeps nobody waiting: the next round t
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from tpt.loop import SAMPLED, Stage
-from tpt.run import Run
+from tpt.run import table
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
 
 REPORT = "report"
-SCORE = "score"  # what finishes an evaluation
+CPU = "cpu"  # the section of `cluster.*` for jobs that need no GPU
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Job:
     Attributes:
         name: unique within the run, e.g. `round-01-think`.
         stage: whose work it does; None: the report.
-        kind: which resources it asks for: `cpu`, `think`, `train` or `evaluate` of `cluster.*`.
+        kind: the section of `cluster.*` that says what it requests.
         workers: tasks of the job array; 1: a plain job.
         sampling: whether it only writes sample shards, and another job finishes the stage.
         finishing: whether it finishes a stage whose shards another job has sampled.
@@ -33,6 +34,16 @@ class Job:
     sampling: bool = False
     finishing: bool = False
 
+    @property
+    def trains(self) -> bool:
+        """Whether it has a task for each device of a training."""
+        return self.stage is not None and table.of(self.stage).trains
+
+    @property
+    def label(self) -> str | None:
+        """Of its log, if that is not the number of the worker."""
+        return table.of(self.stage).finishes if self.stage and self.finishing else None
+
 
 def jobs_of(run: Run, stage: Stage) -> list[Job]:
     """The jobs of one stage, in order; the last one completes it.
@@ -40,18 +51,19 @@ def jobs_of(run: Run, stage: Stage) -> list[Job]:
     A think stage ends with its job array: whoever needs its samples first writes the manifest, which takes seconds.
     An evaluation is judged by a job of its own, so that no GPU waits for the judge.
     """
-    name = f"round-{stage.round:02d}-{stage.name}"
-    if stage.name not in SAMPLED:
-        return [Job(name, stage, "train" if stage.name == "train" else "cpu")]
-    sampling = Job(name, stage, stage.name, run.config.sampler.data_parallel, sampling=True)
-    if stage.name == "think":
+    spec = table.of(stage)
+    if not spec.draws:
+        return [Job(stage.slug, stage, spec.resources)]
+    sampling = Job(stage.slug, stage, spec.resources, run.config.sampler.data_parallel, sampling=True)
+    if not spec.finishes:
         return [sampling]
-    return [sampling, Job(f"round-{stage.round:02d}-{SCORE}", stage, "cpu", finishing=True)]
+    finishing = replace(stage, name=spec.finishes)
+    return [sampling, Job(finishing.slug, stage, CPU, finishing=True)]
 
 
 def report_job() -> Job:
     """The job that ends a run: it takes over what other runs have done for it, and writes tables and figures."""
-    return Job(REPORT, None, "cpu")
+    return Job(REPORT, None, CPU)
 
 
 def graph(run: Run, stages: Iterable[Stage]) -> list[tuple[Job, list[Job]]]:

@@ -1,4 +1,4 @@
-"""What a job does: it starts its stage's process, heeds SLURM's signals, tries again, and keeps the books.
+"""What a job does: it starts its stage's process, handles SLURM's signals, retries, and records the results.
 
 submitit pickles one of these objects at submission and calls it in the job; it owns the requeue. The stage is a process
 of its own, so that a dying engine, or one that hangs in a collective, never keeps the job from being requeued.
@@ -17,17 +17,20 @@ from typing import Any
 
 import submitit
 
-from tpt import environment, ranks, records
-from tpt.cluster import needless, process, snapshot
-from tpt.cluster.graph import SCORE
-from tpt.cluster.process import Process, StageFailed
-from tpt.config import SamplerConfig
+from tpt import artefacts, environment, ranks, records, tracking
+from tpt.caches import library_caches
+from tpt.cluster import needless, snapshot
+from tpt.cluster.graph import CPU
 from tpt.errors import TptError
-from tpt.evaluate import stop
 from tpt.interrupt import EXIT_INTERRUPTED
-from tpt.loop import Stage
-from tpt.run import Run
-from tpt.tracker import Tracker
+from tpt.launch import process
+from tpt.launch.failures import record_failure
+from tpt.launch.process import Process, StageFailed
+from tpt.launch.worker import settle
+from tpt.run import books, rounds, table
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
+from tpt.settings.sampler import SamplerConfig
 
 logger = logging.getLogger("tpt.cluster.job")
 
@@ -86,7 +89,7 @@ class StageJob:
             StageFailed, TptError: it cannot be done.
         """
         _log_to_the_jobs_log()
-        os.environ.update({**process.caches(), **environment.variables()})
+        os.environ.update({**library_caches(), **environment.variables()})
         # The user's own setup lines and Python's start are part of an attempt.
         self.started = time.monotonic() - max(0.0, time.time() - float(os.environ.get(STARTED) or time.time()))
         rank = submitit.JobEnvironment().global_rank if self.ranks > 1 else 0
@@ -98,12 +101,12 @@ class StageJob:
                 if self.code:
                     snapshot.verify(self.code)
                 if not needless.is_needed(run, self.stage):
-                    logger.info("%s has nothing to do: %s", self.stage, stop.in_words(run))
+                    logger.info("%s has nothing to do: %s", self.stage, rounds.in_words(run))
                     return
                 self._attempts(run, index, signals)
             except TptError as error:
                 if not isinstance(error, StageFailed) or not run.error_path(self.stage, index).exists():
-                    process.record_failure(run, self.stage, index, error)
+                    record_failure(run, self.stage, index, error)
                 raise
         if self.books and rank == 0:
             now = Run.open(self.root)  # other rounds may have been asked for meanwhile
@@ -128,7 +131,7 @@ class StageJob:
                 "starting it may take longer than that on a slow node; give it more time: "
                 f"tpt resubmit {shlex.quote(str(self.root))} cluster.{self._kind()}.minutes=...",
             )
-            process.record_failure(run, self.stage, self.worker[0], error)
+            record_failure(run, self.stage, self.worker[0], error)
             return None
         return submitit.helpers.DelayedSubmission(self)
 
@@ -139,7 +142,7 @@ class StageJob:
         return EARLY_STALL if seconds > 60 * self.minutes - 2 * self.grace - EARLY_SECONDS else 0.0
 
     def _kind(self) -> str:
-        return self.stage.name if self.stage.name in ("think", "train", "evaluate") else "cpu"
+        return CPU if self.finishing else table.of(self.stage).resources
 
     def _attempts(self, run: Run, index: int, signals: "_Signals") -> None:
         """Start the stage's process until it has done its work, as often as the config allows."""
@@ -148,7 +151,7 @@ class StageJob:
         sequences: int | None = None
         failures = 0
         while True:
-            label = SCORE if self.finishing else index
+            label = table.of(self.stage).finishes if self.finishing else index
             child = process.start(run, self.stage, index, self._arguments(sequences), environment, label)
             try:
                 self._watch(child, signals)
@@ -207,8 +210,10 @@ class StageJob:
         error = process.failure(run, self.stage, child)
         if -child.popen.returncode == signal.SIGKILL:
             kind = self._kind()
-            smaller = {"train": ", or train.micro_batch=1 train.gradient_checkpointing=true", "cpu": ""}
-            other = smaller.get(kind, ", or a smaller sampler.max_num_seqs=")
+            if table.of(self.stage).trains:
+                other = ", or train.micro_batch=1 train.gradient_checkpointing=true"
+            else:
+                other = ", or a smaller sampler.max_num_seqs=" if self.sampling else ""
             again = f"tpt resubmit {shlex.quote(str(self.root))} cluster.{kind}.memory_gb=...{other}"
             error.hint = f"if it ran out of memory: {again}"
         return error
@@ -241,9 +246,8 @@ class ReportJob:
         """
         _log_to_the_jobs_log()
         logger.info("report begins")
-        os.environ.update({**process.caches(), **environment.variables()})
+        os.environ.update({**library_caches(), **environment.variables()})
         from tpt.report.report import report
-        from tpt.stage import settle
 
         if self.code:
             snapshot.verify(self.code)
@@ -258,12 +262,12 @@ class ReportJob:
                     logger.warning("%s: %s", run.name, error.message)
                     break
             keep_books(run)
-            finished += [run] if any(stage.name == "evaluate" and run.done(stage) for stage in run.stages()) else []
-        report(finished, self.out)
+            finished += [run] if any(table.of(stage).measures and run.done(stage) for stage in run.stages()) else []
+        written = report(finished, self.out)
         if len(self.roots) == 1:  # a sweep's runs have jobs of their own that do so
             run = finished[0]
-            with run.hold(), Tracker(run.config.tracker, run) as tracker:
-                tracker.log_report()
+            with run.hold(), tracking.make(run.config.tracker, run) as tracker:
+                tracker.log_report(written)
 
     def checkpoint(self) -> "submitit.helpers.DelayedSubmission":
         """What submitit puts in the place of this job when it is requeued."""
@@ -276,20 +280,20 @@ def _log_to_the_jobs_log() -> None:
 
 def keep_books(run: Run) -> None:
     """Write down every finished stage in metrics.jsonl, and mirror it; jobs of one run take turns."""
-    with run.hold(), Tracker(run.config.tracker, run) as tracker:
-        run.record_stop()
+    with run.hold(), tracking.make(run.config.tracker, run) as tracker:
+        rounds.record(run)
         for stage in run.stages():
             if run.done(stage):
-                tracker.log(stage, run.record(stage))
+                tracker.log(stage, books.record(run, stage))
 
 
 def progress_mark(run: Run, stage: Stage) -> list[str]:
     """What changes when a stage gets on: its shards, its training checkpoints."""
     folder = run.folder(stage)
     found = [
-        *records.shards(folder, "samples"),
-        *records.shards(folder, "verdicts"),
-        *folder.glob("checkpoints/*.ckpt"),
+        *records.shards(folder, artefacts.SAMPLES),
+        *records.shards(folder, artefacts.VERDICTS),
+        *folder.glob(f"{artefacts.CHECKPOINTS}/*.ckpt"),
     ]
     return sorted(path.name for path in found)
 

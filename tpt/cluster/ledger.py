@@ -5,8 +5,9 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from tpt import files
-from tpt.run import Run
+from tpt import artefacts, files
+from tpt.run import shared
+from tpt.run.folder import Run
 
 NEEDS: files.Needs = {"job": str, "id": str, "workers": int}
 UNKNOWN = "the run's jobs are then known to `squeue` and `scancel` alone, and what is owed can be submitted again"
@@ -41,7 +42,7 @@ class Submitted:
 
 def path(run: Run) -> Path:
     """The ledger of a run."""
-    return run.root / "slurm" / "jobs.jsonl"
+    return run.slurm_dir / artefacts.JOBS
 
 
 def add(run: Run, entry: Submitted) -> None:
@@ -69,3 +70,14 @@ def everything(runs: Iterable[Run]) -> list[Submitted]:
 
 def _entry(line: dict[str, Any]) -> Submitted:
     return Submitted(**{item.name: line[item.name] for item in fields(Submitted) if item.name in line})
+
+
+def known_ids(runs: list[Run]) -> list[str]:
+    """Every job id that the runs, and those they share stages with, were ever given, tasks of arrays one by one."""
+    owners = {run.root.resolve(): run for run in runs}
+    for run in runs:
+        for stage in run.stages():
+            owner = None if run.done(stage) else shared.owner(run, stage)
+            if owner is not None:
+                owners.setdefault(owner.root.resolve(), owner)
+    return [one for run in owners.values() for entry in latest(run).values() for one in entry.task_ids()]

@@ -10,8 +10,9 @@ from tpt.cluster import ledger, slurm
 from tpt.cluster.graph import jobs_of
 from tpt.cluster.ledger import Submitted
 from tpt.errors import ClusterError, RunError
-from tpt.loop import Stage, think_prune_train
-from tpt.run import Run, find
+from tpt.run import shared, table
+from tpt.run.folder import Run, find
+from tpt.run.stage import Stage
 
 logger = logging.getLogger("tpt.cluster.needless")
 
@@ -25,7 +26,11 @@ def is_needed(run: Run, stage: Stage) -> bool:
 def cancel(run: Run) -> None:
     """Cancel the jobs of the rounds that a run turns out not to need; those that another run waits for stay."""
     adopt_evaluations(run)
-    beyond = [stage for stage in think_prune_train(run.config.rounds) if stage not in run.stages()]
+    beyond = [
+        stage
+        for stage in table.think_prune_train(run.config.rounds, run.config.evaluate.also)
+        if stage not in run.stages()
+    ]
     others = _others(run) if beyond else []
     dropped = [stage for stage in beyond if not _is_awaited(run, stage, others)]
     entries = [entry for stage in dropped for entry in _jobs(run, stage)]
@@ -45,9 +50,9 @@ def adopt_evaluations(run: Run) -> None:
     if not run.config.stop.auto:
         return
     for stage in run.stages():
-        if stage.name == "evaluate" and run.available(stage):
+        if table.of(stage).measures and shared.available(run, stage):
             with run.hold(stage):
-                run.adopt(stage)
+                shared.adopt(run, stage)
 
 
 def _others(run: Run) -> list[Run]:

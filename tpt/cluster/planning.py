@@ -7,9 +7,10 @@ from tpt.cluster.graph import Job, jobs_of, report_job
 from tpt.cluster.ledger import Submitted
 from tpt.cluster.slurm import GONE, State
 from tpt.errors import TptError
-from tpt.loop import SAMPLED, Stage
-from tpt.run import Run
-from tpt.think.stage import check_sampled
+from tpt.run import shared, table
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
+from tpt.stages.think import check_sampled
 
 
 @dataclass(eq=False)
@@ -54,17 +55,18 @@ class Plan:
         producers: dict[Stage, Planned | str] = {}
         before = len(self.jobs)
         for stage in run.stages():
+            spec = table.of(stage)
             remade = any(one in producers for one in run.inputs(stage))  # and then this stage may have to be, too
             if run.done(stage) and not remade:
                 continue
-            if run.available(stage):
+            if shared.available(run, stage):
                 self.shared += 1
                 continue
             found = self._at_work(run, stage) or self._elsewhere(run, stage)
-            if found is None and stage.name == "think" and not remade and sampled(run, stage):
+            if found is None and not spec.finishes and not remade and sampled(run, stage):
                 continue  # whoever needs the samples first writes the manifest
             producers[stage] = found or self._submit(run, stage, producers)
-            if stage.name != "prepare":
+            if spec.shared:
                 self._claimed[run.fingerprint(stage)] = producers[stage]
         entry = ledger.latest(run).get(report_job().name)
         reporting = entry is not None and self.live(entry)
@@ -89,8 +91,8 @@ class Plan:
 
     def _elsewhere(self, run: Run, stage: Stage) -> Planned | str | None:
         """Another run's job that will complete this very stage."""
-        found = self._claimed.get(run.fingerprint(stage)) if stage.name != "prepare" else None
-        owner = run.owner(stage) if found is None else None
+        found = self._claimed.get(run.fingerprint(stage)) if table.of(stage).shared else None
+        owner = shared.owner(run, stage) if found is None else None
         if owner is not None:
             entry = ledger.latest(owner).get(jobs_of(owner, stage)[-1].name)
             found = entry.id if entry and self.live(entry) and not self.failed(entry) else None
@@ -120,21 +122,10 @@ class Plan:
 
 def sampled(run: Run, stage: Stage) -> bool:
     """Whether all sample shards of a stage are there already."""
-    if stage.name not in SAMPLED or not run.folder(stage).exists():
+    if not table.of(stage).draws or not run.folder(stage).exists():
         return False
     try:
         check_sampled(run, stage)
     except (TptError, OSError):  # shards, or the problems to sample, are missing
         return False
     return True
-
-
-def known_ids(runs: list[Run]) -> list[str]:
-    """Every job id that the runs, and those they share stages with, were ever given, tasks of arrays one by one."""
-    owners = {run.root.resolve(): run for run in runs}
-    for run in runs:
-        for stage in run.stages():
-            owner = None if run.done(stage) else run.owner(stage)
-            if owner is not None:
-                owners.setdefault(owner.root.resolve(), owner)
-    return [one for run in owners.values() for entry in ledger.latest(run).values() for one in entry.task_ids()]

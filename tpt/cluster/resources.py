@@ -1,10 +1,11 @@
-"""What a job asks SLURM for, from the config: the parameters that submitit writes into its sbatch script."""
+"""What a job requests from SLURM, from the config: the parameters that submitit writes into its sbatch script."""
 
 import os
 from typing import Any
 
 from tpt.cluster.graph import Job
-from tpt.config import Config, Resources
+from tpt.settings.cluster import Resources
+from tpt.settings.config import Config
 
 # A rank that fails must not leave the others waiting; ranks that are done wait for rank 0, which writes the model.
 TOGETHER = ("--kill-on-bad-exit=1", "--wait=0")
@@ -19,14 +20,14 @@ def of_job(config: Config, job: Job) -> Resources:
 
 def gpus_per_node(config: Config, job: Job) -> int:
     """GPUs that a job needs on each of its nodes."""
-    if not config.cluster.gpus or job.kind == "cpu":
+    if not config.cluster.gpus or not (job.trains or job.sampling):
         return 0
-    return config.train.devices if job.kind == "train" else config.sampler.tensor_parallel
+    return config.train.devices if job.trains else config.sampler.tensor_parallel
 
 
 def tasks(config: Config, job: Job) -> tuple[int, int]:
     """(nodes, tasks on each of them): a training has one task for each device, anything else has one."""
-    return (config.train.nodes, config.train.devices) if job.kind == "train" else (1, 1)
+    return (config.train.nodes, config.train.devices) if job.trains else (1, 1)
 
 
 def place(config: Config, job: Job, name: str) -> str | None:

@@ -8,8 +8,6 @@ import subprocess
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from submitit.slurm.slurm import read_job_id
-
 from tpt.errors import ClusterError
 
 SECONDS = 60.0
@@ -239,11 +237,11 @@ def _tasks(job: str) -> list[str]:
     >>> _tasks("13_[2-4,7%2]")
     ['13_2', '13_3', '13_4', '13_7']
     """
-    found: list[str] = []
-    with contextlib.suppress(ValueError):  # a list too long for sacct, which then ends in dots
-        for main, *index in read_job_id(job):
-            found += [f"{main}_{one}" for one in range(int(index[0]), int(index[-1]) + 1)] if index else [main]
-    return found
+    array = re.fullmatch(r"(\d+)_\[([\d,-]+)(?:%\d+)?\]", job)
+    if not array:
+        return [job] if re.fullmatch(r"\d+(_\d+)?", job) else []  # a list too long for sacct ends in dots
+    spans = [span.split("-") for span in array[2].split(",") if span]
+    return [f"{array[1]}_{one}" for span in spans for one in range(int(span[0]), int(span[-1]) + 1)]
 
 
 def _nodes(partition: str, up: str, limit: str, count: str, cpus: str, memory: str, gres: str) -> Nodes:

@@ -4,9 +4,9 @@ import hashlib
 import shutil
 from pathlib import Path
 
-from tpt.compose import conf_dir
 from tpt.errors import RunError
-from tpt.run import Run
+from tpt.run.folder import Run
+from tpt.settings.names import conf_dir
 
 PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -25,7 +25,7 @@ def take(run: Run) -> Path:
     Returns:
         the folder that has to be in PYTHONPATH.
     """
-    target = run.root / "slurm" / f"code-{digest()}"
+    target = run.slurm_dir / f"code-{digest()}"
     if not target.exists() or digest(target / "tpt") != digest():
         partial = target.with_name(f".{target.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)

@@ -1,21 +1,24 @@
-"""What a run's jobs are at: SLURM's word on each, how far the stage is, what went wrong last."""
+"""The state of a run's jobs: what SLURM says of each, how far the stage is, and the last error."""
 
 import math
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 from rich.console import JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
 from tpt import records
-from tpt.cluster import ends, ledger, local, process
-from tpt.cluster.graph import SCORE, Job, graph
+from tpt.artefacts import SAMPLES
+from tpt.cluster import ends, ledger
+from tpt.cluster.graph import Job, graph
 from tpt.cluster.ledger import Submitted
 from tpt.cluster.slurm import ENDED_WELL, GONE, UNKNOWN, State
-from tpt.display import outcome
-from tpt.loop import SAMPLED, Stage
-from tpt.run import Run
+from tpt.launch import local, process
+from tpt.run import table
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
 from tpt.terminal import unfolded
 
 COLOURS = {"done": "green", "running": "yellow", "waiting": "cyan", "owed": "dim", "unknown": "dim"}
@@ -50,17 +53,17 @@ def rows(run: Run, states: dict[str, State]) -> list[Row]:
     return [_row(run, job, latest.get(job.name), states) for job, _ in graph(run, run.stages())]
 
 
-def table(run: Run, found: list[Row]) -> Table:
+def drawn(run: Run, found: list[Row]) -> Table:
     """The rows of one run as a table."""
-    drawn = Table(title=unfolded(run.name), title_justify="left")
+    shown = Table(title=unfolded(run.name), title_justify="left")
     for column in ("job", "id", "state", "progress", "restarts", "left", ""):
         justify: JustifyMethod = "right" if column in ("restarts", "left") else "left"
-        drawn.add_column(column, overflow="fold", no_wrap=column in ("job", "id"), justify=justify)
+        shown.add_column(column, overflow="fold", no_wrap=column in ("job", "id"), justify=justify)
     for row in found:
         colour = COLOURS.get(row.state.split(":")[0].split()[0], "red")
         state = Text(row.state, style=colour)
-        drawn.add_row(row.job, row.id, state, row.progress, row.restarts, row.left, Text(row.word))
-    return drawn
+        shown.add_row(row.job, row.id, state, row.progress, row.restarts, row.left, Text(row.word))
+    return shown
 
 
 def complete(run: Run) -> bool:
@@ -69,10 +72,10 @@ def complete(run: Run) -> bool:
 
 
 def summary(run: Run, states: dict[str, State]) -> str:
-    """How many of a run's jobs are in which state, in a few words; where none is at work, which one stopped the chain.
+    """How many of a run's jobs are in which state, in a few words; if none is live, which one stopped the chain.
 
     Returns:
-        "" where no job is at work, and none has ended badly.
+        "" if no job is live and none has ended badly.
     """
     latest = ledger.latest(run)
     tasks = [task for entry in latest.values() for task in task_states(entry, states)]
@@ -98,11 +101,11 @@ def _row(run: Run, job: Job, entry: Submitted | None, states: dict[str, State]) 
     tasks = task_states(entry, states) if entry else []
     state = _state(run, job, tasks)
     stage = job.stage
-    manifest = run.manifest(stage) if stage and run.done(stage) else None
+    manifest = run.results(stage, dict[str, Any]) if stage and run.done(stage) else None
     restarts = _restarts(run, job, tasks)
     word = ""
-    if (manifest and stage and not job.sampling) or (manifest and stage and stage.name == "think"):
-        word = outcome(stage, manifest)
+    if manifest and stage and not (job.sampling and table.of(stage).finishes):
+        word = table.of(stage).outcome(manifest)
     elif state.startswith("waiting"):
         word = ", ".join(sorted({task.reason for task in tasks if task.reason}))
     elif stage and state != "owed" and run.errors(stage):
@@ -147,7 +150,7 @@ def _restarts(run: Run, job: Job, tasks: list[State]) -> int:
     """Attempts after the first: those that SLURM requeued, and those that the job itself made."""
     if job.stage is None:
         return max((task.restarts for task in tasks), default=0)
-    labels: list[int | str] = [SCORE] if job.finishing else list(range(job.workers))
+    labels: list[int | str] = [job.label] if job.label else list(range(job.workers))
     return sum(max(0, process.attempts(run, job.stage, label) - 1) for label in labels)
 
 
@@ -155,9 +158,9 @@ def _progress(run: Run, stage: Stage, workers: int, running: bool) -> str:
     said = local.progress(run, stage, workers) if running else []
     rate = sum(one["rate"] for one in said)
     words = [f"{rate:,.0f} {said[0]['rate_unit']}"] if rate else []
-    if stage.name in SAMPLED:
+    if table.of(stage).draws:
         total = shard_count(run, stage)
-        there = len(records.shards(run.folder(stage), "samples"))
+        there = len(records.shards(run.folder(stage), SAMPLES))
         return ", ".join([*([f"{there}/{total} shards"] if there and total else []), *words])
     if said:
         words.insert(0, f"{sum(one['done'] for one in said)}/{sum(one['total'] for one in said)} {said[0]['unit']}")
@@ -166,12 +169,11 @@ def _progress(run: Run, stage: Stage, workers: int, running: bool) -> str:
 
 def shard_count(run: Run, stage: Stage) -> int | None:
     """How many sample shards a stage has in the end; None where its problems are not counted yet."""
-    prepare = Stage(0, "prepare")
-    if not run.done(prepare):
+    if not run.done(table.PREPARED):
         return None
-    split, settings = ("train", run.config.think) if stage.name == "think" else ("test", run.config.evaluate)
-    problems = int(run.manifest(prepare)[split])
-    return math.ceil(min(problems, settings.problems or problems) / run.config.sampler.shard_size)
+    draws = table.draws_of(run.config, stage)
+    problems = int(run.results(table.PREPARED, dict[str, int])[draws.split])
+    return math.ceil(min(problems, draws.settings.problems or problems) / run.config.sampler.shard_size)
 
 
 def _left(run: Run, stage: Stage, workers: int) -> str:

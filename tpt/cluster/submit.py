@@ -11,15 +11,16 @@ from typing import Any
 
 from submitit import SlurmExecutor
 from submitit.core.utils import FailedJobError, FailedSubmissionError
-from submitit.slurm.slurm import _make_sbatch_string
 
-from tpt.cluster import ledger, resources, slurm, snapshot
+from tpt.cluster import ledger, resources, slurm, snapshot, submitit_parts
 from tpt.cluster.graph import Job, jobs_of, report_job
 from tpt.cluster.job import STARTED, ReportJob, StageJob
 from tpt.cluster.ledger import Submitted
-from tpt.cluster.planning import Plan, Planned, known_ids
+from tpt.cluster.planning import Plan, Planned
 from tpt.errors import ClusterError
-from tpt.run import Run, now
+from tpt.run import shared
+from tpt.run.folder import Run
+from tpt.run.manifests import now
 
 REQUEUES = 1_000_000  # as many time limits as a stage needs; one that gets nowhere is stopped by StageJob
 # The signal that SLURM announces the end with kills a Python that does not handle it yet, and the job has failed.
@@ -32,7 +33,7 @@ class Lanes:
 
     Args:
         count: how many lanes there are; None: no limit.
-        running: ids of jobs that are at work already.
+        running: ids of jobs that are already waiting or running.
     """
 
     def __init__(self, count: int | None, running: list[str]) -> None:
@@ -97,7 +98,7 @@ def folder_of(run: Run) -> Path:
 
     A folder for each submission: a cluster that was set up anew counts its jobs from 1 again.
     """
-    return run.root.resolve() / "slurm" / time.strftime("%Y%m%d-%H%M%S")
+    return run.slurm_dir.resolve() / time.strftime("%Y%m%d-%H%M%S")
 
 
 def parameters_of_kind(planned: Planned) -> str:
@@ -110,14 +111,9 @@ def script(planned: Planned, dependencies: bool = True) -> str:
     words = [f"afterok:<{_label(one)}>" for one in planned.after if dependencies]
     words += [f"afterany:<{_label(one)}>" for one in planned.after_any if dependencies]
     run, workers = planned.run, planned.job.workers
-    code = run.root / "slurm" / f"code-{snapshot.digest()}"
-    folder = run.root.resolve() / "slurm" / "TIME"
-    executor = SlurmExecutor if slurm.installed() else _WithoutSlurm
-    command = executor(folder=folder, python=PYTHON)._submitit_command_str
-    text = _make_sbatch_string(
-        command, folder, map_count=workers if workers > 1 else None, **parameters(planned, code, ",".join(words))
-    )
-    return str(text)
+    code = run.slurm_dir / f"code-{snapshot.digest()}"
+    folder = run.slurm_dir.resolve() / "TIME"
+    return submitit_parts.script(folder, PYTHON, workers, parameters(planned, code, ",".join(words)))
 
 
 def work_of(planned: Planned, code: str) -> list[Callable[[], None]]:
@@ -157,8 +153,8 @@ def submit(runs: list[Run], said: Callable[[Planned, Submitted], None], sweep: P
     """
     for run in runs:
         for stage in run.stages():
-            run.adopt(stage)
-    plan = Plan(runs, slurm.states(known_ids(runs)))
+            shared.adopt(run, stage)
+    plan = Plan(runs, slurm.states(ledger.known_ids(runs)))
     limit = runs[0].config.cluster.max_jobs
     lanes = Lanes(limit, [entry.id for entry in plan.kept])
     ids: dict[Planned, str] = {}
@@ -234,12 +230,3 @@ def _ids(needs: "list[Planned | str]", ids: dict[Planned, str]) -> list[str]:
 
 def _label(one: "Planned | str") -> str:
     return one if isinstance(one, str) else name_of(one.run, one.job)
-
-
-class _WithoutSlurm(SlurmExecutor):
-    """submitit's executor on a machine without SLURM: to show the scripts there."""
-
-    @classmethod
-    def affinity(cls) -> int:
-        """Whatever is installed."""
-        return 1

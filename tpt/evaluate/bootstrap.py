@@ -22,9 +22,27 @@ class Interval:
         """As plain JSON."""
         return {"value": self.value, "low": self.low, "high": self.high}
 
+    def columns(self, name: str) -> dict[str, float]:
+        """As three columns of a table: the value, and the ends of the interval as `name_low` and `name_high`."""
+        return {name: self.value, f"{name}_low": self.low, f"{name}_high": self.high}
+
+    @property
+    def direction(self) -> int:
+        """1 or -1 if the whole interval is on one side of 0, else 0."""
+        return (self.low > 0) - (self.high < 0)
+
+    def in_percent(self) -> str:
+        """A share in percent: `29.5 [25.1, 33.9]`."""
+        return f"{100 * self.value:.1f} [{100 * self.low:.1f}, {100 * self.high:.1f}]"
+
     def in_points(self) -> str:
         """A difference of shares in percentage points: `+15.5 [+11.0, +20.2]`."""
         return f"{100 * self.value:+z.1f} [{100 * self.low:+z.1f}, {100 * self.high:+z.1f}]"
+
+
+def interval_words(confidence: float) -> str:
+    """What the brackets around an interval are: `95 % intervals over problems`."""
+    return f"{100 * confidence:g} % intervals over problems"
 
 
 def interval(values: Floats, confidence: float, resamples: int, seed: int) -> Interval:

@@ -1,7 +1,7 @@
 """The figures of one evaluation."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import groupby
@@ -9,15 +9,15 @@ from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from tpt.config import EvaluateConfig
+from tpt import pairs
 from tpt.errors import DataError
 from tpt.evaluate.bootstrap import Floats, Interval, interval, paired
 from tpt.evaluate.passk import pass_at_k
 from tpt.judge.answer import canonical
 from tpt.judge.thinking import UNFINISHED
 from tpt.records import Sample, Status, Verdict
+from tpt.settings.sampling import EvaluateConfig
 
 Reader = Literal["strict", "lenient"]
 READERS: tuple[Reader, Reader] = ("strict", "lenient")
@@ -75,12 +75,12 @@ class _Tally:
     gold_unreadable: int = 0
     unfinished_thinking: int = 0
 
-    def add(self, problem: str, pairs: Iterable[tuple[Sample, Verdict]]) -> None:
+    def add(self, problem: str, judged: Iterable[tuple[Sample, Verdict]]) -> None:
         """Count the samples of one problem."""
         strict, lenient = _Reading(), _Reading()
         texts = set()  # hashes: the texts of one problem alone may be large
         n = 0
-        for sample, verdict in pairs:
+        for sample, verdict in judged:
             n += 1
             texts.add(hash(sample.text))
             strict.add(verdict.strict, verdict.strict_answer)
@@ -123,12 +123,12 @@ def summarise(
         problems solved at least once in k samples, expected where k is less than what was drawn); and `per_problem`,
         from which evaluations are paired.
     Raises:
-        DataError: there are no samples, a verdict is of another sample than the one it stands beside, or the samples
-            of a problem lie apart.
+        DataError: there are no samples, or the samples of a problem lie apart.
+        RunError: a verdict is of another sample than the one it stands beside.
     """
     tally = _Tally()
-    for problem, pairs in groupby(_paired(samples, verdicts), key=lambda pair: pair[0].problem_id):
-        tally.add(problem, pairs)
+    for problem, judged in groupby(pairs.paired(samples, verdicts), key=lambda pair: pair[0].problem_id):
+        tally.add(problem, judged)
     total = sum(tally.n)
     if not total:
         raise DataError("there are no samples to evaluate", "see the log of the evaluate stage")
@@ -169,17 +169,6 @@ def doubts(metrics: dict[str, Any]) -> list[str]:
     return found
 
 
-def _paired(samples: Iterable[Sample], verdicts: Iterable[Verdict]) -> Iterator[tuple[Sample, Verdict]]:
-    for sample, verdict in zip(samples, verdicts, strict=True):
-        if (sample.problem_id, sample.index) != (verdict.problem_id, verdict.index):
-            raise DataError(
-                f"the verdict on sample {verdict.index} of {verdict.problem_id} stands beside sample {sample.index} of "
-                f"{sample.problem_id}",
-                "the samples were changed after they were judged: remove the verdict files, then run again",
-            )
-        yield sample, verdict
-
-
 def _figures(tally: _Tally, reader: Reader, config: EvaluateConfig, seed: int) -> dict[str, Any]:
     n, c = np.array(tally.n), np.array(tally.correct[reader])
     figures: dict[str, Any] = {"pass@k": {}, "correct@k": {}}
@@ -212,6 +201,8 @@ def difference(
     ids = [pa.array(metrics["per_problem"]["id"]) for metrics in (after, before)]
     one, other = (_rates(metrics["per_problem"], reader, k) for metrics in (after, before))
     if not ids[0].equals(ids[1]):
+        import pyarrow.compute as pc  # here: slow to import, and seldom needed
+
         place = pc.index_in(ids[0], value_set=ids[1])
         if place.null_count or len(ids[0]) != len(ids[1]):
             raise DataError(

@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tpt import files, records
+from tpt import artefacts, files, records
 
 PER_PROBLEM = "per_problem"
 COLUMNS = [pa.field("id", pa.string()), *(pa.field(name, pa.int64()) for name in ("n", "strict", "lenient"))]
@@ -23,9 +23,9 @@ def save(folder: Path, metrics: dict[str, Any]) -> None:
     Raises:
         DiskFull: nothing half written is left.
     """
-    with files.atomic(folder / f"{PER_PROBLEM}.parquet") as temporary:
+    with files.atomic(folder / artefacts.PER_PROBLEM) as temporary:
         pq.write_table(pa.table(metrics[PER_PROBLEM]), temporary, compression="zstd")
-    files.write_json(folder / "metrics.json", headline(metrics))
+    files.write_json(folder / artefacts.METRICS, headline(metrics))
 
 
 def load(folder: Path) -> dict[str, Any]:
@@ -34,9 +34,9 @@ def load(folder: Path) -> dict[str, Any]:
     Raises:
         Damaged: a file is gone or torn, or holds something else.
     """
-    table = records.read_columns(folder / f"{PER_PROBLEM}.parquet", COLUMNS)
+    table = records.read_columns(folder / artefacts.PER_PROBLEM, COLUMNS)
     columns = {name: table[name] if name == "id" else table[name].to_numpy() for name in table.column_names}
-    return files.read_json(folder / "metrics.json", NEEDS) | {PER_PROBLEM: columns}
+    return files.read_json(folder / artefacts.METRICS, NEEDS) | {PER_PROBLEM: columns}
 
 
 def headline(metrics: dict[str, Any]) -> dict[str, Any]:

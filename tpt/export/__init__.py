@@ -1,1 +1,1 @@
-"""A trained round as something to hand on: the model with a card, and the examples that it was trained on."""
+"""Exports a trained round: the model with a card, and the examples that it was trained on."""

@@ -5,15 +5,17 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import OmegaConf
 
-from tpt import config, prompt
+from tpt import markdown, prompt
 from tpt.export.examples import FILE
 from tpt.export.front_matter import front_matter
 from tpt.export.origin import Base
-from tpt.loop import Stage
 from tpt.report import table
 from tpt.report.report import gain_in_words
 from tpt.report.rows import Row, collect, round_name
-from tpt.run import Run
+from tpt.run import table as stages
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
+from tpt.settings import config
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -98,16 +100,16 @@ def _results(run: Run, number: int, rows: list[Row]) -> str:
 def _measured(run: Run, number: int, rows: list[Row]) -> str:
     task, shots = run.config.task.name, len(run.config.task.shots())
     seen = f"with {shots} worked examples in the prompt" if shots else "without worked examples in the prompt"
-    measured = f"Measured: solving problems of the test split of `{task}`, {seen}"
-    lines = [f"{measured}." if rows else f"Nothing was measured yet; meant is: {measured.removeprefix('Measured: ')}."]
+    what = f"solving problems of the test split of `{task}`, {seen}."
+    lines = [f"Measured: {what}" if rows else f"Nothing was measured yet; to be measured: {what}"]
     lines.append(
         "Not measured: anything else, such as other tasks, other prompts, general abilities, safety, or what the model "
         "has unlearnt. It was trained on this task alone, and may be worse than its base model elsewhere."
     )
     overlap = {
-        "none": "no training question is word for word a test question; less than that was not looked for "
+        "none": "no training question is word for word a test question; smaller overlaps were not looked for "
         "(`prune.decontaminate=none`)",
-        "exact": "training problems that equal a test problem but for case, punctuation and spacing were dropped",
+        "exact": "training problems that equal a test problem except for case, punctuation and spacing were dropped",
         "ngram": f"training problems that share {run.config.prune.decontaminate_n} words in a row with a test problem "
         "were dropped",
     }[run.config.prune.decontaminate]
@@ -116,7 +118,7 @@ def _measured(run: Run, number: int, rows: list[Row]) -> str:
     )
     if number > 1:
         lines.append(
-            "The test problems are the same for every round; which round is exported may have been chosen by them."
+            "The test problems are the same for every round; the round that is exported may have been chosen by them."
         )
     return "\n".join(f"- {line}" for line in lines)
 
@@ -148,22 +150,20 @@ def _method(run: Run, number: int) -> str:
 
 
 def _rounds_table(run: Run, number: int) -> str:
-    heads = (
-        "round",
-        "samples",
-        "right, strict",
-        "right, lenient",
-        "cut off",
-        "dropped for overlap",
-        "kept",
-        "trained on",
-    )
-    lines = [heads, ("---:",) * len(heads)]
+    columns = {
+        "samples": "available",
+        "right, strict": "correct",
+        "right, lenient": "lenient",
+        "cut off": "cut_off",
+        "dropped for overlap": "decontaminated_samples",
+        "kept": "kept",
+        "trained on": "examples",
+    }
+    rows = []
     for one in range(1, number + 1):
-        found = run.manifest(Stage(one, "prune"))
-        columns = ("available", "correct", "lenient", "cut_off", "decontaminated_samples", "kept", "examples")
-        lines.append((str(one), *(f"{found[column]:,}" for column in columns)))
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+        counts = run.manifest(Stage(one, stages.PRUNE.name))
+        rows.append({"round": str(one)} | {head: f"{counts[name]:,}" for head, name in columns.items()})
+    return markdown.table(rows, numbers=True)
 
 
 def _use(run: Run, tokenizer: "PreTrainedTokenizerBase") -> str:
@@ -196,12 +196,11 @@ def _use(run: Run, tokenizer: "PreTrainedTokenizerBase") -> str:
 
 
 def _settings(run: Run, number: int) -> str:
-    stages = [Stage(one, name) for one in range(1, number + 1) for name in ("think", "prune", "train", "evaluate")]
-    seeds = [Stage(0, "evaluate"), *stages]
-    trained = run.manifest(Stage(number, "train"))
+    seeds = [stage for stage in stages.think_prune_train(number) if stages.of(stage).seeded]
+    trained = run.manifest(stages.training(number))
     versions = ", ".join(f"{name} {version}" for name, version in trained["versions"].items())
     facts = [
-        f"run `{run.name}`, stage `round-{number:02d}/train` with fingerprint `{trained['fingerprint']}`",
+        f"run `{run.name}`, stage `{stages.training(number)}` with fingerprint `{trained['fingerprint']}`",
         f"seed {run.config.seed}; of the stages: {', '.join(f'{stage} {run.seed(stage)}' for stage in seeds)}",
         f"versions: {versions}",
         f"trained on {trained.get('device', 'a device that was not recorded')}, precision "
@@ -214,7 +213,7 @@ def _settings(run: Run, number: int) -> str:
 
 
 def _public(value: Any) -> Any:
-    """Settings without where things lie on this machine: of a local path only the last name."""
+    """Settings without the paths of this machine: only the last name of a local path is kept."""
     if isinstance(value, dict):
         return {key: _public(one) for key, one in value.items()}
     if isinstance(value, str) and value.startswith(("/", "~", "./", "../")):

@@ -2,12 +2,12 @@
 
 from huggingface_hub import DatasetCardData
 
-from tpt import prompt
+from tpt import markdown, prompt
 from tpt.export.card import CITATION, PAPER, round_count
 from tpt.export.examples import FILE, Written
 from tpt.export.front_matter import TAGS
 from tpt.export.origin import Base, hub_dataset
-from tpt.run import Run
+from tpt.run.folder import Run
 
 SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"))  # the hub's words
 
@@ -28,13 +28,13 @@ def data_card(run: Run, round: int, base: Base, written: Written, template: str 
         configs=[{"config_name": "default", "data_files": [{"split": "train", "path": FILE}]}],
     )
     task = run.config.task.name
-    rounds = "".join(f"| {one} | {written.by_round[one]:,} |\n" for one in range(1, round + 1))
+    rounds = [{"round": str(one), "examples": f"{written.by_round[one]:,}"} for one in range(1, round + 1)]
     sections = [
         f"# {data.pretty_name}\n\n{total:,} worked solutions to training problems of `{task}`, kept by "
         f"`{run.config.prune.mode}` pruning in {round_count(round)} of "
         f"[Think, Prune, Train]({PAPER}). The model card beside says how, and what they did to the model.",
         f"## What a row is\n\n{_columns(written)}",
-        f"| round | examples |\n| ---: | ---: |\n{rounds}\n{_trained_on(run)}",
+        f"{markdown.table(rounds, numbers=True)}\n{_trained_on(run)}",
         f"## Use\n\n{_use()}",
         f"## To the token\n\n{_tokens(written, template)}",
         f"## Licence\n\nThe questions are those of {_questions(run)}. The solutions of source `self` were written by a "
@@ -46,15 +46,16 @@ def data_card(run: Run, round: int, base: Base, written: Written, template: str 
 
 def _columns(written: Written) -> str:
     sources = ", ".join(f"`{name}` {count:,}" for name, count in written.sources.items())
-    return (
-        "| column | what it is |\n| --- | --- |\n"
-        "| `prompt` | the chat up to the answer: a list of `role` and `content`, worked examples as earlier turns |\n"
-        "| `completion` | the answer, one assistant's turn |\n"
-        "| `round` | the round that kept it |\n"
-        "| `problem_id` | the problem's id in the run |\n"
-        f"| `source` | where the answer is from ({sources}): `self` a model's own sample, `human` the data set, `run` "
-        "another run |"
-    )
+    meanings = {
+        "prompt": "the chat up to the answer: a list of `role` and `content`, worked examples as earlier turns",
+        "completion": "the answer, one assistant's turn",
+        "round": "the round that kept it",
+        "problem_id": "the problem's id in the run",
+        "source": f"where the answer is from ({sources}): `self` a model's own sample, `human` the data set, `run` "
+        "another run",
+    }
+    rows = [{"column": f"`{name}`", "what it is": meaning} for name, meaning in meanings.items()]
+    return markdown.table(rows).rstrip("\n")
 
 
 def _trained_on(run: Run) -> str:
@@ -83,7 +84,7 @@ def _tokens(written: Written, template: str | None) -> str:
         if template
         else "The model has no chat template: the prompts that were trained on are the turns' texts with an empty line "
         "after each.",
-        f"{written.same_tokens:,} of {total:,} completions, tokenised anew, are the very tokens that were trained on; "
+        f"{written.same_tokens:,} of {total:,} completions, tokenised again, give the tokens that were trained on; "
         "a model may have sampled another spelling of the same text.",
     ]
     if written.unended:

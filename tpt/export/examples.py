@@ -5,16 +5,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tpt import prompt, records
+from tpt.artefacts import Manifest
 from tpt.errors import RunError
-from tpt.loop import Stage
 from tpt.records import Example, Problem
-from tpt.run import Run
+from tpt.run import table
+from tpt.run.folder import Run
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -39,7 +40,7 @@ class Written:
     Attributes:
         by_round: examples of each round.
         sources: examples from `self`, `human`, `run`.
-        same_tokens: completions whose text, tokenised anew, gives the tokens that were trained on.
+        same_tokens: completions whose text, tokenised again, gives the tokens that were trained on.
         unended: completions without an end token: they were cut off.
     """
 
@@ -51,7 +52,7 @@ class Written:
 
 def examples_path(run: Run, round: int) -> Path:
     """The examples that a round was trained on."""
-    return run.folder(Stage(round, "prune")) / "examples.parquet"
+    return run.examples_path(round)
 
 
 def write(run: Run, round: int, tokenizer: "PreTrainedTokenizerBase", ends: list[int], folder: Path) -> Written:
@@ -68,8 +69,10 @@ def write(run: Run, round: int, tokenizer: "PreTrainedTokenizerBase", ends: list
     path = folder / FILE
     path.parent.mkdir(parents=True)
 
-    def rows() -> Iterator[dict[str, Any]]:
-        problems = {one.id: one for one in records.read(run.problems_path("train"), Problem, ("id", "question"))}
+    def rows() -> Iterator[dict[str, object]]:
+        problems = {
+            one.id: one for one in records.read(run.problems_path(table.TRAIN_SET), Problem, ("id", "question"))
+        }
         for example in _kept(run, round):
             chat = prompt.messages(problems[example.problem_id], run.config.task)
             if prompt.encode_prompt(chat, tokenizer) != example.prompt_ids:
@@ -106,4 +109,4 @@ def _kept(run: Run, round: int) -> Iterator[Example]:
 
 
 def _version(run: Run, round: int) -> str:
-    return str(run.manifest(Stage(round, "prune"))["versions"]["tpt"])
+    return str(run.results(table.trained_on(round), Manifest)["versions"]["tpt"])

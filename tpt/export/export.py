@@ -1,5 +1,6 @@
 """Writing an export: all of it or nothing, from finished stages alone."""
 
+import dataclasses
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,11 +9,30 @@ from typing import Any
 from tpt import files, models, prompt, records
 from tpt.errors import Damaged, DiskFull, ModelError, RunError
 from tpt.explain import explained, in_words
-from tpt.loop import Stage
-from tpt.run import Run, now, versions
+from tpt.run import table
+from tpt.run.folder import Run
+from tpt.run.manifests import now, versions
+from tpt.run.stage import Stage
 
-ANEW = "give another folder (--out DIR), or --force to write it anew"
+ANEW = "give another folder (--out DIR), or --force to overwrite it"
 MARK = "export.json"  # which round of which run a folder holds; written last
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What an export is of.
+
+    Attributes:
+        run: its name.
+        round: the round whose model it holds.
+        model: a hash of what that round's training made.
+        evaluated: the rounds that were evaluated by then.
+    """
+
+    run: str
+    round: int
+    model: str | None
+    evaluated: list[int]
 
 
 @dataclass(frozen=True)
@@ -22,7 +42,7 @@ class Export:
     Attributes:
         folder: holds `model`, `examples` and `export.json`.
         new: whether it was written now.
-        warnings: what the user should see to before handing it on.
+        warnings: what the user should check before sharing it.
     """
 
     folder: Path
@@ -46,7 +66,7 @@ def export(run: Run, round: int | None = None, out: Path | None = None, force: b
     Args:
         round: 1, 2, ...; None: the last that is trained.
         out: the folder; None: the run's own place for it.
-        force: write an export anew that is there already, and lose what was changed in it.
+        force: overwrite an existing export, and with it any changes made there.
 
     Raises:
         RunError: the round is not trained, files of the run are gone, or the folder holds something else.
@@ -55,10 +75,10 @@ def export(run: Run, round: int | None = None, out: Path | None = None, force: b
     """
     round = _trained(run, round)
     out = (out or run.export_dir(round)).resolve()
-    mark = {"run": run.name, "round": round, "model": run.made(Stage(round, "train"))}
-    mark["evaluated"] = [one for one in range(round + 1) if run.done(Stage(one, "evaluate"))]
+    evaluated = [one for one in range(round + 1) if run.done(table.evaluation(one))]
+    mark = Mark(run.name, round, run.made(table.training(round)), evaluated)
     if _holds(out, mark, force):
-        return Export(out, False, _mark(out)["warnings"])
+        return Export(out, False, _read_mark(out)["warnings"])
     partial = out.with_name(f".{out.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)  # of an export that was killed
     files.check_writable(partial / MARK)
@@ -67,7 +87,8 @@ def export(run: Run, round: int | None = None, out: Path | None = None, force: b
     try:
         with in_words(out):
             warnings = _fill(run, round, partial)
-            files.write_json(partial / MARK, mark | {"warnings": warnings, "exported": now(), "versions": versions()})
+            told = {"warnings": warnings, "exported": now(), "versions": versions()}
+            files.write_json(partial / MARK, dataclasses.asdict(mark) | told)
             files.complete(partial)
             _replace(out, partial)
     finally:
@@ -97,8 +118,8 @@ def _fill(run: Run, round: int, folder: Path) -> list[str]:
     warnings = []
     if base.license_is_unknown:
         warnings.append(f"the licence of {base.name} is not known: look it up and put it into model/README.md")
-    if not run.done(Stage(round, "evaluate")):
-        warnings.append(f"round {round} is not evaluated: the card has no figures of it; `tpt run` goes on")
+    if not run.done(table.evaluation(round)):
+        warnings.append(f"round {round} is not evaluated: its card has no figures; `tpt run` continues the run")
     return warnings
 
 
@@ -115,9 +136,9 @@ def _copy(source: str, target: str) -> None:
 
 def _trained(run: Run, round: int | None) -> int:
     """The round to export, which is trained."""
-    trained = [stage.round for stage in run.stages() if stage.name == "train" and run.done(stage)]
+    trained = [stage.round for stage in run.stages() if table.of(stage).trains and run.done(stage)]
     there = f"trained: {', '.join(map(str, trained))}" if trained else "none is trained yet"
-    go_on = "the same `tpt run` as before goes on; `tpt status` shows how far it is"
+    go_on = "the same `tpt run` as before continues; `tpt status` shows how far it is"
     if round is None:
         if not trained:
             raise RunError(f"no round of {run.name} is trained yet", go_on)
@@ -131,7 +152,7 @@ def _trained(run: Run, round: int | None) -> int:
     return round
 
 
-def _holds(out: Path, mark: dict[str, Any], force: bool) -> bool:
+def _holds(out: Path, mark: Mark, force: bool) -> bool:
     """Whether `out` has this very export, to be left as it is; else it may be written.
 
     Raises:
@@ -144,8 +165,8 @@ def _holds(out: Path, mark: dict[str, Any], force: bool) -> bool:
             raise RunError(f"{out} is there already and is no export", "give another folder: --out DIR")
     if force:
         return False
-    found = _mark(out)
-    if {name: found.get(name) for name in mark} != mark:
+    found, wanted = _read_mark(out), dataclasses.asdict(mark)
+    if {name: found.get(name) for name in wanted} != wanted:
         raise RunError(
             f"{out} holds round {found.get('round')} of {found.get('run')}, or was written when less was evaluated",
             ANEW,
@@ -153,8 +174,8 @@ def _holds(out: Path, mark: dict[str, Any], force: bool) -> bool:
     return True
 
 
-def _mark(out: Path) -> dict[str, Any]:
-    """What a whole export says of itself.
+def _read_mark(out: Path) -> dict[str, Any]:
+    """What a whole export says of itself: a `Mark` as JSON, and more.
 
     Raises:
         RunError: it is damaged.
@@ -172,7 +193,7 @@ def _check_whole(run: Run, round: int) -> None:
     """Check that the files which finished stages left are still there.
 
     Raises:
-        RunError: naming what is gone, and how to have it again.
+        RunError: naming what is missing, and how to restore it.
     """
 
     def gone(what: str, stage: Stage) -> RunError:
@@ -184,25 +205,20 @@ def _check_whole(run: Run, round: int) -> None:
             raise ModelError(f"{run.model(round)} is gone")
         models.check_folder(run.model(round))
     except ModelError as error:
-        raise gone(error.message, Stage(round, "train")) from error
-    needed: list[tuple[Path, Stage]] = [(run.problems_path("train"), Stage(0, "prepare"))]
-    needed += [(run.folder(stage) / "examples.parquet", stage) for stage in map(_prune, range(1, round + 1))]
+        raise gone(error.message, table.training(round)) from error
+    needed: list[tuple[Path, Stage]] = [(run.problems_path(table.TRAIN_SET), table.PREPARED)]
+    needed += [(run.examples_path(one), table.trained_on(one)) for one in range(1, round + 1)]
     for path, stage in needed:
         if not run.done(stage) or not records.is_whole(path):
             raise gone(f"{path} is gone or torn", stage)
 
 
-def _prune(round: int) -> Stage:
-    return Stage(round, "prune")
-
-
 def _check_disk(model: Path, out: Path) -> None:
     needed = sum(path.stat().st_size for path in model.iterdir())
-    there = next(folder for folder in out.parents if folder.exists())
-    free = shutil.disk_usage(there).free
+    free = files.free_space(out)
     if needed > free:
         raise DiskFull(
-            f"the model needs {needed / 2**30:.1f} GiB under {there}; {free / 2**30:.1f} GiB are free",
+            f"the model needs {needed / 2**30:.1f} GiB under {out.parent}; {free / 2**30:.1f} GiB are free",
             "free some space, or give a folder on another disk: --out DIR",
         )
 

@@ -1,4 +1,4 @@
-"""Where a run's model and problems are from, and the model's licence, as far as its own files say."""
+"""Where a run's model and problems are from, and the model's licence, as far as its own files tell."""
 
 import re
 from dataclasses import dataclass, field
@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from tpt import files, models
-from tpt.loop import Stage
-from tpt.run import Run
+from tpt.artefacts import Prepared
+from tpt.run import table
+from tpt.run.folder import Run
 
 LICENSE_FIELDS = ("license", "license_name", "license_link")  # of a model card's front matter
 HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+")
@@ -20,9 +21,9 @@ class Base:
 
     Attributes:
         name: what a reader knows it by.
-        hub_id: its id on the hub; "" where it has none that is known.
-        revision: of the hub's repository, where that is known.
-        license: the fields of the front matter that name its licence; `{"license": "unknown"}` where nothing does;
+        hub_id: its id on the hub; "" if none is known.
+        revision: of the hub's repository, if known.
+        license: the fields of the front matter that name its licence; `{"license": "unknown"}` if nothing does;
             empty for random weights, which are nobody's.
     """
 
@@ -57,13 +58,13 @@ class Base:
         link = self.license.get("license_link")
         return (
             f"The base model is {self.words}, which is under {f'[{name}]({link})' if link else name}. What is made "
-            "from a model is bound by its licence: see there what it asks of those who share it."
+            "from a model is bound by its licence: it says what those who share it must do."
         )
 
 
 def base_of(run: Run) -> Base:
-    """The base model of a run. Its folder may be gone: then no more is known of it than what the run recorded."""
-    manifest = run.manifest(Stage(0, "prepare"))
+    """The base model of a run. If its folder is gone, no more is known about it than the run recorded."""
+    manifest = run.results(table.PREPARED, Prepared)
     origin, folder = manifest["model"]["origin"], Path(manifest["model_dir"])
     name = run.config.model.name
     match origin["source"]:
@@ -79,7 +80,7 @@ def base_of(run: Run) -> Base:
 
 
 def hub_dataset(run: Run) -> str:
-    """The hub id of the task's problems; "" where they are generated or local."""
+    """The hub id of the task's problems; "" if they are generated or local."""
     path = str(getattr(run.config.task, "path", ""))
     return path if HUB_ID.fullmatch(path) and not run.config.task.files() else ""
 
@@ -93,7 +94,7 @@ def _license(folder: Path) -> dict[str, str]:
 
 
 def _front_matter(folder: Path) -> dict[str, Any]:
-    """What the card in a checkpoint's folder says of itself; nothing where it has none that can be read."""
+    """The front matter of the card in a checkpoint's folder; empty if there is none that can be read."""
     from huggingface_hub import ModelCard
     from yaml import YAMLError
 

@@ -1,4 +1,4 @@
-"""Uploading an export to the model hub: only where it is asked for."""
+"""Uploads an export to the model hub, only on request."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ def check(repo_id: str) -> None:
     """Check before any work is done that the hub can be reached and lets this user in.
 
     Raises:
-        ConfigError: `repo_id` cannot be the id of a repository.
+        ConfigError: `repo_id` is not a valid id of a repository.
         UploadFailed: the hub does not answer, or does not know the user.
     """
     from huggingface_hub import HfApi, constants
@@ -25,7 +25,7 @@ def check(repo_id: str) -> None:
     if not HUB_ID.fullmatch(repo_id):
         raise ConfigError(f"--push {repo_id} is not the id of a repository", "give OWNER/NAME: --push me/my-model")
     if constants.HF_HUB_OFFLINE:
-        raise UploadFailed("HF_HUB_OFFLINE is set: the model hub is not to be asked", f"unset it, or {_later(repo_id)}")
+        raise UploadFailed("HF_HUB_OFFLINE is set: the hub must not be contacted", f"unset it, or {_later(repo_id)}")
     try:
         HfApi().whoami()
     except Exception as error:  # the hub's client and what it is built on raise many kinds
@@ -33,7 +33,7 @@ def check(repo_id: str) -> None:
 
 
 def push(export: Export, repo_id: str, private: bool) -> list[str]:
-    """Upload the model to `repo_id` and the examples to `repo_id`-examples; what is there already is updated.
+    """Upload the model to `repo_id` and the examples to `repo_id`-examples; what exists there is updated.
 
     Returns:
         the addresses of both.
@@ -54,7 +54,7 @@ def push(export: Export, repo_id: str, private: bool) -> list[str]:
     except UploadFailed:
         raise
     except Exception as error:  # see above
-        again = "give the same command again: what was exported is whole, and is only uploaded"
+        again = "run the same command again: the export is complete, and is only uploaded"
         raise _refused(error, repo_id, "the upload failed", again) from error
 
 
@@ -96,7 +96,7 @@ def _refused(error: Exception, repo_id: str, what: str, hint: str) -> TptError:
         return UploadFailed("the model hub does not know you", "run `hf auth login`, or set HF_TOKEN; then push again")
     if status == 403:
         return UploadFailed(
-            f"your token may not write to {repo_id}", "take a token with write access (`hf auth login`), or another id"
+            f"your token may not write to {repo_id}", "use a token with write access (`hf auth login`), or another id"
         )
     first = (str(error).strip() or type(error).__name__).splitlines()[0]
     if status is not None:
@@ -106,6 +106,6 @@ def _refused(error: Exception, repo_id: str, what: str, hint: str) -> TptError:
 
 def _later(repo_id: str) -> str:
     return (
-        f"leave --push out now and give the same command with --push {repo_id} later, where there is a network: "
+        f"leave --push out now and give the same command with --push {repo_id} later, with a network connection: "
         "what was exported is then only uploaded"
     )

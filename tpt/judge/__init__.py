@@ -1,1 +1,1 @@
-"""Judging: what is right, and which rule decided."""
+"""Judging: which samples are right, and which rule decided."""

@@ -1,18 +1,18 @@
 """Judging a completion by its final answer, read strictly and leniently.
 
-Both read what stands behind the thinking (`tpt.judge.thinking`); a completion that never leaves it has no answer.
+Both read what follows the thinking (`tpt.judge.thinking`); a completion that never finishes thinking has no answer.
 
-Strict is the paper's reading (arXiv 2504.18116, as its public replication has it): the first `####` that is directly
-followed by a number, compared with the gold answer as text. Nothing may stand between marker and number, and `18.00`,
-`1,800` or `$18` are not `18`. Most of a gain read so can be format, hence the lenient reading beside it.
+Strict is the paper's reading (arXiv 2504.18116, as in its public replication): the first `####` directly followed by a
+number, compared with the gold answer as text. Nothing may come between marker and number, and `18.00`, `1,800` or `$18`
+are not `18`. A gain measured this way may be mostly a gain in format, which is why there is a lenient reading as well.
 
-Lenient takes the answer that `tpt.judge.reader` finds, with the rule that found it, and compares it (`compare`) as what
-the gold answer is (`gold`):
+Lenient takes the answer that `tpt.judge.reader` finds, with the rule that found it, and compares it (`compare`)
+according to what the gold answer is (`gold`):
     a choice    by its letter (`choice`)
     a moment    by time or date (`clock`)
-    a quantity  exactly, whatever its dress, computed where it is arithmetic, with its unit (`segment`, `arithmetic`)
-    words       without case
-    the rest    as it is written (`latex`), and then by math-verify in a worker process (`symbolic`)
+    a quantity  exactly, however it is formatted, computing arithmetic, with its unit (`segment`, `arithmetic`)
+    words       ignoring case
+    other       first as it is written (`latex`), then by math-verify in a worker process (`symbolic`)
 """
 
 import re
@@ -27,7 +27,7 @@ from tpt.judge.gold import Gold, is_number, read_gold, wording
 from tpt.judge.reader import READ, SHORT, find
 from tpt.judge.symbolic import Outcome, Symbolic
 from tpt.judge.thinking import UNFINISHED, final_part, in_answer_tags
-from tpt.records import Problem, Sample, Status, Verdict
+from tpt.records import Problem, Sample, Status, Verdict, overall
 
 STRICT = re.compile(r"####\s*(-?[0-9.,]+)")
 PAIRS_AT_ONCE = 256
@@ -44,7 +44,7 @@ _SEVERITY = [Outcome.EQUAL, Outcome.DIFFERENT, Outcome.NO_ANSWER, Outcome.GOLD_U
 
 @dataclass(slots=True)
 class Judgement:
-    """What the two readers say of one completion; the fields are those of `records.Verdict`."""
+    """What the two readers say about one completion; the fields are those of `records.Verdict`."""
 
     strict: Status
     lenient: Status
@@ -55,19 +55,17 @@ class Judgement:
 
     @property
     def status(self) -> Status:
-        """CORRECT under the strict reading, PARTIAL under the lenient alone; else what the lenient reader says."""
-        if self.strict is Status.CORRECT:
-            return Status.CORRECT
-        return Status.PARTIAL if self.lenient is Status.CORRECT else self.lenient
+        """What both readers say together."""
+        return overall(self.strict, self.lenient)
 
 
 def judge_answer(*, gold: str, pred: str, symbolic: Symbolic | None = None) -> Judgement:
     """Judge one completion.
 
     Args:
-        gold: the right answer, or a worked solution that ends with `#### ` and it.
+        gold: the right answer, or a worked solution that ends with `#### ` and the answer.
         pred: the completion.
-        symbolic: workers for what is not a number; without them they are started for this one call.
+        symbolic: workers for answers that are not numbers; None to start one for this call.
     """
     if symbolic is None:
         with Symbolic(workers=1) as own:
@@ -94,7 +92,7 @@ def judge_pairs(pairs: Iterable[tuple[Problem, Sample]]) -> Iterator[Verdict]:
 
 
 def verdict(sample: Sample, judgement: Judgement) -> Verdict:
-    """A judgement as the verdict on a sample."""
+    """The verdict on a sample from its judgement."""
     return Verdict(
         problem_id=sample.problem_id,
         index=sample.index,
@@ -110,7 +108,7 @@ def verdict(sample: Sample, judgement: Judgement) -> Verdict:
 
 
 def marked_answers(text: str) -> tuple[str, str, str]:
-    """The answer of a completion as text, for tasks that score it themselves: strict, lenient, lenient rule."""
+    """A completion's answer for tasks that score it themselves: the strict text, the lenient text, the lenient rule."""
     final = final_part(text)
     if final is None:
         return "", "", UNFINISHED
@@ -120,9 +118,10 @@ def marked_answers(text: str) -> tuple[str, str, str]:
 
 
 def canonical(text: str) -> str:
-    """A text that is the same for answers that are: `$18`, `18` and `18.00` give `18`; words are compared without case.
+    """The canonical form of an answer, for voting on and counting answers such as `Verdict.lenient_answer`.
 
-    "" for no answer. For votes and counts of answers, e.g. of `Verdict.lenient_answer`.
+    Equal answers have the same form: `$18`, `18` and `18.00` all give `18`; the case of words is ignored. No answer
+    gives "".
     """
     if (moment := clock.whole(text)) is not None:
         return str(moment)
@@ -138,7 +137,7 @@ def canonical(text: str) -> str:
 
 @dataclass(slots=True)
 class _Owed:
-    """What math-verify has yet to say of a judgement: all of these pairs must be equal."""
+    """What math-verify must still decide about a judgement: whether all of these pairs are equal."""
 
     judgement: Judgement
     gold: str
@@ -146,7 +145,7 @@ class _Owed:
 
 
 def _judge_all(pairs: list[tuple[str, str]], symbolic: Symbolic) -> list[Judgement]:
-    """Judge all that needs no algebra; gather the rest for math-verify."""
+    """Judge everything that needs no algebra; give the rest to math-verify in one batch."""
     judgements: list[Judgement] = []
     owed: list[_Owed] = []
     for gold_text, pred in pairs:
@@ -161,7 +160,7 @@ def _judge_all(pairs: list[tuple[str, str]], symbolic: Symbolic) -> list[Judgeme
 
 
 def _judge_one(gold: Gold, pred: str) -> tuple[Judgement, list[tuple[str, str]]]:
-    """The judgement on a completion, and the pairs that math-verify must find equal for its lenient part."""
+    """The judgement on a completion, and the pairs that math-verify must find equal for the lenient reader."""
     final = final_part(pred)
     if not gold.text:
         unreadable = Status.GOLD_UNREADABLE
@@ -173,7 +172,7 @@ def _judge_one(gold: Gold, pred: str) -> tuple[Judgement, list[tuple[str, str]]]
     said = _lenient_part(final)
     text = reader.window(said)
     if len(text) < len(said):
-        judgement.reason = f"of {len(said):,} characters {READ:,} were read"
+        judgement.reason = f"only {READ:,} of {len(said):,} characters were read"
     found, verdict, owed = compare(gold, text)
     judgement.lenient = verdict
     if found is not None:
@@ -184,7 +183,7 @@ def _judge_one(gold: Gold, pred: str) -> tuple[Judgement, list[tuple[str, str]]]
 
 
 def _lenient_part(final: str) -> str:
-    """Of what follows the thinking, the part that the lenient reader looks at."""
+    """The part of what follows the thinking that the lenient reader looks at."""
     return reader.first_turn(in_answer_tags(final))
 
 
@@ -206,12 +205,12 @@ def _read_strictly(gold: Gold, final: str) -> Judgement:
         answer = _after_first_mark(final)
     if not answer:
         return Judgement(Status.NO_ANSWER, Status.NO_ANSWER)
-    # Data sets write thousands with commas or without; a model has no way to know which.
+    # Data sets write thousands with or without commas; a model has no way to know which.
     right = answer in (gold.text, gold.text.replace(",", ""))
     return Judgement(Status.CORRECT if right else Status.WRONG, Status.NO_ANSWER, strict_answer=answer[:SHORT])
 
 
 def _after_first_mark(text: str) -> str:
-    """The rest of the line behind the first `####`, or ""."""
+    """The rest of the line after the first `####`, or ""."""
     _, mark, rest = text.partition("####")
     return rest.split("\n", 1)[0].strip() if mark else ""

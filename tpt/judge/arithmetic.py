@@ -1,8 +1,8 @@
-"""What a piece of text amounts to, computed exactly: `18 - 2`, `18²`, `2 less than 20`, `half of 18`, `18 dozen`.
+"""The value of a piece of text, computed exactly: `18 - 2`, `18²`, `2 less than 20`, `half of 18`, `18 dozen`.
 
-A number that more of an expression follows is not that number, so the whole of the expression is read here: signs,
-the words for them, magnitudes, percentages, units, quantities in two units. No floats, nothing is evaluated but by the
-few rules below, and nothing grows large: a result of more than `BITS` bits is none.
+A number followed by more of an expression is not the answer, so the whole expression is read here: signs and the words
+for them, magnitudes, percentages, units, quantities in two units. There are no floats, only the few rules below are
+evaluated, and nothing grows large: a result of more than `BITS` bits counts as no number.
 """
 
 import math
@@ -14,8 +14,8 @@ from fractions import Fraction
 from tpt.judge import numbers, units, words
 from tpt.judge.units import Unit
 
-BITS = 8_192  # of a numerator or a denominator
-DEPTH = 12  # brackets in brackets
+BITS = 8_192  # in a numerator or a denominator
+DEPTH = 12  # of nested brackets
 FACTORIAL = 500
 
 _NUMBER = re.compile(
@@ -49,7 +49,7 @@ _NEGATION = re.compile(r"'t\b")
 _ORDINAL = re.compile(r"\s?(?:st|nd|rd|th|ish)(?![a-z])", re.I)
 _BRACKETS = {"(": ")", "{": "}"}
 
-# What may stand behind a number as the name of what is counted, and never does because it means something else.
+# Words that could follow a number as the name of what is counted, but never do, because they mean something else.
 _OTHER_WORDS = (
     "a an and or but nor to of in on at by for from with without per plus minus times more less fewer greater over "
     "under above below than then left remaining remain remains so since because as which that who if is are was "
@@ -71,7 +71,7 @@ class Quantity:
         unit: the units of measure, see `tpt.judge.units`; () for none.
         nouns: other words that say what is counted.
         percent: whether it is a percentage.
-        rounded: what is given beside the exact number as about the same: 3.33 in `10/3 ≈ 3.33`.
+        rounded: an approximation given next to the exact number: 3.33 in `10/3 ≈ 3.33`.
     """
 
     value: Fraction
@@ -82,13 +82,13 @@ class Quantity:
 
 
 def whole(text: str) -> Quantity | None:
-    """The quantity that a clean text is from its first to its last character; None where it is none."""
+    """The quantity that a cleaned text consists of, from its first to its last character; None if it is not one."""
     found = prefix(text)
     return found[0] if found and not text[found[1] :].strip(" .") else None
 
 
 def prefix(text: str) -> tuple[Quantity, int] | None:
-    """The quantity that a clean text begins with, and where it ends: as much of an expression as can be computed."""
+    """The quantity that a cleaned text begins with, and where it ends: as much of an expression as can be computed."""
     read = text[: numbers.LONGEST]
     try:
         found = _Parser(read).expression(0, 0)
@@ -98,11 +98,11 @@ def prefix(text: str) -> tuple[Quantity, int] | None:
 
 
 class _NoNumberError(Exception):
-    """The text is no number, or one larger than is computed here."""
+    """The text is not a number, or is one too large to be computed here."""
 
 
 class _Parser:
-    """A descent over the text; each rule returns what it read and where that ended, or None where it does not apply."""
+    """A recursive-descent parser; each rule returns what it read and where that ends, or None if it does not apply."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -124,7 +124,7 @@ class _Parser:
         return left
 
     def product(self, at: int, depth: int) -> tuple[Quantity, int] | None:
-        """Products, quotients, `half of 18`, `18 mod 5`, and brackets beside each other."""
+        """Products, quotients, `half of 18`, `18 mod 5`, and adjacent brackets."""
         left = self.power(at, depth)
         while left:
             place = left[1]
@@ -154,14 +154,14 @@ class _Parser:
         quantity, at = base
         if raised := _POWER.match(self.text, at):
             found = self.power(raised.end(), depth + 1) if depth < DEPTH else None
-            # The unit behind the exponent is that of the whole, `10^8 m/s`.
+            # The unit after the exponent belongs to the whole power, as in `10^8 m/s`.
             return found and (replace(found[0], value=_power(quantity.value, found[0].value)), found[1])
         if named := _RAISED.match(self.text, at):
             return Quantity(_power(quantity.value, Fraction(2 if named[1].lower() == "squared" else 3))), named.end()
         return self.units(quantity, at, depth)
 
     def atom(self, at: int, depth: int) -> tuple[Quantity, int] | None:
-        """A number in digits or words, or what stands in brackets."""
+        """A number in digits or words, or the contents of brackets."""
         money: dict[str, int] = {}
         if sign := _CURRENCY_BEFORE.match(self.text, at):
             if symbol := units.known(sign[0].strip(" .")[-3:].lstrip("SAU")):
@@ -238,7 +238,7 @@ class _Parser:
         return Quantity(value), end
 
     def units(self, quantity: Quantity, at: int, depth: int) -> tuple[Quantity, int]:
-        """The quantity with the percent sign, factorial, units and nouns behind it."""
+        """The quantity with the percent sign, factorial, units and nouns that follow it."""
         if _ORDINAL.match(self.text, at):
             raise _NoNumberError
         behind = self.text[at : at + 8].lstrip(" ")[:2]
@@ -261,7 +261,7 @@ class _Parser:
         return self._in_two_units(counted, end, depth) if unit and depth < DEPTH else (counted, end)
 
     def _in_two_units(self, first: Quantity, at: int, depth: int) -> tuple[Quantity, int]:
-        """`2 hours (and) 30 minutes` in hours; the first alone where the second is another quantity."""
+        """`2 hours (and) 30 minutes` in hours; only the first if the second is a separate quantity."""
         start = _AND.match(self.text, at)
         found = self._plain(start.end(), depth) if start else None
         if found is None:
@@ -277,7 +277,7 @@ class _Parser:
         return found and self.units(found[0], found[1], depth + 1)
 
     def _unit(self, at: int) -> tuple[Unit, frozenset[str], int]:
-        """Units and nouns behind a number: `km/h`, `square meters`, `dollars per day`, `red apples`."""
+        """Units and nouns after a number: `km/h`, `square meters`, `dollars per day`, `red apples`."""
         exponents: dict[str, int] = {}
         nouns: set[str] = set()
         power, sign, end = 1, 1, at
@@ -313,7 +313,7 @@ class _Parser:
         return word is not None and (any_noun or units.known(word[1]) is not None)
 
     def _in_is_a_word(self, word: "re.Match[str]") -> bool:
-        """Whether `in` is the preposition, not inches: inches end with a dot or at the end of the text."""
+        """Whether `in` is the preposition and not inches, which end with a dot or at the end of the text."""
         return not word[2] and self.text[word.end() :].strip(" .)*") != "" and self.text[word.end()] != "^"
 
     def _exponent(self, at: int) -> tuple[int, int] | None:
@@ -321,7 +321,7 @@ class _Parser:
         return (int(found[1]), found.end()) if found else None
 
     def _over(self, at: int) -> int | None:
-        """Behind a slash that a unit follows: `km / h`."""
+        """The position after a slash that is followed by a unit: `km / h`."""
         found = _SLASH.match(self.text, at)
         return found.end() if found else None
 
@@ -368,7 +368,7 @@ def _power(base: Fraction, exponent: Fraction) -> Fraction:
 
 
 def _root(base: Fraction, exponent: Fraction) -> Fraction:
-    """A rational power where it is rational: `4^(1/2)`; what is not is too much for here."""
+    """A power whose value is rational, such as `4^(1/2)`; any other is not computed here."""
     if exponent not in (Fraction(1, 2), Fraction(-1, 2)) or base <= 0:
         raise _NoNumberError
     root = Fraction(math.isqrt(base.numerator), math.isqrt(base.denominator))
@@ -426,7 +426,7 @@ def _over(left: Quantity, right: Quantity) -> Quantity:
 
 
 def _of(left: Quantity, right: Quantity) -> Quantity | None:
-    """`half of 18`, `18% of 50`; `18 of 20` says nothing that could be computed."""
+    """`half of 18`, `18% of 50`; `18 of 20` is nothing to compute."""
     if left.percent:
         return _scaled(right, left.value / 100)
     return _scaled(right, left.value) if left.value.denominator != 1 and not left.unit else None

@@ -1,8 +1,8 @@
 """Reading the letter of a multiple-choice answer.
 
-A letter counts where it is stated as the choice: marked, behind "the answer is" or "I choose", alone on a line. It does
-not count where a sentence happens to begin with it ("A train ...", "I think ..."), where it is denied ("not (B)"), and
-where a second letter stands beside it ("B or C", "AB"): two letters are no answer.
+A letter counts if it is stated as the choice: marked, after "the answer is" or "I choose", or alone on a line. It does
+not count if a sentence happens to begin with it ("A train ...", "I think ..."), if it is denied ("not (B)"), or if a
+second letter is next to it ("B or C", "AB"): two letters are not an answer.
 """
 
 import re
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tpt.judge.dress import clean
 
-STATEMENTS = 40  # of one text that are looked at, the last ones
+STATEMENTS = 40  # the last ones in a text that are looked at
 
 _LETTER = r"[A-J]"
 _GOLD = re.compile(
@@ -33,7 +33,7 @@ _BEHIND_WORD = re.compile(
 )
 _OPERATOR = re.compile(r"\s*[-+*/=^<>(]\s*(?:\d|[A-Za-z]\b|\()")
 
-# "The options are A, B and C" states nothing.
+# "The options are A, B and C" states no choice.
 _NOUN = r"(?:answers?|(?:correct|right|true)\s+(?:statement|one)|option|choice|letter|selection|response)"
 _IS = r"(?:is|are|would\s+be|must\s+be|should\s+be|has\s+to\s+be|will\s+be)"
 _STATED = re.compile(
@@ -72,13 +72,13 @@ _OPTION_TEXT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A letter, in upper case, or "" where two compete."""
+    """A letter, in upper case, or "" if two compete."""
 
     letter: str
 
 
 def gold_letter(gold: str) -> str | None:
-    """The letter that a gold answer is: `B`, `(B)`, `\\text{(B)}`, `B.`, `(b)`; None where it is no choice."""
+    """The letter that a gold answer is: `B`, `(B)`, `\\text{(B)}`, `B.`, `(b)`; None if it is not a choice."""
     text = clean(gold).strip(" $")
     match = _GOLD.fullmatch(text)
     if match is None or not _UPPER.search(text):
@@ -109,7 +109,7 @@ def at_head(piece: str) -> Choice | None:
 
 
 def stated(text: str) -> tuple[Choice, str] | None:
-    """The choice that running text states, and the rule that found it; None where it states none."""
+    """The choice that running text states, and the rule that found it; None if it states none."""
     text = clean(text)
     found = [*_statements(text)]
     if found:
@@ -135,7 +135,7 @@ def _introduction(text: str) -> int:
 
 
 def _run_together(text: str) -> Choice | None:
-    """`AB` is two letters, hence no choice; `ABCD...` or a word is nothing of the kind."""
+    """Whether two letters compete, as in `AB`; `ABCD...` or a word is something else."""
     return Choice("") if re.match(rf"[(\"'*]*{_LETTER}{{2,4}}(?!\w)", text) else None
 
 
@@ -162,7 +162,7 @@ def _denied(text: str, match: "re.Match[str]") -> bool:
 
 
 def _of_several(text: str, found: list[tuple[int, Choice]]) -> Choice:
-    """The last of several statements, if it takes the others back or draws the conclusion; else two are no answer."""
+    """The last of several statements if it retracts the others or draws the conclusion; else two are no answer."""
     start, last = found[-1]
     for place, other in found[:-1]:
         if other != last and not _TAKEN_BACK.search(text[place:start]):

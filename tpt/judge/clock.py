@@ -1,7 +1,7 @@
-"""Times of day and dates, which look like numbers and are none: `10:30`, `2:45 p.m.`, `July 4th`, `2024-05-06`.
+"""Times of day and dates, which look like numbers but are not: `10:30`, `2:45 p.m.`, `July 4th`, `2024-05-06`.
 
-A time without a.m. or p.m. is one of 24 hours, so `14:45` is `2:45 PM`, and `12:00 pm` does not answer `12:00` for
-sure. A date without a year agrees with that day of any year that the answer adds. `05/06/2024` is two dates.
+A time without a.m. or p.m. is on the 24-hour clock, so `14:45` is `2:45 PM`, and `12:00 pm` is not certain to be
+`12:00`. A date without a year agrees with that day in any year that the answer adds. `05/06/2024` can be two dates.
 """
 
 import re
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from tpt.judge.dress import clean
 
-LONGEST = 200  # characters of a text that can be a moment and little else
+LONGEST = 200  # characters of a text that can be a moment with little around it
 
 _TIME = re.compile(
     r"(?<![\d:.])(\d{1,2})\s?:\s?([0-5]\d)(?:\s?:\s?([0-5]\d))?(?![\d:])\s*(?:([ap])\.?\s?m\b\.?)?", re.I
@@ -45,7 +45,7 @@ class Moment:
     date: bool = False
 
     def agrees(self, answer: "Moment") -> bool:
-        """Whether an answer names this moment; this is the gold one."""
+        """Whether an answer names this moment, which is the gold answer."""
         if self.date != answer.date:
             return False
         if self.date:
@@ -63,7 +63,7 @@ class Moment:
 
 
 def whole(text: str) -> Moment | None:
-    """The moment that a text is, with nothing but little words, weekdays and signs around it."""
+    """The moment that a text consists of, except for small words, weekdays and punctuation around it."""
     plain = clean(text) if len(text) <= LONGEST else ""
     match = _DATE.search(plain) or _TIME.search(plain)
     if match is None or not _AROUND.fullmatch(plain[: match.start()]) or not _AROUND.fullmatch(plain[match.end() :]):

@@ -1,4 +1,4 @@
-"""Comparing what the lenient reader finds in a text with the gold answer, as what that is."""
+"""Comparing what the lenient reader finds in a text with the gold answer, according to what that is."""
 
 import re
 from dataclasses import replace
@@ -28,7 +28,7 @@ Found = tuple[Candidate | None, Status, list[tuple[str, str]]]
 
 
 def compare(gold: Gold, text: str) -> Found:
-    """What the lenient reader finds in a text, whether it is right, and what is left to math-verify (then: WRONG)."""
+    """What the lenient reader finds in a text, its status, and the pairs left to math-verify (WRONG until then)."""
     if gold.letter:
         return _compare_choice(gold.letter, text)
     if gold.quantity:
@@ -59,7 +59,7 @@ def _status(right: bool) -> Status:
 
 
 def _compare_choice(letter: str, text: str) -> Found:
-    """By the first marked piece that begins with a letter, else by what the text states."""
+    """The first marked piece that begins with a letter, else what the text states."""
     for rule, piece in reader.marked(text):
         head = choice.at_head(piece) if rule != "answer_is" else None
         if head is not None:
@@ -74,7 +74,7 @@ def _compare_choice(letter: str, text: str) -> Found:
 
 
 def _moment(found: Candidate, text: str) -> Moment | None:
-    """The marked time or date; in running text the last one."""
+    """The marked time or date; in running text, the last one."""
     answer = clock.whole(found.text)
     if answer is None and found.rule == "whole_text" and (last := clock.last(text[-SHORT:])):
         return None if segments.denied(clean(text[-SHORT:])[: last[1]]) else last[0]
@@ -82,9 +82,9 @@ def _moment(found: Candidate, text: str) -> Moment | None:
 
 
 def _pieces(word: str, found: Candidate) -> list[str]:
-    """The parts of an answer that may be a word: all of it, or its first clause; without a mark its last line.
+    """The parts of an answer that may be a word: all of it, or its first clause; in unmarked text, the last line.
 
-    Yes and no may also stand at the head of a text, unless its end says the other.
+    Yes and no may also come first in a text, unless its end says the opposite.
     """
     head = _CLAUSE.split(found.text.strip(" *"), maxsplit=1)[0]
     if found.rule != "whole_text":
@@ -97,7 +97,7 @@ def _pieces(word: str, found: Candidate) -> list[str]:
 
 
 def _compare_quantity(gold: Gold, expected: Quantity, text: str) -> Found:
-    """Exactly, by numbers; an answer that is an expression goes to math-verify."""
+    """Compare numbers exactly; an answer that is an expression goes to math-verify."""
     found = find(text, numeric=True)
     if found is None or not found.text.strip():
         return found, Status.NO_ANSWER, []
@@ -107,7 +107,7 @@ def _compare_quantity(gold: Gold, expected: Quantity, text: str) -> Found:
     plain = found.text.strip("* ")
     if MODULUS.search(plain) and _same_writing(gold.text, plain):
         return found, Status.CORRECT, []
-    # A number that was not read as one is denied, a bound, or one of several.
+    # A number that was not read as the answer is denied, a bound, or one of several.
     if arithmetic.whole(segments.bare(plain)) is not None or not _is_algebra(gold.text, plain):
         return found, Status.WRONG, []
     value = expected.value
@@ -116,9 +116,9 @@ def _compare_quantity(gold: Gold, expected: Quantity, text: str) -> Found:
 
 
 def _is_algebra(gold: str, answer: str) -> bool:
-    """Whether an answer to a question for a number is an expression that algebra may find equal to it.
+    """Whether an answer is an expression that algebra may find equal to a number.
 
-    Not `2x` or `10:30`, of which math-verify would take the first number it sees.
+    Not `2x` or `10:30`, from which math-verify would take the first number it sees.
     """
     return (
         len(answer) <= FORMULA
@@ -132,7 +132,7 @@ def _is_algebra(gold: str, answer: str) -> bool:
 
 
 def _compare_expression(gold: Gold, found: Candidate, text: str) -> Found:
-    """As it is written, then by kind and intervals, then by math-verify."""
+    """Compare as written, then by kind and intervals, then with math-verify."""
     answer = found.text.strip()
     if found.rule == "whole_text" and (end := _IS.search(answer[-FORMULA:])) and is_formula(latex.spelled(end[1])):
         answer = end[1]
@@ -149,7 +149,7 @@ def _compare_expression(gold: Gold, found: Candidate, text: str) -> Found:
             return found, _status(same is True), same if isinstance(same, list) else []
         if latex.differ_in_kind(gold.text, answer):
             return found, Status.WRONG, []
-    # Several boxes may be the members of a set; math-verify gathers them, and finds an expression in a sentence.
+    # Several boxes may be the members of a set: math-verify collects them, and finds an expression in a sentence.
     several = found.rule == "boxed" and len(BOXED.findall(text)) > 1
     plain = short and not several and not any(_IN_PIECES.search(one) for one in (gold.text, answer))
     if plain and is_formula(_listed(answer).strip("$")):
@@ -176,9 +176,9 @@ def _listed(text: str) -> str:
 
 
 def _equal(expected: Quantity, found: Quantity, text: str) -> bool:
-    """Exact equality, of units too where both have one; 50% is 50 where percent were asked for, and 0.5 else.
+    """Exact equality, including the units if both have one; 50% is 50 if a percentage was asked for, otherwise 0.5.
 
-    A fraction without an end as a decimal (1/3) may be given with four decimals or more (0.3333), rightly rounded.
+    A fraction with an infinite expansion (1/3) may be given correctly rounded to four or more decimals (0.3333).
     """
     if not _same_unit(expected, found):
         return False

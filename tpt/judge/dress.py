@@ -1,7 +1,7 @@
-"""Taking the dress off an answer: LaTeX wrappers, Markdown, odd signs. What is left is plain text that can be read.
+"""Removing an answer's formatting: LaTeX wrappers, Markdown, unusual signs. What remains is plain text.
 
-Nothing here knows what the answer is; only what is written in two ways is written in one: `\\frac{3}{4}` and `¾` as
-`3/4`, `\\times` and `×` as `*`, `²` as `^2`, `\\binom{6}{2}` as `(6 choose 2)`, `0.\\overline{3}` as `(1/3)`,
+Nothing here depends on the answer; what can be written in several ways gets a single spelling: `\\frac{3}{4}` and `¾`
+as `3/4`, `\\times` and `×` as `*`, `²` as `^2`, `\\binom{6}{2}` as `(6 choose 2)`, `0.\\overline{3}` as `(1/3)`,
 `12'000` as `12000`, `°C` as ` degC`.
 """
 
@@ -45,7 +45,7 @@ _COMMAND = re.compile(rf"\\({'|'.join(_COMMANDS)})(?![a-zA-Z])")
 _DEGREES = re.compile(r"(?:\^\s*\{?\s*\\circ\s*\}?|°|∘)\s*(?:(?:\\(?:text|mathrm)\s?)?\{?\s?([CF])\}?(?![a-zA-Z]))?")
 _MARKDOWN = re.compile(
     r"(?<![\w)])\*\*|\*\*(?![\d(])|__|`"
-    r"|<<[^<>]{0,200}>>|<[|/]?[a-zA-Z][\w|]{0,40}>"  # a calculator's notes, tokens such as </s> and <|eot_id|>
+    r"|<<[^<>]{0,200}>>|<[|/]?[a-zA-Z][\w|]{0,40}>"  # calculator annotations, tokens such as </s> and <|eot_id|>
 )
 _PERCENT = re.compile(r"\s?\bper\s?cent\b")
 _GROUPED = re.compile(r"(?<![\w.'])\d{1,3}(?:'\d{3})+(?!\d)|(?<![\w.'])\d{1,3}(?:_\d{3})+(?!\w)")
@@ -56,7 +56,7 @@ _CHOOSE = re.compile(
 
 
 def clean(text: str) -> str:
-    """The text without the dress of numbers: Markdown bold, LaTeX wrappers, full-width digits, odd minus signs."""
+    """The text without the formatting of numbers: Markdown bold, LaTeX wrappers, full-width digits, odd minus signs."""
     if not text.isascii():
         text = _REPEATING.sub(_repeating, text.translate(_PLAIN))
         text = _RAISED.sub(lambda raised: "^" + raised[0].translate(_RAISED_AS), text)
@@ -78,7 +78,7 @@ def _without_latex(text: str) -> str:
     text = _SPACE.sub(" ", _SWITCH.sub(" ", _NO_SPACE.sub("", text)))
     text = _REPEATING.sub(_repeating, text)
     text = _DEGREES.sub(lambda scale: f" deg{scale[1] or ''} ", text)
-    for _ in range(3):  # wrappers and fractions lie in each other
+    for _ in range(3):  # wrappers and fractions may be nested
         text = _WRAPPER.sub(r" \1 ", text)
         text = _FRACTION.sub(_fraction, text)
     return _COMMAND.sub(lambda command: _COMMANDS[command[1]], text)
@@ -101,7 +101,7 @@ def _repeating(match: "re.Match[str]") -> str:
 
 
 def _and_so_on(match: "re.Match[str]") -> str:
-    """`0.1666...` by its shortest block that stands there twice; digits that do not repeat are left alone."""
+    """`0.1666...` read by its shortest block that occurs twice; digits that do not repeat are left unchanged."""
     whole, digits = match.groups()
     for size in range(1, len(digits) // 2 + 1):
         block = digits[-size:]

@@ -12,7 +12,7 @@ from tpt.judge.dress import clean
 from tpt.judge.reader import ANSWER_IS, BOXED, last_boxed
 
 _LIST = re.compile(r"[\s$]*-?\d+,\s?-?\d[\s$]*|.*[(\[{][^()]*\d,\s?-?\d{1,2}[^\d,].*")
-_VARIABLE = re.compile(r"\d[a-zA-Z]$")  # `4m` of a gold answer is four times m, `4 m` is a length
+_VARIABLE = re.compile(r"\d[a-zA-Z]$")  # in a gold answer, `4m` is four times m and `4 m` is a length
 MODULUS = re.compile(r"\\pmod\s*(?:\{[^{}]*\}|\w+)|\(\s*mod\s[^()]*\)|\\mod(?![a-z])[^,]*$")
 _RATIO = re.compile(r"(\d{1,9})((?:\s?(?::|\\colon|\bto\b)\s?\d{1,9})+)")
 YES_NO = frozenset(("yes", "no", "true", "false"))
@@ -38,7 +38,7 @@ def readable_gold(gold: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Gold:
-    """A gold answer with what it is; where all else is empty, an expression or words."""
+    """A gold answer and what it is; an expression or words if all other fields are empty."""
 
     text: str
     quantity: Quantity | None = None
@@ -50,7 +50,7 @@ class Gold:
 
 @lru_cache(4096)
 def read_gold(gold_text: str) -> Gold:
-    """What the answer in a gold text is."""
+    """Read the answer in a gold text and determine what it is."""
     text = gold_answer(gold_text)
     if text.isdecimal():
         return Gold(text, quantity=_gold_quantity(text))
@@ -75,12 +75,12 @@ def read_gold(gold_text: str) -> Gold:
 
 @lru_cache(4096)
 def is_number(gold: str) -> bool:
-    """Whether a gold answer is a number and no more: neither `18 dollars` nor `2^4`."""
+    """Whether a gold answer is just a number: neither `18 dollars` nor `2^4`."""
     return not _LIST.fullmatch(gold) and numbers.parse(gold) is not None
 
 
 def _gold_quantity(gold: str) -> Quantity | None:
-    """The quantity that a gold answer is; `1,2` is a list there, though a model may write 1.2 so."""
+    """The quantity that a gold answer is; `1,2` is a list in a gold answer, though a model may mean 1.2 by it."""
     if gold.isdecimal():
         return segments.read(gold)
     text = MODULUS.sub("", gold).strip()
@@ -92,11 +92,11 @@ def _gold_quantity(gold: str) -> Quantity | None:
 
 
 def read_ratio(text: str) -> tuple[int, ...]:
-    """`3:4` and `3 to 4` as numbers, not reduced: 6:8 is another way to say it, and maybe another answer."""
+    """The numbers of a ratio, `3:4` or `3 to 4`, not reduced: 6:8 may be a different answer."""
     match = _RATIO.fullmatch(clean(text).strip(" $."))
     return tuple(int(part) for part in re.findall(r"\d+", match[0])) if match else ()
 
 
 def wording(text: str) -> str:
-    """The words of a marked piece of text, without its label and its dress."""
+    """The words of a marked piece of text, without label and formatting."""
     return segments.bare(text).rstrip("!")

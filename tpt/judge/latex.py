@@ -1,9 +1,9 @@
 """Comparing mathematics as it is written, before any of it is computed.
 
-Most answers that are no numbers differ from the gold answer in dress alone: spaces, `\\dfrac`, `\\text`, `≤`. Those
-are equal here. What a computer algebra system reads wrongly or not at all is compared here as well: infinities,
-numbers with a base, ellipses, intervals and inequalities, the kind of brackets. The rest is spelled so that it is
-read rightly.
+Most answers that are not numbers differ from the gold answer only in formatting: spaces, `\\dfrac`, `\\text`, `≤`.
+Those count as equal here. Whatever a computer algebra system misreads or cannot read is compared here as well:
+infinities, numbers with a base, ellipses, intervals and inequalities, the kind of brackets. Everything else is spelled
+so that it is read correctly.
 """
 
 import re
@@ -74,7 +74,7 @@ _TURNED = {"<": ">", ">": "<", r"\le": r"\ge", r"\ge": r"\le"}
 
 
 def spelled(text: str) -> str:
-    """A short expression as LaTeX that a computer algebra system reads rightly, without dollar signs and units."""
+    """A short expression as LaTeX that a computer algebra system reads correctly, without dollar signs and units."""
     text = _THOUSANDS.sub("", text.strip().strip("*`").strip())
     for _ in range(2):
         text = _DOLLARS.sub("", text)
@@ -91,7 +91,7 @@ def spelled(text: str) -> str:
 
 
 def squeezed(text: str) -> str:
-    """What is left of an expression without spaces and with one spelling of each sign; equal for equal writing."""
+    """An expression without spaces and with a single spelling of each sign, so that equal ones compare equal."""
     text = _SINGLE.sub(r"\1\2", spelled(text))
     text = re.sub(r"\\(?:times|cdot|ast)(?![a-zA-Z])", "*", text)
     text = _FUNCTION_ARGUMENT.sub(r"\\\1{}\2", text)
@@ -100,7 +100,7 @@ def squeezed(text: str) -> str:
 
 
 def differ_in_kind(gold: str, answer: str) -> bool:
-    """Whether two are of different kinds: a set, a tuple, a list, a vector, a matrix; or the answer alone is a set."""
+    """Whether two are of different kinds (set, tuple, list, vector, matrix), or only the answer is a set."""
     kinds = _kind(squeezed(gold)), _kind(squeezed(answer))
     if None not in kinds:
         return kinds[0] != kinds[1]
@@ -108,7 +108,7 @@ def differ_in_kind(gold: str, answer: str) -> bool:
 
 
 def same_special(gold: str, answer: str) -> bool | None:
-    """Whether two are the same infinity, number with a base or enumeration; None where neither is any of these."""
+    """Whether two are the same infinity, number with a base or enumeration; None if neither is any of these."""
     left, right = squeezed(gold), squeezed(answer)
     infinities = [_INFINITY.fullmatch(one) for one in (left, right)]
     if any(infinities):
@@ -123,7 +123,7 @@ def same_special(gold: str, answer: str) -> bool | None:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One interval: its ends as LaTeX, and whether they belong to it; `name` of the variable, "" if none is named."""
+    """An interval: its ends as LaTeX, whether they belong to it, and the variable's `name`, "" if it has none."""
 
     low: str
     high: str
@@ -138,14 +138,14 @@ class Span:
 
 
 def spans(text: str) -> list[Span] | None:
-    """The intervals that an expression is a union of, inequalities among them; None where it is something else."""
+    """The intervals, written as such or as inequalities, whose union an expression is; None if it is not a union."""
     text = re.sub(r"^(?:[a-zA-Z]\s*(?:=|\\in(?![a-zA-Z])))\s*(?=[\[(\]])", "", spelled(text))
     found = [_span(_SPACES.sub("", part)) for part in _OR.split(text)]
     return [one for one in found if one] if all(found) else None
 
 
 def same_spans(gold: list[Span], answer: list[Span]) -> bool | list[tuple[str, str]]:
-    """Whether two unions are the same; where only their ends' values can tell, the pairs of ends to compare."""
+    """Whether two unions are the same, or, if only the values of their ends can tell, the pairs of ends to compare."""
     if len(gold) != len(answer) or (len(gold) == 1 and gold[0].name and answer[0].name not in ("", gold[0].name)):
         return False
     gold, answer = (sorted(some, key=_by_low) for some in (gold, answer))
@@ -201,7 +201,7 @@ def _span(text: str) -> Span | None:
 
 
 def _kind(text: str) -> str | None:
-    """The bracket that holds all of an expression of several parts, `matrix`, or None."""
+    """The bracket that encloses an expression of several parts, or `matrix`, or None."""
     text = re.sub(r"^.{1,20}=(?=[(\[\\])", "", text)
     if re.match(r"[(\[]?\\begin\{[pbB]?matrix\}|\\\[?\\begin\{array\}|[(\[]\\begin\{array\}", text):
         return "matrix"

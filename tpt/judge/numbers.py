@@ -5,8 +5,8 @@ from fractions import Fraction
 
 from tpt.judge.dress import clean
 
-LONGEST = 400  # characters of a number, and the largest power of ten, that are read at all
-ROUNDED = 4  # decimals from which a rounded fraction counts as given
+LONGEST = 400  # the most characters of a number, and the largest power of ten, that are read
+ROUNDED = 4  # the fewest decimals with which a rounded fraction is accepted
 _DECIMALS = re.compile(r"\.(\d{2,30})(?!\d)")
 
 CURRENCY = "$€£¥₹"
@@ -20,7 +20,7 @@ MAGNITUDES = {
 }  # fmt: skip
 _MAGNITUDE = rf"(?:\s{{0,3}}(?P<magnitude>(?i:{'|'.join(MAGNITUDES)}))s?\b)?"
 
-# A number as it may stand alone or at the head of a phrase.
+# A number as it may appear alone or at the start of a phrase.
 NUMBER = re.compile(
     rf"{_SIGN}(?:"
     r"(?P<whole>\d+)\s+(?P<top>\d+)\s?/\s?(?P<bottom>\d+)"  # 1 1/2
@@ -31,7 +31,7 @@ NUMBER = re.compile(
     rf"){_MAGNITUDE}"
 )
 
-# A number inside running text: a minus after a word, a bracket or a digit is a dash, and a space ends the number.
+# A number in running text: a minus after a word, a bracket or a digit is a dash, and a space ends the number.
 IN_TEXT = re.compile(
     rf"(?P<sign>(?:(?<![\w)\]])-\s?)?(?:[{CURRENCY}]\s?)?)(?<![A-Za-z\d.])"
     r"(?P<number>(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+|,\d{1,2}(?![\d,]))?(?:/\d+(?!\d|\.\d))?|\.\d+)"
@@ -40,7 +40,7 @@ IN_TEXT = re.compile(
 
 
 def value(match: "re.Match[str]") -> Fraction | None:
-    """The number that `NUMBER` matched; None for a zero denominator or more digits than are read."""
+    """The number that `NUMBER` matched; None for a zero denominator or too many digits."""
     if len(match[0]) > LONGEST:
         return None
     negative = "-" in (match["sign"], match["sign_after"])
@@ -66,7 +66,7 @@ def value(match: "re.Match[str]") -> Fraction | None:
 
 
 def parse(text: str) -> Fraction | None:
-    """The number that a text is, wholly: `1,234`, `$5.00`, `-3/4`, `1 1/2`, `2.5e3`, `\\frac{1}{2}`, `50%` (fifty)."""
+    """The number that a text consists of: `1,234`, `$5.00`, `-3/4`, `1 1/2`, `2.5e3`, `\\frac{1}{2}`, `50%` (fifty)."""
     if len(text) > LONGEST:
         return None
     if text.isdecimal() and text.isascii():
@@ -78,7 +78,7 @@ def parse(text: str) -> Fraction | None:
 
 
 def rounds_to(exact: Fraction, found: Fraction, written: str, *, percent: bool = False) -> bool:
-    """Whether a fraction without an end as a decimal is given rightly rounded, to `ROUNDED` decimals or more.
+    """Whether a number is a fraction with an infinite expansion, correctly rounded to `ROUNDED` or more decimals.
 
     Args:
         written: the text that gave `found`; a fraction in it is not a rounding.

@@ -1,14 +1,14 @@
-"""The lenient reader: where in a completion its answer stands, and which rule says so.
+"""The lenient reader: where in a completion its answer is, and by which rule.
 
-Of these, the first that is there counts:
-    hash_marks   what follows the last `####` with an answer behind it
-    boxed        the last \\boxed{...}, or, where it comes later:
+The first of these that applies counts:
+    hash_marks   what follows the last `####` that has an answer after it
+    boxed        the last \\boxed{...}, or, if it comes later:
     answer_is    what follows the last "answer is", "answer:", ...
-    whole_text   all of the text, where it is a number or a short formula (`answer_tag` where `<answer>` holds it)
-    last_number  the last number in the text, unless it is denied, a bound or a rate's
+    whole_text   the whole text, if it is a number or a short formula (`answer_tag` if it is the contents of `<answer>`)
+    last_number  the last number in the text, unless it is denied, a bound or part of a rate
 
-A letter of a choice may also stand alone on a line (`last_line`, see `tpt.judge.choice`). What comes before all that,
-thinking and `<answer>` tags, is cut in `tpt.judge.thinking`; `unfinished_thinking` is the rule where nothing is left.
+A letter of a choice may also stand alone on a line (`last_line`, see `tpt.judge.choice`). Before all
+this, `tpt.judge.thinking` removes thinking and `<answer>` tags; the rule is `unfinished_thinking` if nothing is left.
 """
 
 import re
@@ -20,8 +20,8 @@ from tpt.judge import segment as segments
 from tpt.judge.arithmetic import Quantity
 from tpt.judge.symbolic import is_formula
 
-SHORT = 300  # characters of a text that can be an expression as a whole
-READ = 20_000  # characters that are looked at: the last ones, or those from the last mark on
+SHORT = 300  # most characters of a text that can be one expression
+READ = 20_000  # characters that are looked at: the last ones, or those after the last mark
 
 _MARK = re.compile(r"####+[^\S\n]*\n?([^\n]*)")
 _HEADING = re.compile(
@@ -53,7 +53,7 @@ _MATHEMATICS = re.compile(r"[\\√π∞^]|\b(?:sqrt|log|ln|sin|cos|tan|exp|pi)\b
 
 @dataclass(slots=True)
 class Candidate:
-    """An answer as the lenient reader found it: its text, and the quantity it is, if it is plainly one."""
+    """An answer that the lenient reader found: its text, and its quantity if it clearly is one."""
 
     rule: str
     text: str
@@ -61,7 +61,7 @@ class Candidate:
 
 
 def window(text: str) -> str:
-    """The part of a long text that is looked at: its end, or what follows its last mark where that is further up."""
+    """The part of a long text that is looked at: its end, or from its last mark on if that comes earlier."""
     if len(text) <= READ:
         return text
     tail = text[-READ:]
@@ -72,7 +72,7 @@ def window(text: str) -> str:
 
 
 def first_turn(text: str) -> str:
-    """A text up to where the model asks itself another question, if it has answered the first one by then."""
+    """The text up to where the model asks itself another question, if it has answered the first one by then."""
     turn = _NEW_TURN.search(text)
     if turn is None:
         return text
@@ -99,11 +99,11 @@ def find(text: str, *, numeric: bool) -> Candidate | None:
 
 
 def marked(text: str) -> Iterator[tuple[str, str]]:
-    """The places where an answer is marked, as (rule, text), the one that counts most first."""
+    """The places where an answer is marked, as (rule, text), the most important first."""
     for match in reversed(list(_MARK.finditer(text))):
         if not _HEADING.match(match[1]):
             yield "hash_marks", match[1]
-    # Of a box and a stated answer the later one counts; a box in a stated answer is the later one.
+    # Of a box and a stated answer the later one counts; a box inside a stated answer is the later one.
     boxed, box_at = last_boxed(text)
     stated = list(ANSWER_IS.finditer(text))
     ends = [(box_at, "boxed", boxed)] if box_at >= 0 else []
@@ -113,7 +113,7 @@ def marked(text: str) -> Iterator[tuple[str, str]]:
 
 
 def last_boxed(text: str) -> tuple[str, int]:
-    """What stands in the last \\boxed{...}, its braces balanced, and where it begins; ("", -1) if there is none."""
+    """The contents of the last \\boxed{...} with balanced braces, and where it begins; ("", -1) if there is none."""
     opened = list(BOXED.finditer(text))
     bare = list(_BARE_BOX.finditer(text))
     if bare and (not opened or bare[-1].start() > opened[-1].start()):
@@ -129,10 +129,12 @@ def last_boxed(text: str) -> tuple[str, int]:
 
 
 def _candidate(rule: str, segment: str, numeric: bool) -> Candidate | None:
-    """A marked segment as an answer: a number where it plainly is one, else an expression; None if it is neither."""
+    """A marked segment as an answer: a number if it clearly is one, else an expression; None if it is neither."""
     if rule == "hash_marks" and "####" in segment:
         return _repeated(segment, numeric)
-    segment = segment.strip() if rule == "boxed" else segment.rstrip("! ").strip()  # "18!" is glad, not 18 factorial
+    segment = (
+        segment.strip() if rule == "boxed" else segment.rstrip("! ").strip()
+    )  # "18!" is an exclamation, not 18 factorial
     if rule == "boxed" and not segment:
         return Candidate(rule, "", None)
     bare = segments.bare(segment)
@@ -146,7 +148,7 @@ def _candidate(rule: str, segment: str, numeric: bool) -> Candidate | None:
 
 
 def _repeated(segment: str, numeric: bool) -> Candidate | None:
-    """Several `####` in one line: an answer if all say the same."""
+    """Several `####` on one line: an answer if all of them say the same."""
     found = [_candidate("hash_marks", part, numeric) for part in segment.split("####") if part.strip("# ")]
     if not found or not all(found):
         return None
@@ -155,7 +157,7 @@ def _repeated(segment: str, numeric: bool) -> Candidate | None:
 
 
 def _last_number(text: str) -> Candidate | None:
-    """The quantity that the last sentence with a number names; where that is an expression, the expression."""
+    """The quantity that the last sentence with a number names; the expression if it is one."""
     place = _last_digit(text)
     in_words = place is None
     if place is None:
@@ -180,7 +182,7 @@ def _last_digit(text: str) -> int | None:
 
 
 def _written(sentence: str, quantity: Quantity) -> str:
-    """The number as the sentence has it last, or, where it was computed or in words, its value."""
+    """The number as it is last written in the sentence, or its value if it was computed or given in words."""
     found = list(numbers.IN_TEXT.finditer(sentence))
     last = found[-1][0].strip() if found else ""
     return last if numbers.parse(last) == quantity.value else str(quantity.value)

@@ -1,7 +1,7 @@
 """The quantity that a marked piece of text names: `$18 per day`, `9 * 2 = 18`, `After 3 weeks: **18** eggs`.
 
-None where it names no number plainly: an expression (`4\\pi`, `2x`), several answers (`5 or 6`), a time (`10:30`), a
-bound (`less than 18`), a denial (`not 18`).
+None if it does not clearly name a number: an expression (`4\\pi`, `2x`), several answers (`5 or 6`), a time (`10:30`),
+a bound (`less than 18`), a denial (`not 18`).
 """
 
 import re
@@ -12,8 +12,8 @@ from tpt.judge import arithmetic, numbers, words
 from tpt.judge.arithmetic import Quantity
 from tpt.judge.dress import clean
 
-SHORT = 400  # characters of a piece that are read at all
-NUMBERS = 12  # of a sentence that are looked at, the last ones
+SHORT = 400  # most characters of a piece that are read
+NUMBERS = 12  # the last ones in a sentence that are looked at
 
 _PAIRS = {"(": ")", "[": "]", "{": "}", "<": ">", '"': '"', "'": "'", "“": "”", "«": "»", "$": "$", "*": "*", "_": "_"}
 _FRONT = re.compile(r"^[\s*_:\"',;.~≈`#]+(?![\d])|^[\s*_:\"',;~≈`#]+|^(?:[-=]>|→|⇒)\s*")
@@ -46,7 +46,7 @@ _AFTER_COLON = re.compile(r"[A-Za-z)]\s?:\s*(?=[-$€£]?\s?\d)")
 _WORD = re.compile(r"[A-Za-z]{2}")
 
 _NUMBER = r"[-$€£¥₹]?\s?(?:\d|(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)\b)"
-# Directly behind a number: what makes it another one, or a part of something.
+# Directly after a number: what makes it a different number, or a part of something.
 _CONTINUED = re.compile(
     r"\s*(?:\d|[+±*^=<>≤≥≠|\\√πΠ·_∞²³%]|[或至到~]\s?\d|/(?!\s*[A-Za-z]{2})|-\s*(?:\d|[a-z]\b)|[:;]+\s*[-$€£]?\d|[\d(\[{]\d*x"
     r"|(?:pi|sqrt|root|log|ln|sin|cos|tan|exp|mod|modulo|choose|point|plus|minus|divided|multiplied|squared|cubed"
@@ -58,7 +58,7 @@ _CONTINUED = re.compile(
 )
 _LETTER = re.compile(r"\s*\(?[A-Za-zΑ-ω](?![\w'])(?!\s+[A-Za-z]{2,})")  # a variable: `18 n`; but `18 a day`
 _GLUED = re.compile(r"[A-Za-zΑ-ω]|[\u0300-\u036f]")
-# Further on, before the sentence ends: another quantity beside it.
+# Later in the same sentence: another quantity besides it.
 _ANOTHER = re.compile(
     rf"(?:(?:,|;|&|\b(?:and|or|ou|oder|o|или)\b)\s*(?:[A-Za-z']+\s+){{0,2}}?|(?:\bto\b|\bplus\b|\s[-+*/])\s*)"
     rf"(?={_NUMBER})",
@@ -66,7 +66,7 @@ _ANOTHER = re.compile(
 )
 _BESIDE = re.compile(r"[^.;\n]{0,40}?\b(?:each|per|apiece|an?|every|left|remaining|over)\b", re.I)
 _OR_MORE = re.compile(r"\bor\s+(?:more|less|fewer|so|higher|above|over|greater|lower|below|under)\b", re.I)
-# "18 is wrong" denies it, and so does "18 does not work", where "18 boys do not sing" answers how many.
+# "18 is wrong" denies it, and so does "18 does not work", but "18 boys do not sing" answers how many.
 _REFUTED = re.compile(
     r"\s*(?:(?:is|are|was|were|would\s+be|must\s+be|seems?)\s+(?:\w+ly\s+|therefore\s+|also\s+|far\s+)?"
     r"(?:not\s+(?:the\s+)?(?:\w+\s+)?(?:answer|right|correct|true|possible|valid)|wrong|incorrect|false|impossible"
@@ -79,7 +79,7 @@ _BARE_REFUTED = re.compile(
     re.I,
 )
 _OF = re.compile(r"\s(?:out\s+)?of\s+(?:the\s+|these\s+|those\s+)?\d", re.I)
-# "18 more than Bob" may be asked for; "18 more than 20", "18 more than x" is another number.
+# "18 more than Bob" may be the answer; "18 more than 20" or "18 more than x" is a different number.
 _THAN = re.compile(
     r"\b(?:more|less|fewer|greater|larger|smaller|higher|lower|older|younger)\s+than\b"
     r"(?=.*\d|\s+[a-z]\b(?!')|\s+(?:half|twice)\b|\s+(?:it|that|this)\W*$)",
@@ -129,7 +129,7 @@ _CONCLUSION = re.compile(
 
 
 def bare(segment: str) -> str:
-    """A marked piece of text without its label ("Answer:"), its dress and its brackets; "" if nothing is left."""
+    """A marked piece of text without its label ("Answer:"), formatting and brackets; "" if nothing is left."""
     if segment.isdecimal():
         return segment
     text = clean(segment)
@@ -147,7 +147,7 @@ def bare(segment: str) -> str:
 
 
 def _in_a_pair(text: str) -> bool:
-    """Whether brackets or quotes hold all of a text."""
+    """Whether brackets or quotes enclose the whole text."""
     inner = text[1:-1]
     return len(text) > 1 and _PAIRS.get(text[0]) == text[-1] and text[0] not in inner and text[-1] not in inner
 
@@ -159,7 +159,7 @@ def plain_number(segment: str) -> Fraction | None:
 
 
 def read(segment: str) -> Quantity | None:
-    """The quantity that a marked piece of text names: as a whole, at its head, behind its equals sign or its words."""
+    """The quantity that a marked piece of text names: as a whole, at its start, or after an equals sign or words."""
     if segment.isdecimal() and segment.isascii() and len(segment) <= numbers.LONGEST:
         return Quantity(Fraction(int(segment)))
     text = _OPTION.sub("", bare(_bold(segment[: 2 * SHORT])))
@@ -169,7 +169,7 @@ def read(segment: str) -> Quantity | None:
 
 
 def read_sentence(sentence: str) -> Quantity | None:
-    """The quantity that a sentence of running text ends in: its last, unless that is denied, a bound or a rate's."""
+    """The last quantity in a sentence of running text, unless it is denied, a bound or part of a rate."""
     text = bare(sentence)
     if _EQUALS.search(text) and not _OTHER_RELATION.search(text):
         return _equation(text, running=True)
@@ -177,12 +177,12 @@ def read_sentence(sentence: str) -> Quantity | None:
 
 
 def denied(before: str) -> bool:
-    """Whether what stands before a number denies it, bounds it or multiplies it."""
+    """Whether what comes before a number denies it, bounds it or multiplies it."""
     return _BEFORE.search(before[-60:]) is not None
 
 
 def _bold(segment: str) -> str:
-    """What is bold in a sentence that has one bold number: "She makes **$18** in 9 days"."""
+    """The bold part of a sentence with one bold number: "She makes **$18** in 9 days"."""
     found = list(_BOLD.finditer(segment))
     if len(found) != 1 or not _WORD.match(segment.lstrip(" #")):
         return segment
@@ -203,7 +203,7 @@ def _text(text: str) -> Quantity | None:
 
 
 def _sentences(text: str) -> Quantity | None:
-    """Of several sentences the first with a number."""
+    """The first of several sentences that contains a number."""
     parts = _SENTENCE.split(text)
     counted = [bare(one) for one in parts if any(c.isdigit() for c in one) or words.IN_TEXT.search(one)]
     return _text(counted[0]) if counted and counted[0] != text else None
@@ -216,7 +216,7 @@ def _sentence(text: str, lead: str) -> Quantity | None:
 
 
 def _equation(text: str, running: bool) -> Quantity | None:
-    """The right side of an equation, or its left where the right is a name; None where two numbers contradict."""
+    """The right side of an equation, or the left one if the right is a name; None if two numbers contradict."""
     parts = re.split(r"[,;]\s*(?=[A-Za-z])|[,;]\s|\b(?:and|or)\b", text)
     named = [part for part in parts if re.match(r"\W*[A-Za-z]\w{0,3}\s*=", part)]
     if len(named) > 1:  # x = 18, y = 7
@@ -245,7 +245,7 @@ def _exact_equation(text: str, running: bool) -> Quantity | None:
 
 
 def _ending(text: str) -> Quantity | None:
-    """The expression that a text ends in: `150 - 30` of "So they add 150 - 30"."""
+    """The expression that a text ends with: `150 - 30` in "So they add 150 - 30"."""
     for match in list(numbers.IN_TEXT.finditer(text[-SHORT:]))[-NUMBERS:]:
         if found := arithmetic.whole(text[-SHORT:][match.start() :]):
             return None if denied(text[-SHORT:][: match.start()]) else found
@@ -253,9 +253,9 @@ def _ending(text: str) -> Quantity | None:
 
 
 def _computed(left: Quantity, right: str) -> Quantity | None:
-    """The right side's number where it is what the left side amounts to, whatever words follow it: 3 more than Tory.
+    """The right side's number if it equals the left side, whatever words follow it: 3 more than Tory.
 
-    Of `96 / 12 = 8 dozen` both 8 and 96 may be meant.
+    `96 / 12 = 8 dozen` may mean 8 or 96.
     """
     found = arithmetic.prefix(right)
     if found is None or "round" in right or re.match(r"\s*(?:[-+*/^=<>(\\√π]|or\b|\d|[a-zA-Z]\b)", right[found[1] :]):
@@ -279,7 +279,7 @@ def _left_side(others: list[str], right: str, running: bool) -> Quantity | None:
 
 
 def _agree(left: Quantity, right: Quantity) -> bool:
-    """Whether two sides of an equals sign are equal, the right one maybe rounded to the places that it is given in."""
+    """Whether both sides of an equals sign are equal; the right one may be rounded to the decimals it has."""
     sides = {left.value, left.value * 100} if right.percent and not left.percent else {left.value}
     places = next((place for place in range(7) if (right.value * 10**place).denominator == 1), 6)
     return any(
@@ -289,7 +289,7 @@ def _agree(left: Quantity, right: Quantity) -> bool:
 
 
 def _phrase(text: str) -> Quantity | None:
-    """The quantity at the head of a phrase, else the one that it concludes with, else its last."""
+    """The quantity at the start of a phrase, else the one in its conclusion, else its last one."""
     head = arithmetic.prefix(text)
     if head:
         return head[0] if harmless(text[head[1] :], head[0]) else _concluded(text)
@@ -299,7 +299,7 @@ def _phrase(text: str) -> Quantity | None:
 
 
 def _concluded(text: str) -> Quantity | None:
-    """What stands behind the last "so", "which is", ... that a number follows."""
+    """What follows the last "so", "which is", ... that comes before a number."""
     for conclusion in reversed(list(_CONCLUSION.finditer(text))):
         rest = _LEAD.sub("", text[conclusion.end() :])
         found = arithmetic.prefix(rest)
@@ -309,7 +309,7 @@ def _concluded(text: str) -> Quantity | None:
 
 
 def _behind_words(text: str) -> Quantity | None:
-    """The number behind a colon ("Total after 3 weeks: 20"), else the last one ("After 3 weeks he has $20")."""
+    """The number after a colon ("Total after 3 weeks: 20"), else the last one ("After 3 weeks he has $20")."""
     colons = list(_AFTER_COLON.finditer(text))
     if len(colons) > 1:
         return None
@@ -321,7 +321,7 @@ def _behind_words(text: str) -> Quantity | None:
 
 
 def _last(text: str) -> Quantity | None:
-    """The last quantity of a text, if what stands before and behind it leaves it as it is."""
+    """The last quantity of a text, if nothing before or after it changes its meaning."""
     found: list[tuple[int, Quantity, int]] = []
     place = 0
     text = _BUT_NOT.sub("", text[-SHORT:])
@@ -329,7 +329,7 @@ def _last(text: str) -> Quantity | None:
     starts = [match for match in pattern.finditer(text) if pattern is numbers.IN_TEXT or match[0].lower() != "one"]
     for match in starts[-NUMBERS:]:
         if match.start() < place:
-            continue  # a part of the expression before
+            continue  # part of the preceding expression
         factor = _FACTOR.search(text[: match.start()])
         start = factor.start() if factor else match.start()
         one = arithmetic.prefix(text[start:])
@@ -347,15 +347,15 @@ def _last(text: str) -> Quantity | None:
 
 
 def harmless(rest: str, quantity: Quantity | None = None) -> bool:
-    """Whether what stands behind a quantity leaves it as it is: nothing, words, a remark; no more of an expression.
+    """Whether what follows a quantity leaves it unchanged: nothing, words or a remark, but no more of an expression.
 
     Args:
-        quantity: which may be said again: `1/2 (or 0.5)`.
+        quantity: the quantity, which may be repeated: `1/2 (or 0.5)`.
     """
     rest = _ITALIC.sub("", rest[:SHORT].lstrip("\"'$”»`"), count=1)
     if _ARROW.match(rest) or not rest.strip(" .") or rest[0] == "\n":
         return True
-    counted = quantity is not None and (quantity.unit or quantity.nouns)  # behind a unit no variable can stand
+    counted = quantity is not None and (quantity.unit or quantity.nouns)  # no variable can follow a unit
     glued = _GLUED.match(rest) and not _WORD.match(rest)
     if glued or _CONTINUED.match(rest) or (_LETTER.match(rest) and not counted):
         return not glued and _again(rest, quantity)
@@ -374,7 +374,7 @@ def harmless(rest: str, quantity: Quantity | None = None) -> bool:
 
 
 def _again(text: str, quantity: Quantity | None) -> bool:
-    """Whether another quantity that follows is the same once more."""
+    """Whether another quantity that follows is the same one again."""
     if quantity is None:
         return False
     start = re.match(r"[^\w+$.-]*(?:or|i\.e\.|that is|about|approximately|simply)?[^\w+$.-]*(?=[\d$.-])", text)

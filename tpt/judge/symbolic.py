@@ -1,8 +1,8 @@
 """Comparing expressions with math-verify, in processes that can be killed.
 
-Sympy can be made to compute for ever by a short text, and its own time-outs need SIGALRM. So no text that a model
-wrote is parsed in this process: workers do, each pair has a deadline, and a worker that misses it is killed. It is a
-deadline of CPU time, so that a busy machine leaves no pair undecided.
+A short text can make sympy compute forever, and its own time-outs need SIGALRM. So text written by a model is never
+parsed in this process: workers do that, each pair has a deadline, and a worker that misses it is killed. The deadline
+is in CPU time, so that no pair stays undecided because the machine is busy.
 """
 
 import contextlib
@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import Any
 
 DEADLINE = 5.0  # seconds of CPU for one pair
-PATIENCE = 10  # times its deadline that a worker is waited for where other programs keep the cores from it
+PATIENCE = 10  # wait for a worker up to this many times its deadline if other programs use the cores
 START_DEADLINE = 120.0  # seconds for a worker's imports
-MEMORY = 4 * 2**30  # bytes of address space of a worker
-FORMULA = 300  # characters of a text that can be a formula as a whole
-NEAR = 1e-25  # relative difference of constants that are equal
-LONGEST = 4_000  # characters from the end of a text that are looked at
+MEMORY = 4 * 2**30  # bytes of address space per worker
+FORMULA = 300  # most characters of a text that can be one formula
+NEAR = 1e-25  # largest relative difference of equal constants
+LONGEST = 4_000  # characters at the end of a text that are looked at
 
 _MATH_MODE = re.compile(r"\$|\\[(\[]|\\boxed")
 _FUNCTION = re.compile(r"(?<![\\A-Za-z])(?:sin|cos|tan|log|ln|pi|exp)(?![A-Za-z])")
@@ -35,7 +35,7 @@ _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{3,}")
 
 
 class Outcome(StrEnum):
-    """What a worker found of a pair."""
+    """What a worker found for a pair."""
 
     EQUAL = "equal"
     DIFFERENT = "different"
@@ -52,10 +52,10 @@ class _Worker:
     process: SpawnProcess
     pipe: Connection
     ready: bool = False
-    job: int | None = None  # index of the pair at work
-    deadline: float = 0.0  # when it is looked at, at the latest
-    cpu: float = 0.0  # seconds of CPU that it had used when the job was handed out
-    given_up: float = 0.0  # when it is killed whatever it has used
+    job: int | None = None  # index of the pair it is working on
+    deadline: float = 0.0  # when to check on it, at the latest
+    cpu: float = 0.0  # seconds of CPU that it had used when it got the job
+    given_up: float = 0.0  # when to kill it, however little CPU it has used
 
 
 class Symbolic:
@@ -99,11 +99,11 @@ class Symbolic:
                     worker.deadline = time.monotonic() + self.deadline
                     worker.given_up = time.monotonic() + PATIENCE * self.deadline
                     worker.cpu = _cpu_seconds(worker.process)
-                    with contextlib.suppress(OSError):  # it died: `_collect` sees that and gives the pair up
+                    with contextlib.suppress(OSError):  # it died: `_collect` notices that and gives up the pair
                         worker.pipe.send(pairs[worker.job])
 
     def _waits_for_a_core(self, worker: _Worker) -> bool:
-        """Whether a worker at its deadline has used less CPU than it may; it is then looked at again later."""
+        """Whether a worker at its deadline has used less CPU than allowed; if so, it is checked again later."""
         left = self.deadline - (_cpu_seconds(worker.process) - worker.cpu)
         if left <= 0 or time.monotonic() >= worker.given_up or not worker.process.is_alive():
             return False
@@ -111,7 +111,7 @@ class Symbolic:
         return True
 
     def _collect(self, outcomes: list[Outcome]) -> int:
-        """Take in what the workers say; returns how many pairs are settled by it."""
+        """Collect the workers' answers; returns how many pairs that settles."""
         settled = 0
         busy = [worker for worker in self._workers if worker.job is not None or not worker.ready]
         soonest = min(worker.deadline for worker in busy)
@@ -138,7 +138,7 @@ class Symbolic:
 
 
 def _cpu_seconds(process: SpawnProcess) -> float:
-    """Seconds of CPU that a process has used; 0 where it is gone."""
+    """Seconds of CPU that a process has used; 0 if it no longer exists."""
     try:
         fields = Path(f"/proc/{process.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     except OSError:
@@ -177,9 +177,9 @@ def _kill(worker: _Worker) -> None:
 
 
 def _serve(pipe: Connection) -> None:
-    """A worker's life: read a pair, answer, until the other end is gone."""
+    """A worker's loop: read a pair, answer, until the other end closes."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    logging.disable()  # math-verify says for each pair that it keeps no time; the process that started us does
+    logging.disable()  # math-verify warns on each pair that it has no time-out; the parent process takes care of that
     import math_verify  # imports sympy
 
     pipe.send("ready")
@@ -190,12 +190,12 @@ def _serve(pipe: Connection) -> None:
             return
         try:
             pipe.send(str(_compare(math_verify, gold[-LONGEST:], prediction[-LONGEST:])))
-        except Exception:  # whatever sympy raises on hostile text, memory errors among it, is a judge error
+        except Exception:  # whatever sympy raises on hostile text, including memory errors, is a judge error
             pipe.send(str(Outcome.ERROR))
 
 
 def _compare(math_verify: Any, gold: str, prediction: str) -> Outcome:
-    # No time-outs inside: they need SIGALRM, and the process is killed from outside.
+    # No time-outs of its own: they need SIGALRM, and the parent kills this process.
     gold_parsed = _parse(math_verify, gold)
     if not gold_parsed:
         return Outcome.GOLD_UNREADABLE
@@ -207,7 +207,7 @@ def _compare(math_verify: Any, gold: str, prediction: str) -> Outcome:
 
 
 def _parse(math_verify: Any, text: str) -> Any:
-    """What math-verify reads in a text: as it stands, or as LaTeX that data sets give without dollar signs."""
+    """What math-verify reads in a text, either as it is, or as LaTeX, which data sets give without dollar signs."""
     forms = [text] if _MATH_MODE.search(text) else [text, f"${text}$"]
     if len(forms) > 1 and ("\\" in text or is_formula(text)):
         forms = [f"${_FUNCTION.sub(_as_command, text.replace('**', '^'))}$", text]
@@ -223,7 +223,7 @@ def _as_command(function: "re.Match[str]") -> str:
 
 
 def _differ(gold: Any, found: Any) -> bool:
-    """Whether two constants differ at all: math-verify takes all tiny numbers for near, and 3.14159265 for pi."""
+    """Whether two constants differ at all: to math-verify all tiny numbers are equal, and 3.14159265 is pi."""
     import sympy
 
     if not all(isinstance(one, sympy.Expr) and one.is_number for one in (gold, found)) or found == 0 or gold == 0:

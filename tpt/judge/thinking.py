@@ -1,12 +1,12 @@
-"""What a completion says once its thinking is done.
+"""What a completion says after its thinking.
 
-Reasoning models think in a block of their own before they answer. What stands in it (drafts, quotations of the asked
-format, `#### 5` in an example) is not said to anyone, so no reader may take an answer from it.
+Reasoning models think in a separate block before they answer. Its contents (drafts, quotations of the required format,
+`#### 5` in an example) are not part of the answer, so no reader may take an answer from it.
 """
 
 import re
 
-UNFINISHED = "unfinished_thinking"  # the rule of a verdict on a completion that never left its thinking
+UNFINISHED = "unfinished_thinking"  # the rule in the verdict on a completion that never finishes thinking
 
 _NAME = r"(?:seed:)?(?:think(?:ing)?|thoughts?|reason(?:ing)?|analysis|reflection|scratchpad|inner_monologue)"
 _OPENING = (
@@ -19,7 +19,7 @@ _CLOSING = (
 )
 _TAG = re.compile(rf"(?P<closing>{_CLOSING})|(?:{_OPENING})", re.IGNORECASE)
 _LEFT_OPEN = re.compile(rf"(?:{_OPENING})\s*\Z", re.IGNORECASE)
-# Harmony's channels as they read where the tokenizer left its special tokens out of the text.
+# Harmony's channels as they appear when the tokenizer has left its special tokens out of the text.
 _BARE_ANALYSIS = re.compile(r"analysis(?=[A-Z0-9\"'(*$\\])")
 _BARE_FINAL = "assistantfinal"
 
@@ -32,19 +32,19 @@ def is_tag(token: str) -> bool:
 
 
 def left_open(prompt: str) -> str:
-    """The opening tag that a prompt ends with, with the space behind it; "" where it ends otherwise.
+    """The opening tag that a prompt ends with, including the space after it; "" if it does not end with one.
 
-    Some chat templates begin the model's thinking for it. A completion to such a prompt is read with the tag before it:
-    by itself, one that ends inside its thinking would look like an answer.
+    Some chat templates begin the model's thinking for it. A completion of such a prompt is read with the tag in front:
+    without it, a completion that ends while thinking would look like an answer.
     """
     found = _LEFT_OPEN.search(prompt)
     return found[0] if found else ""
 
 
 def final_part(text: str) -> str | None:
-    """What stands behind the last closing tag of thinking; all of a text that has none; None for unfinished thinking.
+    """What follows the last tag that closes thinking; the whole text if it has no tags; None for unfinished thinking.
 
-    A closing tag may stand alone: some chat templates put the opening one into the prompt, see `left_open`.
+    A closing tag may come alone: some chat templates put the opening one into the prompt, see `left_open`.
     """
     tags = list(_TAG.finditer(text)) if any(sign in text for sign in "<[◁") else []
     if tags:
@@ -56,9 +56,9 @@ def final_part(text: str) -> str | None:
 
 
 def in_answer_tags(text: str) -> str:
-    """What stands in the last `<answer>`, to its closing tag or, as where that is the stop string, to the text's end.
+    """The contents of the last `<answer>`; the whole text if it has no such tag.
 
-    All of a text without such a tag.
+    They end with the closing tag or, e.g. if that is the stop string, with the text.
     """
     start, end = None, len(text)
     for tag in _ANSWER.finditer(text):

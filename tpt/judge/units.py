@@ -1,7 +1,7 @@
 """Units of measure, so that 12 cm is not 12 inches and 18 hours and 30 minutes is not 18.
 
-Units are told apart, not converted: asked for hours, a careful reader does not take minutes. Only what is one
-quantity in two units (`2 hours 30 minutes`) is added up, in its first unit.
+Units are distinguished, not converted: if the question asks for hours, an answer in minutes is not accepted. Only a
+single quantity in two units (`2 hours 30 minutes`) is added up, in its first unit.
 """
 
 from fractions import Fraction
@@ -25,7 +25,7 @@ _OTHERS = {
 }  # fmt: skip
 _SPEEDS = {"mph": (("h", -1), ("mi", 1)), "kmh": (("h", -1), ("km", 1)), "kph": (("h", -1), ("km", 1))}
 _POWERS = {"square": 2, "sq": 2, "squared": 2, "cubic": 3, "cu": 3, "cubed": 3}
-_PARTS = {  # what is counted together, each in its smallest
+_PARTS = {  # units that are used together, in terms of the smallest
     "week": ("time", 604_800), "day": ("time", 86_400), "h": ("time", 3_600), "min": ("time", 60), "s": ("time", 1),
     "year": ("months", 12), "month": ("months", 1),
     "mi": ("feet", 63_360), "yd": ("feet", 36), "ft": ("feet", 12), "in": ("feet", 1),
@@ -56,7 +56,7 @@ def known(word: str) -> str | None:
 
 
 def speed(word: str) -> Unit | None:
-    """The unit of `mph` and its like."""
+    """The unit of `mph` and the like."""
     return _SPEEDS.get(word.lower())
 
 
@@ -71,7 +71,7 @@ def make(exponents: dict[str, int]) -> Unit:
 
 
 def part(of: Unit, smaller: Unit) -> Fraction | None:
-    """What one `smaller` is in units `of`, where people count in both together: an inch is 1/12 foot; else None."""
+    """One `smaller` in units `of`, if people use both together (an inch is 1/12 foot); else None."""
     if len(of) != 1 or len(smaller) != 1 or of[0][1] != 1 or smaller[0][1] != 1:
         return None
     large, small = _PARTS.get(of[0][0]), _PARTS.get(smaller[0][0])

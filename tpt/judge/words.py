@@ -21,14 +21,14 @@ IN_TEXT = re.compile(rf"\b(?:{'|'.join([*_SMALL, *_PARTS])})\b", re.I)
 
 
 def parse_prefix(text: str, start: int = 0) -> tuple[Fraction, int] | None:
-    """The number in words that begins at a place in a text, and where it ends; None where none does.
+    """The number in words that begins at a position in a text, and where it ends; None if there is none.
 
-    A word that no number goes on with ends it: in `twelve twelve` it is the first.
+    A word that cannot continue the number ends it: `twelve twelve` gives the first twelve.
     """
     if not _BEGINS.match(text, start):
         return _part(text, start, 1, counted=False)
     total = group = 0
-    room = 10**12  # what comes next must be smaller: "twenty one", not "one twenty"
+    room = 10**12  # what follows must be smaller: "twenty one", not "one twenty"
     end = start
     while word := _WORD.match(text, end):
         name = word[1].lower()
@@ -52,13 +52,13 @@ def parse_prefix(text: str, start: int = 0) -> tuple[Fraction, int] | None:
 
 
 def _adds(text: str, place: int) -> bool:
-    """Whether a number below a hundred follows, as behind the "and" of `one hundred and five`."""
+    """Whether a number below a hundred follows, as after the "and" in `one hundred and five`."""
     word = _WORD.match(text, place)
     return word is not None and word[1].lower() in _SMALL
 
 
 def _part(text: str, place: int, count: int, counted: bool = True) -> tuple[Fraction, int] | None:
-    """`half`, `a third`, and with a count before it `two thirds`; `third` alone is an ordinal."""
+    """A fraction: `half`, `a third`, and, after a count, `two thirds`; `third` alone is an ordinal."""
     word = _WORD.match(text, place)
     if word and word[1].lower() in ("a", "an", "one"):
         word, counted = _WORD.match(text, word.end()), True

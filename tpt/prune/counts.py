@@ -1,48 +1,48 @@
-"""What pruning found and kept, and what to say where that is little or nothing."""
+"""What pruning found and kept, and what to tell the user if that is little or nothing."""
 
 from collections import Counter
 from collections.abc import Set
 from dataclasses import dataclass, field, replace
 
-from tpt.config import PruneConfig
 from tpt.errors import EmptyPrune
 from tpt.prune.flip import flip
-from tpt.prune.modes import THRESHOLDS, UNJUDGED, finished, soft_positive
+from tpt.prune.modes import THRESHOLDS, UNJUDGED, finished, heeds_partial_credit, soft_positive
 from tpt.prune.sources import Inputs, judged
 from tpt.records import Status, Verdict
+from tpt.settings.prune import PruneConfig
 
-# What is counted of a verdict: status, strict, lenient, tests passed and run, kind. There are few different ones.
+# The parts of a verdict that are counted: status, strict, lenient, tests passed and run, kind. Few of them differ.
 _Said = tuple[Status, Status, Status, int, int, str]
-# What the judge said and what pruning heeds; whether the sample is cut off, is usable, and may be trained on.
+# The judge's verdict and the one pruning uses; whether the sample is cut off, is usable, and may be trained on.
 _Judgement = tuple[_Said, _Said, bool, bool, bool]
 
 
 @dataclass
 class PruneCounts:
-    """Counts for the manifest. The first group is over the round's samples, whatever the source of the examples is.
+    """Counts for the manifest. The first group counts the round's samples, whatever the source of the examples is.
 
     Attributes:
-        available: samples.
-        correct: of them, right under the strict reader.
-        lenient: right under the lenient reader.
-        partial: with partial credit only.
-        unjudged: without a verdict: the gold answer could not be read, or the judge failed.
-        cut_off: that hit `max_tokens`.
-        unusable: cut off or empty, and so not trained on.
-        flipped: whose verdict `prune.flip` turned round; the counts above are the judge's own.
-        flipped_to_correct: of them, those that pruning took for correct.
+        available: all samples.
+        correct: samples that are right under the strict reader.
+        lenient: samples that are right under the lenient reader.
+        partial: samples with only partial credit.
+        unjudged: samples without a verdict: the gold answer could not be read, or the judge failed.
+        cut_off: samples that hit `max_tokens`.
+        unusable: samples that are cut off or empty and so are not trained on.
+        flipped: samples whose verdict `prune.flip` reversed; the counts above use the judge's own verdicts.
+        flipped_to_correct: flipped samples that pruning took to be correct.
 
-        decontaminated: training problems that overlap the test split and are dropped (`prune.decontaminate`).
-        decontaminated_samples: solutions of all sources that the mode keeps and that are dropped with their problems.
-        candidates: solutions of all sources that the mode keeps, the dropped ones left out.
-        duplicates: of them, repetitions.
-        problems: problems with at least one distinct candidate (counted for each source).
+        decontaminated: training problems that are dropped because they overlap the test split (`prune.decontaminate`).
+        decontaminated_samples: solutions from all sources that the mode keeps but that are dropped with their problems.
+        candidates: solutions from all sources that the mode keeps and that are not dropped.
+        duplicates: candidates that repeat another one.
+        problems: problems with at least one distinct candidate (counted once per source).
         kept_by_source: examples drawn from `self`, `human`, `run`.
         kept: examples of this round.
         earlier: examples of earlier rounds in the set (`prune.accumulate`).
-        examples: `kept` and `earlier` together: what is trained on.
-        by_threshold: usable samples that each `prune.threshold` would keep, of the problems that are not dropped; where
-            partial credit was asked for of a task with tests, else empty.
+        examples: `kept` plus `earlier`: what is trained on.
+        by_threshold: usable samples of problems not dropped that each `prune.threshold` would keep; empty unless the
+            task has tests and partial credit was requested.
         warnings: what the user should know.
     """
 
@@ -69,10 +69,10 @@ class PruneCounts:
 
 
 def count_samples(inputs: Inputs, config: PruneConfig, seed: int, overlap: Set[str]) -> PruneCounts:
-    """Count the round's samples by verdict; the examples are still to be drawn.
+    """Count the round's samples by verdict, before examples are drawn.
 
     Args:
-        seed: of `prune.flip`.
+        seed: seed of `prune.flip`.
         overlap: the ids of the training problems that are dropped.
     """
     judgements: Counter[_Judgement] = Counter()
@@ -106,22 +106,22 @@ def _sums(judgements: Counter[_Judgement], config: PruneConfig, decontaminated: 
             verdict = Verdict("", 0, *heeded[:3], passed=heeded[3], total=heeded[4], kind=heeded[5])
             for threshold in THRESHOLDS:
                 reached[threshold] += number * soft_positive(verdict, replace(config, threshold=threshold))
-    if config.mode == "soft_positive" and any(said[4] > 1 for said, *_ in judgements):
+    if heeds_partial_credit(config) and any(said[4] > 1 for said, *_ in judgements):
         counts.by_threshold = dict(reached)
     return counts
 
 
 def nothing_kept(counts: PruneCounts, config: PruneConfig) -> EmptyPrune:
-    """The error for a round without a single example, with what to change."""
+    """The error for a round without any example, with what to change."""
     if counts.decontaminated_samples:
         return EmptyPrune(
-            f"all {counts.decontaminated_samples:,} solutions that could be trained on are of problems that "
+            f"all {counts.decontaminated_samples:,} solutions that could be trained on belong to problems that "
             f"overlap the evaluation set, and prune.decontaminate={config.decontaminate} drops those "
             f"({counts.decontaminated:,} training problems); the samples are kept",
             _fewer_overlaps(config),
         )
     if config.source in ("human", "run"):
-        return EmptyPrune(f"prune.source={config.source} gave no example", _other_source(config))
+        return EmptyPrune(f"prune.source={config.source} gave no examples", _other_source(config))
     message = (
         f"{config.mode} pruning kept none of {counts.available:,} samples ("
         f"{counts.correct:,} right by the strict reader, {counts.lenient:,} by the lenient one, "
@@ -132,13 +132,13 @@ def nothing_kept(counts: PruneCounts, config: PruneConfig) -> EmptyPrune:
 
 
 def warn(counts: PruneCounts, config: PruneConfig, short: dict[str, tuple[int, int]]) -> list[str]:
-    """Warnings on a set that is small.
+    """Warnings about a small set of examples.
 
     Args:
-        short: of the sources that had less than was asked for: (kept, asked for).
+        short: for each source that had less than requested: (kept, requested).
     """
     said = [
-        f"{source} had {kept:,} of the {wanted:,} examples asked for"
+        f"{source} had {kept:,} of the {wanted:,} requested examples"
         for source, (kept, wanted) in short.items()
         if kept < wanted
     ]
@@ -151,7 +151,7 @@ def warn(counts: PruneCounts, config: PruneConfig, short: dict[str, tuple[int, i
     if counts.unjudged:
         said.append(f"{counts.unjudged:,} samples could not be judged; the verdict shards say why")
     if not counts.kept:
-        said.append(f"no new example in this round: only the {counts.earlier:,} of earlier rounds are trained on")
+        said.append(f"no new examples in this round: training uses only the {counts.earlier:,} from earlier rounds")
     if counts.examples < config.warn_below:
         remedy = _remedies(counts, config)[0] if config.source in ("self", "mix") else _other_source(config)
         said.append(f"only {counts.examples:,} examples to train on (prune.warn_below={config.warn_below}): {remedy}")
@@ -159,39 +159,39 @@ def warn(counts: PruneCounts, config: PruneConfig, short: dict[str, tuple[int, i
 
 
 def _remedies(counts: PruneCounts, config: PruneConfig) -> list[str]:
-    """What would keep more samples, the likeliest first."""
+    """What would keep more samples, the most likely remedy first."""
     found = []
     if counts.decontaminated_samples > counts.candidates:
         found.append(_fewer_overlaps(config))
     if counts.available and counts.unjudged > counts.available / 2:
-        found.append("look at the reasons in the verdict shards: most samples could not be judged")
+        found.append("most samples could not be judged: see the reasons in the verdict shards")
     if counts.available and counts.cut_off > counts.available / 2 and not config.keep_cut_off:
         found.append("raise think.max_tokens: most samples were cut off")
     if config.mode == "ground_truth" and config.reader == "strict" and counts.lenient > counts.correct:
         found.append(
-            f"{counts.lenient - counts.correct:,} samples are right but for their format: "
-            "take prune.reader=lenient or prune=soft_positive, or raise task.few_shot"
+            f"{counts.lenient - counts.correct:,} samples are right except for their format: "
+            "use prune.reader=lenient or prune=soft_positive, or raise task.few_shot"
         )
     elif config.mode == "ground_truth" and counts.partial:
-        found.append(f"take prune=soft_positive: {counts.partial:,} samples have partial credit")
-    found.append("raise think.samples_per_problem or task.few_shot, or take easier problems")
+        found.append(f"use prune=soft_positive: {counts.partial:,} samples have partial credit")
+    found.append("raise think.samples_per_problem or task.few_shot, or use easier problems")
     return found
 
 
 def _fewer_overlaps(config: PruneConfig) -> str:
-    """What would drop fewer problems for their overlap with the test split."""
+    """What would drop fewer problems for overlapping the test split."""
     sharper = ""
     if config.decontaminate == "ngram":
         sharper = (
-            "raise prune.decontaminate_n or take prune.decontaminate=exact, if problems of one template only share "
+            "raise prune.decontaminate_n or use prune.decontaminate=exact, if problems from one template only share "
         )
         sharper += "turns of phrase; or "
-    return sharper + "take a training split that shares no questions with the test split"
+    return sharper + "use a training split that shares no questions with the test split"
 
 
 def _other_source(config: PruneConfig) -> str:
     if config.source == "human":
-        return "the data set has few worked solutions or none: take prune.source=self"
+        return "the data set has few worked solutions or none: use prune.source=self"
     return (
         f"few or no questions of {config.from_run} are in this run's training split: give both the same task settings"
     )

@@ -1,41 +1,41 @@
-"""Training problems that overlap the evaluation set: a gain on questions that were trained on means nothing.
+"""Training problems that overlap the evaluation set: a gain on questions that were trained on proves nothing.
 
-`exact` finds a training question that is a test question but for case, punctuation and spacing. `ngram` finds one that
-shares any `n` words in a row with a test question; a question with fewer words is compared whole, so whatever `exact`
-finds, `ngram` finds too. Its 13 words are those of GPT-3's clean sets (arXiv 2005.14165, appendix C): fewer would find
-turns of phrase, more would miss a quoted sentence.
+`exact` finds a training question that equals a test question except for case, punctuation and spacing. `ngram` finds
+one that shares any `n` consecutive words with a test question; a question with fewer words is compared as a whole, so
+`ngram` finds whatever `exact` finds. The default of 13 words follows GPT-3's clean sets (arXiv 2005.14165, appendix C):
+fewer would find turns of phrase, more would miss a quoted sentence.
 
 Sharing words is not sharing an answer. Statements of programming contests have whole sentences in common ("the first
-line contains one integer t, the number of test cases ..."), and so have problems that one template makes. Of the 240
+line contains one integer t, the number of test cases ..."), and so do problems made from one template. Of the 240
 training problems of `task=word_problems`, all of which differ from all 150 test problems, 13 words drop 2, 8 words 66
 and 5 words 202; of the 160 of `task=code_puzzles`, 13 words drop 77 (`tests/prune/test_decontaminate.py`). So the count
-is always reported, and where it is large, a larger n or `exact` may be what is meant.
+is always reported, and if it is large, a larger n or `exact` may be a better choice.
 
-The words of languages that put no space between them are not told apart: for those, take `exact`.
+Languages without spaces between words are not split into words: use `exact` for those.
 """
 
 import re
 import unicodedata
 from collections.abc import Iterable
 
-from tpt.config import PruneConfig
 from tpt.prune.select import hashed
 from tpt.records import Problem
+from tpt.settings.prune import PruneConfig
 
 THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")  # 1,800 is 1800
-# A hyphen between letters only spells a word; any other may be a minus.
+# A hyphen between letters is part of a word; any other may be a minus.
 HYPHEN = re.compile(r"(?<=[^\W\d_])-(?=[^\W\d_])")
-# Signs of prose: they are left out. NFKC keeps curly quotes and long dashes, and makes an ellipsis three dots.
+# Punctuation to leave out. NFKC keeps curly quotes and long dashes, and turns an ellipsis into three dots.
 PROSE = r"""\s_.,;:!?'"`()\[\]{}\u2018\u2019\u201c\u201d\u2013\u2014"""
 # A number with its decimals, a run of letters, or any other sign: "5 - 3" is not "5 + 3".
 WORD = re.compile(rf"\d+(?:\.\d+)*|[^\W\d_]+|[^\w{PROSE}]")
 
 
 def overlapping(train: Iterable[Problem], test: Iterable[Problem], config: PruneConfig) -> set[str]:
-    """The ids of the training problems that overlap a test problem; none where `prune.decontaminate` is `none`.
+    """The ids of the training problems that overlap a test problem; none if `prune.decontaminate` is `none`.
 
-    Keeps a hash of each n-gram of the test questions, and the ids that it finds; of the problems it reads only their
-    `id` and `question`, one after the other.
+    Keeps in memory a hash of each n-gram of the test questions, and the ids it finds; it reads only `id` and `question`
+    of the problems, one problem after another.
     """
     if config.decontaminate == "none":
         return set()
@@ -45,16 +45,16 @@ def overlapping(train: Iterable[Problem], test: Iterable[Problem], config: Prune
 
 
 def marks(question: str, n: int | None) -> set[int]:
-    """A 64-bit hash of each `n` words in a row; of the whole question where it has fewer, or where `n` is None."""
+    """A 64-bit hash of each `n` consecutive words, or of the whole question if it has fewer or if `n` is None."""
     found = words(question)
     size = n or len(found)
     return {hashed(*found[at : at + size]) for at in range(max(1, len(found) - size + 1))}
 
 
 def words(question: str) -> list[str]:
-    """A question without what two copies of it may differ in: case, punctuation, spacing, the commas of numbers.
+    """A question without what may differ between two copies: case, punctuation, spacing, commas in numbers.
 
-    One that is all punctuation stays as it is: otherwise all such questions would be the same one.
+    A question of only punctuation stays as it is; otherwise all such questions would be equal.
     """
     plain = unicodedata.normalize("NFKC", question).casefold()
     return WORD.findall(HYPHEN.sub(" ", THOUSANDS.sub("", plain))) or question.split()

@@ -1,21 +1,21 @@
-"""A judge that errs on purpose: how much of what is gained survives an imperfect one?"""
+"""A judge that errs on purpose, to measure how much of the gain survives an imperfect judge."""
 
 from dataclasses import replace
 
-from tpt.config import PruneConfig
 from tpt.prune.modes import UNJUDGED, read
 from tpt.prune.select import hashed
 from tpt.records import Status, Verdict
+from tpt.settings.prune import PruneConfig
 
 
 def flip(verdict: Verdict, config: PruneConfig, seed: int) -> Verdict:
-    """The verdict that pruning heeds: with probability `prune.flip.rate` the opposite of the judge's.
+    """The verdict that pruning uses: with probability `prune.flip.rate` the opposite of the judge's.
 
-    Whether it is flipped depends on the seed, the problem and the sample's index alone, so what is flipped at one rate
-    is flipped at every higher one. A sample that could not be judged has no verdict to flip.
+    Whether it is flipped depends only on the seed, the problem and the sample's index, so what is flipped at one rate
+    is also flipped at every higher rate. A sample that could not be judged has no verdict to flip.
 
     Args:
-        seed: of the round's pruning.
+        seed: the seed of the round's pruning.
     """
     if not config.flip.rate:
         return verdict

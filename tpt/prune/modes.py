@@ -1,16 +1,16 @@
-"""What each pruning mode keeps, as a statement about a verdict (arXiv 2504.18116, section 3)."""
+"""What each pruning mode keeps, as a condition on a verdict (arXiv 2504.18116, section 3)."""
 
 from collections.abc import Callable
 
-from tpt.config import PruneConfig
 from tpt.records import Sample, Status, Verdict
+from tpt.settings.prune import PruneConfig
 
 Mode = Callable[[Verdict, PruneConfig], bool]
 
-# Verdicts that say nothing of the solution: the data or the judge is at fault.
+# Verdicts that say nothing about the solution: the data or the judge is at fault.
 UNJUDGED = (Status.GOLD_UNREADABLE, Status.JUDGE_ERROR)
 
-# Thresholds that the report compares, the lowest first; `prune.threshold` may be any share.
+# Thresholds that the report compares, lowest first; `prune.threshold` may be any share.
 THRESHOLDS = ("one", "0.5", "all_but_one", "1.0")
 
 
@@ -20,17 +20,17 @@ def none(verdict: Verdict, config: PruneConfig) -> bool:
 
 
 def ground_truth(verdict: Verdict, config: PruneConfig) -> bool:
-    """Solutions whose answer is right under the reader, `strict` or `lenient`, or that pass every test."""
+    """Solutions whose answer is right under the chosen reader, `strict` or `lenient`, or that pass every test."""
     return verdict.status not in UNJUDGED and read(verdict, config.reader) is Status.CORRECT
 
 
 def soft_positive(verdict: Verdict, config: PruneConfig) -> bool:
-    """Solutions with partial credit too: enough tests passed, or right by the lenient reader only."""
+    """Also solutions with partial credit: enough tests passed, or right only under the lenient reader."""
     return ground_truth(verdict, config) or (verdict.status is Status.PARTIAL and passes(verdict, config.threshold))
 
 
 def well_formed_wrong(verdict: Verdict, config: PruneConfig) -> bool:
-    """Solutions that end in a wrong answer of the right form: what is learnt from them is the form alone."""
+    """Solutions that end in a wrong answer of the right form: they can teach nothing but the form."""
     return verdict.strict is Status.WRONG and verdict.status is Status.WRONG
 
 
@@ -42,15 +42,20 @@ MODES: dict[str, Mode] = {
 }
 
 
+def heeds_partial_credit(config: PruneConfig) -> bool:
+    """Whether partial credit matters to the mode, so that a program is run on all its tests, see `Task.judge`."""
+    return config.mode == "soft_positive"
+
+
 def passes(verdict: Verdict, threshold: str) -> bool:
-    """Whether a solution passes enough of its tests; where there are none, only an answer, it does.
+    """Whether a solution passes enough of its tests; true if there are no tests, only an answer.
 
     Args:
         threshold: `one` test (arXiv 2504.18116, section 3), `all_but_one`, or a share of them such as `0.5`; never
             fewer than one.
     """
     if not verdict.kind and verdict.passed < verdict.total:
-        return True  # an answer that only the lenient reader finds right
+        return True  # an answer that is right only under the lenient reader
     if threshold == "one":
         needed = 1.0
     else:
@@ -59,7 +64,7 @@ def passes(verdict: Verdict, threshold: str) -> bool:
 
 
 def finished(sample: Sample, keep_cut_off: bool) -> bool:
-    """Whether a sample can be trained on at all: it says something, and it ends unless cut-off ones are wanted.
+    """Whether a sample can be trained on at all: it has text, and it is not cut off unless those are wanted.
 
     A sample that hit `max_tokens` has no end token: training on it teaches the model not to stop.
     """
@@ -67,5 +72,5 @@ def finished(sample: Sample, keep_cut_off: bool) -> bool:
 
 
 def read(verdict: Verdict, reader: str) -> Status:
-    """The verdict of one reader, `strict` or `lenient`."""
+    """The status under one reader, `strict` or `lenient`."""
     return verdict.lenient if reader == "lenient" else verdict.strict

@@ -5,23 +5,23 @@ from functools import partial
 from pathlib import Path
 
 from tpt import records
-from tpt.config import PruneConfig
 from tpt.prune import sources
 from tpt.prune.counts import PruneCounts, count_samples, nothing_kept, warn
 from tpt.prune.decontaminate import overlapping
 from tpt.prune.select import Source, Taken, draw, hashed, survey
 from tpt.prune.sources import Inputs, Without
 from tpt.records import Example, Problem
+from tpt.settings.prune import PruneConfig
 
 
 def prune(inputs: Inputs, config: PruneConfig, round: int, seed: int, out: Path) -> PruneCounts:
     """Draw a round's training examples and write them to `out`.
 
-    Memory grows with the examples that are drawn and the solutions of one problem, not with the number of samples.
+    Memory grows with the number of examples drawn and of solutions per problem, not with the number of samples.
 
     Raises:
         EmptyPrune: nothing was kept; `out` is untouched.
-        RunError: the verdicts are of other samples.
+        RunError: the verdicts belong to other samples.
         DiskFull: `out` is untouched.
     """
     overlap = _overlap(inputs, config)
@@ -61,7 +61,7 @@ def prune(inputs: Inputs, config: PruneConfig, round: int, seed: int, out: Path)
 
 
 def _overlap(inputs: Inputs, config: PruneConfig) -> set[str]:
-    """The training problems that are dropped because they overlap the test split."""
+    """The ids of the training problems that are dropped because they overlap the test split."""
     if inputs.test is None:
         return set()
     train, test = (records.read(path, Problem, ("id", "question")) for path in (inputs.problems, inputs.test))
@@ -69,7 +69,7 @@ def _overlap(inputs: Inputs, config: PruneConfig) -> set[str]:
 
 
 def _wanted(config: PruneConfig) -> dict[str, int | None]:
-    """How many examples each source is to give; None: all it has."""
+    """How many examples each source should give; None for all it has."""
     if config.source != "mix":
         return {config.source: config.examples}
     asked = {"self": config.mix.self, "human": config.mix.human, "run": config.mix.run}

@@ -1,9 +1,9 @@
 """The seeded draw: which of the solutions that a mode keeps become training examples.
 
-Every solution has a rank that depends on the seed, its problem and its text alone. The draw takes the lowest ranks, so
-it does not depend on the order of the shards, and a draw of 1,000 is part of the draw of 2,000 with the same seed.
-It reads the solutions twice, first to find the highest rank that is drawn, then to hand out what lies at or below it:
-its memory grows with what is drawn and not with what there is.
+Every solution has a rank that depends only on the seed, its problem and its text. The draw takes the lowest ranks, so
+it does not depend on the order of the shards, and a draw of 1,000 is contained in the draw of 2,000 with the same seed.
+It reads the solutions twice, first to find the highest rank to draw, then to yield everything up to that rank: memory
+grows with what is drawn and not with what is available.
 """
 
 import heapq
@@ -16,27 +16,27 @@ from operator import attrgetter
 
 from tpt.records import Example
 
-Rank = tuple[int, int]  # of the problem among the problems, of the solution among its problem's
+Rank = tuple[int, int]  # of the problem among all problems, of the solution among its problem's
 
 NOTHING: Rank = (-1, -1)  # below every rank
 
 
 @dataclass(slots=True)
 class Candidate:
-    """A solution that may be drawn. `example` makes the training example, with its tokens, once it is."""
+    """A solution that may be drawn. If it is, `example` makes the training example with its tokens."""
 
     problem_id: str
     text: str
     example: Callable[[], Example]
 
 
-# Gives the same candidates each time it is called, those of one problem together.
+# Gives the same candidates on every call, those of one problem together.
 Source = Callable[[], Iterable[Candidate]]
 
 
 @dataclass
 class Taken:
-    """What is already among the round's examples: nothing of it is drawn again.
+    """What is already among the round's examples and must not be drawn again.
 
     Attributes:
         texts: a hash of each example's problem and text.
@@ -47,7 +47,7 @@ class Taken:
     per_problem: Counter[str] = field(default_factory=Counter)
 
     def add(self, example: Example, new: bool) -> None:
-        """Count an example in; one of an earlier round (not `new`) uses up no place of its problem's."""
+        """Add an example; one from an earlier round (not `new`) does not count towards its problem's limit."""
         self.texts.add(hashed(example.problem_id, example.text))
         if new:
             self.per_problem[example.problem_id] += 1
@@ -55,14 +55,14 @@ class Taken:
 
 @dataclass
 class Drawing:
-    """What there was to draw from, and up to which rank to draw.
+    """What was available, and up to which rank to draw.
 
     Attributes:
         candidates: solutions that the mode keeps.
-        duplicates: of them, those with the same text as another of their problem, or as an example already taken.
+        duplicates: candidates with the same text as another one of their problem, or as an example already taken.
         problems: problems with at least one solution left.
-        available: distinct solutions, at most `per_problem` a problem.
-        highest: the highest rank to draw; None: draw all.
+        available: distinct solutions, at most `per_problem` per problem.
+        highest: the highest rank to draw; None to draw all.
     """
 
     candidates: int = 0
@@ -73,10 +73,10 @@ class Drawing:
 
 
 def survey(source: Source, count: int | None, per_problem: int, seed: int, taken: Taken) -> Drawing:
-    """Read a source through and find up to which rank `count` examples (None: all) are drawn.
+    """Read a whole source and find up to which rank to draw `count` examples (None for all).
 
     Args:
-        per_problem: most solutions a problem; 0: no bound.
+        per_problem: the most solutions per problem; 0 for no limit.
         taken: what other sources or rounds have already given.
     """
     found = Drawing()
@@ -103,7 +103,7 @@ def survey(source: Source, count: int | None, per_problem: int, seed: int, taken
 def draw(source: Source, highest: Rank | None, per_problem: int, seed: int, taken: Taken) -> Iterator[Example]:
     """The examples up to a rank that `survey` found, in the source's order.
 
-    What is drawn may be added to `taken` at once: a problem's solutions lie together and are chosen together.
+    Examples may be added to `taken` as they come: a problem's solutions are together and are chosen together.
     """
     for solutions in _by_problem(source):
         for rank, candidate in _lowest(_distinct(solutions, seed, taken), per_problem, taken):
@@ -112,7 +112,7 @@ def draw(source: Source, highest: Rank | None, per_problem: int, seed: int, take
 
 
 def hashed(*parts: object) -> int:
-    """A 64-bit hash of some words, the same on every machine and in every process."""
+    """A 64-bit hash of some strings, the same on every machine and in every process."""
     return int.from_bytes(blake2b("\x1f".join(map(str, parts)).encode(), digest_size=8).digest())
 
 

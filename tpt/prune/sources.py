@@ -1,23 +1,20 @@
-"""Where training examples may come from: the run's own samples, the data set's solutions, another run's examples."""
+"""Where training examples can come from: the run's own samples, the data set's solutions, another run's examples."""
 
 from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
-from itertools import zip_longest
 from pathlib import Path
 
-from tpt import records
-from tpt.config import PruneConfig
-from tpt.errors import RunError
+from tpt import pairs, records
 from tpt.prune.flip import flip
 from tpt.prune.modes import MODES, finished
 from tpt.prune.select import Candidate, Source
 from tpt.records import LIGHT, Example, Problem, Sample, Verdict
+from tpt.settings.prune import PruneConfig
 
-# (problem, text of a solution) -> prompt ids, completion ids with the end token last
+# (problem, text of a solution) -> prompt ids, completion ids ending with the end token
 Encode = Callable[[Problem, str], tuple[list[int], list[int]]]
 
 VERDICT = ("problem_id", "index", "status", "strict", "lenient", "passed", "total", "kind")
-REMOVE = "remove the verdict shards and give the same command again: the samples are judged anew"
 
 
 @dataclass
@@ -25,15 +22,15 @@ class Inputs:
     """The files that pruning reads.
 
     Attributes:
-        samples: sample shards of the round.
+        samples: the round's sample shards.
         verdicts: their verdict shards, in the same order.
         problems: the problems of the training split.
-        encode: makes tokens of a solution that the model in training did not sample.
-        foreign: whether the samples are a teacher's: their tokens are not the student's, so the texts are encoded anew.
-        earlier: the examples of the round before, where rounds accumulate.
+        encode: tokenizes a solution that was not sampled by the model being trained.
+        foreign: whether the samples are a teacher's, whose tokens are not the student's: their texts are encoded again.
+        earlier: the examples of the previous round, if rounds accumulate.
         other_examples: the examples of another run.
         other_problems: the training problems of that run.
-        test: the problems of the test split; needed where training problems that overlap them are dropped.
+        test: the problems of the test split; needed to drop training problems that overlap them.
     """
 
     samples: Sequence[Path]
@@ -51,54 +48,22 @@ def judged(inputs: Inputs, columns: Sequence[str] = LIGHT) -> Iterator[tuple[Sam
     """Each sample with its verdict.
 
     Raises:
-        RunError: the verdicts are of other samples.
+        RunError: the verdicts belong to other samples.
     """
-    return paired(inputs.samples, inputs.verdicts, columns, VERDICT)
-
-
-def paired(
-    sample_shards: Sequence[Path],
-    verdict_shards: Sequence[Path],
-    sample_columns: Sequence[str],
-    verdict_columns: Sequence[str],
-) -> Iterator[tuple[Sample, Verdict]]:
-    """Each sample of some shards with its verdict, of either only these columns.
-
-    Raises:
-        RunError: the verdicts are of other samples.
-    """
-    for shard, judgement in _shards(sample_shards, verdict_shards):
-        yield from _of_shard(shard, judgement, sample_columns, verdict_columns)
-
-
-def _shards(samples: Sequence[Path], verdicts: Sequence[Path]) -> Iterator[tuple[Path, Path]]:
-    if len(samples) != len(verdicts):
-        raise RunError(f"{len(samples)} sample shards but {len(verdicts)} verdict shards", REMOVE)
-    return zip(samples, verdicts, strict=True)
-
-
-def _of_shard(
-    shard: Path, judgement: Path, sample_columns: Sequence[str], verdict_columns: Sequence[str]
-) -> Iterator[tuple[Sample, Verdict]]:
-    samples = records.read(shard, Sample, sample_columns)
-    verdicts = records.read(judgement, Verdict, verdict_columns)
-    for sample, verdict in zip_longest(samples, verdicts):
-        if not (sample and verdict) or (sample.problem_id, sample.index) != (verdict.problem_id, verdict.index):
-            raise RunError(f"{judgement} does not hold the verdicts of {shard}", REMOVE)
-        yield sample, verdict
+    return pairs.of_shards(inputs.samples, inputs.verdicts, columns, VERDICT)
 
 
 def own(inputs: Inputs, config: PruneConfig, round: int, seed: int) -> Iterator[Candidate]:
-    """The samples that the mode keeps, with the very tokens that were sampled.
+    """The samples that the mode keeps, with exactly the tokens that were sampled.
 
     Args:
-        seed: of `prune.flip`.
+        seed: seed of `prune.flip`.
     """
     mode = MODES[config.mode]
     problems = _by_id(inputs.problems) if inputs.foreign else {}
-    for shard, judgement in _shards(inputs.samples, inputs.verdicts):
+    for shard, judgement in pairs.matched(inputs.samples, inputs.verdicts):
         tokens = records.Rows(shard, ("prompt_ids", "completion_ids"))
-        for row, (sample, verdict) in enumerate(_of_shard(shard, judgement, LIGHT, VERDICT)):
+        for row, (sample, verdict) in enumerate(pairs.of_shard(shard, judgement, LIGHT, VERDICT)):
             if finished(sample, config.keep_cut_off) and mode(flip(verdict, config, seed), config):
                 if inputs.foreign:
                     yield _encoded(problems[sample.problem_id], sample, round, inputs.encode)
@@ -107,16 +72,16 @@ def own(inputs: Inputs, config: PruneConfig, round: int, seed: int) -> Iterator[
 
 
 def human(inputs: Inputs, round: int) -> Iterator[Candidate]:
-    """The worked solutions of the data set, of the problems that have one."""
+    """The data set's worked solutions of the problems that have one."""
     for problem in records.read(inputs.problems, Problem):
         if problem.solution.strip():
             yield _written(problem, problem.solution, "human", round, inputs.encode)
 
 
 def other_run(inputs: Inputs, round: int) -> Iterator[Candidate]:
-    """Another run's examples, of the questions that are in this run's training split too.
+    """Another run's examples for questions that are also in this run's training split.
 
-    Problems are matched by their question: ids are only unique within a run's task settings.
+    Problems are matched by their question, because ids are unique only within a run's task settings.
     """
     if inputs.other_problems is None:
         return
@@ -139,7 +104,7 @@ class Without:
     Attributes:
         source: gives the solutions.
         problems: the ids of the problems that are left out.
-        dropped: how many solutions the latest reading left out.
+        dropped: how many solutions the last iteration left out.
     """
 
     source: Source
@@ -147,7 +112,7 @@ class Without:
     dropped: int = 0
 
     def __call__(self) -> Iterator[Candidate]:
-        """The other solutions, in order."""
+        """The remaining solutions, in order."""
         self.dropped = 0
         for one in self.source():
             if one.problem_id in self.problems:
@@ -172,7 +137,7 @@ def _encoded(problem: Problem, sample: Sample, round: int, encode: Encode) -> Ca
     def example() -> Example:
         prompt_ids, completion_ids = encode(problem, sample.text)
         if sample.finish_reason != "stop":
-            completion_ids = completion_ids[:-1]  # it did not end, so it must not teach to end there
+            completion_ids = completion_ids[:-1]  # it was cut off, so it must not teach the model to end there
         return Example(problem.id, "self", round, prompt_ids, completion_ids, sample.text)
 
     return Candidate(problem.id, sample.text, example)

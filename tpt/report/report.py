@@ -1,4 +1,4 @@
-"""Writing a report and saying what it says."""
+"""Writes a report, and says in words what its figures show."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +9,10 @@ from rich.text import Text
 
 from tpt import files
 from tpt.errors import Damaged, RunError
-from tpt.evaluate.bootstrap import Interval
 from tpt.report import figure, page, table
 from tpt.report.latex import latex
 from tpt.report.rows import Row, collect, doubtful, ends, unevaluated
-from tpt.run import Run
+from tpt.run.folder import Run
 
 
 @dataclass
@@ -23,8 +22,8 @@ class Report:
     Attributes:
         table: `table.csv`.
         figure: `pass_at_k.png`.
-        page: `report.html`, or where it was asked for.
-        paths: all files: those, and the table as Markdown and LaTeX, the figure as SVG and PDF.
+        page: `report.html`, or the path that was given.
+        paths: every file: these, the table as Markdown and LaTeX, and the figure as SVG and PDF.
         renderables: what a terminal shows: the tables, the gains in words, why `rounds=auto`
             stopped, what is not evaluated yet, the paths.
         rows: one for each evaluated round of each run.
@@ -42,7 +41,7 @@ class Report:
     notes: list[str]
 
     def record(self) -> dict[str, Any]:
-        """The report as JSON; `tpt report --help` says what the keys mean."""
+        """The report as JSON; `tpt report --help` explains the keys."""
         rows = [{"folder": str(row.root), **table.numbers(row)} for row in self.rows]
         return {
             "rows": [{key: None if value == "" else value for key, value in row.items()} for row in rows],
@@ -56,14 +55,14 @@ def report(runs: list[Run], out: Path, html: Path | None = None) -> Report:
     """Write the tables, figures and page of some runs to `out`, from the run folders alone.
 
     Args:
-        runs: a run that is named twice counts once; of several, one with a file that cannot be read is left out, and
-            named.
+        runs: a run that is given twice counts once; if one of several has a file that cannot be read, it is left out
+            and named in the notes.
         html: where the page goes instead of `out/report.html`.
 
     Raises:
         RunError: no run has an evaluation yet.
         Damaged: the only run has a file that cannot be read.
-        FileError: a file cannot be written; none is then.
+        FileError: a file cannot be written; in that case none is.
     """
     html = html or out / "report.html"
     for path in (*_tables(out), *figure.paths(out), html):
@@ -97,11 +96,11 @@ def _write(runs: list[Run], left_out: list[str], out: Path, html: Path) -> Repor
         notes.insert(0, table.UNSAFE)
     if not rows:
         names = ", ".join(run.name for run in runs)
-        raise RunError(f"nothing is evaluated yet in {names}", "`tpt run` with the same settings goes on")
+        raise RunError(f"nothing is evaluated yet in {names}", "`tpt run` with the same settings continues")
     # Where runs are compared, a sentence for the last round of each; the table has the others.
     said = rows if len(runs) == 1 else list({row.root: row for row in rows}.values())
     gained = [row for row in said if "baseline" in row.gains]
-    words = [(gain_in_words(row), 0 if row.unjudged else direction(row.gains["baseline"]["strict"])) for row in gained]
+    words = [(gain_in_words(row), 0 if row.unjudged else row.gains["baseline"]["strict"].direction) for row in gained]
     out.mkdir(parents=True, exist_ok=True)
     page.write(html, runs, rows, words, notes)  # first: it reads the most, and so finds what cannot be read
     files.write_text(out / "table.md", table.markdown(rows, notes))
@@ -128,7 +127,7 @@ def gain_in_words(row: Row) -> str:
     strict, lenient = row.gains["baseline"]["strict"], row.gains["baseline"]["lenient"]
     where = f"{row.label}: {row.name}" if row.label else row.name
     what = f"pass@{row.ks[0]} strict"
-    over = f"{table.points(strict)} points over the baseline"
+    over = f"{strict.in_points()} points over the baseline"
     if row.unjudged:
         return (
             f"{where}: samples of it or of the baseline could not be judged, so {what} says nothing of a gain: {over}"
@@ -137,13 +136,8 @@ def gain_in_words(row: Row) -> str:
         1: f"{what} rose by {over}",
         -1: f"{what} FELL: {over}",
         0: f"no change in {what} that can be told from noise: {over}",
-    }[direction(strict)]
-    beside = f"lenient {table.points(lenient)}"
-    if direction(strict) > 0 and direction(lenient) <= 0:
+    }[strict.direction]
+    beside = f"lenient {lenient.in_points()}"
+    if strict.direction > 0 and lenient.direction <= 0:
         beside += ", so the gain may be one of format alone"
     return f"{where}: {said}; {beside}"
-
-
-def direction(gain: Interval) -> int:
-    """1 or -1 where the whole interval is on one side of 0, else 0."""
-    return (gain.low > 0) - (gain.high < 0)

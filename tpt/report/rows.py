@@ -4,16 +4,34 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tpt import config
-from tpt.evaluate import stop
+from tpt.artefacts import Manifest, Marks, Pruned
 from tpt.evaluate.bootstrap import Interval
 from tpt.evaluate.metrics import READERS, Reader, difference, doubts
-from tpt.loop import Stage
-from tpt.run import Run
+from tpt.nested import flatten
+from tpt.run import rounds, table
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
+from tpt.settings import config
+
+Cell = str | float  # of a column that a stage adds to the report
+
+
+def stage_names() -> list[str]:
+    """The stages of a round, in order."""
+    return [spec.name for spec in table.ROUND]
+
+
+def extra_columns(run: Run, round: int) -> dict[str, Cell]:
+    """What else the stages of a round report, by column: shown in every table of the report if any row has it."""
+    found: dict[str, Cell] = {}
+    for stage in run.stages():
+        if stage.round == round and run.done(stage):
+            found |= table.of(stage).columns(stage, run.manifest(stage))
+    return found
 
 
 def round_name(round: int) -> str:
-    """What a round is called."""
+    """The name of a round."""
     return f"round {round}" if round else "baseline"
 
 
@@ -24,7 +42,7 @@ class Row:
     Attributes:
         run: the run's name.
         root: its folder, which tells apart runs of one config in several places.
-        labels: the settings in which this run differs from the others of the report.
+        labels: the settings in which this run differs from the others in the report.
         round: 0 is the base model.
         metrics: what `evaluate.metrics.summarise` gave.
         confidence: of every interval, e.g. 0.95.
@@ -33,8 +51,9 @@ class Row:
         by_threshold: usable samples of the round that each `prune.threshold` would keep, where that was counted.
         unsafe: whether solutions of this round were judged without a sandbox.
         gains: paired difference in pass@k for the smallest k, over the "baseline" and over the "previous" round, by
-            reader; what is not evaluated is not compared with.
-        unjudged: whether samples of this round or of the baseline could not be judged, so that gains may be theirs.
+            reader; a round that is not evaluated is left out.
+        unjudged: whether samples of this round or of the baseline could not be judged, which may explain the gains.
+        extra: what else the stages of the round report, by column, see `extra_columns`.
     """
 
     run: str
@@ -49,15 +68,16 @@ class Row:
     unsafe: bool = False
     gains: dict[str, dict[Reader, Interval]] = field(default_factory=dict)
     unjudged: bool = False
+    extra: dict[str, Cell] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
-        """What the row is called."""
+        """The name of the round."""
         return round_name(self.round)
 
     @property
     def label(self) -> str:
-        """The run's distinguishing settings in one line; "" where the report is of one run."""
+        """The run's distinguishing settings in one line; "" if the report is of one run."""
         return _label(self.labels)
 
     @property
@@ -74,19 +94,19 @@ def collect(runs: list[Run]) -> list[Row]:
     """The rows of some different runs; a round that is not evaluated yet has none.
 
     Raises:
-        RunError: the figures of a finished evaluation are gone.
+        RunError: the figures of a finished evaluation are missing.
     """
     return [row for run, label in zip(runs, distinguishing(runs), strict=True) for row in _of_run(run, label)]
 
 
 def doubtful(rows: list[Row]) -> list[str]:
-    """A line for each row of which samples could not be judged, and for each reason."""
+    """A line for each row with samples that could not be judged, and for each reason."""
     named = [(f"{row.label}: {row.name}" if row.label else row.name, row) for row in rows]
     return [f"{name}: {words}" for name, row in named for words in doubts(row.metrics)]
 
 
 def unevaluated(runs: list[Run]) -> list[str]:
-    """A line for each run with rounds that have no row yet, which says how far those are."""
+    """A line for each run with rounds that have no row yet, which says how far they have got."""
     lines = []
     for run, labels in zip(runs, distinguishing(runs), strict=True):
         rounds = [_how_far(run, one) for one in range(run.rounds + 1) if _is_awaited(run, one)]
@@ -98,15 +118,15 @@ def unevaluated(runs: list[Run]) -> list[str]:
 
 def ends(runs: list[Run]) -> list[str]:
     """A line for each run of `rounds=auto`: where and why it stopped, and the round to take."""
-    found = [(stop.in_words(run), _label(labels)) for run, labels in zip(runs, distinguishing(runs), strict=True)]
+    found = [(rounds.in_words(run), _label(labels)) for run, labels in zip(runs, distinguishing(runs), strict=True)]
     return [f"{label}: {words}" if label else words for words, label in found if words]
 
 
 def _is_awaited(run: Run, round: int) -> bool:
-    """Whether a round's evaluation is missing; of `rounds=auto` only a round that has begun is sure to come."""
+    """Whether a round's evaluation is missing; with `rounds=auto`, only a round that has begun is sure to come."""
     auto, least = run.config.stop.auto, run.config.stop.least
-    sure = not auto or round <= least or any(run.done(Stage(round, name)) for name in ("think", "prune", "train"))
-    return sure and not run.done(Stage(round, "evaluate"))
+    sure = not auto or round <= least or any(run.done(stage) for stage in run.stages() if stage.round == round)
+    return sure and not run.done(table.evaluation(round))
 
 
 def _how_far(run: Run, round: int) -> str:
@@ -123,16 +143,16 @@ def _label(labels: dict[str, str]) -> str:
 def _of_run(run: Run, labels: dict[str, str]) -> list[Row]:
     rows: dict[int, Row] = {}
     for round in range(run.rounds + 1):
-        if not run.done(Stage(round, "evaluate")):
+        if not run.done(table.evaluation(round)):
             continue
         row = Row(run.name, run.root, labels, round, run.evaluation(round), run.config.evaluate.confidence)
         row.kept = _kept(run, round)
+        row.extra = extra_columns(run, round)
         for stage in run.stages():
             if stage.round == round and run.done(stage):
-                manifest = run.manifest(stage)
-                row.seconds[stage.name] = manifest["seconds"]
-                row.unsafe = row.unsafe or manifest.get("sandbox") == "none"
-                row.by_threshold |= manifest.get("by_threshold", {})
+                row.seconds[stage.name] = row.seconds.get(stage.name, 0.0) + run.results(stage, Manifest)["seconds"]
+                row.unsafe = row.unsafe or run.results(stage, Marks).get("sandbox") == "none"
+                row.by_threshold |= run.results(stage, Pruned).get("by_threshold", {})
         for name, earlier in (("baseline", 0), ("previous", round - 1)):
             if earlier in rows:
                 row.gains[name] = _gain(run, row, rows[earlier])
@@ -147,18 +167,19 @@ def _gain(run: Run, row: Row, earlier: Row) -> dict[Reader, Interval]:
 
 
 def _kept(run: Run, round: int) -> int | None:
-    prune = Stage(round, "prune")
-    return int(run.manifest(prune)["examples"]) if round and run.done(prune) else None
+    prune = Stage(round, table.PRUNE.name)
+    return run.results(prune, Pruned)["examples"] if round and run.done(prune) else None
 
 
 def distinguishing(runs: list[Run]) -> list[dict[str, str]]:
-    """For each run, the settings in which the runs differ; where there is one run, none.
+    """For each run, the settings in which the runs differ; none if there is one run.
 
     A setting that a run does not have (of another task, say) is "". Runs of one config have their folders instead.
     """
-    flat = [_flatten(config.to_dict(run.config, runtime=False)) for run in runs]
+    settings = [config.to_dict(run.config, runtime=False) for run in runs]
+    flat = [{name: str(value) for name, value in flatten(one)} for one in settings]
     keys = [key for key in dict.fromkeys(key for one in flat for key in one) if len({one.get(key) for one in flat}) > 1]
-    # Of a teacher that one run has and another has not, the settings say it all.
+    # If only some of the runs have a teacher, its settings say it all.
     keys = [key for key in keys if not any(other.startswith(f"{key}.") for other in keys)]
     # A model's name says its path and learning rate; the settings that follow from it would only widen the table.
     implied = ("model.path", "model.source", "model.learning_rate", "train.learning_rate")
@@ -173,13 +194,3 @@ def distinguishing(runs: list[Run]) -> list[dict[str, str]]:
 
 def _distinct(labels: list[dict[str, str]]) -> bool:
     return len({tuple(one.values()) for one in labels}) == len(labels)
-
-
-def _flatten(value: dict[str, Any], prefix: str = "") -> dict[str, str]:
-    found: dict[str, str] = {}
-    for key, one in value.items():
-        if isinstance(one, dict):
-            found |= _flatten(one, f"{prefix}{key}.")
-        else:
-            found[f"{prefix}{key}"] = str(one)
-    return found

@@ -2,21 +2,23 @@
 
 import csv
 import io
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.table import Table
 from rich.text import Text
 
-from tpt.evaluate.bootstrap import Interval
+from tpt import markdown as tables
+from tpt.evaluate import bootstrap
 from tpt.evaluate.metrics import READERS, Reader
-from tpt.report.rows import Row
+from tpt.report.rows import Cell, Row, stage_names
 from tpt.terminal import unfolded
 
 UNSAFE = "NOT SANDBOXED: solutions were judged with task.sandbox=none, with this user's rights"
 THRESHOLD_TITLE = "samples that each threshold of soft-positive pruning keeps"
 COST_TITLE = "what each round took"
-STAGES = ("think", "prune", "train", "evaluate")
+EXTRA_TITLE = "what else the stages of each round report"
 # Shares that have a column only where some row has them.
 TROUBLES = {
     "judge_error": "judge errors",
@@ -25,20 +27,10 @@ TROUBLES = {
 }
 
 
-def percent(value: Interval) -> str:
-    """A share with its interval: `29.5 [25.1, 33.9]`, in percent."""
-    return f"{100 * value.value:.1f} [{100 * value.low:.1f}, {100 * value.high:.1f}]"
-
-
-def points(value: Interval) -> str:
-    """A difference with its interval: `+15.5 [+11.0, +20.2]`, in percentage points."""
-    return value.in_points()
-
-
 def interval_words(rows: list[Row]) -> str:
     """What the brackets are, e.g. `95 % intervals over problems`."""
     confidences = {row.confidence for row in rows}
-    return f"{100 * confidences.pop():g} % intervals over problems" if len(confidences) == 1 else "intervals"
+    return bootstrap.interval_words(confidences.pop()) if len(confidences) == 1 else "intervals"
 
 
 def all_ks(rows: list[Row]) -> list[int]:
@@ -47,19 +39,20 @@ def all_ks(rows: list[Row]) -> list[int]:
 
 
 def figure_cells(row: Row, rows: list[Row]) -> dict[str, str]:
-    """A row's figures by column, as a person reads them; "" where this run did not measure what another did."""
+    """A row's figures by column, as a person reads them; "" if this run did not measure what another did."""
     found = {
-        f"pass@{k} strict": percent(row.interval("strict", "pass@k", k)) if k in row.ks else "" for k in all_ks(rows)
+        f"pass@{k} strict": row.interval("strict", "pass@k", k).in_percent() if k in row.ks else ""
+        for k in all_ks(rows)
     }
     for k in dict.fromkeys(one.ks[0] for one in rows):
-        found[f"pass@{k} lenient"] = percent(row.interval("lenient", "pass@k", k)) if k in row.ks else ""
+        found[f"pass@{k} lenient"] = row.interval("lenient", "pass@k", k).in_percent() if k in row.ks else ""
     found["well formed"] = f"{100 * row.metrics['well_formed']:.1f}"
     found["cut off"] = f"{100 * row.metrics['cut_off']:.1f}"
     return found | trouble_cells(row, rows)
 
 
 def trouble_cells(row: Row, rows: list[Row]) -> dict[str, str]:
-    """Of a row's samples, the shares that could not be judged or never came to an answer, by column."""
+    """The shares of a row's samples that could not be judged or never came to an answer, by column."""
     shown = [name for name in TROUBLES if any(one.metrics.get(name) for one in rows)]
     return {TROUBLES[name]: f"{100 * row.metrics.get(name, 0):.1f}" for name in shown}
 
@@ -68,13 +61,15 @@ def majority_cells(row: Row, rows: list[Row]) -> dict[str, str]:
     """A row's majority votes by column, strict, with as many votes as samples were drawn."""
     drawn = dict.fromkeys(n for one in rows for n in one.metrics["strict"]["maj@k"])
     votes = row.metrics["strict"]["maj@k"]
-    return {f"maj@{n} strict": percent(row.interval("strict", "maj@k", n)) if n in votes else "" for n in drawn}
+    return {f"maj@{n} strict": row.interval("strict", "maj@k", n).in_percent() if n in votes else "" for n in drawn}
 
 
 def cost_cells(row: Row) -> dict[str, str]:
-    """What a row took, by column; "" where a stage is not part of the round, or was not done."""
+    """What a row took, by column; "" for a stage that is not part of the round or was not done."""
     kept = {"kept examples": "" if row.kept is None else str(row.kept)}
-    return kept | {f"{name} seconds": f"{row.seconds[name]:.0f}" if name in row.seconds else "" for name in STAGES}
+    return kept | {
+        f"{name} seconds": f"{row.seconds[name]:.0f}" if name in row.seconds else "" for name in stage_names()
+    }
 
 
 def threshold_cells(row: Row) -> dict[str, str]:
@@ -83,8 +78,20 @@ def threshold_cells(row: Row) -> dict[str, str]:
     return {words.get(name, f"{name} of tests"): f"{count:,}" for name, count in row.by_threshold.items()}
 
 
+def extra_cells(row: Row, rows: list[Row]) -> dict[str, str]:
+    """What else the stages of a row's round report, by column; "" where this row has no such figure."""
+    columns = dict.fromkeys(name for one in rows for name in one.extra)
+    return {name: _shown(row.extra.get(name, "")) for name in columns}
+
+
+def _shown(cell: Cell) -> str:
+    if isinstance(cell, str):
+        return cell
+    return f"{cell:,}" if isinstance(cell, int) else f"{cell:.4g}"
+
+
 def gain_cells(row: Row, rows: list[Row]) -> dict[str, str]:
-    """A row's paired gains in points, by column; the k is named where the runs differ in it."""
+    """A row's paired gains in points, by column; the k is named if the runs differ in it."""
     several = len({one.ks[0] for one in rows}) > 1
     found = {"of": f"pass@{row.ks[0]}"} if several else {}
     compared: list[tuple[Reader, str, str]] = [
@@ -93,12 +100,12 @@ def gain_cells(row: Row, rows: list[Row]) -> dict[str, str]:
         ("strict", "previous", "round before"),
     ]
     for reader, name, words in compared:
-        found[f"{reader} over {words}"] = points(row.gains[name][reader]) if name in row.gains else ""
+        found[f"{reader} over {words}"] = row.gains[name][reader].in_points() if name in row.gains else ""
     return found
 
 
 def rich_tables(rows: list[Row]) -> list[Table]:
-    """For a terminal of 80 columns, 100 where runs are compared: the figures, the gains, and what they cost."""
+    """For a terminal of 80 columns, 100 if runs are compared: the figures, the gains, what they cost, and the rest."""
     gained = [row for row in rows if row.gains]
     tables = [_rich(f"%, with {interval_words(rows)}", rows, [figure_cells(row, rows) for row in rows])]
     if gained:
@@ -106,7 +113,10 @@ def rich_tables(rows: list[Row]) -> list[Table]:
     counted = [row for row in rows if row.by_threshold]
     if counted:
         tables.append(_rich(THRESHOLD_TITLE, counted, [threshold_cells(row) for row in counted]))
-    return [*tables, _rich(COST_TITLE, rows, [cost_cells(row) for row in rows])]
+    tables.append(_rich(COST_TITLE, rows, [cost_cells(row) for row in rows]))
+    if any(row.extra for row in rows):
+        tables.append(_rich(EXTRA_TITLE, rows, [extra_cells(row, rows) for row in rows]))
+    return tables
 
 
 def _gain_title(rows: list[Row]) -> str:
@@ -153,7 +163,7 @@ class Part:
 
 
 def parts(rows: list[Row]) -> list[Part]:
-    """The tables for a page or a paper: the figures, the gains, the thresholds of pruning, and what it all took."""
+    """The tables for a page or a paper: figures, gains, the thresholds of pruning, what it all took, and the rest."""
     figures = [figure_cells(row, rows) | majority_cells(row, rows) for row in rows]
     found = [_part(f"Shares in %, with {interval_words(rows)}", rows, figures)]
     if gained := [row for row in rows if row.gains]:
@@ -161,7 +171,10 @@ def parts(rows: list[Row]) -> list[Part]:
         found.append(_part(title, gained, [gain_cells(row, rows) for row in gained]))
     if counted := [row for row in rows if row.by_threshold]:
         found.append(_part(THRESHOLD_TITLE, counted, [threshold_cells(row) for row in counted]))
-    return [*found, _part(COST_TITLE, rows, [cost_cells(row) for row in rows])]
+    found.append(_part(COST_TITLE, rows, [cost_cells(row) for row in rows]))
+    if any(row.extra for row in rows):
+        found.append(_part(EXTRA_TITLE, rows, [extra_cells(row, rows) for row in rows]))
+    return found
 
 
 def _part(title: str, rows: list[Row], cells: list[dict[str, str]]) -> Part:
@@ -171,33 +184,31 @@ def _part(title: str, rows: list[Row], cells: list[dict[str, str]]) -> Part:
 
 def markdown(rows: list[Row], notes: list[str]) -> str:
     """The tables for a page, each under its title, then the notes."""
-    tables = [text for part in parts(rows) for text in (f"{part.title}.\n", _markdown(part.lines))]
-    return "\n".join([*tables, *(f"{note}.\n" for note in notes)])
-
-
-def _markdown(lines: list[dict[str, str]]) -> str:
-    table = [list(lines[0]), ["---"] * len(lines[0]), *(list(line.values()) for line in lines)]
-    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in table)
+    written = [text for part in parts(rows) for text in (f"{part.title}.\n", tables.table(part.lines))]
+    return "\n".join([*written, *(f"{note}.\n" for note in notes)])
 
 
 def to_csv(rows: list[Row]) -> str:
     """For a spreadsheet: plain numbers, shares between 0 and 1, a column for each end of each interval."""
-    records = [numbers(row) for row in rows]
-    columns = list(dict.fromkeys(name for record in records for name in record))
+    return csv_of([numbers(row) for row in rows])
+
+
+def csv_of(records: Sequence[Mapping[str, str | float]]) -> str:
+    """CSV of records that need not have the same columns."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer = csv.DictWriter(text, list(dict.fromkeys(name for one in records for name in one)), lineterminator="\n")
     writer.writeheader()
     writer.writerows(records)
     return text.getvalue()
 
 
 def numbers(row: Row) -> dict[str, str | float]:
-    """A row's plain numbers by the name of their column; "" where there is none."""
+    """A row's plain numbers by the name of their column; "" if there is none."""
     record: dict[str, str | float] = {"run": row.run, "confidence": row.confidence, **row.labels, "round": row.round}
     for reader in READERS:
         for figure in ("pass@k", "maj@k"):
             for k in row.metrics[reader][figure]:
-                record |= _ends(f"{reader}_{figure.replace('@k', f'@{k}')}", row.interval(reader, figure, k))
+                record |= row.interval(reader, figure, k).columns(f"{reader}_{figure.replace('@k', f'@{k}')}")
         for k, count in row.metrics[reader]["correct@k"].items():
             record[f"{reader}_correct@{k}"] = count
     for name in ("well_formed", "cut_off", "mean_tokens", "distinct", "problems", "samples"):
@@ -208,9 +219,5 @@ def numbers(row: Row) -> dict[str, str | float]:
     record |= {"sandbox": "none"} if row.unsafe else {}
     for name, gains in row.gains.items():
         for reader, gain in gains.items():
-            record |= _ends(f"{reader}_pass@{row.ks[0]}_gain_over_{name}", gain)
-    return record | {f"seconds_{name}": row.seconds.get(name, "") for name in STAGES}
-
-
-def _ends(name: str, value: Interval) -> dict[str, float]:
-    return {name: value.value, f"{name}_low": value.low, f"{name}_high": value.high}
+            record |= gain.columns(f"{reader}_pass@{row.ks[0]}_gain_over_{name}")
+    return record | {f"seconds_{name}": row.seconds.get(name, "") for name in stage_names()} | row.extra

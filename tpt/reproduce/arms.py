@@ -3,14 +3,13 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from tpt.compose import compose
-from tpt.config import Config
 from tpt.errors import ConfigError, nearest
-from tpt.overrides import quoted_path
 from tpt.reproduce.experiment import Experiment, Scale
-from tpt.run import Run
+from tpt.run.folder import Run
+from tpt.settings.compose import compose
+from tpt.settings.config import Config
+from tpt.settings.overrides import quoted_path
 
 VALUE = re.compile(r"\{([a-z]\w*)\}")
 NAMED = re.compile(r"\{(run|model):([\w.-]+)\}")
@@ -18,10 +17,10 @@ NAMED = re.compile(r"\{(run|model):([\w.-]+)\}")
 
 @dataclass
 class PlannedArm:
-    """An arm with its overrides in full, but for what other arms' runs are called.
+    """An arm with all its overrides, in which only the names of other arms' runs are still missing.
 
     Attributes:
-        label: "" for one that only others need.
+        label: "" for an arm that only other arms need.
         against: the arm it is compared with.
     """
 
@@ -44,11 +43,11 @@ def plan(experiment: Experiment, scale_name: str, scale: Scale, extra: Sequence[
     """The arms of an experiment at a scale.
 
     Args:
-        extra: overrides of the user's, which have the last word.
+        extra: the user's overrides, which take precedence.
 
     Raises:
-        ConfigError: a `{name}` that the scale has no value for, an arm that is not there, or arms that wait for
-            each other.
+        ConfigError: a `{name}` without a value at this scale, an arm that does not exist, or arms that wait for each
+            other.
     """
     head = [*scale.overrides, *experiment.base]
     arms = {
@@ -67,7 +66,7 @@ def plan(experiment: Experiment, scale_name: str, scale: Scale, extra: Sequence[
 
     def add(name: str, waiting: tuple[str, ...]) -> None:
         if name not in arms:
-            raise ConfigError(f"{waiting[-1]} names the run of {name}, which is no arm here", nearest(name, arms))
+            raise ConfigError(f"{waiting[-1]} names the run of {name}, which is not an arm here", nearest(name, arms))
         if name in waiting:
             raise ConfigError(f"arms wait for each other: {' -> '.join([*waiting, name])}")
         for need in arms[name].needs:
@@ -80,8 +79,8 @@ def plan(experiment: Experiment, scale_name: str, scale: Scale, extra: Sequence[
     return list(ordered.values())
 
 
-def expand(overrides: Sequence[str], values: Mapping[str, Any]) -> list[str]:
-    """Overrides with the scale's values in the place of `{name}`; a list in the place of a whole override is several.
+def expand(overrides: Sequence[str], values: Mapping[str, object]) -> list[str]:
+    """Overrides with the scale's values for each `{name}`; a list that replaces a whole override makes several of it.
 
     Raises:
         ConfigError: there is no such value.
@@ -98,7 +97,7 @@ def expand(overrides: Sequence[str], values: Mapping[str, Any]) -> list[str]:
 
 
 def compose_all(arms: Sequence[PlannedArm], done: Callable[[Run], bool]) -> dict[str, Config]:
-    """The config of each arm as far as it can be told: an arm's run gets its name when those it needs are done.
+    """The config of each arm as far as it is known: an arm's run gets its name when the arms it needs are done.
 
     Args:
         done: whether a run has done all it was asked for.
@@ -111,7 +110,7 @@ def compose_all(arms: Sequence[PlannedArm], done: Callable[[Run], bool]) -> dict
     return configs
 
 
-def _filled(text: str, values: Mapping[str, Any]) -> str:
+def _filled(text: str, values: Mapping[str, object]) -> str:
     def value(found: "re.Match[str]") -> str:
         if found[1] not in values:
             raise ConfigError(f"'{text}' names {{{found[1]}}}, which has no value", nearest(found[1], values))

@@ -1,4 +1,4 @@
-"""What `tpt reproduce` does: plan, run or resume the arms of an experiment, and report on those that got somewhere."""
+"""What `tpt reproduce` does: plan, run or resume the arms of an experiment, and report on those with results."""
 
 import shlex
 from collections.abc import Sequence
@@ -9,16 +9,18 @@ from rich.table import Table
 from rich.text import Text
 
 from tpt import plan as planned_run
-from tpt.cluster import commands as cluster
-from tpt.commands import carry_out_run
-from tpt.compose import compose
-from tpt.config import Config
+from tpt import tracking
+from tpt.carry_out import carry_out_run
+from tpt.cluster import backend
+from tpt.cluster.backend import Submits
 from tpt.errors import ConfigError, Damaged, TptError
-from tpt.loop import Stage
 from tpt.reproduce import experiment as experiments
 from tpt.reproduce.arms import PlannedArm, compose_all, plan
 from tpt.reproduce.experiment import DEFAULT_SCALE, Experiment
-from tpt.run import Run
+from tpt.run import table
+from tpt.run.folder import Run
+from tpt.settings.compose import compose
+from tpt.settings.config import Config
 from tpt.terminal import Terminal
 
 ELSEWHERE = ("run_root=", "cluster", "tracker")  # overrides that do not change what is measured
@@ -31,7 +33,7 @@ class Outcome:
     Attributes:
         runs: those with a run folder, by arm.
         failed: why, by arm.
-        waiting: arms whose jobs are not done or not submitted yet, and what for.
+        waiting: why, of arms whose jobs are not done or not submitted yet.
     """
 
     runs: dict[str, Run] = field(default_factory=dict)
@@ -63,15 +65,15 @@ def show_all(console: Terminal) -> int:
 
 
 def reproduce(name: str, words: Sequence[str], dry_run: bool, console: Terminal) -> int:
-    """Carry out what an experiment still owes, then write and print its table; the same command again goes on.
+    """Carry out what an experiment still owes, then write and print its table; the same command continues it.
 
     Args:
         words: `scale=...`, and overrides for all arms.
 
     Returns:
-        0, or 1 where an arm failed.
+        0, or 1 if an arm failed.
     Raises:
-        ConfigError: a wrong name or setting; nothing has been run then.
+        ConfigError: a wrong name or setting; in that case nothing has been run.
     """
     scale_name = next((one.partition("=")[2] for one in reversed(words) if one.startswith("scale=")), DEFAULT_SCALE)
     extra = [one for one in words if not one.startswith("scale=")]
@@ -80,10 +82,12 @@ def reproduce(name: str, words: Sequence[str], dry_run: bool, console: Terminal)
     arms = plan(experiment, scale_name, scale, extra)
     # Every arm is composed before the first is run: a wrong setting costs no work.
     configs = compose_all(arms, lambda run: run.root.exists() and not run.owed())
-    on_slurm = {one.cluster.name == "slurm" for one in configs.values()} == {True}
+    for one in configs.values():
+        tracking.check(one.tracker)
+    submits = backend.common(list(configs.values()))
     if dry_run:
-        return _dry_run(arms, configs, on_slurm, console)
-    outcome = _submit(arms, console) if on_slurm else _carry_out(arms, console)
+        return _dry_run(arms, configs, submits, console)
+    outcome = _submit(arms, submits, console) if submits else _carry_out(arms, console)
     folder = (
         Path(next(iter(configs.values())).run_root).expanduser() / "experiments" / _folder_name(name, scale_name, extra)
     )
@@ -93,15 +97,15 @@ def reproduce(name: str, words: Sequence[str], dry_run: bool, console: Terminal)
     return 1 if outcome.failed else 0
 
 
-def _dry_run(arms: Sequence[PlannedArm], configs: dict[str, Config], on_slurm: bool, console: Terminal) -> int:
+def _dry_run(arms: Sequence[PlannedArm], configs: dict[str, Config], submits: Submits | None, console: Terminal) -> int:
     for arm in arms:
-        console.heading(arm.label or f"{arm.name}, which others need")
+        console.heading(arm.label or f"{arm.name}, which other arms need")
         console.print(shlex.join(arm.overrides))
         planned_run.show(configs[arm.name], console)
         if arm.needs:
             console.print(f"its folder's name is known when {', '.join(arm.needs)} is done")
     ready = [configs[arm.name] for arm in arms if not arm.needs]
-    return cluster.dry_run(ready, console) if on_slurm else 0
+    return submits.dry_run(ready, console) if submits else 0
 
 
 def _carry_out(arms: Sequence[PlannedArm], console: Terminal) -> Outcome:
@@ -122,8 +126,8 @@ def _carry_out(arms: Sequence[PlannedArm], console: Terminal) -> Outcome:
     return outcome
 
 
-def _submit(arms: Sequence[PlannedArm], console: Terminal) -> Outcome:
-    """Give SLURM every arm whose needs are done; the others are submitted by the same command later."""
+def _submit(arms: Sequence[PlannedArm], submits: Submits, console: Terminal) -> Outcome:
+    """Submit every arm whose needs are done; the same command submits the others later."""
     outcome = Outcome()
     ready: list[tuple[PlannedArm, Config]] = []
     for arm in arms:
@@ -137,7 +141,7 @@ def _submit(arms: Sequence[PlannedArm], console: Terminal) -> Outcome:
             outcome.waiting[arm.name] = "submitted"
             ready.append((arm, settings))
     if ready:
-        cluster.submit_runs([one for _, one in ready], [arm.resolved(outcome.runs) for arm, _ in ready], console)
+        submits.submit([one for _, one in ready], [arm.resolved(outcome.runs) for arm, _ in ready], console)
     return outcome
 
 
@@ -151,7 +155,7 @@ def _report(
     command: str,
     console: Terminal,
 ) -> None:
-    evaluated = {arm: run for arm, run in _readable(outcome).items() if run.done(Stage(0, "evaluate"))}
+    evaluated = {arm: run for arm, run in _readable(outcome).items() if run.done(table.evaluation(0))}
     if not any(arm.name in evaluated for arm in arms if arm.label):
         console.print("nothing is evaluated yet")
         return
@@ -167,7 +171,7 @@ def _readable(outcome: Outcome) -> dict[str, Run]:
     for arm, run in outcome.runs.items():
         try:
             for stage in run.stages():
-                if stage.name == "evaluate" and run.done(stage):
+                if table.of(stage).measures and run.done(stage):
                     run.evaluation(stage.round)
             found[arm] = run
         except Damaged as error:
@@ -181,7 +185,7 @@ def _print_undone(outcome: Outcome, command: str, console: Terminal) -> None:
     for arm, why in outcome.failed.items():
         console.failed(f"{arm}: {why}")
     if outcome.waiting or outcome.failed:
-        console.progress.print(f"to go on, the same command again: {command}")
+        console.progress.print(f"to continue, run the same command again: {command}")
 
 
 def _folder_name(name: str, scale: str, extra: Sequence[str]) -> str:
@@ -190,7 +194,7 @@ def _folder_name(name: str, scale: str, extra: Sequence[str]) -> str:
 
 
 def split_words(words: Sequence[str]) -> tuple[str | None, list[str]]:
-    """The experiment's name, where one is given, and the rest of the words of a command line.
+    """The experiment's name, if one is given, and the rest of the words of a command line.
 
     Raises:
         ConfigError: two names.

@@ -1,12 +1,13 @@
 """What an experiment is: `experiments/NAME/experiment.yaml`, typed and checked.
 
-An experiment has arms, each a run given by its Hydra overrides. A scale says with which model, tasks and sizes the same
-design is carried out; what all experiments share of a scale is in `experiments/scales.yaml`. In overrides and labels
+An experiment has arms, each a run given by its Hydra overrides. A scale says which model, tasks and sizes the same
+design is run with; what all experiments share of a scale is in `experiments/scales.yaml`. In overrides and labels
 `{name}` stands for one of the scale's values, `{run:ARM}` for another arm's run folder and `{model:ARM}` for the
-checkpoint of its last round, so that an arm which names another is carried out after it.
+checkpoint of its last round; an arm that names another is run after it.
 """
 
 import dataclasses
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
@@ -30,9 +31,9 @@ class Arm:
 
     Attributes:
         label: what the tables call it.
-        overrides: Hydra's, after the experiment's `base`.
-        against: the arm that it is compared with, paired by problem; null: with the baseline alone.
-        scales: where it is part of the experiment.
+        overrides: Hydra overrides, applied after the experiment's `base`.
+        against: the arm that it is compared with, paired by problem; null: only with the baseline.
+        scales: the scales at which it is part of the experiment.
     """
 
     label: str = ""
@@ -43,13 +44,13 @@ class Arm:
 
 @dataclass
 class Scale:
-    """With which model, tasks and sizes an experiment is carried out.
+    """The model, tasks and sizes that an experiment is run with.
 
     Attributes:
         overrides: of every arm, before the experiment's own.
         values: what `{name}` means; a list stands for several overrides.
-        arms: runs that others may name (`{model:ARM}`); carried out where one does, and not part of the table.
-        note: what the reader of a table must know of this scale.
+        arms: runs that arms may name (`{model:ARM}`); run only if one does, and not part of the table.
+        note: what the reader of a table must know about this scale.
     """
 
     overrides: list[str] = field(default_factory=list)
@@ -66,11 +67,11 @@ class Experiment:
         title: of its tables.
         question: what it asks, in a sentence.
         rounds: which rounds of an arm the table shows: `last` or `all`.
-        columns: what the table shows beside pass@1 by both readers.
+        columns: what the table shows in addition to pass@1 by both readers.
         base: overrides of every arm.
         arms: by name, in the order of the table.
         scales: what is particular to this experiment at a scale.
-        analysis: what is made of the runs besides the table: one of `tpt.analysis.ANALYSES`.
+        analysis: an analysis of the runs in addition to the table: one of `tpt.analysis.ANALYSES`.
     """
 
     title: str = ""
@@ -86,7 +87,7 @@ class Experiment:
         """Check what types cannot.
 
         Raises:
-            ConfigError: a name that is not known, or something left out.
+            ConfigError: an unknown name, or a missing entry.
         """
         for key in ("title", "question", "arms"):
             if not getattr(self, key):
@@ -122,7 +123,7 @@ def experiments_dir() -> Path:
 
 
 def names() -> list[str]:
-    """The experiments there are."""
+    """The names of all experiments."""
     return sorted(path.parent.name for path in experiments_dir().glob("*/experiment.yaml"))
 
 
@@ -141,7 +142,7 @@ def load(name: str) -> Experiment:
 
 
 def scale(experiment: Experiment, name: str) -> Scale:
-    """A scale as an experiment has it: what all share, and over that its own.
+    """A scale of an experiment: what all experiments share, and on top of that its own.
 
     Raises:
         ConfigError: there is no such scale.
@@ -178,7 +179,7 @@ def read(path: Path, kind: type[Typed]) -> Typed:
         raise ConfigError(f"{where}: unknown key '{error.full_key}'", hint) from error
     except OmegaConfBaseException as error:
         key = f"{error.full_key}: " if error.full_key else ""
-        raise ConfigError(f"{where}: {key}{str(error).splitlines()[0]}", "compare the others' files") from error
+        raise ConfigError(f"{where}: {key}{str(error).splitlines()[0]}", "compare the others") from error
 
 
 def _fields(kind: Any, parents: list[str]) -> list[str]:
@@ -191,6 +192,6 @@ def _fields(kind: Any, parents: list[str]) -> list[str]:
     return [item.name for item in dataclasses.fields(kind)]
 
 
-def _one_of(where: str, key: str, value: str, known: Any) -> None:
+def _one_of(where: str, key: str, value: str, known: Collection[str]) -> None:
     if value not in known:
         raise ConfigError(f"{where}: {key}={value} is not known; one of: {', '.join(known)}", nearest(value, known))

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from tpt.errors import DataError
 from tpt.evaluate.bootstrap import Interval
 from tpt.evaluate.metrics import READERS, Reader, difference
-from tpt.loop import Stage
 from tpt.report.rows import Row, collect
 from tpt.reproduce.arms import PlannedArm
 from tpt.reproduce.paper import Paper
-from tpt.run import Run
+from tpt.run import table
+from tpt.run.folder import Run
 
 Differences = dict[Reader, Interval]
 
@@ -23,9 +23,9 @@ class Line:
         arm: its name; "" of a baseline.
         label: what it is called.
         row: the figures.
-        against: label of the arm that it is compared with; "" where there is none, or it has no such round.
+        against: label of the arm that it is compared with; "" if there is none, or it has no such round.
         differences: from that arm's pass@k, by k, paired by problem.
-        paper: the paper's figures in percent, where it has any.
+        paper: the paper's figures in percent, if it has any.
         paper_gain: the paper's gain in pass@1 over its baseline, in points.
     """
 
@@ -51,7 +51,7 @@ class Line:
         return Interval(self.gain.value - paper, self.gain.low - paper, self.gain.high - paper)
 
     def paper_cell(self, figure: str) -> str:
-        """The paper's figure of a kind as a person reads it, e.g. of `pass@k`; "" where it has none."""
+        """The paper's figure of a kind as a person reads it, e.g. of `pass@k`; "" if it has none."""
         large = [name for name in self.paper if name.startswith(figure[:-1]) and name != "pass@1"]
         if figure == "pass@1":
             return f"{self.paper['pass@1']:g}" if self.paper else ""
@@ -62,7 +62,7 @@ def lines(arms: Sequence[PlannedArm], runs: dict[str, Run], rounds: str, paper: 
     """The lines of the arms that have a label and an evaluated round.
 
     Args:
-        runs: of the arms that got as far as having a run folder, by name.
+        runs: of the arms that have a run folder, by name.
         rounds: `all`, each compared with the same round of the other arm; or `last`: of each arm only the round whose
             model it ends with, compared with that of the other arm.
     """
@@ -74,8 +74,8 @@ def lines(arms: Sequence[PlannedArm], runs: dict[str, Run], rounds: str, paper: 
     baseline = ""
     for arm in shown:
         run, of_arm = runs[arm.name], rows[arm.name]
-        if 0 in of_arm and run.fingerprint(Stage(0, "evaluate")) != baseline:
-            baseline = run.fingerprint(Stage(0, "evaluate"))
+        if 0 in of_arm and run.fingerprint(table.evaluation(0)) != baseline:
+            baseline = run.fingerprint(table.evaluation(0))
             name = run.config.model.name + (f", {run.config.task.name}" if several_tasks else "")
             found.append(Line("", name, of_arm[0], paper=paper.figures(arm.name, 0) if paper else {}))
         other = _shown(runs[arm.against], rows[arm.against], rounds) if arm.against in rows else []
@@ -101,7 +101,7 @@ def _shown(run: Run, rows: dict[int, Row], rounds: str) -> list[Row]:
 
 
 def _differences(run: Run, row: Row, reference: Row) -> dict[int, Differences]:
-    """By k; nothing where the two were evaluated on different problems."""
+    """By k; empty if the two were evaluated on different problems."""
     settings, seed = run.config.evaluate, run.config.seed
     try:
         return {

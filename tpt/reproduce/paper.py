@@ -14,7 +14,7 @@ class Paper:
 
     Attributes:
         source: where they stand.
-        setting: of which models and tasks they are.
+        setting: the models and tasks they are of.
         arms: by arm and round (0: the baseline), e.g. `{pass@1: 41.9, pass@20: 76.0, correct@20: 380}`.
     """
 
@@ -23,7 +23,7 @@ class Paper:
     arms: dict[str, dict[int, dict[str, Any]]] = field(default_factory=dict)
 
     def figures(self, arm: str, round: int) -> dict[str, float]:
-        """What the paper has of a round of an arm; nothing where it has nothing."""
+        """The paper's figures of a round of an arm; empty if it has none."""
         return self.arms.get(arm, {}).get(round, {})
 
     def gain(self, arm: str, round: int) -> float | None:
@@ -33,10 +33,10 @@ class Paper:
 
 
 def load_paper(name: str, experiment: Experiment) -> Paper | None:
-    """The figures beside an experiment's own; None where the paper has none.
+    """The paper's figures for an experiment; None if the paper has none.
 
     Raises:
-        ConfigError: the file is wrong, or has figures of an arm that the experiment has not.
+        ConfigError: the file is wrong, or has figures of an arm that the experiment does not have.
     """
     path = experiments_dir() / name / "paper.yaml"
     if not path.exists():
@@ -44,7 +44,7 @@ def load_paper(name: str, experiment: Experiment) -> Paper | None:
     paper = read(path, Paper)
     for arm, rounds in paper.arms.items():
         if arm not in experiment.arms:
-            raise ConfigError(f"{name}/paper.yaml has figures of {arm}, which is no arm of {name}")
+            raise ConfigError(f"{name}/paper.yaml has figures for {arm}, which is not an arm of {name}")
         for figures in rounds.values():
             known = all(re.fullmatch(r"(pass|correct)@\d+", one) for one in figures)
             if (

@@ -8,11 +8,12 @@ from pathlib import Path
 from rich.console import RenderableType
 from rich.text import Text
 
-from tpt import files
-from tpt.analysis import ANALYSES, Outcome
+from tpt import files, markdown
+from tpt.analysis import ANALYSES
+from tpt.analysis.outcome import Outcome
+from tpt.artefacts import Manifest
 from tpt.errors import DataError
 from tpt.evaluate.metrics import doubts
-from tpt.loop import Stage
 from tpt.report.rows import ends
 from tpt.report.table import UNSAFE, interval_words
 from tpt.reproduce import figure, table
@@ -21,7 +22,8 @@ from tpt.reproduce.experiment import Experiment
 from tpt.reproduce.lines import Line, lines
 from tpt.reproduce.paper import Paper, load_paper
 from tpt.reproduce.words import sentences
-from tpt.run import Run
+from tpt.run import table as stages
+from tpt.run.folder import Run
 
 MANY = "Each interval stands for itself: where there are many, some lie beside 0 by chance alone."
 
@@ -38,9 +40,9 @@ def report(
     """Write `table.md`, `table.csv`, the figure and the analysis of an experiment to `folder`.
 
     Args:
-        note: what the reader must know of the scale.
+        note: what the reader must know about the scale.
         runs: those with at least one evaluation, by arm.
-        command: that was given, for the page.
+        command: the command that was given, for the page.
 
     Returns:
         what a terminal shows, the path last.
@@ -60,7 +62,7 @@ def report(
         f"    {command}\n",
         f"{_made_by(list(runs.values()))}\n",
         f"Shares in %, with {confidence}; gains and differences in points, paired by problem.\n",
-        table.markdown(table.all_cells(found, experiment.columns)),
+        markdown.table(table.all_cells(found, experiment.columns)),
         f"![{experiment.title}]({drawn[0].name})\n",
         *[f"- {one}" for one in said],
         "",
@@ -80,7 +82,7 @@ def report(
 def _analyse(
     experiment: Experiment, arms: Sequence[PlannedArm], runs: dict[str, Run], folder: Path
 ) -> dict[str, Outcome]:
-    """The analysis of each finished arm, by label, where there is one; each is a page in a folder of its own."""
+    """The experiment's analysis of each finished arm, by label; each is a page in a folder of its own."""
     if not experiment.analysis:
         return {}
     found: dict[str, Outcome] = {}
@@ -91,7 +93,7 @@ def _analyse(
         out = folder / arm.name
         try:
             outcome = ANALYSES[experiment.analysis](run, out, run.config.seed)
-        except DataError as error:  # nothing to compare, as where no sample is right; the table stands without it
+        except DataError as error:  # nothing to compare, e.g. if no sample is right; the table remains
             outcome = Outcome([f"{experiment.analysis} has nothing to say: {error.message}"], [], [])
         title = f"{experiment.analysis.replace('_', ' ').capitalize()}: {arm.label}"
         files.write_text(out / f"{experiment.analysis}.md", outcome.markdown(title))
@@ -104,13 +106,13 @@ def _found(analysed: dict[str, Outcome]) -> list[str]:
 
 
 def _made_by(runs: Sequence[Run]) -> str:
-    """Seeds, engines, versions, time and machine, as the run folders have them."""
+    """Seeds, engines, versions, time and machine, as recorded in the run folders."""
     seconds: dict[str, float] = {}
     for run in runs:
         for stage in run.stages():
-            if run.done(stage) and stage.name != "prepare":
-                seconds[run.fingerprint(stage)] = run.manifest(stage)["seconds"]
-    versions = runs[0].manifest(Stage(0, "evaluate"))["versions"]
+            if run.done(stage) and stages.of(stage).shared:
+                seconds[run.fingerprint(stage)] = run.results(stage, Manifest)["seconds"]
+    versions = runs[0].results(stages.evaluation(0), Manifest)["versions"]
     seeds = ", ".join(sorted({str(run.config.seed) for run in runs}))
     engines = ", ".join(sorted({run.config.sampler.engine for run in runs}))
     return (

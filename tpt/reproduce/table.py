@@ -1,15 +1,13 @@
 """An experiment's table beside the paper's, for a terminal, as Markdown and as CSV."""
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
 from tpt.evaluate.bootstrap import Interval
-from tpt.report.table import all_ks, percent, points
+from tpt.report.table import all_ks, csv_of
 from tpt.reproduce.lines import Line
 from tpt.terminal import unfolded
 
@@ -23,9 +21,9 @@ def figures(line: Line, lines: Sequence[Line], columns: Sequence[str]) -> Cells:
     cells = {"kept": "" if row.kept is None else str(row.kept)}
     shown = ks if "pass@k" in columns else ks[:1]
     for k in shown:
-        cells[f"pass@{k} strict"] = percent(row.interval("strict", "pass@k", k)) if k in row.ks else ""
+        cells[f"pass@{k} strict"] = row.interval("strict", "pass@k", k).in_percent() if k in row.ks else ""
         if k == ks[0]:
-            cells[f"pass@{k} lenient"] = percent(row.interval("lenient", "pass@k", k)) if k in row.ks else ""
+            cells[f"pass@{k} lenient"] = row.interval("lenient", "pass@k", k).in_percent() if k in row.ks else ""
     if "correct@k" in columns:
         cells[f"correct@{ks[-1]}"] = _count(row.metrics["strict"]["correct@k"].get(str(ks[-1])))
     if "well formed" in columns:
@@ -43,7 +41,7 @@ def comparisons(line: Line) -> Cells:
         "gain strict": _points(line.gain),
         "gain lenient": _points(lenient),
         "against": line.against,
-        "difference": points(line.differences[k]["strict"]) if line.against else "",
+        "difference": line.differences[k]["strict"].in_points() if line.against else "",
         "paper gain": "" if line.paper_gain is None else f"{line.paper_gain:+.1f}",
         "gain - paper": _points(line.beyond_paper),
     }
@@ -79,25 +77,9 @@ def _short_gains(line: Line) -> Cells:
     return {name: cells[name] for name in wanted} | {AGAINST: against}
 
 
-def markdown(cells: Sequence[Cells]) -> str:
-    """A Markdown table of cells."""
-    table = [list(cells[0]), ["---"] * len(cells[0]), *(list(one.values()) for one in cells)]
-    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in table)
-
-
 def to_csv(lines: Sequence[Line]) -> str:
     """Plain numbers, shares between 0 and 1, a column for each end of each interval; the paper's in percent."""
     return csv_of([_numbers(line) for line in lines])
-
-
-def csv_of(records: Iterable[dict[str, str | float]]) -> str:
-    """CSV of records that need not have the same columns."""
-    records = list(records)
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(dict.fromkeys(name for one in records for name in one)), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(records)
-    return text.getvalue()
 
 
 def _numbers(line: Line) -> dict[str, str | float]:
@@ -106,21 +88,17 @@ def _numbers(line: Line) -> dict[str, str | float]:
     record |= {"round": row.round, "kept": "" if row.kept is None else row.kept, "confidence": row.confidence}
     for reader in ("strict", "lenient"):
         for k in row.ks:
-            record |= _ends(f"{reader}_pass@{k}", row.interval(reader, "pass@k", k))
+            record |= row.interval(reader, "pass@k", k).columns(f"{reader}_pass@{k}")
             record[f"{reader}_correct@{k}"] = row.metrics[reader]["correct@k"][str(k)]
     record |= {name: row.metrics[name] for name in ("well_formed", "cut_off", "mean_tokens", "problems", "samples")}
     for reader, gain in row.gains.get("baseline", {}).items() if line.arm else ():
-        record |= _ends(f"{reader}_gain", gain)
+        record |= gain.columns(f"{reader}_gain")
     record["against"] = line.against
     for k, both in line.differences.items():
         for reader, one in both.items():
-            record |= _ends(f"{reader}_difference_pass@{k}", one)
+            record |= one.columns(f"{reader}_difference_pass@{k}")
     record |= {f"paper_{name}": value for name, value in line.paper.items()}
     return record | ({} if line.paper_gain is None else {"paper_gain": round(line.paper_gain, 4)})
-
-
-def _ends(name: str, value: Interval) -> dict[str, float]:
-    return {name: value.value, f"{name}_low": value.low, f"{name}_high": value.high}
 
 
 def _named(line: Line) -> Cells:
@@ -132,7 +110,7 @@ def _count(value: float | None) -> str:
 
 
 def _points(value: Interval | None) -> str:
-    return "" if value is None else points(value)
+    return "" if value is None else value.in_points()
 
 
 def _filled(cells: list[Cells]) -> list[Cells]:

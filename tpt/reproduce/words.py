@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 
 from tpt.evaluate.bootstrap import Interval
-from tpt.report.report import direction, gain_in_words
-from tpt.report.table import points
+from tpt.report.report import gain_in_words
 from tpt.reproduce.lines import Line
 
 
@@ -20,17 +19,17 @@ def _of_line(line: Line) -> list[str]:
     if line.against:
         both = line.differences[k]
         name = f"{line.label} against {line.against}: pass@{k} strict"
-        said.append(f"{name} {_compared(both['strict'])}; lenient {points(both['lenient'])}")
+        said.append(f"{name} {_compared(both['strict'])}; lenient {both['lenient'].in_points()}")
     return said
 
 
 def _compared(difference: Interval) -> str:
-    found = points(difference)
+    found = difference.in_points()
     return {
         1: f"is higher by {found} points",
         -1: f"is lower by {found} points",
         0: f"does not differ by more than the interval: {found} points",
-    }[direction(difference)]
+    }[difference.direction]
 
 
 def _beside_paper(line: Line) -> str:
@@ -41,4 +40,4 @@ def _beside_paper(line: Line) -> str:
         -1: "is above the strict interval",
         0: "lies within the strict interval",
     }
-    return f"; the paper's gain, {line.paper_gain:+.1f}, {where[direction(line.beyond_paper)]}"
+    return f"; the paper's gain, {line.paper_gain:+.1f}, {where[line.beyond_paper.direction]}"

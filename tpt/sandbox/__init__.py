@@ -1,1 +1,1 @@
-"""Running programs that nobody has read, where they can do no harm."""
+"""Running untrusted programs where they can do no harm."""

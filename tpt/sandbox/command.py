@@ -1,4 +1,4 @@
-"""The sandbox's command line, what lies in it, and whether it holds on this machine."""
+"""The sandbox's command line and its contents on this machine."""
 
 import json
 import os
@@ -18,31 +18,31 @@ from tpt.sandbox import group
 
 INSTALL = (
     "install bubblewrap 0.8 or newer (Debian, Ubuntu: apt-get install bubblewrap; Fedora: dnf install bubblewrap); "
-    "or, for solutions that you trust and only for them: task.sandbox=none"
+    "or, only for solutions that you trust: task.sandbox=none"
 )
-NOBODY = 65534  # a user without rights, which root becomes before the sandbox starts
-HOLDS = "/judge"  # where our files lie inside
-PACKAGES = ("sortedcontainers",)  # that contests' solutions may import, besides the interpreter's own
-OPEN = ("/tmp", "/var/tmp", "/dev/shm")  # folders that any user can enter, usually
-PRIVATE_BYTES = 256 * 2**20  # of /tmp and of /dev/shm, each
+NOBODY = 65534  # an unprivileged user, which root becomes before the sandbox starts
+HOLDS = "/judge"  # where our files are, inside the sandbox
+PACKAGES = ("sortedcontainers",)  # that contest solutions may import, in addition to the standard library
+OPEN = ("/tmp", "/var/tmp", "/dev/shm")  # folders that any user can usually enter
+PRIVATE_BYTES = 256 * 2**20  # sizes of /tmp and of /dev/shm, each
 ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
     "HOME": "/tmp",
     "LANG": "C.UTF-8",
-    "PYTHONHASHSEED": "0",  # the order of a set of strings is the same each time
+    "PYTHONHASHSEED": "0",  # makes the order of a set of strings the same every time
     "OPENBLAS_NUM_THREADS": "1",
 }
 
 
 @dataclass
 class Sandbox:
-    """How programs are started on this machine; a folder with what the sandbox holds, to be closed at the end.
+    """How programs are started on this machine: a folder with the sandbox's files, to be closed at the end.
 
-    From then on this process's stack may grow as far as its hard limit lets it: what it starts inherits that.
+    It raises this process's stack limit to the hard limit, for the processes that it starts to inherit.
 
     Args:
-        kind: `bwrap`, or `none`: no sandbox, for trusted programs alone.
-        python: the interpreter that solutions run in; it lies under /usr, which is all of the system they see.
+        kind: `bwrap`; or `none` for no sandbox, only for trusted programs.
+        python: the interpreter for solutions; under /usr, the only part of the system they can see.
 
     Raises:
         SandboxError: bubblewrap or the interpreter is missing.
@@ -53,22 +53,22 @@ class Sandbox:
     bwrap: str = field(init=False)
     folder: Path = field(init=False)
     site_packages: list[str] = field(init=False)
-    groups: Path | None = field(init=False)  # where control groups can be made
+    groups: Path | None = field(init=False)  # where control groups can be created
 
     def __post_init__(self) -> None:
         self.bwrap = shutil.which("bwrap") or ""
         if self.kind == "bwrap" and not self.bwrap:
-            raise SandboxError("solutions are run in a sandbox, and bubblewrap (bwrap) is not installed", INSTALL)
+            raise SandboxError("solutions are run in a sandbox, but bubblewrap (bwrap) is not installed", INSTALL)
         if not Path(self.python).exists():
             raise SandboxError(f"there is no Python {self.python} to run solutions with", "name one: task.python=PATH")
         if self.kind == "bwrap" and not Path(self.python).resolve().is_relative_to("/usr"):
             raise SandboxError(
-                f"task.python={self.python} lies outside /usr, which is all that a sandbox sees",
+                f"task.python={self.python} is outside /usr, the only folder that a sandbox can see",
                 "install the system's python3, or one under /usr/local",
             )
         self.groups = None
         if self.kind == "bwrap":
-            # Solutions recurse deeply; inherited, and not set by one more command for each start.
+            # Solutions recurse deeply. Inherited: setting it in the sandbox would take one more command per start.
             _, hard = resource.getrlimit(resource.RLIMIT_STACK)
             resource.setrlimit(resource.RLIMIT_STACK, (hard, hard))
             self.groups = group.place(Path("/proc/self/mounts").read_text(), Path("/proc/self/cgroup").read_text())
@@ -88,11 +88,11 @@ class Sandbox:
         return [*_nobody(), self.bwrap, *_walls(self.folder, filter_fd), *inside, "jailed"]
 
     def filter(self) -> int:
-        """A file descriptor of the seccomp filter, to be closed by the caller."""
+        """A file descriptor of the seccomp filter; the caller must close it."""
         return os.open(self.folder / "filter", os.O_RDONLY | os.O_CLOEXEC)
 
     def environment(self) -> dict[str, str]:
-        """The variables of every process in there: none of ours, and the same everywhere."""
+        """The variables of every process in the sandbox: the same on every machine, and none of this process's."""
         return ENVIRONMENT | {"PYTHONPATH": ":".join([f"{self._at}/packages", *self.site_packages])}
 
     @property
@@ -100,7 +100,7 @@ class Sandbox:
         return str(self.folder) if self.kind == "none" else HOLDS
 
     def _fill(self) -> None:
-        """Compile `inside.py` with the sandbox's Python (that is not done anew each time), and copy the packages."""
+        """Compile `inside.py` with the sandbox's Python, once for all sandboxes, and copy the packages."""
         source = Path(__file__).with_name("inside.py")
         code = (
             "import json, py_compile, site, sys; py_compile.compile(sys.argv[1], sys.argv[2], doraise=True); "
@@ -116,14 +116,14 @@ class Sandbox:
             if found and found.submodule_search_locations:
                 shutil.copytree(found.submodule_search_locations[0], self.folder / "packages" / name)
         (self.folder / "filter").write_bytes(seccomp.program())
-        for folder, _, names in os.walk(self.folder):  # another user reads it, from inside, whatever our umask is
+        for folder, _, names in os.walk(self.folder):  # another user reads it inside the sandbox, whatever our umask is
             Path(folder).chmod(0o755)
             for name in names:
                 (Path(folder) / name).chmod(0o644)
 
 
 def _open_to_others() -> str:
-    """A folder for temporary files that the user whom solutions run as can enter: TMPDIR, where it is not private."""
+    """A folder for temporary files that the user running the solutions can enter: TMPDIR, unless it is private."""
     tried = list(dict.fromkeys((tempfile.gettempdir(), *OPEN)))
     for folder in tried:
         place = Path(folder).resolve()
@@ -131,14 +131,14 @@ def _open_to_others() -> str:
             return folder
     raise SandboxError(
         f"solutions run as the user nobody, who can enter none of {', '.join(tried)}",
-        "set TMPDIR to a folder that any user can enter: chmod o+x it and those above it",
+        "set TMPDIR to a folder that any user can enter: chmod o+x the folder and those above it",
     )
 
 
 def _nobody() -> list[str]:
-    """What makes root another user before the sandbox starts: limits on processes bind only others.
+    """The command with which root becomes another user before the sandbox starts: process limits do not bind root.
 
-    By a command, and not by `subprocess`: that would then copy this process's page tables for every sandbox.
+    A command and not an argument of `subprocess`, which would copy this process's page tables for every sandbox.
     """
     if os.geteuid():
         return []
@@ -153,7 +153,7 @@ def _walls(folder: Path, filter_fd: int) -> list[str]:
         "--as-pid-1", "--cap-drop", "ALL", "--hostname", "judge", "--seccomp", str(filter_fd),
         "--ro-bind", "/usr", "/usr", *_links(), "--ro-bind-try", "/etc/alternatives", "/etc/alternatives",
         "--ro-bind", str(folder), HOLDS, "--proc", "/proc", "--dev", "/dev",
-        "--dev-bind", "/dev/null", "/dev/zero",  # which would map as memory that no file system's size bounds
+        "--dev-bind", "/dev/null", "/dev/zero",  # which could be mapped as memory that no file system's size bounds
         *size, "/dev/shm", *size, "/tmp", "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp",
     ]
     # fmt: on
@@ -161,7 +161,7 @@ def _walls(folder: Path, filter_fd: int) -> list[str]:
 
 @cache
 def _links() -> list[str]:
-    """/bin, /lib and their like, as this machine has them."""
+    """/bin, /lib and the like, as they are on this machine."""
     found: list[str] = []
     for path in map(Path, ("/bin", "/sbin", "/lib", "/lib32", "/lib64")):
         if path.is_symlink():

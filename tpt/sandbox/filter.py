@@ -1,8 +1,9 @@
-"""A seccomp filter: the system calls that no solution of a problem needs and that could reach past its limits.
+"""A seccomp filter: the system calls that no solution needs and with which it could evade its limits.
 
-Memory that is neither a process's nor a sized file system's (memfd, System V segments, huge pages, pages lent to a
-pipe), other processes' memory, namespaces, keyrings, the families of sockets that a network namespace does not confine,
-larger buffers of sockets, and scheduling and limits with which a run could slow or tell the next one.
+They concern memory that belongs neither to a process nor to a file system of limited size (memfd, System V segments,
+huge pages, pages lent to a pipe), other processes' memory, namespaces, keyrings, socket families that a network
+namespace does not confine, larger socket buffers, and scheduling and limits through which a run could slow down the
+next one or pass information to it.
 """
 
 import errno
@@ -49,29 +50,29 @@ DENIED = {
     "ioprio_set": (251, 30),
 }
 ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
-X32 = 0x40000000  # numbers from here on are another interface to the same calls
+X32 = 0x40000000  # numbers from here on are a second interface to the same calls
 
 FAMILIES = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6)
-PROTOCOLS = (0, 1, socket.IPPROTO_TCP, socket.IPPROTO_UDP)  # 1: of AF_UNIX; as ICMP it needs rights
+PROTOCOLS = (0, 1, socket.IPPROTO_TCP, socket.IPPROTO_UDP)  # 1 is for AF_UNIX; as ICMP it needs privileges
 _MAP_HUGETLB = 0x40000
-_BUFFERS = (7, 8, 32, 33, 60)  # SO_SNDBUF, SO_RCVBUF, both of them FORCE, SO_ZEROCOPY
+_BUFFERS = (7, 8, 32, 33, 60)  # SO_SNDBUF, SO_RCVBUF, the FORCE variants of both, SO_ZEROCOPY
 _SIGCHLD = 17
-_PRETENDED = 0  # an error number: the call does nothing and says that it did
+_PRETENDED = 0  # as an error number: the call does nothing but reports success
 
-# Classic BPF over struct seccomp_data: number at offset 0, architecture at 4, six arguments of two words each from 16
-# on, the lower word first on both machines (linux/seccomp.h, linux/filter.h).
+# Classic BPF over struct seccomp_data: the number at offset 0, the architecture at 4, and from 16 on six arguments of
+# two words each, the lower word first on both machines (linux/seccomp.h, linux/filter.h).
 _LOAD, _AND, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x06
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _WORD = 0xFFFFFFFF
 
-_Step = tuple[int, int, int, int]  # code, steps to skip where it is true, where it is not, operand
+_Step = tuple[int, int, int, int]  # code, steps to skip if it is true, steps to skip if not, operand
 
 
 @dataclass(frozen=True, slots=True)
 class _Test:
-    """Whether a word of the arguments, masked, is `value`; or, for `equal=False`, is not."""
+    """Whether a word of the arguments, masked, is `value`; with `equal=False`, whether it is not."""
 
-    word: int  # the lower one of argument i is 2 i
+    word: int  # the lower word of argument i is 2 i
     value: int
     mask: int = _WORD
     equal: bool = True
@@ -79,7 +80,7 @@ class _Test:
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """The error number that a call ends with where all tests hold."""
+    """The error number with which a call fails if all tests hold."""
 
     numbers: tuple[int, int]
     error: int
@@ -93,10 +94,10 @@ _RULES = [
     _Rule((53, 199), errno.EAFNOSUPPORT, _SOCKET),  # socketpair
     _Rule((41, 198), errno.EPROTONOSUPPORT, tuple(_Test(4, one, equal=False) for one in PROTOCOLS)),
     *(_Rule((54, 208), errno.EPERM, (_Test(2, socket.SOL_SOCKET), _Test(4, name))) for name in _BUFFERS),  # setsockopt
-    _Rule((302, 261), errno.EPERM, (_Test(0, 1),)),  # prlimit64 on process 1, from which all runs have theirs
+    _Rule((302, 261), errno.EPERM, (_Test(0, 1),)),  # prlimit64 on process 1, from which all runs inherit
     _Rule((9, 222), errno.ENOMEM, (_Test(6, _MAP_HUGETLB, _MAP_HUGETLB),)),  # mmap
-    # rt_sigaction that sets what SIGCHLD does: the CPU time of children that are ignored is told to nobody. Pretended,
-    # for then a program that only wants no zombies goes on. The pointer may have zeros in either of its words.
+    # rt_sigaction that sets what SIGCHLD does: the CPU time of ignored children is reported to nobody. It pretends to
+    # succeed, so that a program that only wants no zombies goes on. Either word of the pointer may be zero.
     *(_Rule((13, 134), _PRETENDED, (_Test(0, _SIGCHLD), _Test(word, 0, equal=False))) for word in (2, 3)),
 ]
 
@@ -105,11 +106,11 @@ def program() -> bytes:
     """The filter for this machine, as `bwrap --seccomp` takes it.
 
     Raises:
-        SandboxError: a machine whose numbers are not in the table.
+        SandboxError: the system calls of this machine are not in the table.
     """
     machine = platform.machine()
     if machine not in ARCHITECTURES:
-        raise SandboxError(f"the sandbox knows no system calls of {machine}", "judge on x86-64 or arm64")
+        raise SandboxError(f"the sandbox does not support {machine} machines", "judge on x86-64 or arm64")
     column, architecture = ARCHITECTURES[machine]
     steps = [
         (_LOAD, 0, 0, 4),
@@ -128,7 +129,7 @@ def program() -> bytes:
 def _block(rule: _Rule, column: int) -> list[_Step]:
     """The steps of a rule; they begin and end with the call's number loaded."""
     tests: list[_Step] = []
-    end = 3 * len(rule.tests) + 1  # where the rule does not hold: behind its return
+    end = 3 * len(rule.tests) + 1  # where to jump if the rule does not hold: after its return
     for test in rule.tests:
         left = end - len(tests) - 3
         tests += [

@@ -1,14 +1,14 @@
-"""A hard bound on the memory of all sandboxes of a worker, by a control group (cgroup v2), where one can be made.
+"""A hard limit on the memory of a worker's sandboxes, through a control group (cgroup v2), if one can be created.
 
-The watcher inside counts what a run holds twenty times a second. A control group bounds it between two looks, too, and
-whatever nobody can count. It can be made where this process's group, or one above it, hands the controller of memory
-down and lets this user make groups: for root under systemd, in a delegated group. Nothing leaves a group that limits
-its memory.
+The watcher inside measures a run's memory twenty times a second. A control group also limits it between two
+measurements, and includes what cannot be measured. It can be created if this process's group, or one above it,
+delegates the memory controller and lets this user create groups: for root under systemd, or in a delegated group.
+No process leaves a group that already limits its memory.
 
-Without one, nothing bounds what a run writes within 50 ms, on each core as fast as its memory takes it; what of that it
-hides in shared mappings that it cuts short in that time; the kernel's records of mappings, some 13 MB for each of its
-64 processes; those of locks on files, some 25 MB for each second of CPU time; and what its terminals have not read yet,
-some 40 MB. The kernel itself keeps a user's pipes to 64 MB.
+Without one, nothing limits what a run writes within 50 ms, on each core as fast as memory allows; what of that it
+hides in shared mappings that it shrinks within that time; the kernel's records of mappings, about 13 MB for each of its
+64 processes, and of file locks, about 25 MB for each second of CPU time; and what its terminals have not read yet,
+about 40 MB. The kernel itself limits a user's pipes to 64 MB.
 """
 
 import logging
@@ -21,7 +21,9 @@ from os import getpid
 from pathlib import Path
 
 CONTROLLER = "memory"
-ROOM = 256 * 2**20  # bytes for the sandboxes themselves, and for the watcher to see a run before the kernel kills it
+ROOM = (
+    256 * 2**20
+)  # bytes for the sandboxes themselves, and so that the watcher notices a run before the kernel kills it
 _JOIN = 'echo $$ > "$0" && exec "$@"'
 _REMOVE_SECONDS = 2.0
 _numbers = count()
@@ -30,10 +32,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class Group:
-    """A control group of our own.
+    """A control group created by this process.
 
     Args:
-        folder: of the group; it exists.
+        folder: the group's folder, which exists.
     """
 
     folder: Path
@@ -46,19 +48,19 @@ class Group:
         return ["/bin/sh", "-c", _JOIN, str(self.folder / "cgroup.procs"), *command]
 
     def limit(self, memory: int) -> None:
-        """Let all that runs in the group have so many bytes of memory, and no swap."""
+        """Limit everything that runs in the group to `memory` bytes, plus `ROOM`, and no swap."""
         (self.folder / "memory.max").write_text(str(memory + ROOM))
         swap = self.folder / "memory.swap.max"
         if swap.exists():
             swap.write_text("0")
 
     def ran_out(self) -> bool:
-        """Whether the kernel has killed something in the group since it was last asked."""
+        """Whether the kernel has killed something in the group since the last call."""
         before, self._killed = self._killed, self._kills()
         return self._killed > before
 
     def remove(self) -> None:
-        """Kill what is left in the group, and remove it."""
+        """Kill what is left in the group, and remove the group."""
         kill = self.folder / "cgroup.kill"
         if kill.exists():
             kill.write_text("1")
@@ -66,7 +68,7 @@ class Group:
         while True:
             try:
                 return self.folder.rmdir()
-            except OSError as error:  # the kernel takes a moment to bury them
+            except OSError as error:  # the kernel takes a moment to remove them
                 if time.monotonic() > deadline:
                     return _log.warning("%s is left: %s", self.folder, error)
                 time.sleep(0.01)
@@ -78,14 +80,14 @@ class Group:
 
 
 def make(parent: Path) -> Group:
-    """A new group in another."""
+    """Create a group inside another."""
     folder = parent / f"tpt-judge-{getpid()}-{next(_numbers)}"
     folder.mkdir()
     return Group(folder)
 
 
 def place(mounts: str, own: str) -> Path | None:
-    """The group in which groups can be made that limit memory; None: there is none.
+    """The group in which groups that limit memory can be created; None if there is none.
 
     Args:
         mounts: the text of `/proc/self/mounts`.
@@ -109,7 +111,7 @@ def place(mounts: str, own: str) -> Path | None:
 
 def _holds(parent: Path) -> bool:
     """Whether a process can be put into a new group there."""
-    for left in parent.glob("tpt-judge-*"):  # by a judge that was killed
+    for left in parent.glob("tpt-judge-*"):  # left by a judge that was killed
         if not Path("/proc", left.name.split("-")[2]).exists():
             with suppress(OSError):
                 left.rmdir()

@@ -1,12 +1,12 @@
-"""The first process inside a sandbox: runs a program once for each request, and says how it ended.
+"""The first process inside a sandbox: runs a program once for each request and reports how it ended.
 
-It is started anew for every sample, by the sandbox's own Python, so it imports only what that has built in, and not
-even `os`: each import here is paid once a sample. A run is a fork of it. It is process 1 of the sandbox, which no
-process in there can kill, and it kills whatever a run leaves behind. It never knows what a program should print; that
-is compared outside.
+A new one is started for every sample, by the sandbox's own Python. It therefore imports only built-in modules, not even
+`os`: every import costs time for each sample. A run is a fork of it. It is process 1 of the sandbox, which no process
+inside can kill, and it kills whatever a run leaves behind. It never knows what a program should print; that is compared
+outside.
 
-The channel is its standard input, a socket of packets: REQUEST with four file descriptors (program, stdin, stdout,
-stderr) in, REPLY out. This file imports nothing of tpt: it lies alone in the sandbox.
+The channel is its standard input, a packet socket: REQUEST with four file descriptors (program, stdin, stdout, stderr)
+in, REPLY out. This file imports nothing of tpt, because it is alone in the sandbox.
 """
 
 import _signal  # type: ignore[import-not-found]  # the stub is of `signal`, which is slow to import
@@ -22,35 +22,35 @@ import select
 import sys
 import time
 
-# kind, cpu ms, wall ms, memory bytes, file bytes, processes; then words, each ended by a zero byte
+# kind, cpu ms, wall ms, memory bytes, file bytes, processes; then words, each terminated by a zero byte
 REQUEST = _struct.Struct("<6Q")
-# wait status, cpu us, wall us, us of these without a core, peak KiB, why it was stopped, whether it left traces
+# wait status, cpu us, wall us, us without a core, peak KiB, why it was stopped, whether it left traces
 REPLY = _struct.Struct("<7Q")
-PYTHON, EXECUTE = 0, 1  # kinds: Python source, run in a fork; a file to execute, or a command where words are given
+PYTHON, EXECUTE = 0, 1  # kinds: Python source, run in a fork; a file to execute, or a command if words are given
 ENDED, WALL, MEMORY, CPU = 0, 1, 2, 3  # why it was stopped
 
 CHANNEL = PROGRAM = 3
-TICK = 0.05  # seconds between looks at a run's memory and time
-PATIENCE = 10  # times its wall limit that a run without a core is waited for
+TICK = 0.05  # seconds between measurements of a run's memory and time
+PATIENCE = 10  # wait for a run without a core up to this many times its wall limit
 PRIVATE = ("/tmp", "/dev/shm")  # the folders that a program can write to
-ROOM = 4 * 2**30  # bytes of address space beyond the memory limit: stacks of threads, arrays that nobody touches
-SHARED = 32 * 2**20  # bytes that a shared mapping counts for at least: more of it may be there than is mapped still
-INODE = 2048  # bytes of the kernel's that a file takes besides its content, at most
+ROOM = 4 * 2**30  # bytes of address space beyond the memory limit: thread stacks, untouched arrays
+SHARED = 32 * 2**20  # bytes that a shared mapping counts for at least: more of it may exist than is still mapped
+INODE = 2048  # the most kernel memory in bytes that a file takes in addition to its content
 CLOCK = posix.sysconf("SC_CLK_TCK")
 
 
 def main(jailed: bool) -> None:
-    """Serve requests until the other end is gone.
+    """Serve requests until the other end closes.
 
     Args:
-        jailed: whether this is process 1 of a sandbox; else runs are held together by their process group alone.
+        jailed: whether this is process 1 of a sandbox; else only the process group holds a run together.
     """
     channel = _socket.socket(fileno=posix.dup2(0, CHANNEL))
     kernel = _Kernel(channel) if jailed else None
     _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
     _let_look(0)
-    compile("pass", "", "exec")  # what the compiler sets up at its first use, no run has to set up again
-    gc.freeze()  # a run that collects garbage does not write to what it shares with us
+    compile("pass", "", "exec")  # what the compiler sets up on first use need not be set up again in each run
+    gc.freeze()  # so that garbage collection in a run does not write to memory shared with this process
     channel.send(b"ready")
     while True:
         packet, ancillary, _, _ = channel.recvmsg(65536, _socket.CMSG_SPACE(16))
@@ -66,7 +66,7 @@ def main(jailed: bool) -> None:
         child = posix.fork()
         if not child:
             try:
-                _let_look(1)  # at its memory, for us to count it
+                _let_look(1)  # so that we can measure its memory
                 _become(fds, cpu, memory, size, processes if jailed else 0, jailed)
                 if kind == PYTHON:
                     _run_python()
@@ -76,22 +76,22 @@ def main(jailed: bool) -> None:
                 posix._exit(127)
         for fd in (*fds, beginning):
             posix.close(fd)
-        posix.read(begun, 1)  # until the run has closed its end
+        posix.read(begun, 1)  # wait until the run has closed its end
         posix.close(begun)
         channel.send(REPLY.pack(*_watch(child, started, cpu / 1000, wall / 1000, memory, kernel)))
 
 
 def _preload(modules: list[str]) -> None:
-    """Import modules of the library that the program names, once for all of its runs."""
+    """Import the library modules that the program mentions, once for all of its runs."""
     for name in modules:
         try:  # noqa: SIM105  # contextlib is one more import
             __import__(name)
         except ImportError:
-            pass  # the program will say so itself
+            pass  # the program will report that itself
 
 
 def _let_look(allowed: int) -> None:
-    """Whether processes of the same user may read or write our memory and files (PR_SET_DUMPABLE)."""
+    """Set whether processes of the same user may read or write our memory and files (PR_SET_DUMPABLE)."""
     import _ctypes
 
     library = _ctypes.dlopen(None, 0)  # type: ignore[arg-type]  # None is the program itself
@@ -99,15 +99,18 @@ def _let_look(allowed: int) -> None:
 
 
 def _become(fds: tuple[int, ...], cpu: int, memory: int, size: int, processes: int, jailed: bool) -> None:
-    """Turn the fork into a run: its own files, its own limits, nothing of ours."""
+    """Turn the fork into a run: with its own files and limits, and nothing of the parent's."""
     if not jailed:
         posix.setsid()
     for target, fd in enumerate(fds[1:]):
         posix.dup2(fd, target)
-    posix.dup2(fds[0], PROGRAM)  # in the channel's place
+    posix.dup2(fds[0], PROGRAM)  # replaces the channel
     posix.closerange(PROGRAM + 1, 1024)
     limits = [
-        (resource.RLIMIT_CPU, cpu // 1000 + 2),  # a second line: whole seconds, and each process for itself
+        (
+            resource.RLIMIT_CPU,
+            cpu // 1000 + 2,
+        ),  # a second line of defence: in whole seconds, for each process separately
         (resource.RLIMIT_AS, memory + ROOM),
         (resource.RLIMIT_FSIZE, size),
         (resource.RLIMIT_NOFILE, 64),
@@ -135,7 +138,7 @@ def _run_python() -> None:
     sys.stderr = _stream(2, "<stderr>", "w", "backslashreplace")
     sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc]  # final only for mypy
     if hasattr(sys, "set_int_max_str_digits"):
-        sys.set_int_max_str_digits(0)  # contests were held, and solutions labelled, before there was a limit
+        sys.set_int_max_str_digits(0)  # contests were held, and solutions labelled, before Python had a limit
     if "random" in sys.modules:
         sys.modules["random"].seed(0)
     code = 0
@@ -150,9 +153,9 @@ def _run_python() -> None:
 
 
 def _stream(fd: int, name: str, mode: str, errors: str) -> io.TextIOWrapper:
-    """A standard stream with the attributes that the interpreter gives it, which templates of contestants read."""
-    buffer = open(fd, mode + "b", closefd=False)  # noqa: SIM115  # open to the end
-    buffer.raw.name = name  # type: ignore[attr-defined]  # as of any buffered file
+    """A standard stream with the attributes that the interpreter gives it, which contestants' templates read."""
+    buffer = open(fd, mode + "b", closefd=False)  # noqa: SIM115  # stays open until the end
+    buffer.raw.name = name  # type: ignore[attr-defined]  # as any buffered file
     stream = io.TextIOWrapper(buffer, "utf-8", errors, line_buffering=fd == 2)
     stream.mode = mode  # type: ignore[misc]  # read-only only for mypy
     return stream
@@ -166,7 +169,7 @@ def _exit_code(code: object) -> int:
 
 
 def _finish(code: int) -> None:
-    """What the interpreter does at its end, without taking itself apart."""
+    """What the interpreter does on exit, except for tearing itself down."""
     try:
         if "threading" in sys.modules:
             sys.modules["threading"]._shutdown()
@@ -181,7 +184,7 @@ def _finish(code: int) -> None:
 
 
 def _execute(words: list[str]) -> None:
-    """Execute a command, or, without one, the program's own file."""
+    """Execute a command, or, if there is none, the program's own file."""
     posix.set_inheritable(PROGRAM, False)
     if words:
         posix.execve(words[0], words, posix.environ)
@@ -191,9 +194,10 @@ def _execute(words: list[str]) -> None:
 def _watch(
     child: int, started: float, cpu: float, wall: float, memory: int, kernel: "_Kernel | None"
 ) -> tuple[int, ...]:
-    """Wait for a run, stop it at its limits, and leave no process of it behind.
+    """Wait for a run, stop it at its limits, and leave none of its processes behind.
 
-    The wall limit is on time in which the run could go on: while it is ready and no core is free, only CPU is counted.
+    The wall limit covers only time in which the run could continue: while it is ready but no core is free, only its CPU
+    time counts.
     """
     jailed = kernel is not None
     pidfd = posix.pidfd_open(child)
@@ -219,7 +223,7 @@ def _watch(
     _kill_all(child, jailed)
     _, status, usage = posix.wait4(child, 0)
     spent, peak = usage.ru_utime + usage.ru_stime, usage.ru_maxrss
-    while True:  # orphans are ours now
+    while True:  # orphans are now this process's children
         try:
             _, _, usage = posix.wait4(-1, 0)
         except ChildProcessError:
@@ -227,14 +231,14 @@ def _watch(
         spent += usage.ru_utime + usage.ru_stime
         peak = max(peak, usage.ru_maxrss)
     posix.close(pidfd)
-    if not stopped and peak * 1024 > memory:  # between two looks
+    if not stopped and peak * 1024 > memory:  # between two measurements
         stopped = MEMORY
     times = (int(seconds * 1e6) for seconds in (spent, took, starved))
     return status, *times, peak, stopped, bool(kernel and kernel.changed(child))
 
 
 def _kill_all(child: int, jailed: bool) -> None:
-    """Kill every process but ourselves; the kernel takes them all in one step, so that none can fork away."""
+    """Kill every process except this one; the kernel does that in one step, so that none can escape by forking."""
     try:
         if jailed:
             posix.kill(-1, _signal.SIGKILL)
@@ -245,16 +249,16 @@ def _kill_all(child: int, jailed: bool) -> None:
 
 
 class _Tree:
-    """All processes of a run, or, where they cannot be told from others, its first."""
+    """All processes of a run, or only its first one if the others cannot be told from unrelated processes."""
 
     def __init__(self, child: int, jailed: bool) -> None:
         self._child, self._jailed = child, jailed
-        self._held: dict[str, int] = {}  # private bytes of each process, where what forks share counts in each of them
-        self._shared: dict[bytes, int] = {}  # bytes of each shared mapping that is not of a file
+        self._held: dict[str, int] = {}  # private bytes of each process; what forks share counts for each of them
+        self._shared: dict[bytes, int] = {}  # bytes of each shared mapping not backed by a file
         self._hidden = False
 
     def look(self) -> tuple[float, bool]:
-        """CPU seconds of them all, and whether any of their threads runs or waits for a core."""
+        """The CPU seconds of all of them, and whether any of their threads runs or waits for a core."""
         ticks, ready = 0, False
         self._held, before, self._shared = {}, self._shared, {}
         for name in posix.listdir("/proc") if self._jailed else [str(self._child)]:
@@ -263,7 +267,7 @@ class _Tree:
             folder = "/proc/" + name
             try:
                 fields = _read(folder + "/stat").rpartition(b")")[2].split()
-                ticks += sum(map(int, fields[11:15]))  # its own, and of its children that were waited for
+                ticks += sum(map(int, fields[11:15]))  # its own, and that of children it has waited for
                 ready = ready or fields[0] == b"R" or (fields[17] != b"1" and _any_ready(folder + "/task"))
                 if fields[0] == b"Z" and fields[17] != b"1":  # only its first thread has ended
                     folder = _of_a_thread(folder + "/task")
@@ -276,12 +280,12 @@ class _Tree:
         return ticks / CLOCK, ready
 
     def holds_more(self, memory: int) -> bool:
-        """Whether they hold more than so many bytes, as at the last look; so does whoever lets nobody look."""
+        """Whether they held more than so many bytes when last measured; true if one cannot be measured."""
         left = memory - sum(self._shared.values())
         return self._hidden or (sum(self._held.values()) > left and sum(map(self._share, self._held)) > left)
 
     def _see_shared(self, maps: bytes, before: dict[bytes, int]) -> None:
-        """Note shared mappings: how far each reaches or reached; its pages stay until nobody maps any of them."""
+        """Record the largest extent of each shared mapping: its pages exist until nobody maps any of them."""
         if b" /dev/zero (deleted)" not in maps:
             return
         for line in maps.splitlines():
@@ -292,7 +296,7 @@ class _Tree:
                 self._shared[inode] = max(known, int(offset, 16) + end - start)
 
     def _share(self, folder: str) -> int:
-        """A process's private bytes, where what it shares with others since a fork is divided among them."""
+        """A process's private bytes; what it shares with others since a fork is divided among them."""
         try:
             tables = _kib(_read(folder + "/status"), b"VmPTE:")
             return min(self._held[folder], tables + _kib(_read(folder + "/smaps_rollup"), b"Pss_Anon:", b"SwapPss:"))
@@ -309,7 +313,7 @@ def _any_ready(tasks: str) -> bool:
 
 
 def _of_a_thread(tasks: str) -> str:
-    """The folder of a thread that has not ended: where the first one has, no other file tells of the memory of all."""
+    """The folder of a live thread; if the first one has ended, nothing else reports the memory of all."""
     for name in posix.listdir(tasks):
         if b"RssAnon:" in _read(tasks + "/" + name + "/status", b""):
             return tasks + "/" + name
@@ -317,13 +321,13 @@ def _of_a_thread(tasks: str) -> str:
 
 
 class _Kernel:
-    """What runs take and leave behind outside their processes: files, sockets, what the kernel counts of them.
+    """What runs use and leave behind outside their processes: files, sockets, the kernel's counters.
 
-    A later run can still tell how many there were before it, when they began, and how much CPU time they took.
+    A later run can still tell how many runs there were before it, when they began, and how much CPU time they took.
     """
 
     def __init__(self, channel: "_socket.socket") -> None:
-        options = (_socket.SO_SNDBUF, _socket.SO_RCVBUF)  # the filter lets no run change its own
+        options = (_socket.SO_SNDBUF, _socket.SO_RCVBUF)  # the filter does not let runs change theirs
         self._socket = 2 * max(channel.getsockopt(_socket.SOL_SOCKET, name) for name in options)
         self._last = posix.open("/proc/loadavg", posix.O_RDONLY | posix.O_CLOEXEC)
         self._counters = []
@@ -331,13 +335,13 @@ class _Kernel:
             try:  # noqa: SIM105  # contextlib is one more import
                 self._counters.append(posix.open(name, posix.O_RDONLY | posix.O_CLOEXEC))
             except FileNotFoundError:
-                pass  # this kernel has no IPv6, or does not share cores among sessions
+                pass  # this kernel has no IPv6, or no scheduling by session
         for folder in PRIVATE:
-            posix.listdir(folder)  # from now on, reading it changes no time of access
+            posix.listdir(folder)  # from now on, reading it does not change its access time
         self._first = self._traces()
 
     def memory(self) -> int:
-        """Bytes of files, and, at most, of what the kernel keeps of them and of what sockets have not received yet."""
+        """Bytes in files, plus upper bounds on the kernel's records of them and on data in sockets not received yet."""
         most = sum(map(_bytes, PRIVATE)) + INODE * sum(map(_files, PRIVATE))
         sockets = int(_read("/proc/net/sockstat").split(None, 3)[2])
         if sockets:
@@ -345,8 +349,8 @@ class _Kernel:
         return most
 
     def changed(self, child: int) -> bool:
-        """Whether a later run could tell from folders, packets, niceness or numbers of processes what this one did."""
-        last = int(posix.pread(self._last, 100, 0).split()[-1])  # number given to a process or thread
+        """Whether folders, packets, niceness or process numbers could tell a later run what this one did."""
+        last = int(posix.pread(self._last, 100, 0).split()[-1])  # the last number given to a process or thread
         return last != child or self._traces() != self._first
 
     def _traces(self) -> list[object]:
@@ -355,7 +359,7 @@ class _Kernel:
 
 
 def _files(folder: str) -> int:
-    """How many files a private file system holds; xattrs count as so many more."""
+    """How many files a private file system contains; extended attributes count as additional files."""
     found = posix.statvfs(folder)
     return found.f_files - found.f_ffree
 
@@ -372,25 +376,25 @@ def _stat(folder: str) -> tuple[int, ...]:
 
 
 def _tcp_sockets() -> int:
-    """How many could hold packets."""
+    """How many TCP sockets could hold packets."""
     text = _read("/proc/net/sockstat") + _read("/proc/net/sockstat6", b"")
     rest = (text.partition(name + b": inuse ")[2].split(None, 1) for name in (b"TCP", b"TCP6"))
     return sum(int(one[0]) for one in rest if one)
 
 
 def _tcp_buffers() -> int:
-    """Bytes that one of them could hold."""
+    """Bytes that one TCP socket could hold."""
     return sum(int(_read("/proc/sys/net/ipv4/" + name).split()[2]) for name in ("tcp_rmem", "tcp_wmem"))
 
 
 def _kib(text: bytes, *names: bytes) -> int:
-    """The sum of lines of a file in `/proc`, in bytes; a line that is not there counts nothing."""
+    """The sum of some lines of a file in `/proc`, in bytes; a missing line counts as 0."""
     found = (text.partition(name)[2].split(None, 1) for name in names)
     return 1024 * sum(int(rest[0]) for rest in found if rest)
 
 
 def _read(path: str, missing: "bytes | None" = None) -> bytes:
-    """A file's content; or, of a file that a kernel may not have, what stands for it."""
+    """A file's content, or `missing` for a file that some kernels do not have."""
     try:
         with open(path, "rb", buffering=0) as file:
             return file.read()

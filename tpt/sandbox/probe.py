@@ -1,4 +1,4 @@
-"""Whether the sandbox holds on this machine: asked once, before anything hostile runs."""
+"""Checking once, before anything hostile runs, that the sandbox is secure on this machine."""
 
 import json
 
@@ -33,10 +33,10 @@ print(json.dumps({
 
 
 def probe(worker: Worker) -> None:
-    """Check that a sandbox starts, and that what must be impossible in there is.
+    """Check that a sandbox starts, and that what must be impossible inside is impossible.
 
     Raises:
-        SandboxError: naming what a solution could do.
+        SandboxError: it does not start, or is not secure; names what a solution could do.
     """
     ran = worker.run(Program(PROGRAM), b"", Limits(cpu=10, wall=30, memory=2**30, output=2**20, processes=16))
     worker.renew()
@@ -45,6 +45,6 @@ def probe(worker: Worker) -> None:
     open_doors = [name for name, is_so in json.loads(ran.stdout).items() if is_so]
     if open_doors:
         raise SandboxError(
-            f"the sandbox does not hold on this machine: a solution {', '.join(open_doors)}",
-            "solutions are not run; use another machine, or report this with `bwrap --version` and `uname -r`",
+            f"the sandbox is not secure on this machine: a solution {', '.join(open_doors)}",
+            "no solution was run; use another machine, or report this with `bwrap --version` and `uname -r`",
         )

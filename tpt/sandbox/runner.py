@@ -1,4 +1,4 @@
-"""Runs with time limits that a busy or a slow machine does not turn against a right solution."""
+"""Runs with time limits that do not fail a correct solution because the machine is busy or slow."""
 
 import threading
 from collections.abc import Iterator
@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 from tpt.sandbox.worker import Limits, Program, Ran, Stop, Worker
 
-MARGIN = 1.5  # so much over its limit a run may be until it is stopped
-CLEARLY = 1.25  # so much over it, at the speed that the machine has just then, is too much without doubt
-WALL = 3.0  # wall seconds, with a core, for each CPU second of a limit,
-WALL_MORE = 2.0  # and so many on top: a program that waits for something else is stopped by them
-STARVED = 0.1  # share of the wall time without a core from which on being a little over a limit says nothing
+MARGIN = 1.5  # a run is stopped at this many times its limit
+CLEARLY = 1.25  # this many times its limit, at the machine's current speed, is too slow beyond doubt
+WALL = 3.0  # wall seconds, with a core, per CPU second of a limit,
+WALL_MORE = 2.0  # plus this many: they stop a program that waits for something other than a core
+STARVED = 0.1  # if it had no core for more than this share of the wall time, slightly exceeding a limit says nothing
 
-# CPU seconds that PACE took on the machine where this was written (AMD EPYC, Python 3.11).
+# CPU seconds that PACE takes on the reference machine (AMD EPYC, Python 3.11).
 PACE_SECONDS = 0.025
 PACE = b"""
 total, table = 0, {}
@@ -24,7 +24,7 @@ print(total)
 
 
 class Gate:
-    """Lets runs in side by side, or one alone."""
+    """Admits several runs at a time, or one alone."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -34,7 +34,7 @@ class Gate:
 
     @contextmanager
     def among_others(self) -> Iterator[None]:
-        """Wait while somebody is alone, or waits to be."""
+        """Wait while another run is alone, or is waiting to be."""
         with self._changed:
             self._changed.wait_for(lambda: not (self._alone or self._waiting))
             self._inside += 1
@@ -47,7 +47,7 @@ class Gate:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Wait until all others have left."""
+        """Wait until all other runs have left."""
         with self._changed:
             self._waiting += 1
             self._changed.wait_for(lambda: not (self._alone or self._inside))
@@ -62,7 +62,7 @@ class Gate:
 
 
 class Undecided(Exception):
-    """Nothing can be said of a run: other programs on this machine kept the cores from it."""
+    """A run proves nothing, because other programs on this machine used the cores."""
 
 
 @dataclass
@@ -72,7 +72,7 @@ class Runner:
     Attributes:
         worker: runs the programs.
         gate: shared with the other threads.
-        slowness: how many times slower this machine is than the one that `PACE_SECONDS` is of; at least 1.
+        slowness: how many times slower than the reference machine this one is; at least 1.
     """
 
     worker: Worker
@@ -80,17 +80,17 @@ class Runner:
     slowness: float = 1.0
 
     def run(self, program: Program, stdin: bytes, seconds: float, memory: int, output: int) -> Ran:
-        """Run a program; a time-out that other work may have caused is run again without the other threads.
+        """Run a program; after a time-out that other work may have caused, run it again without the other threads.
 
         Args:
-            seconds: CPU seconds on the machine of reference.
+            seconds: CPU seconds on the reference machine.
             memory, output: bytes.
 
         Returns:
-            how it ended; `stop` is CPU where it took too long, even if it came to its end.
+            how it ended; `stop` is CPU if it took too long, even if it finished.
 
         Raises:
-            Undecided: it was late, and may not have been on a machine with less to do.
+            Undecided: it was late, but might not have been on a less busy machine.
             Died, SandboxError: see `Worker.run`.
         """
 
@@ -117,10 +117,10 @@ class Runner:
         )
 
     def _clearly_late(self, ran: Ran, seconds: float, slower: float) -> bool:
-        """Whether a late run would have been so on an idle machine too.
+        """Whether a late run would have been late on an idle machine too.
 
         Args:
-            slower: how slow the machine was before it.
+            slower: how slow the machine was before the run.
         """
         if ran.stop is Stop.WALL:
             return ran.wall - ran.waited > _wall(seconds * slower)
@@ -128,7 +128,7 @@ class Runner:
 
 
 def slowness(worker: Worker, times: int = 5) -> float:
-    """How many times slower than the machine of reference this one is; 1 where it is faster."""
+    """How many times slower than the reference machine this one is; 1 if it is faster."""
     limits = Limits(cpu=60, wall=120, memory=2**30, output=2**20)
     best = min(worker.run(Program(PACE), b"", limits).cpu for _ in range(times))
     return max(1.0, best / PACE_SECONDS)

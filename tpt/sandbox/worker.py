@@ -1,4 +1,4 @@
-"""Running programs one after the other, each sample's in a sandbox of its own that is started ahead of time."""
+"""Running programs one after another, each sample's in its own sandbox, which is started ahead of time."""
 
 import array
 import fcntl
@@ -17,11 +17,11 @@ from tpt.errors import SandboxError
 from tpt.sandbox import group, inside
 from tpt.sandbox.command import INSTALL, Sandbox
 
-START_SECONDS = 30.0  # a sandbox that is not up by then never will be
-GRACE_SECONDS = 30.0  # beyond a run's wall limit until its sandbox is given up
-STDERR_BYTES = 2_000  # of a program's last words that are looked at
+START_SECONDS = 30.0  # a sandbox that has not started by then never will
+GRACE_SECONDS = 30.0  # after a run's wall limit until its sandbox is given up
+STDERR_BYTES = 2_000  # of the end of stderr that are looked at
 
-# Imported once a sample where its text names them, instead of once a test.
+# If a sample's text mentions one of these, it is imported once per sample instead of once per test.
 # fmt: off
 PRELOADED = frozenset((
     "bisect", "collections", "copy", "datetime", "decimal", "fractions", "functools", "heapq", "io", "itertools",
@@ -43,13 +43,13 @@ class Stop(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a run may use, all its processes together where it says nothing else.
+    """What a run may use; all its processes together, unless noted.
 
     Attributes:
         cpu: seconds.
-        wall: seconds in which it runs or waits for anything but a core; ten times as many in any case.
+        wall: seconds in which it runs or waits for anything other than a core; the hard limit is ten times this.
         memory: bytes, resident or swapped out; what processes share counts once.
-        output: bytes of stdout, and of any file it writes.
+        output: bytes of stdout, and of each file it writes.
         processes: processes and threads.
     """
 
@@ -74,13 +74,13 @@ class Ran:
     """How a run ended.
 
     Attributes:
-        exit_code: of the program; minus the signal's number where one ended it.
+        exit_code: the program's; minus the signal's number if a signal ended it.
         stop: why it was stopped, if it was.
         cpu, wall: seconds it took.
-        waited: of the wall seconds, those in which it was ready but no core was free (looked at every 50 ms).
+        waited: the wall seconds in which it was ready but no core was free (measured every 50 ms).
         peak: bytes of memory of its largest process.
-        stdout: what it wrote; None where that is more than it may.
-        stderr: the end of it.
+        stdout: what it wrote; None if it exceeded the limit.
+        stderr: the end of stderr.
     """
 
     exit_code: int
@@ -94,13 +94,13 @@ class Ran:
 
 
 class Died(Exception):
-    """The sandbox ended in the middle of a run."""
+    """The sandbox ended during a run."""
 
 
 class Worker:
-    """Runs programs, each sample's in a fresh sandbox; the next one starts while this one works.
+    """Runs programs, each sample's in a fresh sandbox; the next sandbox starts while the current one works.
 
-    To be used by one thread that lives as long: a sandbox dies with the thread that started it.
+    Use it from one thread that lives as long as it does: a sandbox dies with the thread that started it.
     """
 
     def __init__(self, sandbox: Sandbox) -> None:
@@ -119,13 +119,13 @@ class Worker:
         self.close()
 
     def stop(self) -> None:
-        """End the run in hand, from another thread; whoever waits for it gets `Died`."""
+        """End the current run, from another thread; whoever waits for it gets `Died`."""
         self._stopped = True
         if self._current:
             self._current.kill()
 
     def close(self) -> None:
-        """Kill what there is; the worker may not be used again."""
+        """Kill all sandboxes; the worker must not be used again."""
         for jail in (self._current, self._spare):
             if jail:
                 jail.close()
@@ -135,7 +135,7 @@ class Worker:
             self._group = None
 
     def renew(self) -> None:
-        """Give the sandbox up: what runs next, the next sample, must not meet anything of what ran before."""
+        """Discard the sandbox: the next sample must not find anything that the previous one left."""
         if self._current:
             self._current.close()
         self._current = None
@@ -144,7 +144,7 @@ class Worker:
         """Run a program to its end or its limits.
 
         Raises:
-            Died: twice, the sandbox did not outlive the program.
+            Died: the sandbox did not survive the program, twice.
             SandboxError: sandboxes do not start on this machine.
         """
         for attempt in (1, 2):
@@ -163,13 +163,13 @@ class Worker:
             if self._group and self._group.ran_out():
                 ran.stop, dirty = Stop.MEMORY, True
             if dirty:
-                self.renew()  # the next test must not meet anything of this one
+                self.renew()  # the next test must not find anything that this one left
             return ran
         raise AssertionError("unreachable")
 
 
 class _Jail:
-    """One sandbox, from its start to its end."""
+    """One sandbox, from start to end."""
 
     def __init__(self, sandbox: Sandbox, place: group.Group | None) -> None:
         filter_fd = sandbox.filter()
@@ -184,10 +184,10 @@ class _Jail:
                 stderr=self.said,
                 pass_fds=[filter_fd],
                 env=sandbox.environment(),
-                cwd=sandbox.folder,  # inside a sandbox it is /tmp
+                cwd=sandbox.folder,  # inside a sandbox, it is /tmp
                 start_new_session=True,
             )
-        except OSError as error:  # e.g. bwrap lies where nobody's user may not look
+        except OSError as error:  # e.g. bwrap is where the user nobody has no access
             self.channel.close()
             os.close(self.said)
             raise SandboxError(f"the sandbox does not start on this machine: {error}", _remedy(str(error))) from error
@@ -197,7 +197,7 @@ class _Jail:
         self.ready = False
 
     def run(self, program: Program, stdin: bytes, limits: Limits) -> tuple[Ran, bool]:
-        """Run once; also says whether a later run could tell what this one did."""
+        """Run once; also returns whether a later run could tell what this one did."""
         self._wait_until_ready()
         fds = [_memory_file(program.text), _memory_file(stdin), os.memfd_create("stdout"), os.memfd_create("stderr")]
         try:
@@ -222,11 +222,11 @@ class _Jail:
                 os.close(fd)
 
     def kill(self) -> None:
-        """Kill all that is in the sandbox: its first process dies with bwrap, and the others with that."""
+        """Kill everything in the sandbox: its first process dies with bwrap, and the others with that process."""
         self.process.kill()
 
     def close(self) -> None:
-        """Kill all that is in the sandbox, and forget it."""
+        """Kill everything in the sandbox and release its resources."""
         self.kill()
         self.process.wait()
         self.channel.close()
@@ -257,7 +257,7 @@ class _Jail:
             raise Died(self._last_words()) from error
 
     def _receive(self, seconds: float) -> bytes:
-        """A packet; empty where the other end is gone or says nothing in time."""
+        """A packet; empty if the other end has closed or does not answer in time."""
         deadline = time.monotonic() + seconds
         poll = select.poll()
         poll.register(self.channel, select.POLLIN)
@@ -269,17 +269,17 @@ class _Jail:
             return b""
 
     def _last_words(self) -> str:
-        return _tail(self.said).strip() or "it said nothing"
+        return _tail(self.said).strip() or "it gave no reason"
 
 
 def _remedy(words: str) -> str:
     if "can't open file" in words or "Can't find source path" in words:
-        return "the user whom solutions run as must be able to read what lies in TMPDIR: see its mode, and its ACL"
+        return "the user that runs the solutions must be able to read files in TMPDIR: check its mode and ACL"
     if "namespace" in words or "Operation not permitted" in words or "Permission denied" in words:
         return (
             "unprivileged user namespaces must be allowed (sysctl kernel.unprivileged_userns_clone=1, or "
             "kernel.apparmor_restrict_unprivileged_userns=0; in a container: --security-opt seccomp=unconfined); "
-            "or, for solutions that you trust and only for them: task.sandbox=none"
+            "or, only for solutions that you trust: task.sandbox=none"
         )
     return INSTALL
 
@@ -289,7 +289,7 @@ def _named_modules(source: bytes) -> tuple[str, ...]:
 
 
 def _memory_file(content: bytes) -> int:
-    """A regular file in memory, as solutions expect stdin to be, that nobody can change."""
+    """A regular file in memory that nobody can change; solutions expect stdin to be a regular file."""
     fd = os.memfd_create("stdin", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     with open(fd, "wb", closefd=False) as handle:
         handle.write(content)

@@ -1,6 +1,6 @@
-"""What a task is: a dataclass of its settings that loads problems, words the prompt and judges.
+"""What a task is: a dataclass of its settings that loads problems, phrases the prompt and judges.
 
-Adding one is one file: a dataclass under `@register("name")`, and `conf/task/name.yaml`.
+To add one, write a dataclass under `@register("name")` in a file of its own, and `conf/task/name.yaml`.
 """
 
 import dataclasses
@@ -11,87 +11,87 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from omegaconf import OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
-from tpt.bounds import Bounds, check
+from tpt.artefacts import Marks
 from tpt.errors import ConfigError, nearest, said
+from tpt.judge import rules
+from tpt.judge.answer import judge_pairs
 from tpt.records import Problem, Sample, Verdict
+from tpt.setting import check_all, mistyped, setting, walk
 
-Split = Literal["train", "test"]
-
-# A field with this metadata says how to compute, not what: it takes no part in fingerprints.
-RUNTIME = {"runtime": True}
-# A field with this metadata says where `Task.files` lie: in fingerprints what is in them stands for it.
-PATH = {"path": True}
+Split = str  # the name of a set of problems
 
 
 @dataclass
 class Task(ABC):
     """Settings and behaviour of one task; the fields are what `task.*` can set.
 
-    Attributes:
-        name: the registered name.
-        train_size: problems in the training split; None: all there are.
-        test_size: problems in the test split; None: all there are.
-        seed: which problems are drawn.
-        few_shot: worked examples in the prompt, as earlier turns of the chat.
+    A setting that says where `Task.files` are is a `path`: in fingerprints the content of those files stands for it.
     """
 
-    name: str = ""
-    train_size: int | None = None
-    test_size: int | None = None
-    seed: int = 0
-    few_shot: int = 0
+    name: str = setting("", "The task's registered name; any that is registered.", free=True)
+    train_size: int | None = setting(None, "Problems in the training split; null: all there are.", low=1)
+    test_size: int | None = setting(None, "Problems in the test split; null: all there are.", low=1)
+    seed: int = setting(0, "The seed by which problems are drawn.", low=0)
+    few_shot: int = setting(0, "Worked examples in the prompt, as earlier turns of the chat.", low=0)
 
-    registered: ClassVar[str] = ""
-    # Of the settings that are numbers; a class gives those of its own settings.
-    RANGES: ClassVar[dict[str, Bounds]] = {
-        "train_size": Bounds(1),
-        "test_size": Bounds(1),
-        "seed": Bounds(0),
-        "few_shot": Bounds(0),
-    }
+    # The sets of problems that `load` knows.
+    sets: ClassVar[tuple[Split, ...]] = ("train", "test")
+    # Whether verdicts depend on the argument `partial` of `judge`; a task whose judge reads it says True.
+    partial_credit: ClassVar[bool] = False
 
     @abstractmethod
     def load(self, split: Split) -> Iterator[Problem]:
         """The problems of a split, always the same ones in the same order.
 
         Raises:
-            DataError: a file is missing, empty or torn, lacks a column, or holds a gold answer that cannot be read.
+            DataError: a file is missing, empty or torn, lacks a column, or contains a gold answer that cannot be read.
         """
+
+    def size(self, split: Split) -> int | None:
+        """How many problems of a set are asked for; None: all there are."""
+        return self.train_size if split == "train" else self.test_size
 
     @abstractmethod
     def instruct(self, question: str) -> str:
         """The user's turn of the chat for one question."""
 
     def shots(self) -> list[tuple[str, str]]:
-        """(question, worked solution) of the few-shot examples; `few_shot` of them."""
+        """The `few_shot` worked examples, as (question, worked solution)."""
         return []
 
     def screen(self, problems: Iterable[Problem], reject: Callable[[Problem, str], None]) -> Iterator[Problem]:
-        """The problems that can be judged, in order; `reject(problem, reason)` is called for each other one."""
+        """The problems that can be judged, in order; `reject(problem, reason)` is called for each of the others."""
         yield from problems
 
     def judge(self, pairs: Iterable[tuple[Problem, Sample]], partial: bool = False) -> Iterator[Verdict]:
         """One verdict for each pair, in order.
 
         Args:
-            partial: whether partial credit is asked for: where there are tests, all are run, not only up to the first
-                that fails.
+            partial: whether partial credit is requested: if there are tests, all of them are run, not only up to the
+                first failure.
         """
-        from tpt.judge.answer import judge_pairs  # imports multiprocessing helpers only where judging happens
-
         return judge_pairs(pairs)
 
-    def marks(self) -> dict[str, Any]:
-        """What every manifest whose figures this task's judge made must say of it; for a code task its sandbox."""
+    def rules(self) -> int:
+        """The version of the rules that `judge` follows; when it is raised, existing samples are judged again.
+
+        Returns:
+            that of the judge of answers. A task with a judge of its own outside this package need not override this:
+            its source counts as it is.
+        """
+        return rules.ANSWERS
+
+    def marks(self) -> Marks:
+        """What every manifest with figures from this task's judge must record about it; for a code task its sandbox."""
         return {}
 
     def files(self) -> list[Path]:
-        """Local files the problems come from: when what is in them changes, so does the run's fingerprint."""
+        """Local files the problems come from: if their contents change, so does the run's fingerprint."""
         return []
 
     def validate(self) -> None:
@@ -100,29 +100,26 @@ class Task(ABC):
         Raises:
             ConfigError: a value is out of range or contradicts another.
         """
-        for kind in reversed(type(self).__mro__):
-            for name, bounds in vars(kind).get("RANGES", {}).items():
-                check(f"task.{name}", getattr(self, name), bounds)
+        check_all(self, "task.")
 
     def check_few_shot(self, available: int) -> None:
-        """Check that there are as many worked examples as are asked for.
+        """Check that there are enough worked examples.
 
         Raises:
-            ConfigError: there are fewer.
+            ConfigError: there are fewer than `few_shot`.
         """
         if self.few_shot > available:
             raise ConfigError(f"task.few_shot={self.few_shot}: {self.name} has {available} worked examples", "lower it")
 
 
 REGISTRY: dict[str, type[Task]] = {}
-BROKEN: dict[str, BaseException] = {}  # what importing a module of tasks raised, by the module's name
+BROKEN: dict[str, BaseException] = {}  # what importing a task's module raised, by the module's name
 
 
 def register(name: str) -> Callable[[type[Task]], type[Task]]:
-    """Make a task class known under `name`, which `conf/task/*.yaml` gives as `task.name`."""
+    """Register a task class under `name`, to which `conf/task/*.yaml` refers as `task.name`."""
 
     def add(kind: type[Task]) -> type[Task]:
-        kind.registered = name
         REGISTRY[name] = kind
         return kind
 
@@ -130,10 +127,10 @@ def register(name: str) -> Callable[[type[Task]], type[Task]]:
 
 
 def check_loaded(name: str) -> None:
-    """Check that there is no task of this name in a file that cannot be imported.
+    """Check that no file that cannot be imported defines a task of this name.
 
     Raises:
-        ConfigError: there is; names the file, the line and what is wrong there.
+        ConfigError: one does; names the file, the line and what is wrong there.
     """
     declared = re.compile(rf"register\(\s*[\"']{re.escape(name)}[\"']")
     for module, error in BROKEN.items():
@@ -141,14 +138,14 @@ def check_loaded(name: str) -> None:
         if module.rpartition(".")[2] == name or declared.search(_source(path)):
             raise ConfigError(
                 f"the task {name} cannot be loaded: {_where(error, path)}: {type(error).__name__}: {said(error)}",
-                "correct that file; the other tasks can be used meanwhile",
+                "correct that file; the other tasks can still be used",
             ) from error
 
 
 def _file(module: str) -> str:
     try:
         found = importlib.util.find_spec(module)
-    except Exception:  # the module is found without being run, but its packages are
+    except Exception:  # finding a module does not run it, but does run its parent packages
         found = None
     return (found and found.origin) or module
 
@@ -161,7 +158,7 @@ def _source(path: str) -> str:
 
 
 def _where(error: BaseException, path: str) -> str:
-    """The file and line at fault: of a syntax error where it is, else the last that was run in the tasks' folder."""
+    """The file and line at fault: where a syntax error is, or else the last line run in the tasks' folder."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"{error.filename}, line {error.lineno}" if error.lineno else error.filename
     ran = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
@@ -173,7 +170,7 @@ def make(node: Any) -> Task:
     """The task that a config node describes.
 
     Raises:
-        ConfigError: an unknown task or setting, a value of the wrong type, or a task whose file cannot be imported.
+        ConfigError: the task or a setting is unknown, a value has the wrong type, or the task's file is broken.
     """
     name = str(node.get("name", ""))
     if name not in REGISTRY:
@@ -188,6 +185,10 @@ def make(node: Any) -> Task:
         wrong = f"task.{error.full_key}"
         raise ConfigError(f"the task {name} has no setting '{wrong}'", nearest(wrong, names)) from error
     except OmegaConfBaseException as error:
-        raise ConfigError(f"task.{error.full_key}: {str(error).splitlines()[0]}") from error
+        wrong = str(error.full_key)
+        one = next((one for one in walk(kind) if one.key == wrong.partition("[")[0]), None)
+        if one is None:
+            raise ConfigError(f"task.{wrong}: {str(error).splitlines()[0]}") from error
+        raise mistyped(f"task.{wrong}", OmegaConf.select(node, wrong), one) from error
     assert isinstance(task, Task)
     return task

@@ -1,65 +1,66 @@
-"""What all tasks of code share: settings of the judge, the screening by reference solutions, the judging."""
+"""What all code tasks share: the judge's settings, screening by reference solutions, and judging."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from tpt.bounds import Bounds
-from tpt.errors import ConfigError, nearest
+from tpt.artefacts import Marks
+from tpt.judge import rules
+from tpt.judge.code.judge import Judge, verdicts
 from tpt.judge.code.program import Language, fenced
 from tpt.judge.code.spec import Spec
 from tpt.judge.code.stdio import Checker, by_tokens
 from tpt.records import Problem, Sample, Verdict
-from tpt.tasks.base import RUNTIME, Task
+from tpt.setting import setting
+from tpt.tasks.base import Task
 
 LANGUAGES: tuple[Language, ...] = ("python", "cpp")
 
 
 @dataclass
 class CodeTask(Task):
-    """A task whose solutions are programs.
+    """A task whose solutions are programs."""
 
-    Attributes:
-        language: what solutions are written in: `python` or `cpp`.
-        sandbox: `bwrap`; or `none`: solutions run with your rights. For input that you trust, and only for that.
-        python: the interpreter of Python solutions, under /usr.
-        seconds: CPU seconds for a test where the problem names no limit.
-        time_factor: a problem's own time limit counts so many times: contests set it for compiled languages.
-        memory_mb: MiB for a solution; a problem's own limit counts where it is higher.
-        case_sensitive: whether the case of letters in an output counts.
-        references: how many of a problem's own reference solutions are run first; where one fails, the problem has
-            several right answers or broken tests, and is set aside. 0: none, and no problem is set aside.
-        workers: threads that judge; null: one for each core.
-    """
+    language: str = setting("python", "What solutions are written in.", choices=LANGUAGES)
+    sandbox: str = setting(
+        "bwrap",
+        "What keeps solutions apart from this machine. With `none` they run with your rights: only for input that you "
+        "trust.",
+        choices=("bwrap", "none"),
+    )
+    python: str = setting(
+        "/usr/bin/python3",
+        "The interpreter of Python solutions: any program under /usr, which the sandbox sees.",
+        least=1,
+        free=True,
+    )
+    seconds: float = setting(6.0, "CPU seconds for a test if the problem has no limit of its own.", above=0)
+    time_factor: float = setting(
+        5.0,
+        "How many times a problem's own time limit is given, because contests set it for compiled languages.",
+        above=0,
+    )
+    memory_mb: int = setting(512, "MiB for a solution; a problem's own limit counts if it is higher.", low=1)
+    case_sensitive: bool = setting(False, "Whether the case of letters in an output counts.")
+    references: int = setting(
+        2,
+        "How many of a problem's own reference solutions are run first; if one fails, the problem has several right "
+        "answers or broken tests, and is set aside. 0: none, and no problem is set aside.",
+        low=0,
+    )
+    workers: int | None = setting(None, "Threads that judge; null: one for each core.", low=1, runtime=True)
 
-    language: str = "python"
-    sandbox: str = "bwrap"
-    python: str = "/usr/bin/python3"
-    seconds: float = 6.0
-    time_factor: float = 5.0
-    memory_mb: int = 512
-    case_sensitive: bool = False
-    references: int = 2
-    workers: int | None = field(default=None, metadata=RUNTIME)
+    partial_credit: ClassVar[bool] = True
 
-    RANGES: ClassVar[dict[str, Bounds]] = {
-        "seconds": Bounds(above=0),
-        "time_factor": Bounds(above=0),
-        "memory_mb": Bounds(1),
-        "references": Bounds(0),
-        "workers": Bounds(1),
-    }
     EVERYTHING: ClassVar[dict[str, Any]] = {}  # settings with which nothing that can be judged is left out
 
     def screen(self, problems: Iterable[Problem], reject: Callable[[Problem, str], None]) -> Iterator[Problem]:
-        """The problems whose reference solutions pass; one without any in a language of ours passes too.
+        """The problems whose reference solutions pass; those without any in a supported language pass too.
 
         Raises:
             SandboxError: see `Judge`.
         """
-        from tpt.judge.code.judge import Judge
-
         waiting: deque[tuple[Problem, int, str]] = deque()
 
         def jobs() -> Iterator[tuple[Spec, Language, str]]:
@@ -72,7 +73,7 @@ class CodeTask(Task):
 
         with Judge(self.sandbox, self.python, self.workers) as judge:
             results = judge.results(jobs(), partial=False, checker=self.checker())
-            result = next(results, None)  # which reads as many problems as are judged at once
+            result = next(results, None)  # reads as many problems as are judged at a time
             while waiting or result:
                 problem, runs, failed = waiting.popleft()
                 for _ in range(runs):
@@ -86,47 +87,42 @@ class CodeTask(Task):
 
     def judge(self, pairs: Iterable[tuple[Problem, Sample]], partial: bool = False) -> Iterator[Verdict]:
         """Run each sample's program on the problem's tests."""
-        from tpt.judge.code.judge import Judge, verdicts
-
         language = self.spoken
         specs: dict[str, Spec] = {}
 
         def jobs() -> Iterator[tuple[Spec, Language, Sample]]:
             for problem, sample in pairs:
                 if problem.id not in specs:
-                    specs.clear()  # a problem's samples lie together
+                    specs.clear()  # a problem's samples are together
                     specs[problem.id] = Spec.of(problem)
                 yield specs[problem.id], language, sample
 
         with Judge(self.sandbox, self.python, self.workers) as judge:
             yield from verdicts(judge, jobs(), partial, self.checker())
 
-    def marks(self) -> dict[str, Any]:
+    def rules(self) -> int:
+        """The version of the rules for programs."""
+        return rules.PROGRAMS
+
+    def marks(self) -> Marks:
         """The sandbox and the interpreter of every verdict."""
         return {"sandbox": self.sandbox, "judge_python": self.python}
 
     def checker(self) -> Checker:
-        """How outputs are compared; a task whose problems have several right answers gives its own."""
+        """How outputs are compared; override it for tasks whose problems have several right answers."""
         return by_tokens
 
     @property
     def spoken(self) -> Language:
-        """The language, typed."""
+        """The language, with its precise type."""
         return "cpp" if self.language == "cpp" else "python"
 
     def chosen(self, spec: Spec) -> list[tuple[Language, str]]:
-        """The reference solutions that screen a problem: those of the task's language first."""
+        """The reference solutions that screen a problem, those in the task's language first."""
         return sorted(spec.references, key=lambda one: one[0] != self.spoken)[: self.references]
 
     def human(self, spec: Spec) -> str:
-        """The first reference solution of the task's language as a completion; "" where there is none."""
+        """The first reference solution in the task's language as a completion; "" if there is none."""
         return next(
             (fenced(source, self.spoken) for language, source in spec.references if language == self.spoken), ""
         )
-
-    def validate(self) -> None:
-        """See `Task.validate`."""
-        super().validate()
-        for key, value, known in (("language", self.language, LANGUAGES), ("sandbox", self.sandbox, ("bwrap", "none"))):
-            if value not in known:
-                raise ConfigError(f"task.{key}={value} is not known; one of: {', '.join(known)}", nearest(value, known))

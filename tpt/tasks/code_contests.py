@@ -2,26 +2,26 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
-from tpt.bounds import Bounds
 from tpt.errors import DataError
 from tpt.judge.code.program import Language
 from tpt.judge.code.spec import Source, Spec
 from tpt.judge.code.stdio import by_tokens
 from tpt.records import Problem
+from tpt.setting import setting
 from tpt.tasks import rows
-from tpt.tasks.base import PATH, Split, register
+from tpt.tasks.base import Split, register
 from tpt.tasks.code import CodeTask
 
 TEST_KINDS = ("public_tests", "private_tests", "generated_tests")
 COLUMNS = ("name", "description", *TEST_KINDS)
-SOLUTIONS = "solutions"  # a column that is needed where reference solutions are to be run
-NO_SOLUTIONS = "add it; or, where there are none, set task.references=0, and give tpt judge --solutions FILE.jsonl"
-# The data set's numbers of languages that are judged here; 0 unknown, 1 Python 2, 4 Java.
+SOLUTIONS = "solutions"  # a column that is needed to run reference solutions
+NO_SOLUTIONS = "add it; or, if there are none, set task.references=0, and give tpt judge --solutions FILE.jsonl"
+# The data set's numbers for the languages judged here; 0 is unknown, 1 Python 2, 4 Java.
 SPOKEN: dict[int, Language] = {2: "cpp", 3: "python"}
 IMAGE = "<image>"
 NAMES = {"python": "Python 3", "cpp": "C++17"}
@@ -30,22 +30,25 @@ NAMES = {"python": "Python 3", "cpp": "C++17"}
 @register("code_contests")
 @dataclass
 class CodeContests(CodeTask):
-    """CodeContests, or any data with its columns.
+    """CodeContests, or any data with its columns."""
 
-    Attributes:
-        path: a hub id, a folder with `train` and `test` as JSONL or parquet, or one file.
-        tests: most tests of a problem: public ones, then private, then generated; null: all.
-        labelled: most solutions of each label and language that a problem keeps, of up to thousands; null: all.
-        images: whether to keep problems whose statement has an image, which a model cannot see; arXiv 2504.18116
-            evaluates the 140 test problems without.
-    """
+    path: str = setting(
+        "deepmind/code_contests",
+        "A hub id, a folder with `train` and `test` as JSONL or parquet, or one file.",
+        path=True,
+    )
+    tests: int | None = setting(
+        50, "The most tests of a problem: public ones, then private, then generated; null: all.", low=1
+    )
+    labelled: int | None = setting(
+        5, "The most solutions of each label and language that a problem keeps, of up to thousands; null: all.", low=0
+    )
+    images: bool = setting(
+        False,
+        "Whether to keep problems whose statement has an image, which a model cannot see; arXiv 2504.18116 evaluates "
+        "the 140 test problems without.",
+    )
 
-    path: str = field(default="deepmind/code_contests", metadata=PATH)
-    tests: int | None = 50
-    labelled: int | None = 5
-    images: bool = False
-
-    RANGES: ClassVar[dict[str, Bounds]] = {"tests": Bounds(1), "labelled": Bounds(0)}
     EVERYTHING: ClassVar[dict[str, Any]] = {"labelled": None, "images": True}
 
     def load(self, split: Split) -> Iterator[Problem]:
@@ -54,7 +57,7 @@ class CodeContests(CodeTask):
         Raises:
             DataError: see `Task.load`.
         """
-        size = self.train_size if split == "train" else self.test_size
+        size = self.size(split)
         seen: Counter[str] = Counter()
         for row in rows.drawn(lambda: self._rows(split), size, self.seed, f"the {split} split of {self.path}"):
             spec, name = self.spec(row), row["name"]
@@ -64,7 +67,7 @@ class CodeContests(CodeTask):
             yield Problem(f"code_contests/{split}/{name}", question, "", self.human(spec), spec.to_json())
 
     def instruct(self, question: str) -> str:
-        """A role, the task, the problem and three requirements, as the paper's prompts have them (section B.4)."""
+        """A role, the task, the problem and three requirements, like the paper's prompts (section B.4)."""
         return (
             f"You are an expert programmer. Solve the following contest problem with a {NAMES[self.language]} program "
             "that reads standard input and writes standard output.\n\n"
@@ -80,7 +83,7 @@ class CodeContests(CodeTask):
         """Tests, limits and labelled solutions of a row.
 
         Raises:
-            DataError: a column holds something else than the data set's.
+            DataError: a column is not as in the data set.
         """
         try:
             tests = [pair for kind in TEST_KINDS for pair in _pairs(row[kind])][: self.tests]
@@ -120,7 +123,7 @@ class CodeContests(CodeTask):
                 yield row
 
     def _solutions(self, solutions: dict[str, list[Any]] | None) -> list[Source]:
-        """Solutions in languages that are judged here."""
+        """Solutions in the languages judged here."""
         if not solutions:
             return []
         pairs = list(zip(solutions["language"], _texts(solutions["solution"]), strict=True))
@@ -132,11 +135,11 @@ class CodeContests(CodeTask):
 
 
 def _broken(row: dict[str, Any], tests: list[tuple[str, str]], one_answer: bool) -> str:
-    """Why a problem cannot be judged by its tests; "" where it can."""
+    """Why a problem cannot be judged by its tests; "" if it can."""
     if row.get("input_file"):
         return f"it reads the file {row['input_file']}, not stdin"
     if one_answer and tests and not any(expected.strip() for _, expected in tests):
-        return "its tests expect no output"  # a program that prints nothing would be right
+        return "its tests expect no output"  # a program that prints nothing would be correct
     return "" if tests else "it has no tests"
 
 

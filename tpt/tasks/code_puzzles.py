@@ -1,15 +1,14 @@
-"""Small problems from stdin to stdout, generated from a seed with their tests: the whole path of code, offline."""
+"""Small stdin-to-stdout problems, generated from a seed with their tests, to try code tasks offline."""
 
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
-from tpt.bounds import Bounds
 from tpt.errors import ConfigError
 from tpt.judge.code.program import fenced
 from tpt.judge.code.spec import Spec
 from tpt.records import Problem
+from tpt.setting import setting
 from tpt.tasks.base import Split, register
 from tpt.tasks.code import CodeTask
 from tpt.tasks.generated import different
@@ -23,13 +22,16 @@ WORDS = (
 # fmt: on
 
 
+Values = dict[str, int | str | list[int]]  # what a program has read, by the variables' names
+
+
 @dataclass(frozen=True)
 class Reading:
     """What a program reads.
 
     Attributes:
-        words: as the question says it.
-        name: what the plan of a solution calls it.
+        words: how the question phrases it.
+        name: what a solution's plan calls it.
         source: the program's first lines.
         draw: the values for one test, by name, and the text of its stdin.
     """
@@ -37,25 +39,25 @@ class Reading:
     words: str
     name: str
     source: str
-    draw: Callable[[random.Random], tuple[dict[str, Any], str]]
+    draw: Callable[[random.Random], tuple[Values, str]]
 
 
-def _number(rng: random.Random) -> tuple[dict[str, Any], str]:
+def _number(rng: random.Random) -> tuple[Values, str]:
     n = rng.randint(1, 60)
     return {"n": n}, f"{n}\n"
 
 
-def _two_numbers(rng: random.Random) -> tuple[dict[str, Any], str]:
+def _two_numbers(rng: random.Random) -> tuple[Values, str]:
     a, b = rng.randint(1, 60), rng.randint(1, 60)
     return {"a": a, "b": b}, f"{a}\n{b}\n"
 
 
-def _numbers(rng: random.Random) -> tuple[dict[str, Any], str]:
+def _numbers(rng: random.Random) -> tuple[Values, str]:
     numbers = [rng.randint(0, 20) for _ in range(rng.randint(1, 8))]
     return {"numbers": numbers}, " ".join(map(str, numbers)) + "\n"
 
 
-def _word(rng: random.Random) -> tuple[dict[str, Any], str]:
+def _word(rng: random.Random) -> tuple[Values, str]:
     word = rng.choice(WORDS)
     return {"word": word}, f"{word}\n"
 
@@ -66,7 +68,7 @@ TWO = Reading("Read two whole numbers a and b, one on each line.", "a and b",
 LIST = Reading("Read one line of whole numbers.", "the numbers", "numbers = list(map(int, input().split()))", _numbers)
 WORD = Reading("Read a word.", "the word", "word = input()", _word)
 
-# What is asked, as words and as a Python expression. {k} is a small number that is drawn.
+# What is asked for, in words and as a Python expression; {k} is a small random number.
 NUMBERS: list[tuple[Reading, str, str]] = [
     (ONE, "n plus {k}", "n + {k}"),
     (ONE, "n times {k}", "n * {k}"),
@@ -106,10 +108,10 @@ TEXTS: list[tuple[Reading, str, str]] = [
     (WORD, "YES if the word has the letter {c}, else NO", "'YES' if '{c}' in word else 'NO'"),
     (WORD, "YES if the word is the same backwards, else NO", "'YES' if word == word[::-1] else 'NO'"),
 ]
-# A second step, on what a number asked for is.
+# A second step, applied to a number that is asked for.
 SECOND = [("plus {m}", "{first} + {m}"), ("times {m}", "({first}) * {m}"), ("minus {m}", "{first} - {m}")]
 
-# By hand; what they ask is not among the above, so they are in neither split.
+# Written by hand; what they ask for is not among the above, so they are in neither split.
 SHOTS: list[tuple[Reading, str, str]] = [
     (ONE, "n minus 1", "n - 1"),
     (TWO, "b if a is 0, else a", "b if a == 0 else a"),
@@ -121,26 +123,20 @@ SHOTS: list[tuple[Reading, str, str]] = [
 @register("code_puzzles")
 @dataclass
 class CodePuzzles(CodeTask):
-    """Generated problems of code.
-
-    Attributes:
-        max_steps: 1, or 2: what is asked may take a second calculation.
-    """
+    """Generated problems of code."""
 
     train_size: int | None = 200
     test_size: int | None = 100
     few_shot: int = 3
     seconds: float = 2.0
     references: int = 1
-    max_steps: int = 2
-
-    RANGES: ClassVar[dict[str, Bounds]] = {"max_steps": Bounds(1, 2)}
+    max_steps: int = setting(2, "The most calculations that a problem takes.", low=1, high=2)
 
     def load(self, split: Split) -> Iterator[Problem]:
-        """Problems that are in this split by a hash of their question, which no seed can change.
+        """Problems that belong to this split by a hash of their question, whatever the seed.
 
         Raises:
-            DataError: the settings do not allow so many different questions.
+            DataError: the settings do not allow that many different questions.
         """
         rng = random.Random(f"{self.seed} {split}")
 
@@ -148,8 +144,8 @@ class CodePuzzles(CodeTask):
             asked = ask(rng, rng.randint(1, self.max_steps))
             return f"{asked[0].words} Print {asked[1]}.", asked
 
-        size = (self.train_size if split == "train" else self.test_size) or 0
-        made = different(draw, split, size, "raise task.max_steps, or ask for fewer")
+        size = self.size(split) or 0
+        made = different(draw, split, size, "raise task.max_steps, or request fewer problems")
         for number, (question, (reading, words, expression)) in enumerate(made):
             spec = Spec(
                 tests=examples(rng, reading, expression),
@@ -168,7 +164,7 @@ class CodePuzzles(CodeTask):
         return f"{question}\nSay in one line what the program does, then give it in one markdown block: ```python."
 
     def shots(self) -> list[tuple[str, str]]:
-        """Worked examples outside both splits."""
+        """Worked examples that are in neither split."""
         return [
             (f"{reading.words} Print {words}.", worked(reading, words, expression))
             for reading, words, expression in SHOTS[: self.few_shot]
@@ -185,7 +181,7 @@ class CodePuzzles(CodeTask):
 
 
 def ask(rng: random.Random, steps: int) -> tuple[Reading, str, str]:
-    """What one problem reads, what it asks for, and the expression that is the answer."""
+    """What one problem reads, what it asks for, and the expression that gives the answer."""
     reading, words, expression = rng.choice(NUMBERS if steps > 1 else NUMBERS + TEXTS)
     names = {"k": rng.randint(2, 9), "c": rng.choice("aeinor")}
     words, expression = words.format(**names), expression.format(**names)
@@ -197,11 +193,11 @@ def ask(rng: random.Random, steps: int) -> tuple[Reading, str, str]:
 
 
 def examples(rng: random.Random, reading: Reading, expression: str) -> list[tuple[str, str]]:
-    """(stdin, stdout) of `TESTS` different inputs as far as there are, not all with the same answer."""
+    """(stdin, stdout) for up to `TESTS` different inputs, not all with the same answer."""
     found: dict[str, str] = {}
     for _ in range(20 * TESTS):
         values, stdin = reading.draw(rng)
-        value = eval(expression, {"__builtins__": __builtins__}, values)  # an expression of the tables above
+        value = eval(expression, {"__builtins__": __builtins__}, values)  # an expression from the tables above
         answer = f"{value}\n"
         full = len(found) >= TESTS - 1 and len({*found.values(), answer}) < 2
         if stdin not in found and not full:
@@ -217,5 +213,5 @@ def program(reading: Reading, expression: str) -> str:
 
 
 def worked(reading: Reading, words: str, expression: str) -> str:
-    """A worked solution, ready to be a completion."""
+    """A worked solution, usable as a completion as it is."""
     return f"The program reads {reading.name} and prints {words}.\n{fenced(program(reading, expression), 'python')}"

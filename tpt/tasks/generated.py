@@ -1,4 +1,4 @@
-"""What tasks that make their problems share: a split for each question, and no question twice."""
+"""What tasks that generate their problems share: a split for each question, and no question twice."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -7,8 +7,8 @@ from typing import TypeVar
 from tpt.errors import DataError
 from tpt.tasks.base import Split
 
-TEST_SHARE = 4  # one question in so many belongs to the test split
-ATTEMPTS = 300  # draws in a row without a new question before the settings are said to allow no more
+TEST_SHARE = 4  # one question in this many belongs to the test split
+ATTEMPTS = 300  # draws in a row without a new question after which the settings are taken to allow no more
 
 Made = TypeVar("Made")
 
@@ -19,14 +19,14 @@ def split_of(question: str) -> Split:
 
 
 def different(draw: Callable[[], tuple[str, Made]], split: Split, size: int, remedy: str) -> Iterator[tuple[str, Made]]:
-    """`size` different questions of a split, with what was made beside each.
+    """`size` different questions of a split, each with its answer.
 
     Args:
-        draw: makes one.
-        remedy: what a user can do where there are not so many.
+        draw: makes a question and its answer.
+        remedy: what a user can do if there are fewer.
 
     Raises:
-        DataError: there are not.
+        DataError: there are fewer.
     """
     seen: set[str] = set()
     missed = 0

@@ -3,20 +3,21 @@
 import random
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tpt.errors import DataError
 from tpt.judge.gold import gold_answer, readable_gold
 from tpt.records import Problem
-from tpt.tasks.base import PATH, Split, Task, register
+from tpt.setting import setting
+from tpt.tasks.base import Split, Task, register
 from tpt.tasks.rows import files, local, rows
 
 COLUMNS = ("question", "answer")
 CALCULATION = re.compile(r"<<[^<>]*>>")  # the data set's calculator annotations
 
-# Worked by hand, in the data set's manner; not from it.
+# Written by hand in the style of the data set, but not from it.
 SHOTS = [
     (
         "A bakery sells 14 loaves in the morning and twice as many in the afternoon. Each loaf costs $3. "
@@ -45,16 +46,15 @@ SHOTS = [
 @register("gsm8k")
 @dataclass
 class Gsm8k(Task):
-    """GSM8K.
+    """GSM8K, or any data with its columns."""
 
-    Attributes:
-        path: a hub id, a folder with `train` and `test` as JSONL or parquet (columns `question` and `answer`), or one
-            file.
-        subset: the hub data set's configuration.
-    """
-
-    path: str = field(default="openai/gsm8k", metadata=PATH)
-    subset: str = "main"
+    path: str = setting(
+        "openai/gsm8k",
+        "A hub id, a folder with `train` and `test` as JSONL or parquet (columns `question` and `answer`), or one "
+        "file.",
+        path=True,
+    )
+    subset: str = setting("main", "The configuration of the hub data set, by its own name.", free=True)
 
     def load(self, split: Split) -> Iterator[Problem]:
         """All problems of the split, or `train_size`/`test_size` of them drawn by `seed`, in the file's order.
@@ -63,10 +63,10 @@ class Gsm8k(Task):
             DataError: see `Task.load`.
         """
         all_rows = list(self._rows(split))
-        size = self.train_size if split == "train" else self.test_size
+        size = self.size(split)
         if size is not None and size > len(all_rows):
             raise DataError(
-                f"task.{split}_size={size}, but the {split} split has {len(all_rows)} problems", "ask for fewer"
+                f"task.{split}_size={size}, but the {split} split has {len(all_rows)} problems", "request fewer"
             )
         kept = range(len(all_rows))
         chosen = list(kept) if size is None else sorted(random.Random(self.seed).sample(kept, size))
@@ -82,7 +82,7 @@ class Gsm8k(Task):
             yield Problem(f"gsm8k/{split}/{index}", question, gold_answer(answer), solution)
 
     def instruct(self, question: str) -> str:
-        """The paper's prompt in our words (arXiv 2504.18116, section B.4): role, task, problem, three requirements."""
+        """The paper's prompt, reworded (arXiv 2504.18116, section B.4): role, task, problem, three requirements."""
         return (
             "You are an expert mathematician. Solve the following problem step by step and show every calculation.\n\n"
             f"Problem: {question}\n\n"

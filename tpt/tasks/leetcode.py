@@ -1,7 +1,7 @@
 """LeetCode problems with function calls (`class Solution`), judged by their assertions."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,24 +10,25 @@ from tpt.judge.code.calls import assertions
 from tpt.judge.code.program import fenced
 from tpt.judge.code.spec import Spec
 from tpt.records import Problem
+from tpt.setting import setting
 from tpt.tasks import rows
-from tpt.tasks.base import PATH, Split, register
+from tpt.tasks.base import Split, register
 from tpt.tasks.code import CodeTask
 
 COLUMNS = ("task_id", "problem_description", "starter_code", "prompt", "entry_point", "test")
-REFERENCE = "completion"  # a column that may be left out
+REFERENCE = "completion"  # an optional column
 
 
 @register("leetcode")
 @dataclass
 class LeetCode(CodeTask):
-    """LeetCodeDataset (Xia et al. 2025), or any data with its columns.
+    """LeetCodeDataset (Xia et al. 2025), or any data with its columns."""
 
-    Attributes:
-        path: a hub id, a folder with `train` and `test` as JSONL or parquet, or one file.
-    """
-
-    path: str = field(default="newfacade/LeetCodeDataset", metadata=PATH)
+    path: str = setting(
+        "newfacade/LeetCodeDataset",
+        "A hub id, a folder with `train` and `test` as JSONL or parquet, or one file.",
+        path=True,
+    )
     seconds: float = 10.0
 
     def load(self, split: Split) -> Iterator[Problem]:
@@ -36,7 +37,7 @@ class LeetCode(CodeTask):
         Raises:
             DataError: see `Task.load`.
         """
-        size = self.train_size if split == "train" else self.test_size
+        size = self.size(split)
         for row in rows.drawn(lambda: self._rows(split), size, self.seed, f"the {split} split of {self.path}"):
             reference = row.get(REFERENCE) or ""
             calls = assertions(row["test"])
@@ -54,7 +55,7 @@ class LeetCode(CodeTask):
             yield Problem(f"leetcode/{split}/{row['task_id']}", question, "", solution, spec.to_json())
 
     def instruct(self, question: str) -> str:
-        """A role, the task, the problem and three requirements, as the paper's prompts have them (section B.4)."""
+        """A role, the task, the problem and three requirements, like the paper's prompts (section B.4)."""
         return (
             "You are an expert Python programmer. Solve the following problem by completing the class Solution.\n\n"
             f"Problem: {question}\n\n"

@@ -3,44 +3,40 @@
 import importlib.util
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from tpt.errors import ConfigError, DataError, nearest
 from tpt.judge import numbers
 from tpt.judge.answer import marked_answers
-from tpt.records import Problem, Sample, Status, Verdict
+from tpt.records import Problem, Sample, Status, Verdict, overall
+from tpt.setting import setting
 from tpt.tasks.base import Split, Task, register
 
 TUPLE = "__tuple__"
-FAR = 10**7  # items are seeded by seed + index, so the splits' seeds lie far apart
+FAR = 10**7  # item i is seeded with seed + i, so the splits' seeds must be far apart
 
 
 @register("reasoning_gym")
 @dataclass
 class ReasoningGym(Task):
-    """A reasoning-gym data set.
-
-    Attributes:
-        dataset: its name, e.g. `chain_sum`.
-        settings: its own settings, e.g. `{max_terms: 4}`.
-    """
+    """A reasoning-gym data set."""
 
     train_size: int | None = 300
     test_size: int | None = 200
-    dataset: str = ""
-    settings: dict[str, Any] = field(default_factory=dict)
+    dataset: str = setting("", "The data set's name in reasoning-gym, e.g. `chain_sum`; any that it has.", free=True)
+    settings: dict[str, Any] = setting({}, "The data set's own settings, e.g. {max_terms: 4}.")
 
     def load(self, split: Split) -> Iterator[Problem]:
-        """Items of the split; a question of a worked example or of the test split, or one seen before, is passed over.
+        """Items of the split; questions of worked examples, of the test split, and duplicates are skipped.
 
         Raises:
             DataError: the generator makes too few different questions.
         """
         taken = {question for question, _ in self.shots()}
         taken |= set() if split == "test" else {problem.question for problem in self.load("test")}
-        size = (self.train_size if split == "train" else self.test_size) or 0
+        size = self.size(split) or 0
         made = 0
         for index, item in enumerate(self._items(FAR if split == "test" else 0, 4 * size)):
             question = item["question"].strip()
@@ -49,15 +45,15 @@ class ReasoningGym(Task):
             taken.add(question)
             meta = _packed({"answer": item["answer"], "index": index, "metadata": item["metadata"]})
             answer = str(item["answer"])
-            # Where many answers are right, some generators name none: then there is no worked solution either.
+            # If many answers are right, some generators give none: then there is no worked solution either.
             solution = "" if item["answer"] is None else f"#### {answer}"
             yield Problem(f"{self.dataset}/{split}/{index}", question, answer, solution, json.dumps(meta, default=str))
             made += 1
             if made == size:
                 return
         raise DataError(
-            f"{self.dataset} makes only {made} different {split} questions of {size} with these settings",
-            "ask for fewer, or make the questions more varied with task.settings",
+            f"{self.dataset} gives only {made} of {size} different {split} questions with these settings",
+            "request fewer, or make the questions more varied with task.settings",
         )
 
     def instruct(self, question: str) -> str:
@@ -65,7 +61,7 @@ class ReasoningGym(Task):
         return f"{question}\nThink step by step. End with a last line `#### ` and the answer alone."
 
     def shots(self) -> list[tuple[str, str]]:
-        """Items of neither split, those that have an answer; what is worked out is the form of the answer alone."""
+        """Items with an answer that are in neither split; they only show the form of the answer."""
         return self._worked
 
     @cached_property
@@ -77,7 +73,7 @@ class ReasoningGym(Task):
         return answered[: self.few_shot]
 
     def judge(self, pairs: Iterable[tuple[Problem, Sample]], partial: bool = False) -> Iterator[Verdict]:
-        """The generator's own score of the marked answer: 1 is correct, more than nothing is partial."""
+        """The generator's own score of the marked answer: 1 is correct, anything else above 0 is partial."""
         scorer = self._dataset(0, 1)
         for problem, sample in pairs:
             strict, lenient, rule = marked_answers(sample.text)
@@ -87,8 +83,7 @@ class ReasoningGym(Task):
             item["question"] = problem.question
             by_strict = _score(scorer, item, strict)
             by_lenient = _score(scorer, item, lenient)
-            best = by_strict if by_strict is Status.CORRECT else by_lenient
-            status = Status.PARTIAL if best is Status.CORRECT and by_strict is not Status.CORRECT else best
+            status = overall(by_strict, by_lenient)
             yield Verdict(
                 sample.problem_id,
                 sample.index,
@@ -105,7 +100,9 @@ class ReasoningGym(Task):
         """See `Task.validate`; the extra must be installed, and the data set must exist."""
         super().validate()
         if self.train_size is None or self.test_size is None:
-            raise ConfigError("reasoning_gym is endless", "give task.train_size and task.test_size")
+            raise ConfigError(
+                "reasoning_gym can generate any number of problems", "give task.train_size and task.test_size"
+            )
         if importlib.util.find_spec("reasoning_gym") is None:
             raise ConfigError("reasoning-gym is not installed", "pip install 'think-prune-train[gym]'")
         from reasoning_gym.factory import DATASETS
@@ -113,7 +110,7 @@ class ReasoningGym(Task):
         if self.dataset not in DATASETS:
             hint = nearest(self.dataset, DATASETS)
             raise ConfigError(f"reasoning-gym has no data set '{self.dataset}'", hint)
-        self._dataset(0, 1)  # which checks the settings
+        self._dataset(0, 1)  # this checks the settings
         self.check_few_shot(len(self.shots()))
 
     def _dataset(self, offset: int, size: int) -> Any:
@@ -130,7 +127,7 @@ class ReasoningGym(Task):
 
 
 def _packed(value: Any) -> Any:
-    """The value with its tuples marked: JSON makes them lists, and some scorers compare tuples."""
+    """The value with its tuples marked: JSON turns them into lists, and some scorers compare tuples."""
     match value:
         case tuple():
             return {TUPLE: [_packed(one) for one in value]}
@@ -142,7 +139,7 @@ def _packed(value: Any) -> Any:
 
 
 def _rest(text: str) -> str:
-    """All lines behind the first `####`: an answer that is a grid takes more than one."""
+    """All lines after the first `####`: an answer that is a grid takes more than one."""
     return text.partition("####")[2].removeprefix(" ").strip("\n").rstrip()
 
 
@@ -158,5 +155,5 @@ def _score(scorer: Any, item: dict[str, Any], answer: str) -> Status:
         return Status.CORRECT
     if score >= 1:
         return Status.CORRECT
-    # Several generators give a consolation of 0.01 for any answer at all.
+    # Several generators give 0.01 for any answer at all.
     return Status.PARTIAL if score > 0.05 else Status.WRONG

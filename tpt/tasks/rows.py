@@ -11,17 +11,17 @@ from tpt.jsonl import read_rows
 from tpt.tasks.base import Split
 
 FORMS = "give a file, a folder with train.jsonl and test.jsonl, or a hub id"
-PARQUET_ROWS = 64  # at once: a problem with its tests can be large
+PARQUET_ROWS = 64  # at a time: a problem with its tests can be large
 
 
 def local(path: str, split: Split) -> list[Path]:
-    """The local files of a split; none where `path` is a hub id.
+    """The local files of a split; none if `path` is a hub id.
 
     Args:
         path: a hub id, a file, or a folder with `train.jsonl` and `test.jsonl`, or `train*.parquet` and
             `test*.parquet`, the latter also under `data/`.
     Raises:
-        DataError: `path` is a folder without such files, or looks like a path and is not there.
+        DataError: `path` is a folder without such files, or looks like a path and does not exist.
     """
     place = Path(path).expanduser()
     if place.is_file():
@@ -40,7 +40,7 @@ def rows(path: str, split: Split, columns: Sequence[str], subset: str | None = N
     """The rows of a split, in order, each with these columns (and whatever else there is).
 
     Raises:
-        DataError: the data cannot be had, is torn, or lacks a column.
+        DataError: the data is not available, is torn, or lacks a column.
     """
     found = local(path, split)
     if not found:
@@ -55,7 +55,7 @@ def rows(path: str, split: Split, columns: Sequence[str], subset: str | None = N
 def drawn(
     read: Callable[[], Iterator[dict[str, Any]]], size: int | None, seed: int, where: str
 ) -> Iterator[dict[str, Any]]:
-    """`size` of the rows, drawn by `seed`, in their order; all where `size` is None. Reads them twice, keeps none.
+    """`size` rows drawn with `seed`, in their order; all if `size` is None. Reads them twice, keeps none in memory.
 
     Raises:
         DataError: there are fewer.
@@ -65,13 +65,13 @@ def drawn(
         return
     count = sum(1 for _ in read())
     if size > count:
-        raise DataError(f"{where} has {count} problems, and {size} are asked for", "ask for fewer")
+        raise DataError(f"{where} has only {count} of the {size} requested problems", "request fewer")
     chosen = set(random.Random(seed).sample(range(count), size))
     yield from (row for index, row in enumerate(read()) if index in chosen)
 
 
 def files(path: str) -> list[Path]:
-    """The local files of both splits, of which missing ones are left out; none where `path` is a hub id."""
+    """The existing local files of both splits; none if `path` is a hub id."""
     place = Path(path).expanduser()
     return [place] if place.is_file() else [*_found(place, "train"), *_found(place, "test")]
 
@@ -95,7 +95,7 @@ def _parquet(path: Path, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
             for batch in file.iter_batches(batch_size=PARQUET_ROWS):
                 yield from batch.to_pylist()
     except (OSError, pa.ArrowInvalid) as error:
-        raise DataError(f"{path} cannot be read as parquet ({error})", "give a whole parquet file") from error
+        raise DataError(f"{path} cannot be read as parquet ({error})", "give a complete parquet file") from error
 
 
 def _from_hub(path: str, split: Split, columns: Sequence[str], subset: str | None) -> Iterator[dict[str, Any]]:
@@ -103,10 +103,10 @@ def _from_hub(path: str, split: Split, columns: Sequence[str], subset: str | Non
 
     try:
         found = datasets.load_dataset(path, subset, split=split)
-    except Exception as error:  # the hub's client raises many kinds, for one reason: it cannot be had
+    except Exception as error:  # the hub's client raises many kinds of errors for one reason: the data is not available
         refused = explain.named(error, explain.SET_HF_HOME) if isinstance(error, OSError) else None
         if refused:
-            raise DataError(f"the data set {path} cannot be kept: {refused.message}", refused.hint) from error
+            raise DataError(f"the data set {path} cannot be stored: {refused.message}", refused.hint) from error
         raise DataError(
             f"the data set {path} cannot be loaded ({type(error).__name__})",
             "connect to the hub, or give a folder with train.jsonl and test.jsonl: task.path=FOLDER",
@@ -125,4 +125,4 @@ def _require(where: object, columns: Sequence[str], there: Sequence[str]) -> Non
 
 
 def _wanted(columns: Sequence[str]) -> str:
-    return f"the columns of this task's data cannot be renamed: give each problem {', '.join(columns)}"
+    return f"the columns of this task's data cannot be renamed: every problem needs {', '.join(columns)}"

@@ -1,13 +1,12 @@
-"""Grade-school word problems of one to four steps, generated from a seed: as many as are wanted, no data set needed."""
+"""Grade-school word problems of one to four steps, generated from a seed: any number of them, without a data set."""
 
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import ClassVar
 
-from tpt.bounds import Bounds
 from tpt.errors import ConfigError
 from tpt.records import Problem
+from tpt.setting import setting
 from tpt.tasks.base import Split, Task, register
 from tpt.tasks.generated import different
 
@@ -22,7 +21,7 @@ THINGS = (
 )
 # fmt: on
 
-# Not made by the generator (its names and things are others), so they are in neither split.
+# The generator uses other names and things and cannot make these, so they are in neither split.
 SHOTS = [
     ("Zoe has 7 kites. Zoe buys 5 more. How many kites does Zoe have now?", "Zoe has 7 + 5 = 12 kites.\n#### 12"),
     (
@@ -59,7 +58,7 @@ SHOTS = [
 
 @dataclass
 class Story:
-    """A problem as it grows: who has how many of what, the sentences told and the steps worked so far."""
+    """A problem in the making: who has how many of what, the sentences and the steps of the solution so far."""
 
     rng: random.Random
     largest: int
@@ -71,18 +70,18 @@ class Story:
     people: set[str] = field(default_factory=set)
 
     def number(self, low: int, high: int) -> int:
-        """A number between `low` and `high`, both included."""
+        """A random number between `low` and `high`, both included."""
         return self.rng.randint(low, max(low, high))
 
     def other(self) -> str:
-        """Somebody who is not in the story yet: nobody may be given two counts."""
+        """A person who is not in the story yet, because nobody may have two counts."""
         self.people.add(self.who)
         name = self.rng.choice([name for name in NAMES if name not in self.people])
         self.people.add(name)
         return name
 
     def step(self, left: int, sign: str, right: int) -> None:
-        """Work out one step: the count becomes `left sign right`."""
+        """Add a step to the solution: the count becomes `left sign right`."""
         self.count = {"+": left + right, "-": left - right, "*": left * right}[sign]
         word = "Then " if self.worked else ""
         self.worked.append(f"{word}{self.who} has {left} {sign} {right} = {self.count} {self.thing}.")
@@ -196,8 +195,8 @@ def tell(rng: random.Random, steps: int, largest: int) -> tuple[str, str, int]:
     """One problem.
 
     Args:
-        steps: how many calculations it takes.
-        largest: the largest number that its sentences name.
+        steps: the number of calculations it takes.
+        largest: the largest number in its sentences.
 
     Returns:
         question, worked solution ending `#### N`, answer.
@@ -216,31 +215,20 @@ def tell(rng: random.Random, steps: int, largest: int) -> tuple[str, str, int]:
 @register("word_problems")
 @dataclass
 class WordProblems(Task):
-    """Generated word problems.
-
-    Attributes:
-        min_steps, max_steps: calculations a problem takes, 1 to 4.
-        largest: the largest number in a question.
-    """
+    """Generated word problems."""
 
     train_size: int | None = 300
     test_size: int | None = 200
     few_shot: int = 3
-    min_steps: int = 1
-    max_steps: int = 2
-    largest: int = 20
-
-    RANGES: ClassVar[dict[str, Bounds]] = {
-        "min_steps": Bounds(1, 4),
-        "max_steps": Bounds(1, 4),
-        "largest": Bounds(8),
-    }
+    min_steps: int = setting(1, "The fewest calculations that a problem takes.", low=1, high=4)
+    max_steps: int = setting(2, "The most calculations that a problem takes.", low=1, high=4)
+    largest: int = setting(20, "The largest number in a question.", low=8)
 
     def load(self, split: Split) -> Iterator[Problem]:
-        """Problems that are in this split by a hash of their question, which no seed can change.
+        """Problems that belong to this split by a hash of their question, whatever the seed.
 
         Raises:
-            DataError: the settings do not allow so many different questions.
+            DataError: the settings do not allow that many different questions.
         """
         rng = random.Random(f"{self.seed} {split}")
 
@@ -248,8 +236,8 @@ class WordProblems(Task):
             question, solution, answer = tell(rng, rng.randint(self.min_steps, self.max_steps), self.largest)
             return question, (solution, answer)
 
-        size = (self.train_size if split == "train" else self.test_size) or 0
-        made = different(draw, split, size, "raise task.largest or task.max_steps, or ask for fewer")
+        size = self.size(split) or 0
+        made = different(draw, split, size, "raise task.largest or task.max_steps, or request fewer problems")
         for number, (question, (solution, answer)) in enumerate(made):
             yield Problem(f"word_problems/{split}/{number}", question, str(answer), solution)
 
@@ -260,17 +248,19 @@ class WordProblems(Task):
         return f"{question}\nSolve it step by step, one short line a step. End with a last line `#### ` and the number."
 
     def shots(self) -> list[tuple[str, str]]:
-        """Worked examples by hand, outside both splits."""
+        """Worked examples written by hand, in neither split."""
         return SHOTS[: self.few_shot]
 
     def validate(self) -> None:
         """See `Task.validate`."""
         super().validate()
-        if not 1 <= self.min_steps <= self.max_steps <= 4:
+        if self.min_steps > self.max_steps:
             raise ConfigError(
                 f"task.min_steps={self.min_steps} task.max_steps={self.max_steps} is out of range",
                 "1 <= min_steps <= max_steps <= 4",
             )
         self.check_few_shot(len(SHOTS))
         if self.train_size is None or self.test_size is None:
-            raise ConfigError("word_problems is endless", "give task.train_size and task.test_size")
+            raise ConfigError(
+                "word_problems can generate any number of problems", "give task.train_size and task.test_size"
+            )

@@ -11,7 +11,7 @@ class Prompt:
     """One problem's prompt.
 
     Attributes:
-        key: names the problem in what comes back; unique among the prompts of one call.
+        key: identifies the problem in the results; unique among the prompts of one call.
         ids: token ids.
         seed: seed of the problem's sample 0; sample i has `seed + i`, so seeds must be at least n apart.
     """
@@ -26,9 +26,9 @@ class Completion:
     """One sample of a problem.
 
     Attributes:
-        ids: token ids as sampled, the end token included where there is one.
-        text: the ids as text, special tokens left out.
-        finish_reason: "stop" where an end token ended it, "length" where it was cut off.
+        ids: token ids as sampled, including the end token if there is one.
+        text: the ids as text, without special tokens.
+        finish_reason: "stop" if an end token ended it, "length" if it was cut off.
     """
 
     ids: list[int]
@@ -37,10 +37,10 @@ class Completion:
 
 
 def completed(ids: list[int], end_ids: tuple[int, ...], decode: Callable[[list[int]], str]) -> Completion:
-    """A completion of the ids up to the first end token.
+    """The completion consisting of the ids up to the first end token.
 
     Args:
-        decode: gives the text of ids.
+        decode: turns ids into text.
     """
     end = next((place for place, token in enumerate(ids) if token in end_ids), None)
     if end is None:
@@ -54,9 +54,9 @@ class Draw:
 
     Attributes:
         n: completions per prompt.
-        temperature: 0 takes the likeliest token.
-        top_p: draw from the smallest set of likeliest tokens whose probabilities add up to this.
-        max_tokens: completions are cut off after so many tokens, or where the context is full.
+        temperature: 0 takes the most likely token.
+        top_p: draw from the smallest set of most likely tokens whose probabilities add up to this.
+        max_tokens: completions are cut off after this many tokens, or when the context is full.
         end_ids: tokens that end a completion.
     """
 
@@ -68,12 +68,12 @@ class Draw:
 
 
 class Sampler(Protocol):
-    """An engine with a loaded model. A context manager: leaving it closes the engine."""
+    """An engine with a loaded model; a context manager that closes the engine."""
 
     def sample(self, prompts: Iterable[Prompt], draw: Draw) -> Iterator[tuple[Prompt, list[Completion]]]:
         """Each prompt with its n completions, as soon as they are finished, in any order.
 
-        Prompts are taken as there is room for them, so that the batch stays full.
+        Prompts are consumed as there is room for them, so that the batch stays full.
 
         Raises:
             EngineError: the engine ran out of memory or died.
@@ -82,11 +82,11 @@ class Sampler(Protocol):
         ...
 
     def describe(self) -> dict[str, Any]:
-        """Engine, version, device, dtype, and in words what it promises of determinism."""
+        """Engine, version, device, dtype, and, in words, how deterministic it is."""
         ...
 
     def close(self) -> None:
-        """Free the engine. Closing twice is allowed."""
+        """Free the engine; may be called twice."""
         ...
 
     def __enter__(self) -> Self: ...

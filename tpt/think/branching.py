@@ -1,10 +1,10 @@
-"""Sampling in one batch of rows that branch, so that what prompts share is computed once.
+"""Sampling in one batch of branching rows, so that what prompts share is computed once.
 
-What all prompts begin with (the worked examples) is computed once, the rest of a prompt once for its n samples, and
-each token after that in one batch of rows that are dropped when they end and filled up with new problems.
+The common beginning of all prompts (the worked examples) is computed once, the rest of a prompt once for its n samples,
+and each later token in one batch of rows, which are dropped when they end and refilled with new problems.
 
-It replaces the attention and the cache of the model, so it is right only for models that keep nothing else from token
-to token: `tpt.think.check` finds out.
+It replaces the model's attention and cache, so it is correct only for models that carry nothing else from token to
+token: `tpt.think.check` tests that.
 """
 
 import os
@@ -23,8 +23,8 @@ from tpt.think.cache import BranchingCache
 from tpt.think.pick import pick
 
 ATTENTION = "tpt_branching"
-REFILL = 16  # rows are filled up once a 16th of them is free: a forward pass for each problem would cost more
-PREFILL = 64  # prompts computed at once: their scores take memory by the square of their tokens
+REFILL = 16  # rows are refilled when a 16th of them is free: a forward pass per problem would cost more
+PREFILL = 64  # prompts computed at a time: the memory for their scores grows with the square of their tokens
 
 
 @dataclass
@@ -36,20 +36,20 @@ class _Problem:
 
 @dataclass
 class _Row:
-    """A sample being drawn; its place in the list of rows is its row in the cache."""
+    """A sample being drawn; its index in the list of rows is its row in the cache."""
 
     problem: _Problem
     index: int
-    column: int  # where its next token goes in the cache
+    column: int  # the cache column of its next token
     ids: list[int]
     uniforms: random.Random
 
 
 class Branching:
-    """Draws samples in rows that branch.
+    """Draws samples in branching rows.
 
     Args:
-        model: one whose attention can be replaced.
+        model: a model whose attention can be replaced.
     """
 
     words = "prompts computed once and branched"
@@ -60,7 +60,7 @@ class Branching:
         AttentionInterface.register(ATTENTION, _no_cache)
 
     def columns(self, asked: list[tuple[Prompt, int]]) -> int:
-        """Tokens whose keys and values a row may hold."""
+        """The most tokens whose keys and values a row may contain."""
         return max(len(prompt.ids) + limit for prompt, limit in asked) - len(_prefix(asked))
 
     def sample(
@@ -69,13 +69,13 @@ class Branching:
         """Each prompt with its completions, as soon as they are finished.
 
         Args:
-            asked: prompts, and how many tokens a completion of each may have.
-            rows: samples drawn at once; at least `draw.n`.
+            asked: prompts, each with the most tokens that a completion may have.
+            rows: samples drawn at a time; at least `draw.n`.
         """
         attend(self._model, ATTENTION)
         waiting = deque(_Problem(prompt, limit) for prompt, limit in asked)
         prefix, columns = _prefix(asked), self.columns(asked)
-        # A GPU's memory that was given back in small pieces holds no larger ones: it would be used up several times.
+        # GPU memory that was freed in small pieces cannot hold larger ones: without this, memory use would multiply.
         cache = BranchingCache(rows, self._prefill_prefix(prefix), columns if self._device.type == "cuda" else 0)
         running: list[_Row] = []
         while waiting or running:
@@ -86,14 +86,14 @@ class Branching:
             yield from _retire(running, tokens, cache, draw, decode)
 
     def forced(self, prompts: list[list[int]], continuations: list[list[list[int]]]) -> list[Tensor]:
-        """What the model expects along given continuations.
+        """The model's predictions along given continuations.
 
         Args:
             prompts: token ids.
-            continuations: of each prompt the ids of its samples; all have the same number of samples and of tokens.
+            continuations: for each prompt, the ids of its samples; all with the same number of samples and of tokens.
 
         Returns:
-            of each prompt the logits before each token, [samples, tokens, vocabulary].
+            for each prompt, the logits before each token, [samples, tokens, vocabulary].
         """
         attend(self._model, ATTENTION)
         n, steps = len(continuations[0]), len(continuations[0][0])
@@ -117,7 +117,7 @@ class Branching:
         return cache.as_prefix(len(prefix))
 
     def _admit(self, waiting: deque[_Problem], rows: list[_Row], room: int, cache: BranchingCache, n: int) -> None:
-        """Take in as many problems as there is room for; compute the rest of their prompts once and branch."""
+        """Admit as many problems as there is room for; compute the rest of each prompt once and branch."""
         first = len(rows)
         if rows and room - first < room // REFILL:
             return
@@ -140,9 +140,9 @@ class Branching:
         return self._forward(cache, slice(0, len(rows)), last, [row.column for row in rows])
 
     def _forward(self, cache: BranchingCache, rows: Tensor | slice, ids: list[list[int]], starts: list[int]) -> Tensor:
-        """Run `ids` (ragged) through the model, each from its column in `starts`; gives the last column's logits.
+        """Run `ids` (ragged) through the model, each from its column in `starts`; returns the last token's logits.
 
-        Shorter sequences are padded at their end; what that writes is overwritten before it is ever seen.
+        Shorter sequences are padded at the end; what padding writes is overwritten before it is ever read.
         """
         length = max(map(len, ids))
         padded = torch.tensor([one + [0] * (length - len(one)) for one in ids], device=self._device)
@@ -162,7 +162,7 @@ class Branching:
 
 
 def attend(model: PreTrainedModel, attention: str) -> None:
-    """Have a model compute with an attention that transformers knows by name, if its attention can be replaced."""
+    """Make a model use an attention that transformers knows by name, if the model's attention can be replaced."""
     if model.config._attn_implementation != attention and replaceable(model):
         model.set_attn_implementation(attention)
 
@@ -173,19 +173,19 @@ def replaceable(model: PreTrainedModel) -> bool:
 
 
 def common_prefix(sequences: list[list[int]]) -> list[int]:
-    """The longest beginning that all sequences share."""
-    return list(os.path.commonprefix(sequences))  # noqa: RUF071  # of any sequences, not only of paths
+    """The longest common prefix of all sequences."""
+    return list(os.path.commonprefix(sequences))  # noqa: RUF071  # for any sequences, not only for paths
 
 
 def _prefix(asked: list[tuple[Prompt, int]]) -> list[int]:
-    # The last token of a prompt is left to the first step, which needs its logits.
+    # The last token of a prompt is left for the first step, which needs its logits.
     return common_prefix([prompt.ids[:-1] for prompt, _ in asked])
 
 
 def _retire(
     rows: list[_Row], tokens: list[int], cache: BranchingCache, draw: Draw, decode: Callable[[list[int]], str]
 ) -> Iterator[tuple[Prompt, list[Completion]]]:
-    """Add each row's token; drop the rows that ended, and give back the problems of which all samples did."""
+    """Add each row's token; drop the rows that ended, and return the problems whose samples have all ended."""
     holes = []
     for place, (row, token) in enumerate(zip(rows, tokens, strict=True)):
         row.ids.append(token)
@@ -201,7 +201,7 @@ def _retire(
 
 
 def _close_holes(rows: list[_Row], holes: list[int], cache: BranchingCache) -> None:
-    """Drop the rows at `holes`; rows from the end take their places, so that the rows lie without gaps."""
+    """Drop the rows at `holes`; rows from the end take their places, so that there are no gaps."""
     left = len(rows) - len(holes)
     targets = [hole for hole in holes if hole < left]
     sources = sorted({*range(left, len(rows))}.difference(holes))
@@ -213,4 +213,4 @@ def _close_holes(rows: list[_Row], holes: list[int], cache: BranchingCache) -> N
 
 
 def _no_cache(*args: Any, **kwargs: Any) -> None:
-    raise RuntimeError("this attention works with a BranchingCache only")
+    raise RuntimeError("this attention works only with a BranchingCache")

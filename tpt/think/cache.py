@@ -1,4 +1,4 @@
-"""Keys and values of many rows that go on from one prefix, and the attention that reads them."""
+"""Keys and values of many rows that continue one prefix, and the attention that reads them."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -7,20 +7,20 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import Cache, DynamicLayer
 
-COLUMN_STEP = 64  # columns added when rows grow: seldom enough that copying does not matter
+COLUMN_STEP = 64  # columns added when rows grow: rarely enough that copying does not matter
 
 
 class BranchingCache(Cache):
-    """One prefix, kept and multiplied once for all rows, and rows of which each has a length of its own.
+    """One prefix, stored and multiplied once for all rows, and rows, each with its own length.
 
-    A row's tokens lie in its columns 0, 1, ...; the prefix comes before them. A forward pass is announced with
-    `begin`; it writes the new keys and values at the columns given there, and `attend` lets every token see the
+    A row's tokens are in its columns 0, 1, ...; the prefix comes before them. A forward pass is announced with
+    `begin`; it writes the new keys and values to the columns given there, and `attend` lets every token see the
     prefix and the columns of its row up to its own.
 
     Args:
-        rows: rows there is room for.
-        prefix: (keys, values) per layer, each [heads, prefix tokens, head size]; none: no prefix.
-        columns: made at once; where more are needed, they are added.
+        rows: the most rows.
+        prefix: (keys, values) per layer, each [heads, prefix tokens, head size]; empty for no prefix.
+        columns: initial number of columns; more are added when needed.
     """
 
     def __init__(self, rows: int, prefix: Sequence[tuple[Tensor, Tensor]] = (), columns: int = 0) -> None:
@@ -35,15 +35,15 @@ class BranchingCache(Cache):
 
     @property
     def prefix_length(self) -> int:
-        """Tokens of the prefix."""
+        """Number of tokens in the prefix."""
         return self._prefix[0][0].shape[1] if self._prefix else 0
 
     def begin(self, rows: Tensor | slice, columns: Tensor) -> None:
         """Announce a forward pass.
 
         Args:
-            rows: which rows the batch's sequences are: a slice, or indices [batch].
-            columns: where each new token goes in its row, [batch, tokens].
+            rows: the rows of the batch's sequences: a slice, or indices [batch].
+            columns: the column of each new token in its row, [batch, tokens].
         """
         self._rows = rows
         self._row_index = torch.arange(self._room, device=columns.device)[rows][:, None]
@@ -54,7 +54,7 @@ class BranchingCache(Cache):
     def update(
         self, key_states: Tensor, value_states: Tensor, layer_idx: int, *args: Any, **kwargs: Any
     ) -> tuple[Tensor, Tensor]:
-        """Write one layer's new keys and values ([batch, heads, tokens, head size]); gives back those of whole rows."""
+        """Write one layer's new keys and values ([batch, heads, tokens, head size]); returns those of whole rows."""
         if layer_idx > len(self._keys):
             raise NotImplementedError("some of its layers keep no keys and values")
         self._layer = layer_idx
@@ -62,7 +62,7 @@ class BranchingCache(Cache):
             if layer_idx == len(held):
                 held.append(new.new_zeros((self._room, new.shape[1], self._columns_at_once, new.shape[3])))
             if self._width > held[layer_idx].shape[2]:
-                # Zeros and not just any memory: what is masked is still multiplied, and 0 * NaN is NaN.
+                # Zeros, not uninitialised memory: masked values are still multiplied, and 0 * NaN is NaN.
                 more = -(-self._width // COLUMN_STEP) * COLUMN_STEP - held[layer_idx].shape[2]
                 held[layer_idx] = torch.nn.functional.pad(held[layer_idx], (0, 0, 0, more))
             held[layer_idx][self._row_index, :, self._columns] = new.transpose(1, 2)
@@ -72,16 +72,16 @@ class BranchingCache(Cache):
         )
 
     def mask(self, *args: Any, mask_function: Callable[..., Any], **given: Any) -> Tensor | None:
-        """What the new tokens see, in layers that do not see all: see `transformers.AttentionMaskInterface`.
+        """What the new tokens see in layers that do not see everything; see `transformers.AttentionMaskInterface`.
 
         Args:
-            mask_function: of batch, head, query's and key's place in the whole text, as tensors that broadcast.
+            mask_function: takes batch, head, and the positions of query and key in the text, as broadcasting tensors.
 
         Returns:
-            [batch, 1, tokens, prefix and columns], true where a token sees another; None: each sees all before it.
+            [batch, 1, tokens, prefix and columns], true if a token sees another; None if each sees all before it.
         """
         last, first = torch.tensor(self.prefix_length + self._width - 1), torch.tensor(0)
-        if mask_function(0, 0, last, first):  # nothing is out of reach yet: neither a window nor a chunk is full
+        if mask_function(0, 0, last, first):  # nothing is out of reach yet: no window or chunk is full
             return None
         queries = self.prefix_length + self._columns[:, None, :, None]
         keys = torch.arange(self.prefix_length + self._width, device=queries.device)
@@ -103,26 +103,26 @@ class BranchingCache(Cache):
     ) -> tuple[Tensor, None]:
         """Attention of a transformers model: softmax over the prefix and the row together.
 
-        All rows' queries meet the prefix in one matrix product, so it is read once and not once a row.
+        One matrix product multiplies all rows' queries with the prefix, so it is read once and not once per row.
 
         Args:
             query: [batch, query heads, tokens, head size]; key, value: [batch, heads, columns, head size].
-            attention_mask: of `mask`.
-            s_aux: sinks, which are not computed here.
+            attention_mask: what `mask` returned.
+            s_aux: attention sinks, which are not supported.
 
         Returns:
-            [batch, tokens, query heads, size of a value], and None for the weights.
+            [batch, tokens, query heads, value size], and None for the weights.
         Raises:
-            NotImplementedError: the model attends in a way that this would leave out.
+            NotImplementedError: the model's attention needs something that this lacks.
         """
         if s_aux is not None:
             raise NotImplementedError("its attention has sinks")
-        # The layer's own number may say less: a model may pass through a layer several times, with keys for each.
+        # The layer's own index is not enough: a model may pass through a layer several times, with keys for each pass.
         layer, self._layer = self._layer, None
         if layer is None:
             raise NotImplementedError("its layers share keys and values")
         if key.shape[1::2] != self._keys[layer].shape[1::2]:
-            raise NotImplementedError("it keeps something else than keys and values")
+            raise NotImplementedError("it keeps something other than keys and values")
         seen, prefix_seen = self._split(attention_mask)
         batch, query_heads, tokens, size = query.shape
         heads, value_size = key.shape[1], value.shape[3]
@@ -153,23 +153,23 @@ class BranchingCache(Cache):
     def _split(self, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """What tokens see of their rows, [batch, 1, 1, tokens, columns], and of the prefix, [1, batch, 1, tokens, ...].
 
-        None for the prefix: all of it.
+        None for the prefix means all of it.
         """
         if mask is None:
             return self._mask, None
         if mask.dtype != torch.bool or mask.shape[-1] != self.prefix_length + self._width:
-            raise NotImplementedError("the model masks tokens in a way of its own")
+            raise NotImplementedError("the model masks tokens in its own way")
         return mask[:, :, None, :, self.prefix_length :], mask[None, :, 0, None, :, : self.prefix_length]
 
     def copy_rows(self, source: Sequence[int], target: Sequence[int]) -> None:
-        """Make rows `target` the same as rows `source`."""
+        """Copy rows `source` to rows `target`."""
         if source and self._keys:
             sources, targets = (torch.tensor(rows, device=self._keys[0].device) for rows in (source, target))
             for held in (*self._keys, *self._values):
                 held[targets] = held[sources]
 
     def as_prefix(self, length: int) -> list[tuple[Tensor, Tensor]]:
-        """The first `length` columns of row 0, as the `prefix` of another cache."""
+        """The first `length` columns of row 0, for use as the `prefix` of another cache."""
         return [
             (keys[0, :, :length].clone(), values[0, :, :length].clone())
             for keys, values in zip(self._keys, self._values, strict=True)

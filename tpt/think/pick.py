@@ -9,14 +9,14 @@ from torch import Tensor
 def pick(logits: Tensor, uniforms: Sequence[float], temperature: float, top_p: float) -> Tensor:
     """The next token of each row, by inverting its cumulative distribution.
 
-    A row's token depends on its own logits and its own uniform number only, so it does not matter which other rows
+    A row's token depends only on its own logits and its own uniform number, so it does not matter which other rows
     share the batch.
 
     Args:
         logits: [rows, vocabulary].
         uniforms: a number in [0, 1) for each row.
-        temperature: divides the logits; 0 takes the likeliest token.
-        top_p: draw from the smallest set of likeliest tokens whose probabilities add up to this.
+        temperature: divides the logits; 0 takes the most likely token.
+        top_p: draw from the smallest set of most likely tokens whose probabilities add up to this.
 
     Returns:
         [rows]
@@ -26,16 +26,16 @@ def pick(logits: Tensor, uniforms: Sequence[float], temperature: float, top_p: f
     probabilities = torch.softmax(logits.float() / temperature, -1)
     if top_p < 1:
         probabilities = nucleus(probabilities, top_p)
-    # float64: over a vocabulary of 100,000 the rounding of float32 sums would move the borders between tokens.
+    # float64: over a vocabulary of 100,000, rounding in float32 sums would shift the borders between tokens.
     borders = probabilities.cumsum(-1, dtype=torch.float64)
     points = torch.tensor(uniforms, dtype=torch.float64, device=logits.device) * borders[:, -1]
     return torch.searchsorted(borders, points[:, None], right=True)[:, 0].clamp(max=logits.shape[-1] - 1)
 
 
 def nucleus(probabilities: Tensor, top_p: float) -> Tensor:
-    """`probabilities` [rows, vocabulary] with all but the likeliest tokens, that add up to `top_p`, set to 0.
+    """`probabilities` [rows, vocabulary] with all but the most likely tokens, up to a sum of `top_p`, set to 0.
 
-    The token that crosses `top_p` is kept, so at least one always is.
+    The token that crosses `top_p` is kept, so there is always at least one.
     """
     ordered, order = probabilities.sort(dim=-1, descending=True, stable=True)
     before = ordered.cumsum(-1) - ordered

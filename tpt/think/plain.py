@@ -1,7 +1,7 @@
-"""Sampling with the cache that a model makes itself, for models whose cache cannot branch.
+"""Sampling with a model's own cache, for models whose cache cannot branch.
 
-Right for every kind of model (states, latent attention, windows), since nothing of it is replaced: prompts of the same
-length make a batch, so there is no padding, and every sample computes its whole prompt.
+Correct for every kind of model (states, latent attention, windows), since no part of it is replaced: prompts of the
+same length form a batch, so there is no padding, and every sample computes its whole prompt.
 """
 
 import random
@@ -17,14 +17,14 @@ from tpt.think.base import Completion, Draw, Prompt, completed
 from tpt.think.branching import attend
 from tpt.think.pick import pick
 
-PREFILL_TOKENS = 16384  # of the prompts of a batch, which all its samples compute at once
+PREFILL_TOKENS = 16384  # tokens in the prompts of a batch, which all its samples compute at the same time
 
 
 class Plain:
     """Draws samples with a model's own cache.
 
     Args:
-        attention: as transformers names it.
+        attention: its name in transformers.
     """
 
     words = "every sample computes its prompt, with the model's own cache"
@@ -77,7 +77,7 @@ class Plain:
         end_ids: tuple[int, ...],
         choose: Callable[[Tensor], Tensor],
     ) -> list[list[int]]:
-        """`n` completions of each prompt, in order; `choose` gives the next token of every row from its logits."""
+        """`n` completions of each prompt, in order; `choose` picks the next token of every row from its logits."""
         ids = torch.tensor([prompt for prompt in prompts for _ in range(n)], device=self._model.device)
         settings = GenerationConfig(  # type: ignore[no-untyped-call]
             max_new_tokens=limit, eos_token_id=list(end_ids) or None, pad_token_id=0, do_sample=False, use_cache=True
@@ -93,7 +93,7 @@ class Plain:
 
 
 class _Choice(LogitsProcessor):
-    """Leaves one token to choose from."""
+    """Leaves only one token to choose."""
 
     def __init__(self, choose: Callable[[Tensor], Tensor]) -> None:
         self._choose = choose
@@ -103,7 +103,7 @@ class _Choice(LogitsProcessor):
 
 
 def _alike(asked: list[tuple[Prompt, int]], rows: int, n: int) -> Iterator[list[tuple[Prompt, int]]]:
-    """`asked` in batches of prompts of one length, and one limit, whose `n` samples take at most `rows`."""
+    """`asked` in batches of prompts with the same length and limit, whose `n` samples take at most `rows` rows."""
 
     def shape(one: tuple[Prompt, int]) -> tuple[int, int]:
         return len(one[0].ids), one[1]

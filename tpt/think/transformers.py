@@ -1,4 +1,4 @@
-"""The engine for machines without vLLM: transformers' models, sampled in rows that branch or in the plain way."""
+"""The engine for machines without vLLM: transformers' models, sampled in branching rows or the plain way."""
 
 import logging
 from collections.abc import Iterable, Iterator
@@ -22,20 +22,30 @@ from tpt.think.check import Check
 from tpt.think.plain import Plain
 
 if TYPE_CHECKING:
-    from tpt.config import ModelConfig, SamplerConfig
+    from tpt.settings.model import ModelConfig
+    from tpt.settings.sampler import SamplerConfig
 
 logger = logging.getLogger(__name__)
 
-LOOKAHEAD = 4096  # prompts whose common beginning is looked for at once
-ROWS = {"cpu": 64, "cuda": 4096}  # sequences in a batch, where memory allows; more gain little on 2 cores
-VLLM = "set sampler=vllm, which computes many models in code of its own"
-PICKING = 24  # bytes that choosing a token takes for each word of the vocabulary
+LOOKAHEAD = 4096  # prompts among which a common beginning is searched for
+ROWS = {"cpu": 64, "cuda": 4096}  # sequences in a batch, if memory allows; more gain little on 2 cores
+VLLM = "set sampler=vllm, which has its own code for many models"
+PICKING = 24  # bytes that choosing a token takes per entry of the vocabulary
+
+
+def load() -> None:
+    """Nothing: what is slow to import was imported with this module."""
+
+
+def make(config: "SamplerConfig", model: "ModelConfig", model_dir: Path, context: int, _: int) -> "TransformersSampler":
+    """The engine with a model, see `think.engines.make_sampler`; it seeds each sample by itself."""
+    return TransformersSampler(config, model, model_dir, context)
 
 
 class TransformersSampler:
     """Samples with a transformers model in this process.
 
-    In rows that branch, if that computes the model (`tpt.think.check`), else in the plain way.
+    In branching rows, if that computes the model (`tpt.think.check`), otherwise the plain way.
     """
 
     def __init__(self, config: "SamplerConfig", model: "ModelConfig", model_dir: Path, context: int) -> None:
@@ -45,7 +55,7 @@ class TransformersSampler:
         self._rows = config.max_num_seqs or ROWS[self._device]
         self._held = self._rows  # of the last batch
         self._measure = self._device == "cuda" and not config.max_num_seqs
-        # On CPUs without matrix units bfloat16 is emulated: slower, and no more exact.
+        # On CPUs without matrix units bfloat16 is emulated: slower, and no more precise.
         dtype = torch.float32 if self._device == "cpu" else getattr(torch, model.dtype)
         if self._device == "cpu":
             torch.set_num_threads(cpu_threads())
@@ -54,7 +64,7 @@ class TransformersSampler:
             self._model: Any = loaded.to(self._device).eval()
             self._tokenizer = AutoTokenizer.from_pretrained(model_dir)
             self._decode = decoder(self._tokenizer)
-            # The draw says everything, and not the checkpoint.
+            # The checkpoint's own defaults must not change the draw.
             self._model.generation_config = GenerationConfig()  # type: ignore[no-untyped-call]
             self._sampling: Any = self._way()
         except torch.OutOfMemoryError as error:
@@ -62,11 +72,11 @@ class TransformersSampler:
         except (OSError, ValueError, KeyError) as error:
             raise ModelError(
                 f"transformers cannot load {model.name} from {model_dir}: {said(error)}",
-                "give a folder that save_pretrained wrote; a newer model may need a newer transformers",
+                "give a folder written by save_pretrained; a newer model may need a newer transformers",
             ) from error
 
     def _way(self) -> Branching | Plain:
-        """The fastest way of sampling that computes this model.
+        """The fastest sampling method that computes this model.
 
         Raises:
             ModelError: none does.
@@ -89,15 +99,13 @@ class TransformersSampler:
             fault = check.fault(plain.forced)
             if fault is None:
                 logger.warning(
-                    "%s is sampled without branching, which is slower: %s. If vLLM knows the model, sampler=vllm is "
+                    "%s is sampled without branching, which is slower: %s. If vLLM supports the model, sampler=vllm is "
                     "faster",
                     self._name,
                     unbranched,
                 )
                 return plain
-        raise ModelError(
-            f"transformers samples {self._name} from another model than its forward pass computes: {fault}", VLLM
-        )
+        raise ModelError(f"sampling {self._name} with transformers does not agree with its forward pass: {fault}", VLLM)
 
     def describe(self) -> dict[str, Any]:
         """See `Sampler.describe`."""
@@ -108,8 +116,8 @@ class TransformersSampler:
             "dtype": str(self._model.dtype).removeprefix("torch."),
             "rows": self._held,
             "way": self._sampling.words,
-            "determinism": "each sample is seeded by itself; the same seed gives the same sample on the same machine, "
-            "up to rounding, which may differ with the other prompts in the batch",
+            "determinism": "each sample has its own seed; the same seed gives the same sample on the same machine, "
+            "up to rounding, which may depend on the other prompts in the batch",
         }
 
     def close(self) -> None:
@@ -130,24 +138,24 @@ class TransformersSampler:
         waiting = iter(prompts)
         try:
             while chunk := [(one, self._limit(one, draw)) for one in islice(waiting, LOOKAHEAD)]:
-                # What memory allows, but at least the samples of one prompt.
+                # As many as memory allows, but at least the samples of one prompt.
                 self._held = max(draw.n, min(self._room(self._sampling.columns(chunk)), len(chunk) * draw.n))
                 yield from self._sampling.sample(chunk, draw, self._held, self._decode)
         except torch.OutOfMemoryError as error:
             raise self._out_of_memory() from error
 
     def _limit(self, prompt: Prompt, draw: Draw) -> int:
-        """Tokens that a completion may have."""
+        """The most tokens that a completion may have."""
         limit = min(draw.max_tokens, self._context - len(prompt.ids))
         if limit < 1:
             raise ModelError(
-                f"the prompt of {prompt.key} has {len(prompt.ids)} tokens, and the context is {self._context}",
+                f"the prompt of {prompt.key} has {len(prompt.ids)} tokens, but the context is {self._context}",
                 "use fewer worked examples (task.few_shot), or set a larger model.context",
             )
         return limit
 
     def _room(self, columns: int) -> int:
-        """Rows of so many columns that half of a GPU's free memory holds, up to `ROWS`; or as many as are asked for."""
+        """Rows of `columns` columns that fit into half of a GPU's free memory, at most the configured number."""
         if not self._measure:
             return self._rows
         config = self._model.config.get_text_config()

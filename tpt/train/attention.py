@@ -1,4 +1,4 @@
-"""Which attention a model is trained with, and the mask that shows it the trees of a batch."""
+"""Which attention a model is trained with, and the mask for the trees of a batch."""
 
 import logging
 import math
@@ -18,13 +18,13 @@ from tpt.train.tree import Packing
 logger = logging.getLogger(__name__)
 
 FLEX = "tpt_flex"  # transformers' flex attention, called through `_in_one_dtype`
-BLOCK = 128  # tokens: flex attention skips blocks of which no token sees another
-WIDEST_EAGER = 2048  # tokens of a row of which every layer keeps all scores
-MASKED = 2.0  # attention under a mask takes so many times the time of as many multiplications elsewhere; measured
+BLOCK = 128  # tokens: flex attention skips blocks in which no token sees another
+WIDEST_EAGER = 2048  # tokens in a row, if every layer keeps all scores of it
+MASKED = 2.0  # how many times longer masked attention takes than as many multiplications elsewhere; measured
 
-# Kinds of models of which a test has shown that sequences packed into one row compute what each does by itself. A kind
-# that is missing here is trained without packing, which is slower and never wrong: convolutions, linear attention and
-# other states that run along the row have no common mark by which they could be recognised.
+# Model types for which a test has shown that sequences packed into one row give the same results as each by itself. Any
+# other type is trained without packing, which is slower but never wrong: convolutions, linear attention and other state
+# that runs along the row have no common attribute by which they could be recognised.
 _PACKED = """
 afmoe apertus arcee biogpt bitnet codegen cohere cohere2 cohere2_moe ctrl cwm deepseek_v2 deepseek_v3 diffllama doge
 dots1 ernie4_5 ernie4_5_moe exaone4 exaone_moe falcon flex_olmo gemma gemma2 gemma3 gemma3_text gemma3n_text
@@ -39,13 +39,13 @@ MASKED_LAYERS = {"full_attention", "sliding_attention", "chunked_attention"}
 
 
 def resolve(name: str, config: Any) -> str:
-    """What `train.attention` means for a model here; a name that transformers knows.
+    """What `train.attention` means for a model on this machine; a name that transformers knows.
 
     `auto` is flex attention on a GPU that compiles it, else PyTorch's own `sdpa`, else `eager`. A model that caps
-    attention's scores (gemma2) is not trained with `sdpa`, which leaves that out.
+    attention scores (gemma2) is not trained with `sdpa`, which does not do that.
 
     Args:
-        config: the model's, as transformers has it.
+        config: the model's config, as transformers has it.
 
     Raises:
         ConfigError: transformers has no such attention for the model.
@@ -54,7 +54,7 @@ def resolve(name: str, config: Any) -> str:
     if name != "auto":
         if name not in known:
             raise ConfigError(
-                f"train.attention={name}: transformers computes {config.model_type} with {' or '.join(known)} only",
+                f"train.attention={name}: transformers supports only {' or '.join(known)} for {config.model_type}",
                 f"set train.attention=auto, which is {resolve('auto', config).removeprefix('tpt_')} here",
             )
         return {"flex": FLEX}.get(name, name)
@@ -65,20 +65,20 @@ def resolve(name: str, config: Any) -> str:
 
 
 def supported(config: Any) -> tuple[str, ...]:
-    """Values of `train.attention` other than `auto` that transformers has for a model; `config`: the model's."""
+    """The values of `train.attention` other than `auto` that transformers supports for a model with this config."""
     cls = MODEL_FOR_CAUSAL_LM_MAPPING.get(type(config), None)
     optional = (("sdpa", "_supports_sdpa"), ("flex", "_supports_flex_attn"))
     return ("eager", *(name for name, flag in optional if getattr(cls, flag, False)))
 
 
 def packing(model: PreTrainedModel, longest: int) -> Packing | None:
-    """How sequences may be packed for a model; None: each needs a row of its own.
+    """How sequences may be packed for a model; None if each needs its own row.
 
-    They are packed only where that is known to be exact: for the models in `PACKED`, whose tokens meet in attention
-    alone, under a mask and at positions that are given to them.
+    They are packed only if that is known to be exact: for the models in `PACKED`, whose tokens interact only in
+    attention, under a mask and at explicit positions.
 
     Args:
-        longest: tokens of the longest sequence.
+        longest: length of the longest sequence, in tokens.
     """
     config = model.config.get_text_config()
     layers = set(getattr(config, "layer_types", None) or ["full_attention"])
@@ -96,12 +96,12 @@ def packing(model: PreTrainedModel, longest: int) -> Packing | None:
 
 
 def mask(ends: Tensor, kind: str, dtype: torch.dtype) -> Any:
-    """What tokens may attend to, in the form that an attention of transformers takes.
+    """What tokens may attend to, in the form that transformers' attention takes.
 
     Args:
-        ends: of each token of a batch of trees, see `tpt.train.tree`; shape (rows, tokens).
+        ends: for each token of a batch of trees, see `tpt.train.tree`; shape (rows, tokens).
         kind: `sdpa`, `eager` or `FLEX`.
-        dtype: that the scores are computed in.
+        dtype: the dtype of the scores.
     """
     if kind == FLEX:
         return _block_mask(ends)
@@ -115,10 +115,10 @@ def mask(ends: Tensor, kind: str, dtype: torch.dtype) -> Any:
 
 
 def _block_mask(ends: Tensor) -> BlockMask:
-    """The mask of trees for flex attention, whose rows are whole blocks.
+    """The mask of trees for flex attention, whose rows consist of whole blocks.
 
-    Which blocks it must look into is found from their borders, not from every pair of tokens: a row of 16,384 tokens
-    has 268 million pairs, and 16,384 pairs of blocks.
+    Which blocks it must compute follows from the blocks' borders, not from every pair of tokens: a row of 16,384 tokens
+    has 268 million pairs of tokens, but 16,384 pairs of blocks.
     """
     rows, tokens = ends.shape
     first = torch.arange(0, tokens, BLOCK, device=ends.device)
@@ -136,7 +136,7 @@ def _block_mask(ends: Tensor) -> BlockMask:
 def _in_one_dtype(
     module: torch.nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Any, **given: Any
 ) -> tuple[Tensor, Tensor | None]:
-    """transformers' flex attention in the dtype of autocast, of which rotary positions lift keys but not values."""
+    """transformers' flex attention in the dtype of autocast: rotary positions may raise that of keys, not of values."""
     device = query.device.type
     if torch.is_autocast_enabled(device):
         dtype = torch.get_autocast_dtype(device)
@@ -150,12 +150,12 @@ AttentionMaskInterface.register(FLEX, flex_attention_mask)
 
 
 def _takes_flex(config: Any) -> bool:
-    """Whether flex attention is for a model: its class knows it, and it drops nothing out."""
+    """Whether flex attention suits a model: its class supports it, and the model uses no attention dropout."""
     return "flex" in supported(config) and not getattr(config.get_text_config(), "attention_dropout", 0.0)
 
 
 def _flex_works(size: int) -> bool:
-    """Whether this GPU compiles flex attention over heads of a size, forward and backward, to what `sdpa` computes."""
+    """Whether flex attention for heads of this size compiles on this GPU and agrees with `sdpa`, gradients included."""
     device = torch.device("cuda", torch.cuda.current_device())
     ends = torch.tensor([[256] * 50 + [120] * 70 + [256] * 136], device=device)
     heads = torch.randn(3, 1, 2, 256, size, device=device)
@@ -163,17 +163,17 @@ def _flex_works(size: int) -> bool:
     try:
         for kind in (FLEX, "sdpa"):
             found.append(_attended(kind, [one.clone().requires_grad_() for one in heads], ends))
-    except Exception as error:  # whatever the compiler, or a compiler that is missing, raises
-        logger.warning("flex attention cannot be compiled here, going on with sdpa: %s", error)
+    except Exception as error:  # whatever a failing or missing compiler raises
+        logger.warning("flex attention cannot be compiled here; using sdpa instead: %s", error)
         return False
     works = all(torch.allclose(one, other, rtol=0.02, atol=0.02) for one, other in zip(*found, strict=True))  # TF32
     if not works:
-        logger.warning("flex attention computes something else than sdpa here, going on with sdpa")
+        logger.warning("flex attention does not give the same results as sdpa here; using sdpa instead")
     return works
 
 
 def _attended(kind: str, heads: list[Tensor], ends: Tensor) -> list[Tensor]:
-    """Attention over trees by its kind, and the gradients of the sum of its squares; `heads`: query, key, value."""
+    """Attention of one kind over trees, and the gradients of its sum of squares; `heads`: query, key, value."""
     query, key, value = heads
     seen = mask(ends, kind, torch.float32)
     if kind == FLEX:

@@ -1,6 +1,6 @@
-"""Checkpoints of an unfinished training: written beside their place, renamed onto it, and the one before removed.
+"""Checkpoints of an unfinished training: written next to their final path, renamed, and the previous one removed.
 
-Lightning would write each into memory first, then into `$TMPDIR`, and copy it from there.
+Lightning would first write each to memory, then to `$TMPDIR`, and copy it from there.
 """
 
 import logging
@@ -20,14 +20,14 @@ from tpt import explain, files
 
 logger = logging.getLogger(__name__)
 
-REST = "meta.pt"  # what Lightning calls the file of a sharded checkpoint that holds all but weights and moments
+REST = "meta.pt"  # Lightning's name for the file of a sharded checkpoint with everything except weights and moments
 
 
 class Single(TorchCheckpointIO):
-    """Checkpoints that are a file each."""
+    """Checkpoints that are single files."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
-        """Write a checkpoint; until it is whole, nothing is at `path`.
+        """Write a checkpoint; until it is complete, nothing exists at `path`.
 
         Raises:
             DiskFull: the disk or the quota is full.
@@ -36,10 +36,10 @@ class Single(TorchCheckpointIO):
 
 
 class Sharded(ModelParallelStrategy):
-    """Training whose checkpoints are folders, to which each rank adds its part, as Lightning reads them."""
+    """Training whose checkpoints are folders, in the form that Lightning reads: each rank adds its part."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], filepath: str | Path, storage_options: Any = None) -> None:
-        """Write a checkpoint; until it is whole, nothing is at `filepath`. All ranks take part.
+        """Write a checkpoint; until it is complete, nothing exists at `filepath`. All ranks must take part.
 
         Raises:
             DiskFull: the disk or the quota is full.
@@ -61,12 +61,12 @@ class Sharded(ModelParallelStrategy):
     def _save(self, state: dict[str, Any], partial: Path, path: Path) -> None:
         try:
             state_dict_saver.save(state, storage_writer=_Parts(partial, path))
-        except CheckpointException as error:  # no Exception; every rank gets one, with the errors of all
+        except CheckpointException as error:  # not an Exception; every rank gets one, with the errors of all ranks
             raise next(iter(error.failures.values()))[0] from None
 
 
 class _Parts(FileSystemWriter):
-    """Writes a rank's part; what went wrong is said here, for on its way to other ranks an error loses its cause."""
+    """Writes a rank's part; reports errors itself, because an error loses its cause on the way to other ranks."""
 
     def __init__(self, partial: Path, path: Path) -> None:
         super().__init__(partial)
@@ -83,7 +83,7 @@ def _write(value: Any, path: Path) -> None:
 
 
 def save(trainer: pl.Trainer, folder: Path) -> None:
-    """Write a checkpoint of a training, and remove those before it."""
+    """Write a checkpoint of a training and remove the previous ones."""
     path = folder / f"step={trainer.global_step}.ckpt"
     trainer.save_checkpoint(path)
     if trainer.is_global_zero:
@@ -91,7 +91,7 @@ def save(trainer: pl.Trainer, folder: Path) -> None:
 
 
 def keep_only(path: Path | None, folder: Path) -> None:
-    """Remove all checkpoints but `path`, and what a kill left of one; a checkpoint may be six times the base model."""
+    """Remove all checkpoints except `path`, and remains of one after a kill; each may be six times the base model."""
     for one in [*folder.glob("*.ckpt"), *folder.glob(f".*{files.TEMPORARY_SUFFIX}")]:
         if one != path:
             shutil.rmtree(one) if one.is_dir() else one.unlink()
@@ -101,22 +101,22 @@ def newest(folder: Path, sharded: bool = False) -> Path | None:
     """The last checkpoint that can be read.
 
     Args:
-        sharded: whether a checkpoint is a folder, to which each rank has added its part, or else a file. Those of the
-            other kind are from before `train.strategy` was changed, and are of no use.
+        sharded: whether a checkpoint is a folder, to which each rank has added its part, or a file. Those of the other
+            kind date from before `train.strategy` was changed, and cannot be used.
     """
     found = sorted(folder.glob("*.ckpt"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
     for path in found:
         if path.is_dir() is not sharded:
-            logger.warning("the checkpoint %s is of another train.strategy and is not used", path)
+            logger.warning("the checkpoint %s was written with another train.strategy and is not used", path)
         elif state(path) is None:
-            logger.warning("the checkpoint %s cannot be read; going back to the one before", path)
+            logger.warning("the checkpoint %s cannot be read; going back to the previous one", path)
         else:
             return path
     return None
 
 
 def state(checkpoint: Path) -> dict[str, Any] | None:
-    """What a checkpoint says beside its tensors; None if it is torn. A folder's last file says it."""
+    """What a checkpoint contains except tensors, from a folder's last file; None if it is torn."""
     path = checkpoint / REST if checkpoint.is_dir() else checkpoint
     try:
         found: dict[str, Any] = torch.load(path, map_location="meta", weights_only=False)

@@ -1,23 +1,24 @@
-"""Batches of examples, planned up front so that every token weighs the same whatever the batching."""
+"""Batches of examples, planned in advance so that every token has the same weight, whatever the batching."""
 
 import random
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import pyarrow.compute as pc
 import pytorch_lightning as pl
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from tpt import records
-from tpt.config import TrainConfig
 from tpt.errors import DataError
 from tpt.records import Example
+from tpt.settings.train import TrainConfig
 from tpt.train.tree import Packing, plant
 
-BUCKET = 32  # steps among which examples of like length are brought together
+BUCKET = 32  # steps among which examples of similar length are grouped
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class MicroBatch:
 
     Attributes:
         indices: which examples.
-        step_tokens: trained tokens of the whole optimizer step, over all of its micro-batches and ranks.
+        step_tokens: trained tokens in the whole optimizer step, over all of its micro-batches and ranks.
     """
 
     indices: tuple[int, ...]
@@ -42,20 +43,20 @@ def plan(
     seed: int,
     groups: Sequence[Hashable] | None = None,
 ) -> list[MicroBatch]:
-    """One epoch's micro-batches: rank r of R takes every R-th from the r-th on.
+    """One epoch's micro-batches: rank r of R takes every R-th, starting with the r-th.
 
-    Which examples make a step depends on `batch_size`, `groups` and `seed` alone, and not on how the step is split up.
-    Examples are shuffled, then brought together with others of like length, and the order of the steps is shuffled
-    again, so that little is padding and the order still is chance. Each step has as many micro-batches as any other, of
-    which the last may be empty; only the last step may have fewer examples.
+    Which examples make up a step depends only on `batch_size`, `groups` and `seed`, not on how the step is split up.
+    Examples are shuffled, then grouped with others of similar length, and the order of the steps is shuffled again, so
+    that there is little padding and the order is still random. All steps have the same number of micro-batches, the
+    last of which may be empty; only the last step may have fewer examples.
 
     Args:
         lengths: tokens of each example, prompt and completion.
         labels: trained tokens of each example.
         batch_size: examples in an optimizer step.
-        micro_batch: examples that go through a device at once.
-        seed: of this epoch's order.
-        groups: what each example belongs to: those of one group follow each other; None: each is by itself.
+        micro_batch: examples that go through a device at a time.
+        seed: seed of this epoch's order.
+        groups: the group of each example; examples of a group stay together. None if each is its own group.
     """
     rng = random.Random(seed)
     of: Sequence[Hashable] = range(len(lengths)) if groups is None else groups
@@ -82,7 +83,7 @@ def plan(
 
 
 class Examples(Dataset[Example]):
-    """The tokens of a parquet file's examples that fit `max_length`, four bytes a token in memory.
+    """The tokens of a parquet file's examples that fit into `max_length`, at four bytes per token in memory.
 
     Attributes:
         lengths: tokens of each example, prompt and completion.
@@ -120,26 +121,48 @@ class Examples(Dataset[Example]):
         return Example("", "", 0, prompt_ids, completion_ids, "")
 
 
-def collate(rows: list[Example], pad_id: int, packing: Packing | None = None) -> dict[str, Any]:
-    """Examples as the tensors that `CompletionLoss` takes.
+class Batch(TypedDict):
+    """The tensors that `CompletionLoss` takes.
 
-    Only the completion is labelled, its end token too; no token is made anew from text.
+    Attributes:
+        input_ids: token ids; shape (rows, longest).
+        position_ids: each token's distance from its root, same shape; None if each row is one sequence from its start
+            and needs no mask.
+        ends: see `tpt.train.tree`; same shape, and None likewise.
+        sources: for each trained token, the position in the flattened rows of the token from which it is predicted;
+            shape (trained tokens,).
+        labels: the ids of the trained tokens; same shape.
+    """
+
+    input_ids: Tensor
+    position_ids: Tensor | None
+    ends: Tensor | None
+    sources: Tensor
+    labels: Tensor
+
+
+class StepBatch(Batch):
+    """A micro-batch of an optimizer step.
+
+    Attributes:
+        step_tokens: trained tokens in the whole step.
+    """
+
+    step_tokens: int
+
+
+def collate(rows: list[Example], pad_id: int, packing: Packing | None = None) -> Batch:
+    """Examples as a batch. Only the completion is labelled, including its end token; text is never tokenized again.
 
     Args:
-        packing: how to bring examples together in prefix trees; None: each has a row of its own.
-
-    Returns:
-        `input_ids`, `position_ids` and `ends` (see `tpt.train.tree`), each of shape (rows, longest), and `sources` and
-        `labels`, each of shape (trained tokens,): a token's id, and where in the flattened rows the token lies that it
-        is predicted from. `position_ids` and `ends` are None where each row is one sequence from its start and
-        `packing` asks for no mask.
+        packing: how to combine examples into prefix trees; None to give each its own row.
     """
     trees, order = plant([row.prompt_ids + row.completion_ids for row in rows], packing)
     longest = max((len(tree.ids) for tree in trees), default=2)
     width = packing.padded(longest) if packing else longest
     shape = (max(1, len(trees)), width)  # an empty micro-batch is a row of padding without labels
     input_ids, position_ids = torch.full(shape, pad_id), torch.zeros(shape, dtype=torch.long)
-    ends = torch.arange(1, width + 1).repeat(shape[0], 1)  # padding sees itself alone
+    ends = torch.arange(1, width + 1).repeat(shape[0], 1)  # padding sees only itself
     sources: list[int] = []
     labels: list[int] = []
     numbers = iter(order)
@@ -149,7 +172,7 @@ def collate(rows: list[Example], pad_id: int, packing: Packing | None = None) ->
         position_ids[at, :length] = torch.tensor(tree.positions)
         ends[at, :length] = torch.tensor(tree.ends)
         for path in tree.paths:
-            first = max(1, len(rows[next(numbers)].prompt_ids))  # nothing comes before a first token
+            first = max(1, len(rows[next(numbers)].prompt_ids))  # nothing precedes a first token
             sources += (at * width + place for place in path[first - 1 : -1])
             labels += (tree.ids[place] for place in path[first:])
     alone = packing is None or (len(trees) == len(rows) and not packing.masked)
@@ -163,7 +186,7 @@ def collate(rows: list[Example], pad_id: int, packing: Packing | None = None) ->
 
 
 class _Planned:
-    """A batch sampler over a plan that can begin in its middle; its length stays that of the whole epoch."""
+    """A batch sampler over a plan that can start in the middle; its length is always that of the whole epoch."""
 
     def __init__(self, batches: list[MicroBatch], skip: int) -> None:
         self.batches, self.skip = batches, skip
@@ -176,26 +199,26 @@ class _Planned:
         self.skip = 0
 
 
-class _Fetch(Dataset[dict[str, Any]]):
-    """What the loader asks for a whole micro-batch at once."""
+class _Fetch(Dataset[StepBatch]):
+    """A data set from which the loader fetches a whole micro-batch at once."""
 
     def __init__(self, examples: Examples, pad_id: int, packing: Packing | None) -> None:
         self.examples, self.pad_id, self.packing = examples, pad_id, packing
 
-    def __getitem__(self, batch: Any) -> dict[str, Any]:
+    def __getitem__(self, batch: MicroBatch) -> StepBatch:
         rows = [self.examples[index] for index in batch.indices]
         return {**collate(rows, self.pad_id, self.packing), "step_tokens": batch.step_tokens}
 
 
 class ExampleModule(pl.LightningDataModule):
-    """The training batches, epoch by epoch; after a restart it goes on at the batch the checkpoint ended with.
+    """The training batches, epoch by epoch; after a restart it continues where the checkpoint ended.
 
     Args:
         examples: what to train on.
-        settings: the sizes of batches, and over how many ranks they are split.
-        pad_id: token id of padding, which is neither attended to nor trained on.
-        seed: of the order of the examples.
-        packing: how the examples of a micro-batch are brought together; None: each has a row of its own.
+        settings: the batch sizes, and the number of ranks over which batches are split.
+        pad_id: token id for padding, which is neither attended to nor trained on.
+        seed: seed of the order of the examples.
+        packing: how the examples of a micro-batch are combined; None to give each its own row.
     """
 
     def __init__(
@@ -204,7 +227,7 @@ class ExampleModule(pl.LightningDataModule):
         super().__init__()
         self.examples, self.settings, self.pad_id, self.seed = examples, settings, pad_id, seed
         self.packing = packing
-        self.resume_at: tuple[int, int] = (0, 0)  # epoch, optimizer steps of it that are done
+        self.resume_at: tuple[int, int] = (0, 0)  # epoch, optimizer steps done in it
 
     def epoch(self, number: int) -> list[MicroBatch]:
         """The plan of an epoch over all ranks."""
@@ -214,10 +237,10 @@ class ExampleModule(pl.LightningDataModule):
 
     @property
     def steps_per_epoch(self) -> int:
-        """Optimizer steps of an epoch."""
+        """Optimizer steps per epoch."""
         return -(-len(self.examples) // self.settings.batch_size)
 
-    def train_dataloader(self) -> DataLoader[Any]:
+    def train_dataloader(self) -> DataLoader[StepBatch]:
         """This rank's batches of the current epoch."""
         assert self.trainer is not None
         rank, number = self.trainer.global_rank, self.trainer.current_epoch

@@ -1,25 +1,25 @@
-"""How much disk a training takes, counted by parameter; imports no torch.
+"""How much disk space a training takes, computed from its parameters; imports no torch.
 
-What is written is what is in memory, whatever the base model's files hold: float32 weights of a bfloat16 base are twice
-its size, and a checkpoint, with AdamW's two moments, is six times.
+What is written is what is in memory, whatever dtype the base model's files have: float32 weights of a bfloat16 base are
+twice its size, and a checkpoint, with AdamW's two moments, six times.
 """
 
 import math
 from pathlib import Path
 
 from tpt import models
-from tpt.config import TrainConfig
+from tpt.settings.train import TrainConfig
 
-HEADERS = 2048  # bytes that a tensor takes beside its numbers, in a file of many
+HEADERS = 2048  # bytes that a tensor in a file takes in addition to its numbers
 MOMENTS = 2
-BESIDE = ("*.json", "*.jinja", "*.model", "*.txt")  # of a model's files, those that every export of it has again
+BESIDE = ("*.json", "*.jinja", "*.model", "*.txt")  # the model's files that are copied with every export
 
 
 def needed(model_dir: Path, settings: TrainConfig, rounds: int) -> int:
-    """Bytes that are on the disk when that many rounds, trained one after the other, take most.
+    """The most bytes on the disk at any time while that many rounds are trained one after another.
 
-    Each leaves a model. While one is trained, a checkpoint is removed once the next is whole; the last stays until the
-    model is.
+    Each round leaves a model. During training, a checkpoint is removed when the next one is complete; the last one
+    stays until the model is complete.
     """
     if not rounds:
         return 0
@@ -34,9 +34,9 @@ def exported(model_dir: Path, settings: TrainConfig) -> int:
 
 
 def checkpointed(model_dir: Path, settings: TrainConfig) -> int:
-    """Bytes of a checkpoint: of all weights, or of adapters to every matrix, whichever are trained."""
+    """Bytes of a checkpoint: of all weights, or of adapters for every matrix, depending on what is trained."""
     shapes, rank = _shapes(model_dir), settings.lora.rank
-    if settings.strategy == "fsdp":  # an output head that is tied to the embeddings is stored beside them
+    if settings.strategy == "fsdp":  # an output head that is tied to the embeddings is stored separately
         shapes.append(max(shapes, key=math.prod))
     if not rank:
         return (1 + MOMENTS) * _stored(shapes, _bytes(settings))
@@ -53,5 +53,5 @@ def _stored(shapes: list[tuple[int, ...]], bytes: int) -> int:
 
 
 def _bytes(settings: TrainConfig) -> int:
-    """Of a weight, and of each of its moments."""
+    """Bytes of a weight, and of each of its moments."""
     return 2 if settings.precision == "bf16-true" else 4

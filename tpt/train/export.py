@@ -5,13 +5,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
 from transformers import GenerationConfig, PreTrainedModel
 from transformers.core_model_loading import revert_weight_conversion
 
 from tpt import checkpoint, explain, files, models, prompt
 from tpt.errors import ModelError, TptError, said
 
-# What makes up a checkpoint besides config, generation config and weights: files of tokenizers, of the processors of
+# The files of a checkpoint other than config, generation config and weights: of the tokenizer, of the processors of
 # multimodal models, and a model's own code.
 COMPANIONS = (
     "tokenizer.json",
@@ -36,14 +37,14 @@ COMPANIONS = (
 GENERATION = "generation_config.json"
 
 
-def export(model: PreTrainedModel, start: Path, out: Path, state: dict[str, Any] | None = None) -> None:
-    """Write weights (safetensors, in the dtype they were trained in), config and companions; all or nothing.
+def export(model: PreTrainedModel, start: Path, out: Path, state: dict[str, Tensor] | None = None) -> None:
+    """Write weights (safetensors, in the dtype they were trained in), config and companion files; all or nothing.
 
     Args:
         model: the trained model, adapters already merged.
-        start: the checkpoint the training started from; its companion files are taken as they are.
+        start: the checkpoint the training started from; its companion files are copied unchanged.
         out: the new checkpoint's folder.
-        state: the weights, where they are gathered from several ranks.
+        state: the weights, if they were gathered from several ranks.
 
     Raises:
         DiskFull: the disk or the quota is full.
@@ -61,16 +62,16 @@ def export(model: PreTrainedModel, start: Path, out: Path, state: dict[str, Any]
 
 
 def rehearse(start: Path, out: Path) -> list[str]:
-    """Export a checkpoint as it is, except its weights, and remove it: what cannot be exported is not worth training.
+    """Export a checkpoint without its weights, then remove the export: a model that cannot be exported is not trained.
 
     Args:
         start: the checkpoint that the training starts from.
-        out: the folder that will hold the trained one.
+        out: the folder that will contain the trained checkpoint.
 
     Returns:
-        warnings: what the trained checkpoint will not have.
+        warnings: what the trained checkpoint will lack.
     Raises:
-        ModelError: the checkpoint cannot be loaded whole, or cannot be exported.
+        ModelError: the checkpoint cannot be loaded completely, or cannot be exported.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     model = checkpoint.skeleton(start)
@@ -80,19 +81,19 @@ def rehearse(start: Path, out: Path) -> list[str]:
             _write(model, start, Path(scratch), state={})
             checkpoint.load_tokenizer(Path(scratch))
             checkpoint.skeleton(Path(scratch), _stored_shapes(model))
-        except Exception as error:  # transformers and what it is built on check much while they write
+        except Exception as error:  # transformers and the libraries it uses check many things while writing
             reason = error.message if isinstance(error, TptError) else said(error)
             raise ModelError(
                 f"the model in {start} could be trained, but its export could not be used: {reason}",
-                "correct the file of that folder that it names; else this version of transformers cannot write the "
-                "model as it reads it, and another model or version is needed",
+                "correct the file in that folder that the message names; otherwise this version of transformers cannot "
+                "write the model as it reads it: use another model or version",
             ) from error
     kind = models.read_json(start / "config.json").get("model_type")
     if kind == model.config.model_type:
         return []
     return [
-        f"{start} is a multimodal checkpoint ({kind}) of which transformers loads the language model alone "
-        f"({type(model).__name__}): trained rounds take and write text only"
+        f"{start} is a multimodal checkpoint ({kind}) from which transformers loads only the language model "
+        f"({type(model).__name__}): the trained models read and write only text"
     ]
 
 
@@ -102,8 +103,8 @@ def _stored_shapes(model: PreTrainedModel) -> dict[str, tuple[int, ...]]:
     return {name: tuple(tensor.shape) for name, tensor in revert_weight_conversion(model, own).items()}
 
 
-def _write(model: PreTrainedModel, start: Path, folder: Path, state: dict[str, Any] | None) -> None:
-    # What the base says of generation is kept below; transformers refuses to save much that it loads.
+def _write(model: PreTrainedModel, start: Path, folder: Path, state: dict[str, Tensor] | None) -> None:
+    # The base's generation config is kept below; transformers refuses to save many configs that it loads.
     model.generation_config = GenerationConfig()  # type: ignore[no-untyped-call]  # transformers gives no hints here
     model.save_pretrained(folder, state_dict=state)
     for pattern in COMPANIONS:
@@ -116,7 +117,7 @@ def _write(model: PreTrainedModel, start: Path, folder: Path, state: dict[str, A
 
 
 def _generation(model: PreTrainedModel, start: Path) -> dict[str, Any]:
-    """The generation config of a trained model: its base's, in which the token that training ended with comes first."""
+    """The generation config of a trained model: its base's, with the end token used in training first."""
     found = models.read_json(start / GENERATION)
     if not found:
         derived = GenerationConfig.from_model_config(model.config)

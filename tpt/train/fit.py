@@ -19,11 +19,12 @@ from pytorch_lightning.strategies import DDPStrategy, Strategy
 from transformers import AutoConfig, AutoTokenizer, PreTrainedModel
 
 from tpt import files, interrupt, models, ranks
+from tpt.artefacts import CHECKPOINT, CHECKPOINTS, STEPS, Trained
 from tpt.checkpoint import load_causal_lm
-from tpt.config import TrainConfig
 from tpt.errors import ModelError, TptError
 from tpt.hardware import cpu_has_bfloat16
 from tpt.progress import Progress
+from tpt.settings.train import TrainConfig
 from tpt.train import checkpoints, sharded
 from tpt.train.attention import packing, resolve
 from tpt.train.data import ExampleModule, Examples
@@ -39,8 +40,6 @@ from tpt.train.trained import (
     without_weights,
 )
 
-CHECKPOINTS = "checkpoints"  # in the stage's folder, until the training is done
-
 
 def fit(
     model_dir: Path, examples: Path, out: Path, settings: TrainConfig, seed: int, context: int, progress: Progress
@@ -51,27 +50,27 @@ def fit(
         model_dir: the checkpoint to start from.
         examples: parquet file of `records.Example`.
         out: the stage's folder; nothing is written outside it.
-        seed: of the order of the examples, and of dropout.
-        context: tokens of prompt and completion that the model can take.
-        progress: told of each optimizer step.
+        seed: seed of the order of the examples, and of dropout.
+        context: the model's context length, in tokens of prompt and completion.
+        progress: called after each optimizer step.
 
     Returns:
-        steps, examples, examples left out, trained tokens, losses, speed and device, and of adapters the share of the
-        weights that they change; empty on every rank except 0.
+        steps, examples, examples left out, trained tokens, losses, speed and device, and, for adapters, the share of
+        the weights that they change; empty on every rank except 0.
     Raises:
         DataError: there is nothing to train on.
         ModelError: the checkpoint cannot be loaded.
         TptError: out of memory, a loss that is not a number, or an attention that this machine cannot train with.
-        Interrupted: it was asked to stop, and has saved a checkpoint.
+        Interrupted: it was asked to stop and has saved a checkpoint.
     """
-    # The loader is set to where the checkpoint was taken by `_resume`, which Lightning cannot know.
+    # `_resume` sets the loader to where the checkpoint was taken, which Lightning cannot know.
     warnings.filterwarnings(
         "ignore",
         message=".*(num_workers|LeafSpec|dataloader is not resumable|exists and is not empty|srun).*",
     )
     models.check_folder(model_dir)
     if settings.attention == "flex" and not torch.cuda.is_available():
-        raise TptError("train.attention=flex computes gradients on a GPU only", "set train.attention=auto")
+        raise TptError("train.attention=flex computes gradients only on a GPU", "set train.attention=auto")
     settings = replace(settings, precision=resolve_precision(settings.precision))
     pl.seed_everything(seed, verbose=False)
     rows = Examples(examples, settings.max_length or context)
@@ -83,7 +82,7 @@ def fit(
     data = ExampleModule(rows, settings, seed, pad_id, how)
     unread = model_dir if settings.strategy == "fsdp" else None
     total = settings.epochs * data.steps_per_epoch
-    module = FineTuning(model, settings, total, out / "metrics.jsonl", unread, seed)
+    module = FineTuning(model, settings, total, out / STEPS, unread, seed)
     checkpoint = checkpoints.newest(out / CHECKPOINTS, sharded=settings.strategy == "fsdp")
     _resume(out, checkpoint, data)
     started = time.monotonic()
@@ -95,21 +94,21 @@ def fit(
         raise TptError(
             "the GPU ran out of memory while training",
             "lower train.micro_batch, set train.gradient_checkpointing=true or train=lora "
-            "(with train.precision=bf16-true it takes least), or train=fsdp over several GPUs",
+            "(train.precision=bf16-true takes the least memory), or use train=fsdp on several GPUs",
         ) from error
     if trainer.interrupted or trainer.global_step < module.total_steps:
-        raise KeyboardInterrupt  # Lightning ends an interrupted training as if it were done
+        raise KeyboardInterrupt  # Lightning ends an interrupted training as if it had finished
     state = sharded.gather(module.model, keep=trainer.is_global_zero) if settings.strategy == "fsdp" else None
     if not trainer.is_global_zero:
-        return {}  # not held up until the model is written: that may take longer than ranks wait for each other
+        return {}  # other ranks do not wait until the model is written: that may take longer than their time-out
     _export(module.model, merge, state, model_dir, out)
     shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
     seconds = time.monotonic() - started
-    return _results(out, rows, settings, seconds, str(trainer.strategy.root_device)) | _adapted(share)
+    return {**_results(out, rows, settings, seconds, str(trainer.strategy.root_device)), **_adapted(share)}
 
 
 def resolve_precision(name: str) -> str:
-    """What `train.precision` means here: `auto` is bf16-mixed where the GPU, or else the CPU, computes in bfloat16."""
+    """What `train.precision` means here; `auto` is bf16-mixed if the GPU (without one, the CPU) has bfloat16."""
     if name != "auto":
         return name
     if torch.cuda.is_available():
@@ -118,12 +117,12 @@ def resolve_precision(name: str) -> str:
 
 
 def load(model_dir: Path, settings: TrainConfig) -> tuple[PreTrainedModel, Callable[[], PreTrainedModel]]:
-    """The model to train: in the precision of `settings`, with adapters and gradient checkpointing as they say.
+    """The model to train, with the precision, adapters and gradient checkpointing that `settings` specify.
 
     Returns:
-        the model, and a function that gives the model to export once it is trained: adapters merged.
+        the model, and a function that returns the model to export after training, with adapters merged.
     Raises:
-        ModelError: the folder holds no model that can be loaded.
+        ModelError: the folder contains no model that can be loaded.
     """
     dtype = torch.bfloat16 if settings.precision == "bf16-true" else torch.float32
     try:
@@ -136,7 +135,7 @@ def load(model_dir: Path, settings: TrainConfig) -> tuple[PreTrainedModel, Calla
         raise ModelError(f"the model in {model_dir} cannot be loaded: {error}", "check the folder's files") from error
     model.config.use_cache = False
     freeze_beside_text(model)
-    if settings.fused and settings.strategy != "fsdp":  # not seen with sharded weights yet
+    if settings.fused and settings.strategy != "fsdp":  # not tested with sharded weights yet
         fuse(model)
     if settings.gradient_checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
@@ -144,18 +143,18 @@ def load(model_dir: Path, settings: TrainConfig) -> tuple[PreTrainedModel, Calla
     if not settings.lora.rank:
         return model, lambda: model
     adapted = adapt(model, settings.lora)
-    # The adapters live inside the model's own modules; their wrapper is needed only to merge them. In bfloat16 much of
-    # what they learnt would be rounded away.
+    # The adapters are inside the model's own modules; their wrapper is needed only to merge them. In bfloat16 much of
+    # what they learned would be rounded away.
     return adapted.get_base_model(), lambda: adapted.to("cpu", torch.float32).merge_and_unload()
 
 
 class _Steps(Callback):
-    """Says how far the training is, writes its checkpoints, and stops it at the end of a step where that is asked for.
+    """Reports the training's progress, writes its checkpoints, and stops it after a step if requested.
 
     Args:
-        checkpoint: the one to go on from.
-        folder: of the checkpoints.
-        every: optimizer steps between them.
+        checkpoint: the checkpoint to continue from.
+        folder: the folder with the checkpoints.
+        every: optimizer steps between checkpoints.
     """
 
     def __init__(self, progress: Progress, checkpoint: Path | None, folder: Path, every: int) -> None:
@@ -164,17 +163,17 @@ class _Steps(Callback):
         self.seen = -1
 
     def setup(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
-        # Each rank has looked for itself, and a file system that nodes share may show them different files for a while.
+        # Each rank has looked for it, and nodes may for a while see different files on a shared file system.
         agreed = trainer.strategy.broadcast(self.checkpoint)
         if agreed != self.checkpoint:
             raise TptError(
-                f"rank 0 goes on from {agreed}, and rank {trainer.global_rank} would from {self.checkpoint}",
-                "the nodes' file systems are not in step: give the same command again in a minute",
+                f"rank 0 continues from {agreed}, but rank {trainer.global_rank} from {self.checkpoint}",
+                "the nodes do not see the same files yet: give the same command again in a minute",
             )
 
     def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         if interrupt.caught():
-            interrupt.catch()  # Lightning has put a handler of its own in the place of ours, one that talks to others
+            interrupt.catch()  # Lightning has replaced our handler with its own, which communicates with other ranks
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *_: Any) -> None:
         assert isinstance(module, FineTuning)
@@ -184,7 +183,7 @@ class _Steps(Callback):
         if trainer.is_global_zero:
             rate = trainer.global_step / (time.monotonic() - self.started)
             self.progress(trainer.global_step, module.total_steps, "steps", rate, "steps/s")
-        # A signal reaches the ranks at different moments, and all must stop at the same step.
+        # A signal reaches the ranks at different times, but all must stop at the same step.
         asked = trainer.strategy.reduce_boolean_decision(interrupt.requested(), all=False)
         stop = asked and self.seen < module.total_steps
         if stop or self.seen % self.every == 0:
@@ -194,11 +193,11 @@ class _Steps(Callback):
 
 
 def _trainer(settings: TrainConfig, model: PreTrainedModel, out: Path, steps: Callback) -> pl.Trainer:
-    # submitit's checkpoint() requeues; Lightning must not do so too. And a shell inside some allocation of SLURM's is
+    # submitit's checkpoint() requeues; Lightning must not do that as well. And a shell inside some SLURM allocation is
     # no reason to take part in it.
     environment = SLURMEnvironment(auto_requeue=False) if ranks.by_srun() else LightningEnvironment()
-    # A model loaded in bfloat16 is left as it is: Lightning's "bf16-true" would round its rotary frequencies too. A
-    # sharded one is cast by its shards.
+    # A model loaded in bfloat16 stays as it is: Lightning's "bf16-true" would also round its rotary frequencies. A
+    # sharded one is cast shard by shard.
     mixed = settings.precision == "bf16-mixed" and settings.strategy != "fsdp"
     return pl.Trainer(
         default_root_dir=out,
@@ -211,7 +210,7 @@ def _trainer(settings: TrainConfig, model: PreTrainedModel, out: Path, steps: Ca
         strategy=_strategy(settings, model),
         plugins=[environment, *([] if settings.strategy == "fsdp" else [checkpoints.Single()])],
         callbacks=[steps],
-        enable_checkpointing=False,  # `steps` does
+        enable_checkpointing=False,  # `steps` does that
         reload_dataloaders_every_n_epochs=1,
         use_distributed_sampler=False,
         logger=False,
@@ -231,14 +230,14 @@ def _strategy(settings: TrainConfig, model: PreTrainedModel) -> Strategy | str:
 
 
 def _resume(out: Path, checkpoint: Path | None, data: ExampleModule) -> None:
-    """Set the data, and the metrics, back to where the checkpoint was taken: later steps are done again."""
+    """Set the data and the metrics back to where the checkpoint was taken: later steps are repeated."""
     state = (checkpoints.state(checkpoint) if checkpoint else None) or {"global_step": 0, "epoch": 0}
     data.resume_at = (state["epoch"], state["global_step"] - state["epoch"] * data.steps_per_epoch)
     if ranks.rank():
         return
     checkpoints.keep_only(checkpoint, out / CHECKPOINTS)
-    lines = [line for line in files.read_jsonl(out / "metrics.jsonl") if line["step"] < state["global_step"]]
-    files.write_text(out / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
+    lines = [line for line in files.read_jsonl(out / STEPS) if line["step"] < state["global_step"]]
+    files.write_text(out / STEPS, "".join(json.dumps(line) + "\n" for line in lines))
 
 
 def _export(
@@ -248,18 +247,18 @@ def _export(
     model_dir: Path,
     out: Path,
 ) -> None:
-    """Write the model that was trained; `state`: its weights, where they were gathered from several ranks."""
+    """Write the trained model; `state`: its weights, if they were gathered from several ranks."""
     if state:
         model = without_weights(model_dir, next(iter(state.values())).dtype)
         model._weight_conversions = trained._weight_conversions
     else:
         model = merge()
     model.config.use_cache = True
-    export(model, model_dir, out / "model", *([state] if state else []))
+    export(model, model_dir, out / CHECKPOINT, *([state] if state else []))
 
 
-def _results(out: Path, rows: Examples, settings: TrainConfig, seconds: float, device: str) -> dict[str, Any]:
-    lines = list(files.read_jsonl(out / "metrics.jsonl"))
+def _results(out: Path, rows: Examples, settings: TrainConfig, seconds: float, device: str) -> Trained:
+    lines = list(files.read_jsonl(out / STEPS))
     tokens = sum(line["tokens"] for line in lines)
     return {
         "steps": len(lines),
@@ -276,13 +275,13 @@ def _results(out: Path, rows: Examples, settings: TrainConfig, seconds: float, d
 
 
 def _adapted(share: float | None) -> dict[str, Any]:
-    """What the results say of the share of the weights that adapters change; `share`: None where there are none."""
+    """What the results say about the share of weights that adapters change; `share`: None if there are no adapters."""
     if share is None:
         return {}
     said: dict[str, Any] = {"adapted_share": round(share, 4)}
     if share < FEW:
         said["warnings"] = [
             f"the adapters change {share:.0%} of the model's weights; layers that train.lora.targets leaves out and "
-            "experts that peft does not reach stay as they are: train=full changes all"
+            "experts that peft does not support are not trained: train=full trains all"
         ]
     return said

@@ -1,6 +1,6 @@
-"""Liger's kernels in the place of a model's own parts: they go through memory once where PyTorch does several times.
+"""Liger's kernels in place of a model's own parts: they read memory once where PyTorch does so several times.
 
-The loss makes the logits a part at a time and never holds them all, which large vocabularies take most memory for.
+The loss computes the logits piece by piece and never holds all of them, which for large vocabularies take most memory.
 """
 
 from collections.abc import Callable
@@ -11,23 +11,23 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-# Models whose logits are their output head's, or those capped: liger computes no others.
+# Models whose logits come straight from the output head, or are capped: liger supports no others.
 PLAIN = ("llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3_text", "phi3", "olmo2")
-# Models of which each norm is followed by linear layers alone.
+# Models in which every norm is followed only by linear layers.
 NORMS_FIRST = ("llama", "mistral", "qwen2", "phi3")
 
 Loss = Callable[[Tensor, Tensor], Tensor]  # hidden states (tokens, size), labels (tokens,) -> the sum of their losses
 
 
 def available(model: PreTrainedModel) -> bool:
-    """Whether there is a GPU, liger is installed, and it knows the model."""
+    """Whether there is a GPU, and liger is installed and supports the model."""
     return torch.cuda.is_available() and model.config.model_type in PLAIN and find_spec("liger_kernel") is not None
 
 
 def fuse(model: PreTrainedModel) -> None:
-    """Put liger's norms, rotary positions and MLPs into a model, which computes on a GPU only from then on.
+    """Put liger's norms, rotary positions and MLPs into a model, which from then on works only on a GPU.
 
-    They are put into the model's Python module too, and so into models of its kind that are made later.
+    They are also put into the model's Python module, and so into models of the same type that are created later.
     """
     if not available(model) or not _activates_as_liger(model.config):
         return
@@ -41,19 +41,19 @@ def fuse(model: PreTrainedModel) -> None:
 
 
 def _activates_as_liger(config: Any) -> bool:
-    """Whether a model's MLPs have the activation of its kind, which liger computes whatever the config says."""
+    """Whether a model's MLPs have the usual activation of its type, which liger uses whatever the config says."""
     usual = ("gelu_pytorch_tanh",) if config.model_type.startswith("gemma") else ("silu", "swish")
     return (getattr(config, "hidden_activation", None) or config.hidden_act) in usual
 
 
 def _cast(module: torch.nn.Module, given: Any, out: Tensor) -> Tensor:
-    """Cast once what autocast would cast again for each of the linear layers that follow."""
+    """Cast once what autocast would otherwise cast for each of the following linear layers."""
     device = out.device.type
     return out.to(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else out
 
 
 def fused_loss(model: PreTrainedModel) -> Loss | None:
-    """Liger's loss for a model; None where it is not to be had."""
+    """Liger's loss for a model; None if it is not available."""
     if not available(model):
         return None
     from liger_kernel.transformers import LigerFusedLinearCrossEntropyLoss

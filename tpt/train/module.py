@@ -15,10 +15,11 @@ from torch.nn import functional
 from transformers import PreTrainedModel
 
 from tpt import files
-from tpt.config import TrainConfig
 from tpt.errors import TptError
+from tpt.settings.train import TrainConfig
 from tpt.train import sharded
 from tpt.train.attention import mask
+from tpt.train.data import Batch, StepBatch
 from tpt.train.fused import fused_loss
 
 
@@ -26,8 +27,8 @@ class CompletionLoss(nn.Module):
     """A causal language model's loss on the labelled tokens of a batch.
 
     Args:
-        model: with LoRA adapters where they are used.
-        fused: whether to compute the loss without ever holding all logits, where `tpt.train.fused` can.
+        model: with LoRA adapters, if they are used.
+        fused: whether to compute the loss without ever holding all logits, if `tpt.train.fused` can.
     """
 
     def __init__(self, model: PreTrainedModel, fused: bool = True) -> None:
@@ -40,8 +41,8 @@ class CompletionLoss(nn.Module):
     ) -> Tensor:
         """Sum of the negative log-likelihoods of the labelled tokens, in nats; a scalar. See `collate`.
 
-        Logits are made only where there is a label: the prompt's are never needed, and most of a batch is prompt. The
-        model makes them itself, for some do more than to multiply (gemma2 caps them, granite scales them).
+        Logits are computed only for labels: those of the prompt are never needed, and most of a batch is prompt. The
+        model computes them itself, since some do more than multiply (gemma2 caps them, granite scales them).
         """
         kind = self.model.config._attn_implementation
         seen = None if ends is None else mask(ends, kind, self.model.dtype)
@@ -55,10 +56,10 @@ class CompletionLoss(nn.Module):
 
     @contextmanager
     def _projecting(self, sources: Tensor) -> Iterator[None]:
-        """Have the model project only some of its hidden states to the vocabulary.
+        """In the block, the model projects only some of its hidden states to the vocabulary.
 
         Args:
-            sources: which, of the flattened rows.
+            sources: their positions in the flattened rows.
         """
         head = self.model.get_output_embeddings()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
         hook = head.register_forward_pre_hook(lambda _, given: (given[0].flatten(0, 1)[sources][None],))
@@ -72,12 +73,12 @@ class FineTuning(pl.LightningModule):
     """Cross-entropy on completion tokens; AdamW with warm-up and cosine or constant learning rate.
 
     Args:
-        model: the causal language model, with LoRA adapters where they are used.
+        model: the causal language model, with LoRA adapters if they are used.
         settings: the train config.
-        total_steps: optimizer steps of the whole training.
-        metrics: JSONL file that gets a line for each optimizer step.
-        model_dir: where a sharded training reads its weights; None: `model` has them.
-        seed: of dropout.
+        total_steps: optimizer steps in the whole training.
+        metrics: JSONL file that gets a line per optimizer step.
+        model_dir: where sharded training reads its weights; None if `model` has them.
+        seed: seed of dropout.
     """
 
     def __init__(
@@ -101,25 +102,25 @@ class FineTuning(pl.LightningModule):
 
     @property
     def model(self) -> PreTrainedModel:
-        """The model in training."""
+        """The model being trained."""
         return self.objective.model
 
     def configure_model(self) -> None:
-        """Shard the model and read its weights, where it is to be sharded."""
+        """Shard the model and read its weights, if training is sharded."""
         if self._unread is not None and self.device_mesh is not None:
             mesh = self.device_mesh["data_parallel"]
             sharded.shard(self.objective, self.model, self._unread, mesh, self.settings)
             self._unread = None
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Leave out what is not trained: adapters are a small part of the model, the rest of which has its files."""
+        """Leave out weights that are not trained: with adapters that is most of the model, which has its own files."""
         for name in self._frozen():
             del checkpoint["state_dict"][name]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what `on_save_checkpoint` left out, and translate Lightning's count of micro-batches.
 
-        A step may be split up otherwise than when the checkpoint was taken.
+        A step may now be split up differently than when the checkpoint was taken.
         """
         if "state_dict" in checkpoint:
             checkpoint["state_dict"] |= self._frozen()
@@ -132,22 +133,22 @@ class FineTuning(pl.LightningModule):
                 counts[kind][name] += difference
 
     def _frozen(self) -> dict[str, Tensor]:
-        """The weights that are not trained, by their names in checkpoints; shards are kept whole."""
+        """The weights that are not trained, by their names in checkpoints; {} if sharded, which keeps all of them."""
         if self.settings.strategy == "fsdp":
             return {}
         named = self.named_parameters(remove_duplicate=False)
         return {name: value.detach() for name, value in named if not value.requires_grad}
 
-    def completion_nll(self, batch: dict[str, Any]) -> Tensor:
+    def completion_nll(self, batch: Batch) -> Tensor:
         """See `CompletionLoss.forward`."""
         nll: Tensor = self.objective(**{name: one for name, one in batch.items() if name != "step_tokens"})
         return nll
 
-    def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
+    def training_step(self, batch: StepBatch, batch_idx: int) -> Tensor:
         """The micro-batch's share of the step's mean loss per token.
 
         Lightning divides by the number of accumulated batches, and DDP by the number of ranks; both are undone here,
-        so that each token of the step weighs the same however it was split up.
+        so that each token of the step has the same weight, however the step is split up.
         """
         self._seed_dropout(batch_idx)
         nll = self.completion_nll(batch)
@@ -156,9 +157,9 @@ class FineTuning(pl.LightningModule):
         return nll * (self.settings.accumulate * self.trainer.world_size / self._tokens)
 
     def _seed_dropout(self, batch_idx: int) -> None:
-        """Make what is dropped out depend on the seed and the micro-batch alone.
+        """Make dropout depend only on the seed and the micro-batch.
 
-        So an interrupted training goes on bit for bit, without the state of any generator in its checkpoint.
+        This way an interrupted training continues bit for bit, without any generator's state in its checkpoint.
         """
         place = f"{self.seed} {self.current_epoch} {batch_idx} {self.global_rank}"
         seed = zlib.crc32(place.encode())
@@ -167,7 +168,7 @@ class FineTuning(pl.LightningModule):
             torch.cuda.manual_seed(seed)
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Clip the gradient and record the step; here alone a GPU is waited for, once a step."""
+        """Clip the gradient and record the step; the only place that waits for the GPU, once per step."""
         reduced = self.trainer.strategy.reduce(self._nll, reduce_op="sum")
         assert isinstance(reduced, Tensor)
         self._nll = torch.zeros_like(self._nll)
@@ -176,7 +177,7 @@ class FineTuning(pl.LightningModule):
         if not math.isfinite(loss):
             raise TptError(
                 f"the training loss is {loss} at step {self.global_step}",
-                "lower train.learning_rate, or train in 32-true; the last checkpoint is kept",
+                "lower train.learning_rate, or set train.precision=32-true; the last checkpoint is kept",
             )
         if self.trainer.is_global_zero:
             line = {
@@ -189,7 +190,7 @@ class FineTuning(pl.LightningModule):
             files.append_jsonl(self.metrics, line)
 
     def _clip(self) -> Tensor:
-        """Clip the gradient to `settings.clip` (0: leave it) and return its norm before that.
+        """Clip the gradient to `settings.clip` (0 for no clipping) and return its norm before that.
 
         Done here because Lightning refuses to clip sharded gradients.
         """
@@ -197,7 +198,7 @@ class FineTuning(pl.LightningModule):
         return norm.full_tensor() if isinstance(norm, DTensor) else norm
 
     def configure_optimizers(self) -> Any:
-        """AdamW over what is trainable, and the learning rate's schedule by optimizer steps."""
+        """AdamW over the trainable weights, and the learning rate's schedule by optimizer steps."""
         settings = self.settings
         trainable = [parameter for parameter in self.parameters() if parameter.requires_grad]
         beta1, beta2 = settings.betas
@@ -206,13 +207,14 @@ class FineTuning(pl.LightningModule):
             lr=settings.learning_rate,
             betas=(beta1, beta2),
             weight_decay=settings.weight_decay,
-            fused=all(one.is_cuda for one in trainable) or None,  # goes over memory once; None: as torch thinks best
+            fused=all(one.is_cuda for one in trainable)
+            or None,  # reads memory only once; None leaves the choice to torch
         )
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self.learning_rate_factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def learning_rate_factor(self, step: int) -> float:
-        """Share of the peak learning rate at an optimizer step: linear warm-up, then cosine to 0 or constant."""
+        """The share of the peak learning rate at an optimizer step: linear warm-up, then cosine to 0 or constant."""
         warm = math.ceil(self.settings.warmup * self.total_steps)
         if step < warm:
             return (step + 1) / warm

@@ -1,8 +1,8 @@
-"""Training with weights, gradients and optimizer state sharded over all ranks (FSDP2), for models no GPU holds alone.
+"""Training with weights, gradients and optimizer state sharded over all ranks (FSDP2), for models larger than one GPU.
 
-No process ever holds the whole model on its device. Rank 0 does in its host memory, at the start, when it loads the
-checkpoint as transformers does and deals it out tensor by tensor, and at the end, when it exports: 4 bytes a parameter.
-Master weights are float32: 16 bytes a parameter over all ranks, with AdamW's two moments and the gradient.
+No process ever holds the whole model on its device. Rank 0 holds it in host memory (4 bytes per parameter) at the
+start, when it loads the checkpoint as transformers does and distributes it tensor by tensor, and at the end, to export.
+Master weights are float32: 16 bytes per parameter over all ranks, with AdamW's two moments and the gradient.
 """
 
 from datetime import timedelta
@@ -19,13 +19,13 @@ from torch.distributed.tensor import DTensor
 from transformers import PreTrainedModel
 
 from tpt.checkpoint import load_causal_lm
-from tpt.config import TrainConfig
 from tpt.errors import ModelError
+from tpt.settings.train import TrainConfig
 from tpt.train.checkpoints import Sharded
 
 
 def strategy(settings: TrainConfig) -> Sharded:
-    """Lightning's strategy for sharded training, with our checkpoints."""
+    """Lightning's strategy for sharded training, with the checkpoints of `tpt.train.checkpoints`."""
     return Sharded(
         data_parallel_size=settings.ranks,
         tensor_parallel_size=1,
@@ -34,13 +34,13 @@ def strategy(settings: TrainConfig) -> Sharded:
 
 
 def shard(root: nn.Module, model: PreTrainedModel, model_dir: Path, mesh: DeviceMesh, settings: TrainConfig) -> None:
-    """Shard a skeleton in place, a decoder layer at a time, and load this rank's part of the weights.
+    """Shard a skeleton in place, one decoder layer at a time, and load this rank's part of the weights.
 
     Args:
         root: the module whose forward is called; what is in no layer (embeddings, output head) is sharded with it.
         model: the skeleton inside it.
         model_dir: the checkpoint.
-        mesh: the ranks, in one dimension.
+        mesh: the ranks; one-dimensional.
 
     Raises:
         ModelError: transformers cannot load the checkpoint.
@@ -62,13 +62,13 @@ def shard(root: nn.Module, model: PreTrainedModel, model_dir: Path, mesh: Device
 
 
 def gather(model: nn.Module, keep: bool) -> dict[str, Tensor]:
-    """The whole weights, tensor by tensor, in host memory; every rank has to take part.
+    """All weights, gathered tensor by tensor in host memory; every rank must take part.
 
     Args:
-        keep: whether this rank wants them; the others get an empty dict.
+        keep: whether this rank gets them; the others get an empty dict.
     """
     found: dict[str, Tensor] = {}
-    tied: dict[int, Tensor] = {}  # those that have two names stay one tensor, and are written once
+    tied: dict[int, Tensor] = {}  # tensors with two names stay one tensor, and are written once
     for name, value in model.state_dict(keep_vars=True).items():
         if id(value) not in tied:
             whole = value.full_tensor() if isinstance(value, DTensor) else value
@@ -81,8 +81,8 @@ def gather(model: nn.Module, keep: bool) -> dict[str, Tensor]:
 def _deal_out(model: PreTrainedModel, model_dir: Path) -> None:
     """Give each rank its part of the checkpoint's weights, which rank 0 reads.
 
-    transformers loads them, for it knows which names and shapes in memory belong to those in the files: it may rename,
-    merge (experts that are stored one by one) and transpose them.
+    transformers loads them, because it knows how names and shapes in the files map to those in memory: it may rename,
+    merge (experts stored one by one) and transpose them.
     """
     whole: dict[str, Any] = {}
     problem: list[str | None] = [None]
@@ -90,8 +90,10 @@ def _deal_out(model: PreTrainedModel, model_dir: Path) -> None:
         try:
             loaded = load_causal_lm(model_dir, dtype=model.dtype)
             whole = loaded.state_dict()
-            model._weight_conversions = loaded._weight_conversions  # for the export, which writes the names it read
-        except Exception as error:  # whatever it is, the other ranks must hear of it, or they wait for the weights
+            model._weight_conversions = (
+                loaded._weight_conversions
+            )  # for the export, which writes the names that were read
+        except Exception as error:  # whatever it is, the other ranks must be told, or they would wait for the weights
             problem = [str(error)]
     dist.broadcast_object_list(problem)
     if problem[0] is not None:

@@ -1,6 +1,6 @@
-"""What of a model is trained: the part that text goes through, all of it or low-rank adapters in it.
+"""Which part of a model is trained: everything that text goes through, or low-rank adapters in it.
 
-Imports no Lightning, so that what is wrong with a choice can be found before anything is sampled.
+Imports no Lightning, so that a wrong choice can be found before anything is sampled.
 """
 
 from pathlib import Path
@@ -12,18 +12,18 @@ from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
-from tpt.config import ALL_LINEAR, LoraConfig, TrainConfig
 from tpt.errors import ConfigError
+from tpt.settings.train import ALL_LINEAR, LoraConfig, TrainConfig
 from tpt.train.attention import PACKED, resolve
 
-FEW = 0.5  # of the weights: adapters that cover less are reported with a warning
+FEW = 0.5  # of the weights: adapters that change less cause a warning
 
 
 def check(model_dir: Path, settings: TrainConfig) -> None:
     """Check that a model can be trained with these settings, without reading its weights.
 
     Raises:
-        ConfigError: transformers has no such attention for the model, or the model no such layers to adapt.
+        ConfigError: transformers lacks this attention for the model, or the model lacks the layers to adapt.
     """
     attention = resolve(settings.attention, AutoConfig.from_pretrained(model_dir))
     if settings.lora.rank:
@@ -33,7 +33,7 @@ def check(model_dir: Path, settings: TrainConfig) -> None:
 def without_weights(model_dir: Path, dtype: torch.dtype, attention: str = "sdpa") -> PreTrainedModel:
     """A checkpoint's model whose weights are on the meta device; buffers such as rotary frequencies are real.
 
-    It is there to be sharded, adapted or written; `tpt.checkpoint.skeleton` says whether the files fill it.
+    It can be sharded, adapted or written; `tpt.checkpoint.skeleton` checks whether the files are complete.
 
     Args:
         attention: as transformers names it.
@@ -45,9 +45,9 @@ def without_weights(model_dir: Path, dtype: torch.dtype, attention: str = "sdpa"
 
 
 def freeze_beside_text(model: PreTrainedModel) -> None:
-    """Exclude from training what no text goes through: the towers and projectors of a multimodal model.
+    """Freeze what no text goes through: the towers and projectors of a multimodal model.
 
-    They get no gradient; frozen, they take no optimizer state either.
+    They get no gradient; frozen, they need no optimizer state either.
     """
     if model.config.get_text_config() is model.config:
         return
@@ -57,7 +57,7 @@ def freeze_beside_text(model: PreTrainedModel) -> None:
 
 
 def adapt(model: Any, lora: LoraConfig) -> Any:
-    """The model with low-rank adapters in its linear layers, as peft wraps it; they alone are trained, in float32.
+    """The model with low-rank adapters in its linear layers, wrapped by peft; only they are trained, in float32.
 
     Raises:
         ConfigError: the model has none of the layers that `lora.targets` names.
@@ -74,14 +74,14 @@ def adapt(model: Any, lora: LoraConfig) -> Any:
         exclude_modules=[name for name, one in linear.items() if id(one) not in text] or None,
         task_type="CAUSAL_LM",
     )
-    model.enable_input_require_grads()  # without it, checkpointed blocks see no input that needs a gradient
+    model.enable_input_require_grads()  # without it, no input of a checkpointed block needs a gradient
     try:
         return peft.get_peft_model(model, adapters)
     except ValueError as error:
         names = sorted({name.rpartition(".")[2] for name, one in linear.items() if id(one) in text})
         raise ConfigError(
-            f"adapters as train.lora describes them cannot be put into a {model.config.model_type} model: {error}",
-            "experts take adapters without dropout only: set train.lora.dropout=0"
+            f"a {model.config.model_type} model cannot have adapters as given by train.lora: {error}",
+            "adapters for experts do not support dropout: set train.lora.dropout=0"
             if "dropout" in str(error)
             else f"set train.lora.targets=[{ALL_LINEAR}], or name some of its linear layers: {', '.join(names)}",
         ) from error
@@ -90,8 +90,8 @@ def adapt(model: Any, lora: LoraConfig) -> Any:
 def adapted_share(model: PreTrainedModel) -> float:
     """The share of a model's weights that its adapters change, between 0 and 1.
 
-    All weights are those that text goes through, without embeddings and output head: what full fine-tuning changes
-    beside these. Experts that are stored as one tensor are no linear layers: peft reaches those of some models.
+    The total is the weights that text goes through except embeddings and output head, which only full fine-tuning
+    changes as well. Experts stored as one tensor are not linear layers; peft supports those of some models.
     """
     from peft.tuners.lora.layer import ParamWrapper
     from peft.tuners.tuners_utils import BaseTunerLayer
@@ -100,7 +100,7 @@ def adapted_share(model: PreTrainedModel) -> float:
     head = model.get_output_embeddings()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
     ends = [one for one in part if isinstance(one, nn.Embedding) or one is head]
     tuners: list[Any] = [one for one in part if isinstance(one, BaseTunerLayer)]
-    wrapped = {id(one) for one in tuners if isinstance(one, ParamWrapper)}  # around a weight that is no layer
+    wrapped = {id(one) for one in tuners if isinstance(one, ParamWrapper)}  # wraps a weight that is not a layer
     adapted = [one.get_param() if id(one) in wrapped else one.get_base_layer().weight for one in tuners]
     added = [value for name, value in model.named_parameters() if "lora_" in name]
     left_out = {id(one) for one in added} | {id(one) for module in ends for one in module.parameters()}
@@ -110,9 +110,9 @@ def adapted_share(model: PreTrainedModel) -> float:
 
 
 def every_weight_gets_a_gradient(model: PreTrainedModel) -> bool:
-    """Whether each step surely gives every trained weight a gradient; in other models some may go without.
+    """Whether every trained weight is certain to get a gradient in each step.
 
-    Those are experts that no token was sent to, and the biases of routers, which another rule updates.
+    Exceptions are experts to which no token was routed, and router biases, which another rule updates.
     """
     return model.config.model_type in PACKED and not any("expert" in name for name, _ in model.named_parameters())
 

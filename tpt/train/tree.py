@@ -1,9 +1,9 @@
-"""Sequences laid out as prefix trees: what several begin with alike is computed once, and they lie without padding.
+"""Sequences laid out as prefix trees: a common beginning is computed once, and there is no padding between sequences.
 
-A tree is one row of tokens, in the order in which a walk from the root meets them. Token j lies on the way from the
-root to token i, and is all that i may attend to, where j <= i < ends[j]: `ends` says where the tokens that go on from
-j end. Sequences that share nothing are branches of one root, and do not see each other. Losses and gradients are those
-of the sequences by themselves, up to rounding.
+A tree is one row of tokens, in depth-first order from the root. `ends[j]` is the end of the tokens that continue from
+token j: token j is on the path from the root to token i, and i may attend to it, if and only if j <= i < ends[j].
+Sequences that share nothing are branches of one root, and do not see each other. Losses and gradients equal those of
+the sequences by themselves, up to rounding.
 """
 
 import math
@@ -21,11 +21,11 @@ class Packing:
     """What a row costs.
 
     Attributes:
-        pair: attention between two tokens of a row, whether they see each other or not, as a share of all else that a
-            token costs.
-        multiple: rows are padded to a multiple of so many tokens.
-        widest: a row that several sequences share has no more tokens: a mask takes memory by their square.
-        masked: rows get their mask even where each is one sequence.
+        pair: cost of attention between two tokens of a row, whether they see each other or not, relative to everything
+            else that a token costs.
+        multiple: rows are padded to a multiple of this many tokens.
+        widest: the most tokens in a row shared by several sequences: a mask's memory grows with their square.
+        masked: whether rows get a mask even if each is a single sequence.
     """
 
     pair: float = 0.0
@@ -34,11 +34,11 @@ class Packing:
     masked: bool = False
 
     def padded(self, width: int) -> int:
-        """Tokens of a row that has to hold so many."""
+        """The padded length of a row with this many tokens."""
         return -(-width // self.multiple) * self.multiple
 
     def cost(self, rows: int, width: int) -> float:
-        """Of a batch, in tokens."""
+        """The cost of a batch, in tokens."""
         return rows * width * (1 + self.pair * width)
 
 
@@ -48,9 +48,9 @@ class Tree:
 
     Attributes:
         ids: token ids, in the order of the walk.
-        positions: how far from the root each is.
-        ends: for each token, the place behind the last token that goes on from it.
-        paths: for each sequence, in the order in which it was added, where its tokens lie.
+        positions: each token's distance from the root.
+        ends: for each token, the index after the last token that continues from it.
+        paths: for each sequence, in the order in which it was added, the indices of its tokens.
     """
 
     ids: list[int] = field(default_factory=list)
@@ -59,7 +59,7 @@ class Tree:
     paths: list[list[int]] = field(default_factory=list)
 
     def add(self, sequence: Tokens, alike: int) -> None:
-        """Add a sequence that begins with the same `alike` tokens as the one before."""
+        """Add a sequence whose first `alike` tokens are those of the previous one."""
         before = self.paths[-1] if self.paths else []
         first = len(self.ids)
         self.paths.append([*before[:alike], *range(first, first + len(sequence) - alike)])
@@ -71,15 +71,15 @@ class Tree:
 
 
 def plant(sequences: Sequence[Tokens], packing: Packing | None) -> tuple[list[Tree], list[int]]:
-    """The trees that hold some sequences at the least cost.
+    """The trees that contain some sequences at the lowest cost.
 
-    Sequences are put in order, so that those that begin alike are neighbours, and cut apart where the least is shared.
+    Sequences are sorted, so that those with a common beginning are neighbours, and split where they share the least.
 
     Args:
-        packing: None: each sequence is a tree by itself, in the order given.
+        packing: the cost of rows; None to make each sequence a separate tree, in the given order.
 
     Returns:
-        the trees, and for each of their paths in turn which sequence it is.
+        the trees, and for each of their paths in turn the index of its sequence.
     """
     if packing is None:
         order, alike = list(range(len(sequences))), [0] * len(sequences)
@@ -97,16 +97,16 @@ def plant(sequences: Sequence[Tokens], packing: Packing | None) -> tuple[list[Tr
 
 
 def _alike(one: Tokens, other: Tokens) -> int:
-    """How many tokens two sequences begin with alike."""
+    """How many tokens two sequences have in common at their beginning."""
     length = min(len(one), len(other))
     differ = np.flatnonzero(np.asarray(one[:length]) != np.asarray(other[:length]))
     return int(differ[0]) if len(differ) else length
 
 
 def _cuts(lengths: list[int], alike: list[int], packing: Packing) -> set[int]:
-    """Where a new row begins: of all numbers of rows the cheapest, cut where neighbours share the least.
+    """Where new rows begin: the cheapest number of rows, split where neighbours share the least.
 
-    Where neighbours share the same, halves are cut before quarters, for rows of like length need little padding.
+    Among equal splits, halves come before quarters, because rows of similar length need little padding.
     """
     candidates = [0, *sorted(range(1, len(lengths)), key=lambda place: (alike[place], -(place & -place)))]
 

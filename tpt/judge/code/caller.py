@@ -1,7 +1,8 @@
-# Runs inside the sandbox, behind a line that defines PRELUDE, SOURCE, ENTRY and CALLS: evaluates the calls with the
-# solution and writes a line of JSON for each assertion: its values as plain data, or the error that came instead.
-# A value is a scalar, or [i], the i-th of the table beside it: so a long linked list needs no deep recursion. Numbers of
-# other types are written as the int or float that they are, arrays as lists; what is no value (an iterator) is an error.
+# Runs inside the sandbox, after a line that defines PRELUDE, SOURCE, ENTRY and CALLS: evaluates the calls with the
+# solution and writes a line of JSON for each assertion: its values as plain data, or the error raised instead.
+# A value is a scalar, or [i], entry i of the accompanying table, so that a long linked list needs no deep recursion.
+# Numbers of other types are written as the int or float they equal, arrays as lists; anything else (an iterator) is an
+# error.
 import json
 import os
 import sys
@@ -20,18 +21,18 @@ def _encode(values):
         if type(one) is int:
             if one.bit_length() < 64:
                 return one
-            table.append(["int", hex(one)])  # digits of a long one take time that grows with their square
+            table.append(["int", hex(one)])  # converting to decimal takes quadratic time
             return [len(table) - 1]
         for kind in (int, float, str):
             if isinstance(one, kind):
                 return place(kind(one))
         if isinstance(one, Number):
             return place(_whole_or_float(one))
-        if hasattr(one, "tolist"):  # numpy's arrays and truth values, the library's arrays
+        if hasattr(one, "tolist"):  # numpy's arrays and booleans, the standard library's arrays
             return place(one.tolist())
         if id(one) not in places:
             places[id(one)] = len(table)
-            alive.append(one)  # or another object could get its id
+            alive.append(one)  # otherwise another object could get its id
             table.append(None)
             queue.append(one)
         return [places[id(one)]]

@@ -1,8 +1,8 @@
 """Solutions that are called (`class Solution`), judged by assertions.
 
-The process that runs the solution evaluates the calls, and nothing but plain data comes out of it. The assertions are
-evaluated on that data in another sandbox, which no solution ever runs in: whatever a solution patches, prints or
-ends, it can only return a value.
+The process that runs the solution evaluates the calls, and only plain data comes out of it. The assertions are
+evaluated on that data in another sandbox, in which no solution ever runs: whatever a solution patches, prints or
+terminates, it can only return a value.
 """
 
 import ast
@@ -16,10 +16,10 @@ from tpt.sandbox.worker import Limits, Program, Ran, Stop
 
 CALLER = files("tpt.judge.code").joinpath("caller.py").read_text(encoding="utf-8")
 REFEREE = files("tpt.judge.code").joinpath("referee.py").read_text(encoding="utf-8")
-REFEREE_SECONDS = 3.0  # of CPU, for all values of a solution; a usual one takes milliseconds
+REFEREE_SECONDS = 3.0  # CPU seconds for all values of a solution; typically it takes milliseconds
 INCOMPARABLE = "its value cannot be compared, or takes too long to"
-ERROR = '{"error": '  # how the line begins that a call has raised an error
-ERROR_LENGTH = 4_000  # what is longer was not written by caller.py
+ERROR = '{"error": '  # how a line begins that reports an error raised by a call
+ERROR_LENGTH = 4_000  # a longer line was not written by caller.py
 
 
 def judge(runner: Runner, referee: Runner, source: str, spec: Spec, partial: bool) -> Result:
@@ -28,13 +28,13 @@ def judge(runner: Runner, referee: Runner, source: str, spec: Spec, partial: boo
     Args:
         runner: runs the solution.
         referee: runs the assertions; no solution may ever run there.
-        partial: whether to go on behind a call that ends the process.
+        partial: whether to continue after a call that ends the process.
 
     Returns:
-        the result over all assertions: they cost nothing once the calls are made.
+        the result over all assertions, which cost nothing once the calls have been made.
     """
     values: list[str | None] = []
-    broken: dict[int, Ran] = {}  # calls that ended the process
+    broken: dict[int, Ran] = {}  # the calls that ended the process, by index
     time_outs = 0
     while len(values) < len(spec.calls):
         first = len(values)
@@ -70,7 +70,7 @@ def assertions(test: str) -> list[tuple[list[str], str]] | None:
     """The calls and assertions of a test function `def check(candidate): assert ...`.
 
     Returns:
-        for each assertion its calls of `candidate`, and itself with `_values[i]` in their place; None where the
+        for each assertion its calls of `candidate`, and the assertion with `_values[i]` in their place; None if the
         function does anything but assert.
     """
     try:
@@ -93,13 +93,13 @@ def assertions(test: str) -> list[tuple[list[str], str]] | None:
 
 
 class _Taker(ast.NodeTransformer):
-    """Takes the calls of `candidate` out of an expression."""
+    """Extracts the calls of `candidate` from an expression."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
-        """Replace a call of `candidate` by its value's place."""
+        """Replace a call of `candidate` by a reference to its value."""
         if not (isinstance(node.func, ast.Name) and node.func.id == "candidate"):
             self.generic_visit(node)
             return node
@@ -115,9 +115,9 @@ def _caller(source: str, spec: Spec, first: int) -> Program:
 
 
 def _referee(runner: Runner, spec: Spec, values: list[str | None]) -> Ran:
-    """A run that writes for each value whether its assertion holds, up to one that takes too long.
+    """A run that writes for each value whether its assertion holds, until one takes too long.
 
-    There is one run, whatever becomes of it: a value that is too much to read or to compare is the solution's doing.
+    It is never repeated: a value that is too large to read or to compare is the solution's fault.
     """
     checks = [condition for _, condition in spec.calls[: len(values)]]
     program = Program((f"PRELUDE, CHECKS = {spec.prelude!r}, {checks!r}\n" + REFEREE).encode())
@@ -128,11 +128,11 @@ def _referee(runner: Runner, spec: Spec, values: list[str | None]) -> Ran:
 
 
 def _why(value: str) -> tuple[Kind, str]:
-    """What a value that is not right says of the solution."""
+    """What a wrong value says about the solution."""
     if not value.startswith(ERROR) or len(value) > ERROR_LENGTH:
         return Kind.WRONG_ANSWER, ""
     try:
         error = str(json.loads(value).get("error", ""))
     except (ValueError, AttributeError, RecursionError):
-        return Kind.WRONG_ANSWER, "it wrote what is no value"
+        return Kind.WRONG_ANSWER, "it wrote something that is not a value"
     return (Kind.MEMORY if error.startswith("MemoryError") else Kind.CRASH), error[:300]

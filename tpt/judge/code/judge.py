@@ -1,4 +1,4 @@
-"""Judging many solutions at once, each thread with sandboxes of its own."""
+"""Judging many solutions in parallel, each thread with its own sandboxes."""
 
 import os
 from collections import deque
@@ -16,14 +16,14 @@ from tpt.judge.code.program import FENCE, Found, Language, extract
 from tpt.judge.code.spec import Kind, Result, Spec
 from tpt.judge.code.stdio import Checker, by_tokens
 from tpt.judge.thinking import UNFINISHED, final_part
-from tpt.records import Sample, Status, Verdict
+from tpt.records import Sample, Status, Verdict, overall
 from tpt.sandbox.command import Sandbox
 from tpt.sandbox.probe import probe
 from tpt.sandbox.runner import Gate, Runner, Undecided, slowness
 from tpt.sandbox.worker import Died, Program, Worker
 
 COMPILER = Path("/usr/bin/g++")
-# What it makes leaves the sandbox on stdout: each run gets a sandbox without the compiler's files.
+# The binary leaves the sandbox on stdout, so that programs run in sandboxes without the compiler's files.
 COMPILE = f"{COMPILER} -x c++ -std=c++17 -O2 -w -pipe -o /tmp/solution - && cat /tmp/solution"
 COMPILE_SECONDS = 30.0
 COMPILE_BYTES = 2 * 2**30
@@ -32,15 +32,15 @@ BINARY_BYTES = 64 * 2**20
 
 @dataclass
 class Judge:
-    """A pool of threads that judge; use it as a context.
+    """A pool of judging threads; use it as a context manager.
 
     Args:
         kind: `bwrap` or `none`, see `Sandbox`.
         python: the interpreter for Python solutions.
-        workers: threads; None: one for each core that this process may use.
+        workers: threads; None for one per core that this process may use.
 
     Raises:
-        SandboxError: sandboxes cannot be had on this machine, or do not hold.
+        SandboxError: sandboxes do not work on this machine, or are not secure.
     """
 
     kind: str = "bwrap"
@@ -75,10 +75,10 @@ class Judge:
     def results(
         self, jobs: Iterable[tuple[Spec, Language, str]], partial: bool, checker: Checker = by_tokens
     ) -> Iterator[Result]:
-        """Judge (spec, language, source), in order and in bounded memory.
+        """Judge triples (spec, language, source), in order and in bounded memory.
 
         Args:
-            partial: whether to run every test; else up to the first that fails.
+            partial: whether to run every test; else only up to the first failure.
         """
         stream = iter(jobs)
         pending: deque[Future[Result]] = deque()
@@ -94,14 +94,16 @@ class Judge:
                 one.cancel()
 
     def _check(self) -> float:
-        """Prove the sandbox and measure the machine."""
+        """Test the sandbox and measure the machine's speed."""
         worker = self._worker()
         try:
             if self.kind == "bwrap":
                 probe(worker)
             return slowness(worker)
         except Died as error:
-            raise SandboxError(f"the sandbox dies on this machine: {error}", "see the message above") from error
+            raise SandboxError(
+                f"the sandbox does not survive on this machine: {error}", "see the message above"
+            ) from error
 
     def _worker(self) -> Worker:
         worker = Worker(self._sandbox)
@@ -136,7 +138,7 @@ class Judge:
             runner.worker.renew()
 
     def _blame(self, runner: Runner, spec: Spec, error: Died) -> Result:
-        """A solution ended its sandbox twice: its own doing, unless an empty program fares no better."""
+        """The result of a solution that killed its sandbox twice: its own fault, unless an empty program also fails."""
         try:
             runner.run(Program(b""), b"", 5.0, 2**30, 2**20)
         except (Died, SandboxError, Undecided):
@@ -150,7 +152,7 @@ class Judge:
 def verdicts(
     judge: Judge, jobs: Iterable[tuple[Spec, Language, Sample]], partial: bool, checker: Checker = by_tokens
 ) -> Iterator[Verdict]:
-    """One verdict for each sample, in order: its program is taken out of its text and judged."""
+    """One verdict for each sample, in order: the program is extracted from its text and judged."""
     waiting: deque[tuple[Sample, Spec, Found | None]] = deque()
 
     def with_program() -> Iterator[tuple[Spec, Language, str]]:
@@ -175,7 +177,7 @@ def verdicts(
 
 
 def status(result: Result) -> Status:
-    """A result as the status of a sample."""
+    """The status of a sample with this result."""
     if result.kind is Kind.JUDGE_ERROR:
         return Status.JUDGE_ERROR
     if result.kind is Kind.NO_TESTS:
@@ -188,15 +190,14 @@ def status(result: Result) -> Status:
 
 
 def verdict(sample: Sample, result: Result, found: Found | None) -> Verdict:
-    """A result as the verdict on a sample; the strict reader knows fenced blocks of the language only."""
+    """The verdict on a sample with this result; the strict reader accepts only fenced blocks of the language."""
     lenient = status(result)
     strict = lenient if found is None or found.rule == FENCE else Status.NO_ANSWER
-    overall = Status.PARTIAL if lenient is Status.CORRECT and strict is not Status.CORRECT else lenient
     unfinished = result.kind is Kind.NO_PROGRAM and final_part(sample.text) is None
     return Verdict(
         problem_id=sample.problem_id,
         index=sample.index,
-        status=overall,
+        status=overall(strict, lenient),
         strict=strict,
         lenient=lenient,
         rule=found.rule if found else UNFINISHED if unfinished else "",
@@ -209,12 +210,12 @@ def verdict(sample: Sample, result: Result, found: Found | None) -> Verdict:
 
 
 def _unusable(spec: Spec) -> Result:
-    """What comes of every program of a problem that has no usable tests."""
+    """The result of every program for a problem without usable tests."""
     return Result(0, spec.total, 0, Kind.NO_TESTS, spec.unusable)
 
 
 def _undecided(spec: Spec, why: Exception) -> Result:
-    """The judge's failure, whatever tests were passed before it."""
+    """The result if the judge failed, whichever tests passed before."""
     result = Result()
     result.add(Kind.JUDGE_ERROR, str(why))
     result.total = spec.total
@@ -222,7 +223,7 @@ def _undecided(spec: Spec, why: Exception) -> Result:
 
 
 def _program(runner: Runner, language: Language, source: str) -> Program | Result:
-    """A program to run; C++ is compiled in a sandbox first. A Result says that it does not compile."""
+    """A program to run; C++ is compiled in a sandbox first. Or a Result, if it does not compile."""
     text = source.encode("utf-8", "backslashreplace")
     if language == "python":
         return Program(text)

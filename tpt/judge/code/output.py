@@ -1,7 +1,7 @@
 """Comparing what a program printed with what was expected, as contests do.
 
-By tokens, so that neither trailing space nor the breaks between lines count; letters may differ in case unless the
-task says otherwise; numbers may differ by the problem's tolerance, absolutely or relatively.
+The comparison is by tokens, so trailing spaces and line breaks do not matter; letters may differ in case unless the
+task says otherwise; numbers may differ by the problem's tolerance, absolute or relative.
 """
 
 import re
@@ -10,16 +10,16 @@ from itertools import zip_longest
 
 DEFAULT_TOLERANCE = 1e-6
 _NUMBER = re.compile(rb"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
-_PIECE = 2**16  # bytes of an output that are tokens at a time: each token costs as much as forty bytes
-_REST = re.compile(rb"\S*")  # of a token
+_PIECE = 2**16  # bytes of output to split into tokens at a time: a token takes as much memory as forty bytes
+_REST = re.compile(rb"\S*")  # the rest of a token
 
 
 def same(printed: bytes, expected: bytes, tolerance: float | None = None, case_sensitive: bool = False) -> bool:
     """Whether an output is the expected one.
 
     Args:
-        tolerance: by how much any number may differ. None: the problem says nothing; then numbers that are expected
-            with a decimal point may differ by `DEFAULT_TOLERANCE`, and whole numbers not at all. 0: not at all.
+        tolerance: by how much numbers may differ; 0 for not at all. None if the problem does not say: then expected
+            numbers with a decimal point may differ by `DEFAULT_TOLERANCE`, and whole numbers not at all.
         case_sensitive: whether `Yes` differs from `YES`.
     """
     if printed == expected:
@@ -32,14 +32,14 @@ def _tokens(text: bytes, case_sensitive: bool) -> Iterator[bytes]:
     at = 0
     while at < len(text):
         end = min(at + _PIECE, len(text))
-        end = _REST.match(text, end).end()  # type: ignore[union-attr]  # it matches nothing, too
+        end = _REST.match(text, end).end()  # type: ignore[union-attr]  # it also matches the empty string
         piece = text[at:end]
         yield from (piece if case_sensitive else piece.lower()).split()
         at = end
 
 
 def _near(mine: bytes | None, theirs: bytes | None, tolerance: float | None) -> bool:
-    """Whether two tokens, or the ends of their outputs, that differ are numbers close enough."""
+    """Whether two different tokens are numbers that are close enough; None stands for the end of an output."""
     if tolerance == 0 or not (mine and theirs and _NUMBER.fullmatch(theirs) and _NUMBER.fullmatch(mine)):
         return False
     if tolerance is None:

@@ -1,11 +1,11 @@
 """Finding the program in a completion.
 
-Strict is what the prompt asks for: a fenced block of the language, the last one. Lenient also takes a block without a
-label, one whose marks are glued to other text, one that nothing closes, and a completion that is plainly code.
+Strict is what the prompt asks for: a fenced block of the language, the last one. Lenient also accepts a block without a
+label, one whose marks are glued to other text, one that is not closed, and a completion that is clearly just code.
 
-Fences are found line by line and not by a Markdown parser, for what matters here is what Markdown does not know: a
-mark inside a string of the program is text, and models forget the closing mark or write it behind their code. All of
-it takes time linear in the text, and nothing that a model wrote is parsed as a program.
+Fences are found line by line and not by a Markdown parser, because Markdown does not know what matters here: a mark
+inside a string of the program is text, and models forget the closing mark or write it on the last line of code. All of
+this takes time linear in the text, and nothing that a model wrote is parsed as a program.
 """
 
 import re
@@ -18,7 +18,7 @@ from tpt.judge.thinking import final_part
 
 Language = Literal["python", "cpp"]
 
-FENCE = "fence"  # the one rule that is strict
+FENCE = "fence"  # the only strict rule
 
 # python3.11, Python 3, python title="x", python:main.py, {.python .numberLines}, c++17; not Python 2.
 _LABEL = re.compile(
@@ -31,9 +31,9 @@ _LABEL = re.compile(
 _MARK = re.compile(
     r"(?P<before>[ \t>]*+(?P<item>(?:[-*+]|\d{1,9}[.)])[ \t]++)?)(?P<mark>`{3,}+|~{3,}+)(?P<label>[^`]*+)$"
 )
-_MAY_STAND_BEFORE = tuple(":.!*")  # an opening mark that is glued to the sentence before it
+_MAY_STAND_BEFORE = tuple(":.!*")  # before an opening mark that is glued to the preceding sentence
 
-# What a string or a comment begins with; backticks anywhere else are in no program.
+# What a string or comment begins with; no program contains backticks anywhere else.
 _BEGINNING: dict[Language, re.Pattern[str]] = {
     "python": re.compile(r'"""|\'\'\'|"|\'|#|`{3,}'),
     "cpp": re.compile(r'R"[^\s()\\"]{0,16}\(|"|(?<![0-9A-Za-z])\'|//|/\*|`{3,}'),
@@ -58,7 +58,7 @@ class Found:
 
 
 def extract(text: str, language: Language) -> Found | None:
-    """The program in a completion, or None where there is none; thinking is not looked at."""
+    """The program in a completion, or None if there is none; thinking is ignored."""
     said = text if _is_one_block(text, language) else final_part(text)
     if said is None:
         return None
@@ -79,14 +79,14 @@ def extract(text: str, language: Language) -> Found | None:
 
 
 def fenced(source: str, language: Language) -> str:
-    """A program as a completion that the strict rule reads."""
+    """A program as a completion that the strict rule accepts."""
     mark = "`" * max([3, *(len(run) + 1 for run in re.findall("`{3,}", source))])
     program = source.rstrip().lstrip("\r\n")
     return f"{mark}{language}\n{program}\n{mark}"
 
 
 def has_fence(text: str, language: Language) -> bool:
-    """Whether a text has a fence outside the strings of the program that it may be: else it is a program as a whole."""
+    """Whether a text has a fence outside strings; if not, it may be a program as a whole."""
     inside = ""
     within = False
     for line in text.split("\n"):
@@ -95,17 +95,17 @@ def has_fence(text: str, language: Language) -> bool:
             return True
         within = within or is_mark
         inside, _ = _follow(line, inside, language)
-    return within and inside != ""  # a string that never ends says nothing of what stands in it
+    return within and inside != ""  # in a string that never ends, a mark may be a fence after all
 
 
 def is_plainly_code(text: str, language: Language) -> bool:
-    """Whether a text without fences is a program from its first line to its last, by the look of its lines."""
+    """Whether a text without fences is a program from its first line to its last, judging by how its lines look."""
     if language == "cpp":
         return bool(_CPP.match(text)) and "main" in text
     starts: list[str] = []
     inside = ""
     for line in text.split("\n"):
-        # What is indented belongs to what is not, and what stands in a string says nothing.
+        # Indented lines belong to the line before that is not, and the contents of strings say nothing.
         if line.strip() and not inside and (not starts or not line[:1].isspace()):
             starts.append(line)
         inside, _ = _follow(line, inside, language)
@@ -114,14 +114,14 @@ def is_plainly_code(text: str, language: Language) -> bool:
 
 
 def _is_one_block(text: str, language: Language) -> bool:
-    """Whether a text is just a program as `fenced` writes it: tags of thinking in there are its own text."""
+    """Whether a text is just a program as `fenced` writes it; thinking tags in it are part of the program."""
     blocks = _blocks(text, language) if text.startswith("```") else []
     return len(blocks) == 1 and fenced(blocks[0].text, language) == text.rstrip()
 
 
 @dataclass(frozen=True, slots=True)
 class _Opening:
-    """The line that opens a block; `glued` where the mark is not all of it."""
+    """The line that opens a block; `glued` if it contains more than the mark."""
 
     mark: str
     label: str
@@ -130,7 +130,7 @@ class _Opening:
 
     @property
     def language(self) -> str:
-        """`python`, `cpp`, or "" for any other label and none."""
+        """`python`, `cpp`, or "" for any other label or none."""
         found = _LABEL.match(self.label)
         return (found.lastgroup or "") if found else ""
 
@@ -145,7 +145,7 @@ class _Block:
 
     @property
     def rule(self) -> str:
-        """The rule by which this block is the program."""
+        """The rule by which this block counts as the program."""
         if not self.closed:
             return "open_fence"
         if self.is_unlabelled:
@@ -161,10 +161,10 @@ def _blocks(text: str, language: Language) -> list[_Block]:
 
 
 def _scan(lines: Sequence[str], language: Language, strings: bool) -> list[_Block] | None:
-    """The fenced blocks; where `strings` is set, what stands in a string of several lines closes and opens none.
+    """The fenced blocks; if `strings` is set, marks inside multi-line strings neither open nor close one.
 
     Returns:
-        None where such a string never ends: it is not one, then.
+        None if such a string never ends: then it is not a string.
     """
     found: list[_Block] = []
     opened: _Opening | None = None
@@ -205,7 +205,7 @@ def _scan(lines: Sequence[str], language: Language, strings: bool) -> list[_Bloc
 
 
 def _opening(line: str, language: Language) -> _Opening | None:
-    """The opening mark on a line, which a closing one is too where it has no label."""
+    """The opening mark on a line; a mark without a label may also be a closing one."""
     found = _MARK.match(line)
     if found:
         return _Opening(found["mark"], found["label"].strip(), found["before"])
@@ -221,7 +221,7 @@ def _closes(mark: _Opening, opened: _Opening) -> bool:
 
 
 def _interrupts(mark: _Opening, opened: _Opening, language: Language) -> bool:
-    """Whether a mark inside a block opens the next one, which no program's own text does."""
+    """Whether a mark inside a block opens the next block and cannot be part of the program."""
     if opened.language == language or not opened.label:
         return bool(mark.label) and mark.mark.startswith(opened.mark)
     return mark.language == language
@@ -231,12 +231,12 @@ def _follow(line: str, inside: str, language: Language, mark: str = "```") -> tu
     """Follow a program's strings and comments through one of its lines.
 
     Args:
-        inside: what ends the string or comment that the line begins in; "" for code.
-        mark: what the program's block was opened with.
+        inside: what ends the string or comment in which the line begins; "" for code.
+        mark: the mark that opened the program's block.
 
     Returns:
-        what ends the string or comment that the next line begins in, and where on this one a closing mark is glued to
-        the program's text; -1: nowhere.
+        what ends the string or comment in which the next line begins, and the position at which a closing mark is
+        glued to the program's text, -1 if there is none.
     """
     at = 0
     while True:
@@ -263,12 +263,12 @@ def _follow(line: str, inside: str, language: Language, mark: str = "```") -> tu
 
 @lru_cache(maxsize=64)
 def _end(inside: str) -> re.Pattern[str]:
-    """What to look for inside a string or comment: its end, and whatever is escaped."""
+    """What to look for inside a string or comment: its end, and escaped characters."""
     return re.compile(re.escape(inside) + (r"|\\." if inside[0] in "\"'" else ""))
 
 
 def _unindented(body: Sequence[str], before: str) -> list[str]:
-    """The lines of a block without the quotation marks and the indentation that its opening mark has as well."""
+    """The lines of a block without the quotation marks and indentation that its opening mark has too."""
     quotes, width = before.count(">"), len(before.rpartition(">")[2])
     outer = re.compile(r"(?:[ \t]*> ?)" + f"{{0,{quotes}}}")
     lines = [outer.sub("", line, count=1) if quotes else line for line in body]

@@ -1,10 +1,10 @@
-# Runs inside a sandbox of its own, behind a line that defines PRELUDE and CHECKS: reads the lines that caller.py wrote
+# Runs inside a separate sandbox, after a line that defines PRELUDE and CHECKS: reads the lines written by caller.py
 # and writes 1 or 0 for each assertion. No solution runs here; what it returned is only read as data.
 import json
 import sys
 
-DIGITS = 20_000  # most of an integer that is read or printed: their square is what it costs
-NODES = ("ListNode", "TreeNode", "Node")  # of the prelude's classes those that may be made from data
+DIGITS = 20_000  # most digits of an integer that are read or printed: this takes quadratic time
+NODES = ("ListNode", "TreeNode", "Node")  # the prelude's classes that may be created from data
 
 
 def _decode(line, scope):
@@ -17,7 +17,7 @@ def _decode(line, scope):
     def value(place):
         return done[place[0]] if isinstance(place, list) else place
 
-    # First the containers that can be filled later, then those that cannot, whose contents must be there before.
+    # First the containers that can be filled later, then those that cannot, whose contents must exist before.
     for index, (kind, content) in enumerate(table):
         if kind in ("list", "deque", "dict", "set"):
             done[index] = {} if kind == "dict" else kinds[kind]()

@@ -1,4 +1,4 @@
-"""What a problem of code is judged by, as it lies in `Problem.meta`; and what comes out for one solution."""
+"""The tests of a code problem, as stored in `Problem.meta`, and the result for one solution."""
 
 import dataclasses
 import json
@@ -23,26 +23,26 @@ class Kind(StrEnum):
     OUTPUT = "output limit"
     CRASH = "crash"
     JUDGE_ERROR = "judge error"
-    NO_TESTS = "no usable tests"  # the problem is at fault: no program of it is judged
+    NO_TESTS = "no usable tests"  # the problem is at fault: none of its programs is judged
 
 
 @dataclass(slots=True)
 class Spec:
-    """Tests and limits of one problem. There are either `tests` or `calls`.
+    """Tests and limits of one problem. It has either `tests` or `calls`.
 
     Attributes:
         tests: (stdin, expected stdout).
-        calls: (calls of the solution as Python expressions, an expression that is true where their values, the list
+        calls: (calls of the solution as Python expressions, an expression that is true if their values, the list
             `_values`, are right).
-        entry_point: what `candidate` in a call is, e.g. `Solution().twoSum`.
-        prelude: Python source that stands before a solution with calls: imports, helper classes.
-        seconds: CPU seconds, for each test, or for all calls together.
+        entry_point: what `candidate` stands for in a call, e.g. `Solution().twoSum`.
+        prelude: Python source to put before a solution with calls: imports, helper classes.
+        seconds: CPU seconds per test, or for all calls together.
         memory_mb: MiB.
-        tolerance: by how much numbers may differ; None: see `judge.code.output.same`.
-        case_sensitive: whether letters' case counts.
+        tolerance: by how much numbers may differ; for None see `judge.code.output.same`.
+        case_sensitive: whether the case of letters matters.
         references: solutions known to be right.
         incorrect: solutions known to be wrong.
-        broken: why the tests that there are say nothing; "": they do.
+        broken: why the tests are meaningless; "" if they are not.
     """
 
     tests: list[tuple[str, str]] = field(default_factory=list)
@@ -59,12 +59,12 @@ class Spec:
 
     @property
     def total(self) -> int:
-        """How many tests there are."""
+        """Number of tests."""
         return len(self.tests) or len(self.calls)
 
     @property
     def unusable(self) -> str:
-        """Why no program can be judged by this; "" where one can."""
+        """Why programs cannot be judged by this spec; "" if they can."""
         return self.broken or ("" if self.total else "it has no tests")
 
     def to_json(self) -> str:
@@ -73,7 +73,7 @@ class Spec:
 
     @classmethod
     def of(cls, problem: Problem) -> "Spec":
-        """The spec of a problem of code."""
+        """The spec of a code problem."""
         found = json.loads(problem.meta)
         for name in ("tests", "calls", "references", "incorrect"):  # JSON has no tuples
             found[name] = [tuple(one) for one in found[name]]
@@ -82,14 +82,14 @@ class Spec:
 
 @dataclass(slots=True)
 class Result:
-    """What the tests say of one solution.
+    """What the tests say about one solution.
 
     Attributes:
-        passed: tests passed. Where judging stopped at the first failing test, those before it.
-        total: tests there are.
-        first_failed: number of the first failing test, from 1; 0: none fails.
-        kind: what went wrong there.
-        reason: more of it, e.g. the last line of stderr.
+        passed: tests passed; those before the first failing test, if judging stopped there.
+        total: number of tests.
+        first_failed: number of the first failing test, from 1; 0 if none fails.
+        kind: what went wrong in that test.
+        reason: details, e.g. the last line of stderr.
     """
 
     passed: int = 0

@@ -1,4 +1,4 @@
-"""Programs that read stdin and write stdout: a run for each test, its output compared out here."""
+"""Programs that read stdin and write stdout: one run per test, its output compared outside the sandbox."""
 
 from collections.abc import Callable
 
@@ -7,12 +7,12 @@ from tpt.judge.code.spec import Kind, Result, Spec
 from tpt.sandbox.runner import Runner
 from tpt.sandbox.worker import Program, Ran, Stop
 
-# (stdin, printed, expected, spec) -> whether it is right, for problems with several right answers
+# (stdin, printed, expected, spec) -> whether the output is right; for problems with several right answers
 Checker = Callable[[bytes, bytes, bytes, Spec], bool]
 
 MIB = 2**20
-OUTPUT_BYTES = 16 * MIB  # more than any answer; on top of twice the expected output's size
-TIME_OUTS = 2  # tests over time after which the others count as failed: a solution costs a bounded time
+OUTPUT_BYTES = 16 * MIB  # more than any answer; in addition to twice the expected output's size
+TIME_OUTS = 2  # time-outs after which the remaining tests count as failed, so that a solution takes a bounded time
 SHORT = 300
 
 
@@ -22,7 +22,7 @@ def by_tokens(stdin: bytes, printed: bytes, expected: bytes, spec: Spec) -> bool
 
 
 def judge(runner: Runner, program: Program, spec: Spec, checker: Checker, partial: bool) -> Result:
-    """Run a program on every test, up to the first that fails unless `partial` credit is asked for."""
+    """Run a program on every test, or, unless `partial` is set, only up to the first failure."""
     result = Result()
     time_outs = 0
     for stdin, expected in spec.tests:
@@ -41,7 +41,7 @@ def judge(runner: Runner, program: Program, spec: Spec, checker: Checker, partia
 
 
 def failure(ran: Ran, memory: int) -> Kind:
-    """Why a run cannot be right, whatever it printed; NONE where it ended well."""
+    """Why a run cannot be right, whatever it printed; NONE if it ended normally."""
     if ran.stop in (Stop.CPU, Stop.WALL):
         return Kind.TIME
     if ran.stop is Stop.MEMORY:
@@ -55,7 +55,7 @@ def failure(ran: Ran, memory: int) -> Kind:
 
 
 def words(ran: Ran) -> str:
-    """What a person needs to know of a run that failed."""
+    """What a person needs to know about a failed run."""
     lines = ran.stderr.strip().splitlines()
     said = lines[-1][:SHORT] if lines else ""
     if ran.exit_code and ran.stop is Stop.ENDED:

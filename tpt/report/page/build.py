@@ -1,4 +1,4 @@
-"""Putting the page together: one file that asks the network for nothing."""
+"""Builds the page: one file that requests nothing from the network."""
 
 import base64
 import hashlib
@@ -10,8 +10,8 @@ from markupsafe import Markup
 from tpt import __version__, files
 from tpt.report import table
 from tpt.report.page import samples, view
-from tpt.report.rows import Row
-from tpt.run import Run
+from tpt.report.rows import Row, stage_names
+from tpt.run.folder import Run
 
 HERE = Path(__file__).parent
 
@@ -21,7 +21,7 @@ def write(path: Path, runs: list[Run], rows: list[Row], said: list[tuple[str, in
 
     Args:
         rows: of the report.
-        said: the gains in words; 1 where it is a rise, -1 where a fall, 0 where it cannot be told.
+        said: the gains in words, each with 1 for a rise, -1 for a fall, 0 if neither can be told.
         notes: what is not evaluated yet, and warnings.
     """
     style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
@@ -40,7 +40,7 @@ def write(path: Path, runs: list[Run], rows: list[Row], said: list[tuple[str, in
         style=Markup(style),  # files of ours: nothing of a run is in them
         script=Markup(script),
         data=Markup(samples.encode(data).decode()),
-        sets=data["sets"],
+        sets=data.sets,
         said=said,
         notes=notes,
         interval_words=table.interval_words(rows),
@@ -52,7 +52,7 @@ def write(path: Path, runs: list[Run], rows: list[Row], said: list[tuple[str, in
         diversity=view.diversity(rows),
         times=view.times(rows),
         costs=view.costs(rows, runs),
-        stages=table.STAGES,
+        stages=stage_names(),
         differences=view.differences(rows),
         parts=table.parts(rows),
     )
@@ -60,7 +60,7 @@ def write(path: Path, runs: list[Run], rows: list[Row], said: list[tuple[str, in
 
 
 def policy(style: str, script: str) -> str:
-    """A content security policy that lets this style and this script work and forbids all else: any request too."""
+    """A content security policy that allows this style and this script and nothing else, requests included."""
     return (
         f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; img-src data:; "
         "base-uri 'none'; form-action 'none'"

@@ -1,6 +1,6 @@
 """The page's charts as inline SVG.
 
-Across, all is in percent of the width and down in pixels, so that text keeps its size at every width of the window.
+Horizontal positions are in percent of the width, vertical ones in pixels: text keeps its size at every window width.
 Colours are classes (`s0` .. `s7`), to which the page's style gives values for light and dark.
 """
 
@@ -11,7 +11,6 @@ from markupsafe import Markup
 from tpt.evaluate.bootstrap import Interval
 from tpt.evaluate.metrics import READERS
 from tpt.report.rows import Row
-from tpt.report.table import percent
 
 COLOURS = 8
 HEIGHT = 240
@@ -34,7 +33,7 @@ def pass_at_k(series: list[tuple[str, list[tuple[Row, Interval]]]], top: float, 
     Args:
         series: a class and, for each of its rounds, the row and its figure.
         top: the upper end of the axis, in percent.
-        label: what a screen reader says of the chart.
+        label: what a screen reader says about the chart.
     """
     rounds = sorted({row.round for _, found in series for row, _ in found})
     step = (RIGHT - LEFT) / max(len(rounds) - 1, 1)
@@ -80,24 +79,24 @@ def _line(points: list[tuple[float, Row, Interval]], top: float, style: str) -> 
     for place, row, figure, height in at:
         ends = _height(100 * figure.low, top), _height(100 * figure.high, top)
         drawn.append(Markup('<line class="interval" x1="{0}%" x2="{0}%" y1="{1}" y2="{2}"/>').format(place, *ends))
-        title = f"{row.label + ': ' if row.label else ''}{row.name}: {percent(figure)} %"
+        title = f"{row.label + ': ' if row.label else ''}{row.name}: {figure.in_percent()} %"
         drawn.append(Markup('<circle cx="{}%" cy="{}" r="5"><title>{}</title></circle>').format(place, height, title))
     return Markup('<g class="{}">{}</g>').format(style, Markup("").join(drawn))
 
 
 def _values(points: list[tuple[float, Row, Interval]], top: float, style: str) -> Markup:
-    """The figures in words, drawn last so that no line lies on them."""
+    """The figures in words, drawn last so that no line covers them."""
     words = Markup('<text class="value" x="{:.2f}%" y="{}" dx="8" dy="{}">{:.1f}</text>')
     drawn = []
     for place, _, one in points:
         height = _height(100 * one.value, top)
-        below = height + 16 < BOTTOM  # else it would lie on the names of the rounds
+        below = height + 16 < BOTTOM  # otherwise it would cover the names of the rounds
         drawn.append(words.format(place, height, 16 if below else -8, 100 * one.value))
     return Markup('<g class="{}">{}</g>').format(style, Markup("").join(drawn))
 
 
 def bar(parts: list[tuple[str, float]], label: str) -> Markup:
-    """A lying bar of several parts.
+    """A horizontal bar of several parts.
 
     Args:
         parts: the class of each part and its share of the whole width.
@@ -111,7 +110,7 @@ def bar(parts: list[tuple[str, float]], label: str) -> Markup:
 
 
 def gap(strict: Interval, lenient: Interval, top: float, label: str) -> Markup:
-    """What the strict reader sees and what the lenient one sees, and the way between them."""
+    """What the strict reader sees, what the lenient reader sees, and the distance between them."""
     one, other = (round(100 * 100 * figure.value / top, 2) for figure in (strict, lenient))
     drawn = Markup(
         '<line class="way" x1="{0}%" x2="{1}%" y1="7" y2="7"/>'

@@ -9,17 +9,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from tpt import records
-from tpt.judge.stage import TABLE as VERDICTS
-from tpt.loop import Stage
+from tpt.artefacts import SAMPLES, VERDICTS
 from tpt.prune.select import hashed
 from tpt.records import LIGHT, Example, Problem, Sample, Verdict
 from tpt.report.rows import distinguishing, round_name
-from tpt.run import Run
+from tpt.run import table
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
 from tpt.tasks.base import Split
-from tpt.think.stage import TABLE as SAMPLES
 
 BUDGET = 2_300_000  # bytes of all samples on the page
 CANDIDATES = 400  # problems of a split that are looked at
@@ -35,6 +34,53 @@ FIELDS = (
     *("passed", "total", "kind", "first_failed", "reason"),
 )
 FROM_VERDICT = FIELDS[FIELDS.index("status") :]
+
+Shown = list[str | int]  # a sample: the values of its fields, at first without the column
+
+
+@dataclass(frozen=True)
+class ShownProblem:
+    """A problem with the samples of it that are shown, in the order of their columns."""
+
+    id: str
+    question: str
+    gold: str
+    solution: str
+    samples: list[Shown]
+
+
+@dataclass(frozen=True)
+class ShownColumn:
+    """One round of one run; `run` is its number among those of the report."""
+
+    run: int
+    round: int
+    name: str
+
+
+@dataclass(frozen=True)
+class SampleSet:
+    """The samples of one split; `note` says how much of how much is shown."""
+
+    title: str
+    columns: list[ShownColumn]
+    problems: list[ShownProblem]
+    note: str
+
+
+@dataclass(frozen=True)
+class PageSamples:
+    """All that the page's browser for samples shows.
+
+    Attributes:
+        fields: what the values of a sample are.
+        runs: the runs' names.
+        sets: one for each split that has samples.
+    """
+
+    fields: tuple[str, ...]
+    runs: list[str]
+    sets: list[SampleSet]
 
 
 @dataclass(frozen=True)
@@ -69,52 +115,49 @@ class Column:
     @property
     def problems(self) -> Problems:
         """The problems that were sampled; equal for all rounds of a run."""
-        settings = self.run.config.evaluate if self.split == "test" else self.run.config.think
-        return Problems(self.run.problems_path(self.split), settings.problems)
+        draws = table.draws_of(self.run.config, self.sampled)
+        return Problems(self.run.problems_path(draws.split), draws.settings.problems)
 
     def samples(self) -> int:
         """How many there are."""
         return sum(records.count(path) for path in self._shards(self.sampled, SAMPLES))
 
-    def draw(self, ids: set[str], seed: int) -> dict[str, list[list[Any]]]:
+    def draw(self, ids: set[str], seed: int) -> dict[str, list[Shown]]:
         """What the page may show of some problems: by problem its samples, each without its column, in drawn order."""
         judged = records.read(self._shards(self.judged, VERDICTS), Verdict, problem_ids=ids)
         verdicts = {(one.problem_id, one.index): one for one in judged}
         kept = self._kept(ids)
-        drawn: dict[str, list[tuple[int, list[Any]]]] = {}
+        drawn: dict[str, list[tuple[int, Shown]]] = {}
         for one in records.read(self._shards(self.sampled, SAMPLES), Sample, LIGHT, ids):
             verdict = verdicts.get((one.problem_id, one.index))
             if verdict is not None:
-                shown = [one.index, _cut(one.text), one.finish_reason, (one.problem_id, one.text) in kept]
-                shown += [_cut(getattr(verdict, name)) for name in FROM_VERDICT]
+                shown: Shown = [one.index, _cut(one.text), one.finish_reason, (one.problem_id, one.text) in kept]
+                found = (getattr(verdict, name) for name in FROM_VERDICT)
+                shown += [_cut(value) if isinstance(value, str) else value for value in found]
                 drawn.setdefault(one.problem_id, []).append((hashed(seed, one.problem_id, one.index), shown))
         most = SAMPLES_A_ROUND[0]
         return {name: [one for _, one in heapq.nsmallest(most, found)] for name, found in drawn.items()}
 
-    def _shards(self, stage: Stage, table: str) -> list[Any]:
-        return records.shards(self.run.folder(stage), table)
+    def _shards(self, stage: Stage, name: str) -> list[Path]:
+        return records.shards(self.run.folder(stage), name)
 
     def _kept(self, ids: set[str]) -> set[tuple[str, str]]:
         """(problem, text) of the round's own samples that became training examples."""
-        path = self.run.folder(self.judged) / "examples.parquet"
-        if not path.exists():
+        path = self.run.examples_path(self.judged.round)
+        if self.sampled == self.judged or not path.exists():  # nobody trains on the samples of an evaluation
             return set()
         examples = records.read(path, Example, ["problem_id", "source", "round", "text"], ids)
         new = (one for one in examples if one.source == "self" and one.round == self.judged.round)
         return {(one.problem_id, one.text) for one in new}
 
 
-def collect(runs: list[Run], seed: int, budget: int = BUDGET) -> dict[str, Any]:
-    """What the page's browser for samples shows, ready for JSON.
+def collect(runs: list[Run], seed: int, budget: int = BUDGET) -> PageSamples:
+    """What the page's browser for samples shows.
 
     Args:
         runs: of the report; a round whose samples are not judged yet, or whose files are gone, is left out.
         seed: of the draw of problems and of samples.
         budget: bytes.
-
-    Returns:
-        `fields` of a sample, the names of the `runs`, and `sets`: for each split its `columns` (run, round), its
-        drawn `problems` with their samples, and a `note` on how much of how much that is.
     """
     columns = list(_columns(runs))
     splits: list[Split] = [split for split in TITLES if any(one.split == split for one in columns)]
@@ -122,50 +165,46 @@ def collect(runs: list[Run], seed: int, budget: int = BUDGET) -> dict[str, Any]:
         _set(split, [one for one in columns if one.split == split], seed, budget // len(splits)) for split in splits
     ]
     names = [", ".join(f"{key}={value}" for key, value in labels.items()) for labels in distinguishing(runs)]
-    return {"fields": FIELDS, "runs": names, "sets": sets}
+    return PageSamples(FIELDS, names, sets)
 
 
 def _columns(runs: list[Run]) -> Iterator[Column]:
     for number, run in enumerate(runs):
         for stage in run.stages():
-            if stage.name == "evaluate":
-                column = Column(number, run, "test", stage, stage)
-            elif stage.name == "prune":
-                column = Column(number, run, "train", Stage(stage.round, "think"), stage)
-            else:
+            judges = table.of(stage).judges
+            if judges is None:
                 continue
+            sampled = judges(stage)
+            column = Column(number, run, table.draws_of(run.config, sampled).split, sampled, stage)
             if run.done(stage) and run.problems_path(column.split).exists() and column.samples():
                 yield column
 
 
-def _set(split: Split, columns: list[Column], seed: int, budget: int) -> dict[str, Any]:
+def _set(split: Split, columns: list[Column], seed: int, budget: int) -> SampleSet:
     sources = {column.problems for column in columns}
     ranks = {rank for source in sources for rank, _ in source.ranked(seed, split)}
     drawn = heapq.nsmallest(CANDIDATES, ranks)
     last = drawn[-1]
     found = {source: {rank: one for rank, one in source.ranked(seed, split) if rank <= last} for source in sources}
     problems = {rank: one for of_source in found.values() for rank, one in of_source.items()}
-    samples: dict[int, list[list[list[Any]]]] = {rank: [] for rank in drawn}
+    samples: dict[int, list[list[Shown]]] = {rank: [] for rank in drawn}
     for column in columns:
         mine = found[column.problems]
         of_problem = column.draw({one.id for one in mine.values()}, seed)
         for rank in drawn:
             samples[rank].append(of_problem.get(mine[rank].id, []) if rank in mine else [])
     shown = _that_fit([(problems[rank], samples[rank]) for rank in drawn if any(samples[rank])], budget)
-    return {
-        "title": TITLES[split],
-        "columns": [
-            {"run": column.number, "round": column.judged.round, "name": round_name(column.judged.round)}
-            for column in columns
-        ],
-        "problems": shown,
-        "note": _note(shown, len(ranks), sum(column.samples() for column in columns), seed),
-    }
+    return SampleSet(
+        TITLES[split],
+        [ShownColumn(one.number, one.judged.round, round_name(one.judged.round)) for one in columns],
+        shown,
+        _note(shown, len(ranks), sum(column.samples() for column in columns), seed),
+    )
 
 
-def _that_fit(drawn: list[tuple[Problem, list[list[list[Any]]]]], budget: int) -> list[dict[str, Any]]:
-    """As many problems as the budget allows, in drawn order; fewer samples of each where that are too few problems."""
-    shown: list[dict[str, Any]] = []
+def _that_fit(drawn: list[tuple[Problem, list[list[Shown]]]], budget: int) -> list[ShownProblem]:
+    """As many problems as the budget allows, in drawn order; with fewer samples of each if that is too few problems."""
+    shown: list[ShownProblem] = []
     for most in SAMPLES_A_ROUND:
         shown, left = [], budget
         for problem, by_column in drawn:
@@ -179,14 +218,17 @@ def _that_fit(drawn: list[tuple[Problem, list[list[list[Any]]]]], budget: int) -
     return shown
 
 
-def _entry(problem: Problem, by_column: list[list[list[Any]]], most: int) -> dict[str, Any]:
-    samples = [[column, *one] for column, found in enumerate(by_column) for one in sorted(found[:most])]
-    words = {name: _cut(getattr(problem, name)) for name in ("id", "question", "gold", "solution")}
-    return words | {"samples": samples}
+def _entry(problem: Problem, by_column: list[list[Shown]], most: int) -> ShownProblem:
+    samples: list[Shown] = [[column, *one] for column, found in enumerate(by_column) for one in _by_index(found[:most])]
+    return ShownProblem(_cut(problem.id), _cut(problem.question), _cut(problem.gold), _cut(problem.solution), samples)
 
 
-def _note(shown: list[dict[str, Any]], problems: int, samples: int, seed: int) -> str:
-    count = sum(len(one["samples"]) for one in shown)
+def _by_index(samples: list[Shown]) -> list[Shown]:
+    return sorted(samples, key=lambda one: one[0])
+
+
+def _note(shown: list[ShownProblem], problems: int, samples: int, seed: int) -> str:
+    count = sum(len(one.samples) for one in shown)
     if count == samples:
         return f"All {samples:,} samples are shown."
     return (
@@ -195,13 +237,11 @@ def _note(shown: list[dict[str, Any]], problems: int, samples: int, seed: int) -
     )
 
 
-def encode(value: Any) -> bytes:
-    """JSON that may stand in a `script` element: nothing in it can end the element."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+def encode(value: object) -> bytes:
+    """JSON that may stand in a `script` element: nothing in it can end the element; dataclasses become objects."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=vars)
     return text.replace("<", "\\u003c").encode()
 
 
-def _cut(value: Any) -> Any:
-    if isinstance(value, str) and len(value) > LONGEST:
-        return f"{value[:LONGEST]} [... {len(value) - LONGEST:,} more characters]"
-    return value
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]} [... {len(text) - LONGEST:,} more characters]"

@@ -1,4 +1,4 @@
-"""What the page says beside its samples: charts and tables, each from the rows of the report."""
+"""What the page shows next to its samples: charts and tables, each made from the rows of the report."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,13 +7,14 @@ from typing import Any
 from markupsafe import Markup
 
 from tpt.evaluate.metrics import READERS
-from tpt.loop import Stage
 from tpt.report.page import charts
-from tpt.report.rows import Row
-from tpt.report.table import STAGES, all_ks, percent, points
-from tpt.run import Run
+from tpt.report.rows import Row, stage_names
+from tpt.report.table import all_ks
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
 
-TOKENS = {"think": "tokens", "train": "label_tokens", "evaluate": "tokens"}  # where a stage's manifest counts them
+# The counts of tokens in a stage's manifest, and what the page calls them.
+TOKENS = {"tokens": "{stage} tokens", "label_tokens": "tokens trained on"}
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Line:
-    """A name, a lying bar and its figures in words."""
+    """A name, a horizontal bar, and its figures in words."""
 
     run: str
     name: str
@@ -36,7 +37,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Tile:
-    """A figure that stands large at the top."""
+    """A figure shown large at the top."""
 
     title: str
     figure: str
@@ -44,22 +45,22 @@ class Tile:
 
 
 def tiles(rows: list[Row]) -> list[Tile]:
-    """Of a single run: where it began, where it is, and the gain between them."""
+    """For a single run: where it began, where it is now, and the gain between the two."""
     first, last = rows[0], rows[-1]
     if first.root != last.root:
         return []
     k = last.ks[0]
     found = []
     for row in (first, last) if first is not last else (last,):
-        value, interval = percent(row.interval("strict", "pass@k", k)).split(" ", 1)
+        value, interval = row.interval("strict", "pass@k", k).in_percent().split(" ", 1)
         found.append(Tile(f"pass@{k} strict, {row.name}", f"{value} %", interval))
     if "baseline" in last.gains:
-        found.append(Tile("gain, in points", *points(last.gains["baseline"]["strict"]).split(" ", 1)))
+        found.append(Tile("gain, in points", *last.gains["baseline"]["strict"].in_points().split(" ", 1)))
     return found
 
 
 def panels(rows: list[Row]) -> list[Panel]:
-    """A chart for each k: of a single run both readers, of several the strict one's figures of each."""
+    """A chart for each k: both readers of a single run, or the strict reader of each of several."""
     top, runs = charts.top_of(rows), by_run(rows)
     found = []
     for k in all_ks(rows):
@@ -74,7 +75,9 @@ def panels(rows: list[Row]) -> list[Panel]:
                 (style_of(number), [(row, row.interval("strict", "pass@k", k)) for row in run])
                 for number, run in enumerate(measured)
             ]
-        said = "; ".join(f"{row.label} {row.name} {percent(figure)} %" for _, run in series[:1] for row, figure in run)
+        said = "; ".join(
+            f"{row.label} {row.name} {figure.in_percent()} %" for _, run in series[:1] for row, figure in run
+        )
         title = f"pass@{k}"
         found.append(Panel(title, charts.pass_at_k(series, top, f"{title} by round. {said}")))
     return found
@@ -89,7 +92,7 @@ def by_run(rows: list[Row]) -> dict[Path, list[Row]]:
 
 
 def style_of(number: int) -> str:
-    """The classes of a run's lines; from the ninth run on colours come again, dashed."""
+    """The classes of a run's lines; from the ninth run on the colours repeat, dashed."""
     return f"s{number % charts.COLOURS}" + (" dashed" if number // charts.COLOURS % 2 else "")
 
 
@@ -112,8 +115,8 @@ def prunings(rows: list[Row], runs: list[Run]) -> list[Line]:
     """What each round's pruning kept of the samples, and what it added from other sources."""
     found = []
     for row, manifests in _with_manifests(rows, runs):
-        counts = manifests.get("prune", {})
-        if not counts.get("available"):
+        counts = next((one for one in manifests.values() if one.get("available")), None)
+        if counts is None:
             continue
         kept = counts.get("kept_by_source", {"self": counts["kept"]})
         own, available = kept.get("self", 0), counts["available"]
@@ -137,11 +140,12 @@ def diversity(rows: list[Row]) -> list[Line]:
 
 def times(rows: list[Row]) -> list[Line]:
     """How long each stage of each round took."""
-    longest = max(sum(row.seconds.get(stage, 0) for stage in STAGES) for row in rows) or 1.0
+    stages = stage_names()
+    longest = max(sum(row.seconds.get(stage, 0) for stage in stages) for row in rows) or 1.0
     found = []
     for row in rows:
-        took = [(stage, row.seconds[stage]) for stage in STAGES if stage in row.seconds]
-        bars = [(f"s{STAGES.index(stage)}", seconds / longest) for stage, seconds in took]
+        took = [(stage, row.seconds[stage]) for stage in stages if stage in row.seconds]
+        bars = [(f"s{stages.index(stage) % charts.COLOURS}", seconds / longest) for stage, seconds in took]
         words = duration(sum(seconds for _, seconds in took))
         detail = ", ".join(f"{stage} {duration(seconds)}" for stage, seconds in took)
         found.append(Line(row.label, row.name, charts.bar(bars, detail), words))
@@ -150,25 +154,30 @@ def times(rows: list[Row]) -> list[Line]:
 
 def costs(rows: list[Row], runs: list[Run]) -> list[dict[str, str]]:
     """Time and tokens of each stage of each round, by column."""
+    both = _with_manifests(rows, runs)
+    counted = {
+        (stage, key) for _, manifests in both for stage, one in manifests.items() for key in TOKENS if key in one
+    }
     found = []
-    for row, manifests in _with_manifests(rows, runs):
+    for row, manifests in both:
         line = row.labels | {"round": row.name}
-        for stage in STAGES:
+        for stage in stage_names():
             line[stage] = duration(row.seconds[stage]) if stage in row.seconds else ""
-            if stage in TOKENS:
-                tokens = manifests.get(stage, {}).get(TOKENS[stage])
-                line["tokens trained on" if stage == "train" else f"{stage} tokens"] = f"{tokens:,}" if tokens else ""
+            for key, words in TOKENS.items():
+                if (stage, key) in counted:
+                    tokens = manifests.get(stage, {}).get(key)
+                    line[words.format(stage=stage)] = f"{tokens:,}" if tokens else ""
         found.append(line)
     return found
 
 
 def differences(rows: list[Row]) -> list[dict[str, str]]:
-    """The settings in which the runs differ, a line for each run; none where there is one run."""
+    """The settings in which the runs differ, a line for each run; empty if there is one run."""
     return [run[0].labels for run in by_run(rows).values() if run[0].labels]
 
 
 def duration(seconds: float) -> str:
-    """Seconds in words, no finer than is of use: `4.2 s`, `12 min 3 s`, `3 h 20 min`."""
+    """Seconds in words, no finer than is useful: `4.2 s`, `12 min 3 s`, `3 h 20 min`."""
     if seconds < 100:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -181,6 +190,6 @@ def _with_manifests(rows: list[Row], runs: list[Run]) -> list[tuple[Row, dict[st
     found = []
     for row in rows:
         run = by_root[row.root]
-        stages = [stage for stage in (Stage(row.round, name) for name in STAGES) if run.done(stage)]
+        stages = [stage for stage in (Stage(row.round, name) for name in stage_names()) if run.done(stage)]
         found.append((row, {stage.name: run.manifest(stage) for stage in stages}))
     return found

@@ -1,0 +1,21 @@
+"""The declaration of the stage, apart from its function: the table of stages imports it."""
+
+from tpt import artefacts
+from tpt.run import identity, table
+from tpt.run.stage import Stage, StageSpec
+from tpt.settings.config import Config
+
+
+def _inputs(_: Config, stage: Stage) -> list[Stage]:
+    return [table.before(stage)]
+
+
+AUGMENT = StageSpec(
+    name="augment",
+    function="augment.stage:augment",
+    inputs=_inputs,
+    made=lambda folder, _: identity.of_files([folder / artefacts.EXAMPLES]),
+    plan=lambda *_: "each example once more, marked",
+    outcome=lambda results: f"{results['marked']} marked copies",
+    columns=lambda _, results: {"marked copies": results["marked"]},
+)

@@ -1,0 +1,86 @@
+"""A further backend is a class and a line; a stage of any kind, and each further evaluation, has jobs of its own."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tpt.cli import main
+from tpt.cluster import backend, ledger, status
+from tpt.cluster.backend import Here
+from tpt.cluster.graph import graph, jobs_of
+from tpt.cluster.ledger import Submitted
+from tpt.cluster.planning import Plan
+from tpt.cluster.slurm import State
+from tpt.errors import ConfigError
+from tpt.launch.local import Watch
+from tpt.run import table
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
+from tpt.settings.compose import compose
+from tpt.settings.config import Config
+
+done: list[str] = []
+
+
+class Plain(Here):
+    """Stages as subprocesses, and nothing else."""
+
+    def execute(self, run: Run, stage: Stage, watch: Watch) -> None:
+        """Do one stage."""
+        subprocess.run([sys.executable, "-m", "tpt.launch.worker", str(run.root), str(stage)], check=True)
+        done.append(str(stage))
+
+
+def test_a_further_backend_carries_out_a_run(
+    tiny_command: Callable[..., list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "conf" / "cluster").mkdir(parents=True)
+    (tmp_path / "conf" / "cluster" / "plain.yaml").write_text("name: plain\n")
+    monkeypatch.setitem(backend.BACKENDS, "plain", f"{__name__}:Plain")
+    done.clear()
+    command = tiny_command("rounds=0", "cluster=plain", "tracker=none")
+    assert main([*command, "--config-dir", str(tmp_path / "conf")]) == 0
+    assert done == ["round-00/prepare", "round-00/evaluate"]
+
+
+def test_an_unknown_backend_is_named_before_anything_is_run(
+    tiny_command: Callable[..., list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(tiny_command("cluster.name=slrm")) != 0
+    assert "cluster.name=slrm is not known" in "".join(capsys.readouterr())
+
+
+def test_a_sweep_is_submitted_as_a_whole_or_not_at_all() -> None:
+    chosen = [compose([f"cluster={name}"]) for name in ("local", "submitit_local", "slurm")]
+    assert backend.common(chosen[:2]) is None
+    assert backend.common(chosen[2:]) is not None
+    with pytest.raises(ConfigError, match="a sweep is either"):
+        backend.common(chosen)
+
+
+def test_each_further_evaluation_has_jobs_of_its_own(tiny_config: Callable[..., Config]) -> None:
+    run = Run.create(tiny_config("cluster=slurm", "rounds=1", "evaluate.also=[train]", "sampler.data_parallel=2"))
+    names = [job.name for job, _ in graph(run, run.stages())]
+    assert len(names) == len(set(names))
+    assert {"round-01-evaluate-train", "round-01-score-train", "round-00-score-train"} <= set(names)
+    assert len({run.log_path(stage, job.label or 0) for stage in run.stages() for job in jobs_of(run, stage)}) == (
+        len(names) - 1  # the report
+    )
+
+
+def test_a_further_kind_of_stage_is_planned_and_shown(
+    tiny_config: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    augment = replace(table.JUDGE, name="augment", judges=None)
+    monkeypatch.setattr(table, "ROUND", (*table.ROUND[:2], augment, *table.ROUND[2:]))
+    monkeypatch.setitem(table.SPECS, "augment", augment)
+    run = Run.create(tiny_config("cluster=slurm", "rounds=1"))
+    [planned] = [one for one in Plan([run], {}).jobs if one.job.name == "round-01-augment"]
+    assert planned.job.kind == "cpu"
+    ledger.add(run, Submitted("round-01-augment", "7", 1))
+    [row] = [row for row in status.rows(run, {"7": State("RUNNING")}) if row.job == "round-01-augment"]
+    assert row.state == "running"

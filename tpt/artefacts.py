@@ -1,0 +1,267 @@
+"""What every file of a run folder is called, and what the manifest of each stage holds. Each is written here only.
+
+The columns of the parquet files are the fields of the classes in `tpt.records`.
+"""
+
+from typing import Any, NotRequired, TypedDict
+
+# In a run folder
+HEAD = "run.json"  # format, fingerprint, and hashes of what the settings name
+CONFIG = "config.yaml"
+BOOKS = "metrics.jsonl"  # a line for each finished stage
+STOPPED = "stopped.json"  # where and why `rounds=auto` stopped
+HOLDER = "lock.json"  # who holds the folder
+LOGS = "logs"
+SLURM = "slurm"
+JOBS = "jobs.jsonl"  # in SLURM: a line for each submission
+REPORT = "report"
+ANALYSIS = "analysis"
+EXPORT = "export"
+WANDB = "wandb"
+SHARED = ".stages"  # beside the run folders: where they find each other's stages
+
+# In the folder of a sweep
+SWEEP = "sweep.json"
+SWEEPS = "sweeps"
+
+# In the folder of every stage
+MANIFEST = "manifest.json"  # written last: the stage is done
+INPUTS = "inputs.json"  # which outcomes of its inputs it was begun from
+PROGRESS = "progress-{}.json"
+ERROR = "error-{}.json"
+
+# What stages hand on
+SAMPLES = "samples"  # a table in shards
+VERDICTS = "verdicts"  # the same, shard by shard beside the samples
+ENGINE = "engine-{}.json"  # what an engine said of itself
+EXAMPLES = "examples.parquet"
+CHECKPOINT = "model"  # the folder of an exported model
+CHECKPOINTS = "checkpoints"  # of an unfinished training
+STEPS = "metrics.jsonl"  # a line for each optimizer step
+METRICS = "metrics.json"  # the figures of an evaluation
+PER_PROBLEM = "per_problem.parquet"
+SET_ASIDE = "set_aside.json"  # problems that cannot be judged
+
+# In an export
+EXPORTED_EXAMPLES = "examples"
+
+
+def problems(split: str) -> str:
+    """The file of a set of problems, in the folder of the prepare stage."""
+    return f"{split}.parquet"
+
+
+def shard(table: str, number: int) -> str:
+    """The file of one shard of a table."""
+    return f"{table}-{number:05d}.parquet"
+
+
+def shards(table: str) -> str:
+    """A pattern for all shards of a table."""
+    return f"{table}-[0-9]*.parquet"
+
+
+def every(numbered: str) -> str:
+    """A pattern for all files of a name with a number in it, such as `ERROR`."""
+    return numbered.format("*")
+
+
+class Marks(TypedDict, total=False):
+    """What a task's judge says of every result that rests on it.
+
+    Attributes:
+        sandbox: what programs ran in.
+        judge_python: the interpreter of programs in Python.
+    """
+
+    sandbox: str
+    judge_python: str
+
+
+class ModelDescription(TypedDict):
+    """What is recorded of a checkpoint.
+
+    Attributes:
+        origin: where the weights are from.
+        parameters: how many it has; tied ones count once.
+        context: tokens of prompt and completion together; None if the config does not say.
+        weight_bytes: size of its safetensors files.
+        fingerprint: a hash of its config and of samples of its weights.
+    """
+
+    origin: dict[str, Any]
+    parameters: int
+    context: int | None
+    weight_bytes: int
+    fingerprint: str
+
+
+class Prepared(Marks):
+    """Results of the prepare stage; beside these, for each set of problems how many it has.
+
+    Attributes:
+        model_dir: the base model's checkpoint.
+        model: what it is.
+        train, test: problems.
+        prompt_tokens: of the longest test prompt.
+        teacher_dir: the teacher's checkpoint, if there is one.
+        set_aside: problems that cannot be judged.
+        warnings: what the user should know.
+    """
+
+    model_dir: str
+    model: ModelDescription
+    train: int
+    test: int
+    prompt_tokens: int
+    teacher_dir: NotRequired[str]
+    set_aside: NotRequired[int]
+    warnings: NotRequired[list[str]]
+
+
+class Engine(TypedDict):
+    """What an engine says of itself, beside its name, version and settings.
+
+    Attributes:
+        python: the interpreter that it ran in.
+        tokens: that it sampled.
+        start_seconds: until it could sample.
+        sample_seconds: that it sampled.
+    """
+
+    python: str
+    tokens: int
+    start_seconds: float
+    sample_seconds: float
+
+
+class Sampled(TypedDict):
+    """Results of a stage that samples.
+
+    Attributes:
+        samples: how many.
+        tokens: of all completions.
+        cut_off: samples that hit `max_tokens`.
+        tokens_per_second: of all engines together.
+        engines: what each said of itself.
+    """
+
+    samples: int
+    tokens: int
+    cut_off: int
+    tokens_per_second: float
+    engines: list[Engine]
+
+
+class Judged(Marks):
+    """Results of the judge stage: samples, and how many of them are what.
+
+    Attributes:
+        judged: samples.
+        correct: right by the strict reader.
+        lenient: right by the lenient reader.
+        partial: with partial credit only.
+        unjudged: that could not be judged.
+    """
+
+    judged: int
+    correct: int
+    lenient: int
+    partial: int
+    unjudged: int
+
+
+class Pruned(Marks):
+    """Results of the prune stage; `prune.counts.PruneCounts` says what each means."""
+
+    available: int
+    correct: int
+    lenient: int
+    partial: int
+    unjudged: int
+    cut_off: int
+    unusable: int
+    flipped: int
+    flipped_to_correct: int
+    decontaminated: int
+    decontaminated_samples: int
+    candidates: int
+    duplicates: int
+    problems: int
+    kept_by_source: dict[str, int]
+    kept: int
+    earlier: int
+    examples: int
+    by_threshold: dict[str, int]
+    warnings: list[str]
+
+
+class Trained(TypedDict):
+    """Results of the train stage.
+
+    Attributes:
+        steps: of the optimizer.
+        examples: that were trained on.
+        examples_left_out: longer than `train.max_length`.
+        label_tokens: tokens that the loss was computed on, over all epochs.
+        first_loss, final_loss: of the first and the last step.
+        tokens_per_second: label tokens.
+        learning_rate, precision, device: as used.
+        adapted_share: with LoRA, the share of the weights that the adapters change.
+        warnings: what the user should know.
+    """
+
+    steps: int
+    examples: int
+    examples_left_out: int
+    label_tokens: int
+    first_loss: float
+    final_loss: float
+    tokens_per_second: float
+    learning_rate: float
+    precision: str
+    device: str
+    adapted_share: NotRequired[float]
+    warnings: NotRequired[list[str]]
+
+
+class Evaluated(Sampled, Marks):
+    """Results of an evaluation.
+
+    Attributes:
+        metrics: what `evaluate.metrics.summarise` gave, except the counts of each problem.
+        warnings: what the user should know.
+    """
+
+    metrics: dict[str, Any]
+    warnings: NotRequired[list[str]]
+
+
+class Manifest(TypedDict):
+    """What the manifest of every stage holds; beside these, the stage's own results.
+
+    Attributes:
+        stage: as text, e.g. `round-01/think`.
+        fingerprint: what its results depend on, as a hash.
+        made: a hash of what it hands on.
+        inputs: the same of its inputs, by stage.
+        version: of the rules that it followed.
+        seed: its own.
+        seconds: that it took.
+        finished: when.
+        host: the machine.
+        versions: of packages that results depend on.
+        config: the run's settings.
+    """
+
+    stage: str
+    fingerprint: str
+    made: str
+    inputs: dict[str, str | None]
+    version: int
+    seed: int
+    seconds: float
+    finished: str
+    host: str
+    versions: dict[str, str]
+    config: dict[str, Any]

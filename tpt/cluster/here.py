@@ -1,0 +1,15 @@
+"""The backend `local`: stages as plain processes of this machine."""
+
+from tpt.cluster.backend import Here
+from tpt.launch import local
+from tpt.launch.local import Watch
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
+
+
+class Local(Here):
+    """See `launch.local`."""
+
+    def execute(self, run: Run, stage: Stage, watch: Watch) -> None:
+        """Do one stage in processes of its own."""
+        local.execute(run, stage, watch)

@@ -1,0 +1,50 @@
+"""`tpt analyse`: analyses of one run."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tpt.analysis import ANALYSES
+from tpt.commands import Command
+
+if TYPE_CHECKING:
+    from tpt.terminal import Terminal
+
+EPILOG = """\
+diversity: do a problem's samples become more alike, and from which k on does that cost pass@k?
+error_locality: how long is the part in which a wrong solution differs from the nearest correct one, and where is it?
+gradient_equivalence: is the policy gradient (+1 correct, -1 wrong) twice the gradient on correct samples (paper, 2.1)?
+Each compares the base model with the rounds after it, and writes NAME.md, NAME.json and figures."""
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("name", choices=ANALYSES, metavar="NAME", help=", ".join(ANALYSES))
+    parser.add_argument("run", type=Path, metavar="RUN", help="the run's folder")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where to write (default: RUN/analysis)")
+
+
+def call(options: argparse.Namespace, terminal: "Terminal") -> int:
+    """Print the tables and sentences of an analysis, and write them as a page beside its figures."""
+    from tpt import files
+    from tpt.run.folder import Run
+
+    run = Run.open(options.run)
+    folder = options.out or run.analysis_dir
+    outcome = ANALYSES[options.name](run, folder, run.config.seed)
+    page = folder / f"{options.name}.md"
+    title = options.name.replace("_", " ").capitalize()
+    files.write_text(page, outcome.markdown(f"{title} of {run.name}"))
+    for sheet in outcome.sheets:
+        terminal.print(sheet.rich())
+    for line in (*outcome.sentences, f"page: {page}", *(f"figure: {figure}" for figure in outcome.figures)):
+        terminal.print(line)
+    return 0
+
+
+COMMAND = Command(
+    help="Analyse one run: diversity, location of errors, gradients.",
+    add=add,
+    call=call,
+    epilog=EPILOG,
+)

@@ -1,0 +1,54 @@
+"""`tpt export`: a round's model and examples for use elsewhere."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tpt.commands import Command
+from tpt.errors import ConfigError
+
+if TYPE_CHECKING:
+    from tpt.terminal import Terminal
+
+EPILOG = """\
+DIR/model is a checkpoint with a model card; DIR/examples is a dataset of prompts and completions for TRL and others.
+Read and complete the cards; the same command with --push OWNER/NAME then uploads both as they are."""
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("run", type=Path, metavar="RUN", help="the run's folder")
+    parser.add_argument("--round", type=int, metavar="N", help="1, 2, ... (default: the last trained one)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="a new folder (default: RUN/export/round-N)")
+    parser.add_argument("--force", action="store_true", help="replace an export that is already there")
+    parser.add_argument("--push", metavar="OWNER/NAME", help="upload to the Hub as OWNER/NAME and OWNER/NAME-examples")
+    parser.add_argument("--private", action="store_true", help="with --push: make the repositories private")
+
+
+def call(options: argparse.Namespace, terminal: "Terminal") -> int:
+    """Write a trained round's model and examples to a folder; with `--push`, upload them."""
+    from tpt.export import push
+    from tpt.export.export import export
+    from tpt.run.folder import Run
+
+    if options.private and not options.push:
+        raise ConfigError("--private has no effect without an upload", "add --push OWNER/NAME")
+    if options.push:
+        push.check(options.push)  # before gigabytes are written
+    written = export(Run.open(options.run), options.round, options.out, options.force)
+    for warning in written.warnings:
+        terminal.warn(warning)
+    kept = "" if written.new else "  (already there; --force replaces it)"
+    terminal.print(f"model: {written.model}{kept}\nexamples: {written.examples}")
+    if options.push:
+        for address in push.push(written, options.push, options.private):
+            terminal.print(f"uploaded: {address}")
+    return 0
+
+
+COMMAND = Command(
+    help="Write a round's model and examples, with cards, to a folder of their own.",
+    add=add,
+    call=call,
+    epilog=EPILOG,
+)

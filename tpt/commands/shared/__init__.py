@@ -1,0 +1,1 @@
+"""What several commands need, a module for each subject."""

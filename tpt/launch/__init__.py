@@ -1,0 +1,1 @@
+"""One process for one stage, on this machine."""

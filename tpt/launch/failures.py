@@ -1,0 +1,19 @@
+"""What a stage leaves when it fails, for `tpt status` and the process that waits for it."""
+
+import contextlib
+
+from tpt import explain, files
+from tpt.errors import FileError, TptError
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
+
+
+def record_failure(run: Run, stage: Stage, worker: int, error: Exception) -> None:
+    """Leave an error where `tpt status` and the process that waits for this stage find it."""
+    error = (explain.named(error) if isinstance(error, OSError) else None) or error
+    known = isinstance(error, TptError)
+    message = error.message if isinstance(error, TptError) else f"{type(error).__name__}: {error}"
+    hint = error.hint if isinstance(error, TptError) else ""
+    value = {"kind": type(error).__name__, "known": known, "message": message, "hint": hint}
+    with contextlib.suppress(FileError):  # the disk may be what failed; the log has the traceback
+        files.write_json(run.error_path(stage, worker), value)

@@ -1,0 +1,144 @@
+"""One stage as a process: `python -m tpt.launch.worker RUN STAGE`, the same on a laptop and on a cluster.
+
+A stage reads and writes the run folder and nothing else, so it can be killed at any moment and started again.
+"""
+
+import argparse
+import logging
+import pkgutil
+import shutil
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from tpt import explain, files, interrupt, ranks
+from tpt.errors import RunError
+from tpt.launch.failures import record_failure
+from tpt.progress import Progress
+from tpt.run import identity, shared, table
+from tpt.run.folder import Run
+from tpt.run.stage import Results, Stage
+from tpt.stages.sharding import Worker
+from tpt.stages.think import check_sampled, engines_of, sample
+
+SETTLE_SECONDS = 600  # how long the other ranks of a training wait for rank 0 to have its inputs
+
+
+def perform(run: Run, stage: Stage, before: float = 0.0) -> None:
+    """Do one stage and leave its manifest; a stage that is done is left alone.
+
+    Args:
+        before: seconds that other processes have spent on the stage.
+    """
+    if run.done(stage):
+        return
+    started = time.monotonic()
+    folder = run.folder(stage)
+    run.begin(stage)
+    spec = table.of(stage)
+    identity.check(run.config, run.contents, spec.names)
+    function: Callable[[Run, Stage, Progress], Results] = pkgutil.resolve_name(spec.function)
+    if ranks.rank():
+        function(run, stage, Progress())
+        return
+    for leftover in folder.glob(f".*{files.TEMPORARY_SUFFIX}"):
+        shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+    results = function(run, stage, Progress(run.progress_path(stage)))
+    run.finish(stage, results, before + time.monotonic() - started)
+
+
+def share(run: Run, stage: Stage, index: int, count: int) -> None:
+    """Write the sample shards that fall to one of several workers; `finish` then finishes the stage."""
+    run.begin(stage)
+    sample(run, stage, Progress(run.progress_path(stage, index)), Worker(index, count))
+
+
+def finish(run: Run, stage: Stage) -> None:
+    """Finish a stage whose shards others have sampled, without an engine.
+
+    Raises:
+        RunError: shards are missing.
+    """
+    run.begin(stage)
+    check_sampled(run, stage)
+    engines = engines_of(run.folder(stage))
+    perform(run, stage, before=max((one["start_seconds"] + one["sample_seconds"] for one in engines), default=0.0))
+
+
+def settle(run: Run, stage: Stage) -> None:
+    """Take over a stage that others did: jobs of this run's array, or another run with the same settings.
+
+    Of the processes that train together only rank 0 does it; the others wait for it.
+
+    Raises:
+        RunError: the stage has not been done.
+    """
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while ranks.rank() and not run.done(stage) and time.monotonic() < deadline:
+        time.sleep(1)
+    if run.done(stage):
+        return
+    owner = shared.owner(run, stage) or run
+    spec = table.of(stage)
+    if spec.draws and not spec.finishes and not owner.done(stage):
+        with owner.hold(stage):
+            finish(owner, stage)
+    with run.hold(stage):
+        if not run.done(stage) and shared.adopt(run, stage) is None:
+            raise RunError(f"{stage} of {run.root} has not been done", "`tpt status` shows what became of it")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line's grammar."""
+    top = argparse.ArgumentParser(prog="python -m tpt.launch.worker", description=__doc__)
+    top.add_argument("run", type=Path)
+    top.add_argument("stage", type=Stage.parse, metavar="STAGE", help="e.g. round-01/think")
+    top.add_argument("--worker", help="I/K: only the sample shards of worker I of K")
+    top.add_argument("--finish", action="store_true", help="all shards are there: do what comes after sampling")
+    top.add_argument("--max-num-seqs", type=int, help="instead of sampler.max_num_seqs, after one ran out of memory")
+    top.add_argument("--die-with-parent", action="store_true")
+    return top
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one stage.
+
+    Returns:
+        0; 75 where it was asked to stop and can go on from its checkpoint; 1 where it failed, with `error-*.json` in
+        its folder saying why.
+    """
+    options = parser().parse_args(arguments)
+    if options.die_with_parent:
+        interrupt.die_with_parent()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    stage = options.stage
+    run = Run.open(options.run)
+    index, count = map(int, options.worker.split("/")) if options.worker else (ranks.rank(), 1)
+    run.error_path(stage, index).unlink(missing_ok=True)
+    if table.of(stage).trains:
+        interrupt.catch()
+    if options.max_num_seqs:
+        run.config.sampler.max_num_seqs = options.max_num_seqs
+    try:
+        with explain.named_when_full(run.folder(stage)):
+            for one in run.inputs(stage):
+                settle(run, one)
+            if options.worker:
+                share(run, stage, index, count)
+            elif options.finish:
+                finish(run, stage)
+            else:
+                perform(run, stage)
+    except interrupt.Interrupted:
+        return interrupt.EXIT_INTERRUPTED
+    except Exception as error:
+        traceback.print_exc()
+        record_failure(run, stage, index, error)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,331 @@
+"""The table of stages: each kind declared once as a `StageSpec`, and Algorithm 1 as their order.
+
+A further stage is a spec and its place in `ROUND`; nothing else of the package has to know about it.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from pkgutil import resolve_name
+
+from tpt import artefacts
+from tpt.artefacts import (
+    CHECKPOINT,
+    ENGINE,
+    EXAMPLES,
+    METRICS,
+    SAMPLES,
+    VERDICTS,
+    Evaluated,
+    Judged,
+    Prepared,
+    Pruned,
+    Sampled,
+    Trained,
+    shards,
+)
+from tpt.run import identity
+from tpt.run.stage import Draws, Results, Stage, StageSpec
+from tpt.settings.config import Config
+from tpt.settings.prune import PruneConfig
+
+TEST, TRAIN_SET = "test", "train"  # the sets of problems that every task has
+
+
+def _prepare_made(folder: Path, results: Prepared) -> str:
+    # Every run has its own, so by the problems and not by how a version of parquet stores them.
+    tables = [identity.of_problems(folder / artefacts.problems(split)) for split in (TRAIN_SET, TEST)]
+    model = results.get("model", {})
+    return identity.digest([*tables, model.get("fingerprint")])
+
+
+def _files_made(pattern: str, folder: Path, _: Results) -> str:
+    return identity.of_files(sorted(folder.glob(pattern)))
+
+
+def _train_made(folder: Path, _: Results) -> str:
+    return identity.of_checkpoint(folder / CHECKPOINT)
+
+
+def _model_before(stage: Stage) -> list[Stage]:
+    """The training that made the model a round starts with; none in the first round."""
+    return [training(stage.round - 1)] if stage.round > 1 else []
+
+
+def _think_inputs(config: Config, stage: Stage) -> list[Stage]:
+    return [PREPARED, *([] if config.think.teacher else _model_before(stage))]
+
+
+def _judge_inputs(_: Config, stage: Stage) -> list[Stage]:
+    return [PREPARED, Stage(stage.round, THINK.name)]
+
+
+def _prune_inputs(config: Config, stage: Stage) -> list[Stage]:
+    round, accumulate = stage.round, config.prune.accumulate
+    earlier = [Stage(round - 1, PRUNE.name)] if accumulate and round > 1 else []
+    return [PREPARED, Stage(round, THINK.name), Stage(round, JUDGE.name), *earlier]
+
+
+def _train_inputs(config: Config, stage: Stage) -> list[Stage]:
+    model = _model_before(stage) if config.train.start_from == "previous" else []
+    return [PREPARED, trained_on(stage.round), *model]
+
+
+def _evaluate_inputs(_: Config, stage: Stage) -> list[Stage]:
+    return [PREPARED, *([training(stage.round)] if stage.round else [])]
+
+
+def _think_draws(config: Config, stage: Stage) -> Draws:
+    if config.think.teacher:
+        return Draws(TRAIN_SET, config.think, config.think.teacher, None)
+    return Draws(TRAIN_SET, config.think, config.model, stage.round - 1)
+
+
+def _evaluate_draws(config: Config, stage: Stage) -> Draws:
+    return Draws(stage.which or TEST, config.evaluate, config.model, stage.round)
+
+
+def _prepare_plan(config: Config, _: Stage) -> str:
+    return f"{config.model.name} ({config.model.source}), {config.task.name}"
+
+
+def _sampling_plan(config: Config, stage: Stage) -> str:
+    draws = draws_of(config, stage)
+    settings = draws.settings
+    size = {TRAIN_SET: config.task.train_size, TEST: config.task.test_size}.get(draws.split)
+    sizes = [one for one in (settings.problems, size) if one]
+    n = settings.samples_per_problem
+    total = f"{min(sizes)} problems x {n} = {min(sizes) * n:,}" if sizes else f"all problems x {n}"
+    return f"{total} samples at T={settings.temperature:g}, up to {settings.max_tokens} tokens"
+
+
+def _judge_plan(config: Config, _: Stage) -> str:
+    how = "every test of every program" if wants_partial_credit(config) else "strict and lenient reader"
+    return f"the samples of this round, {how}"
+
+
+def _prune_plan(config: Config, _: Stage) -> str:
+    return pruning(config.prune)
+
+
+def pruning(settings: PruneConfig) -> str:
+    """What is kept, and how many examples are drawn, in words."""
+    work = f"{settings.mode}, {settings.reader} reader; draw {settings.examples or 'all'} from {settings.source}"
+    if settings.flip.rate:
+        which = "the verdicts" if settings.flip.which == "both" else "the wrong ones"
+        work += f"; flip {100 * settings.flip.rate:g} % of {which}"
+    if settings.decontaminate != "none":
+        work += f"; drop problems that overlap the test split ({settings.decontaminate})"
+    return work
+
+
+def _train_plan(config: Config, _: Stage) -> str:
+    train = config.train
+    kind = f"LoRA rank {train.lora.rank}" if train.lora.rank else "all weights"
+    return f"{train.epochs} epoch, batch {train.batch_size}, lr {train.learning_rate:g}, {kind}"
+
+
+def _prepare_outcome(results: Prepared) -> str:
+    return f"{results['train']} training and {results['test']} test problems"
+
+
+def _think_outcome(results: Sampled) -> str:
+    return f"{results['samples']:,} samples, {results['tokens_per_second']:,.0f} tokens/s"
+
+
+def _judge_outcome(results: Judged) -> str:
+    strict, lenient, judged = results["correct"], results["lenient"], results["judged"]
+    return f"{strict:,} of {judged:,} samples correct (strict), {lenient:,} (lenient)"
+
+
+def _prune_outcome(results: Pruned) -> str:
+    dropped = results.get("decontaminated")
+    overlap = f"; dropped {dropped:,} problems that overlap the test split" if dropped else ""
+    return f"kept {results['kept']:,} of {results['available']:,} samples{overlap}"
+
+
+def _train_outcome(results: Trained) -> str:
+    share = results.get("adapted_share")
+    adapters = f"; adapters on {100 * share:.0f} % of the weights" if share is not None else ""
+    loss = f"loss {results['first_loss']:.3f} -> {results['final_loss']:.3f}"
+    return f"{results['steps']} steps, {loss}{adapters}"
+
+
+def _evaluate_outcome(results: Evaluated) -> str:
+    strict = results["metrics"]["strict"]["pass@k"]
+    return ", ".join(f"pass@{k} {100 * value['value']:.1f} %" for k, value in strict.items())
+
+
+def _evaluate_columns(stage: Stage, results: Evaluated) -> dict[str, float | str]:
+    """The main evaluation is the report itself; each further one adds its pass@k for the smallest k."""
+    if not stage.which:
+        return {}
+    strict = results["metrics"]["strict"]["pass@k"]
+    k = min(strict, key=int)
+    return {f"pass@{k} strict ({stage.which})": round(100 * strict[k]["value"], 1)}
+
+
+def _judge_rules(config: Config) -> int:
+    return config.task.rules()
+
+
+def wants_partial_credit(config: Config) -> bool:
+    """Whether the judge runs every test of a program, and not only up to the first that fails."""
+    return config.task.partial_credit and config.prune.mode == "soft_positive"
+
+
+PREPARE = StageSpec(
+    name="prepare",
+    function="tpt.stages.prepare:prepare",
+    inputs=lambda *_: [],
+    made=_prepare_made,
+    plan=_prepare_plan,
+    outcome=_prepare_outcome,
+    sections=("model", "task"),
+    names=("task.files", "task.code", "model.path", "think.teacher.path"),
+    shared=False,  # it also checks that this run's settings fit its model
+    seeded=False,
+)
+THINK = StageSpec(
+    name="think",
+    function="tpt.stages.think:think",
+    inputs=_think_inputs,
+    made=partial(_files_made, shards(SAMPLES)),
+    plan=_sampling_plan,
+    outcome=_think_outcome,
+    sections=("think", "sampler"),
+    draws=_think_draws,
+    resources="think",
+)
+JUDGE = StageSpec(
+    name="judge",
+    function="tpt.stages.judge:judge_round",
+    inputs=_judge_inputs,
+    made=partial(_files_made, shards(VERDICTS)),
+    plan=_judge_plan,
+    outcome=_judge_outcome,
+    judges=lambda stage: Stage(stage.round, THINK.name),
+    # Runs that differ only in how they prune share verdicts, unless one needs the tests that another stops before.
+    facts=lambda config: {"partial": wants_partial_credit(config)},
+    version=_judge_rules,
+    seeded=False,
+)
+PRUNE = StageSpec(
+    name="prune",
+    function="tpt.stages.prune:prune_round",
+    inputs=_prune_inputs,
+    made=partial(_files_made, EXAMPLES),
+    plan=_prune_plan,
+    outcome=_prune_outcome,
+    sections=("prune",),
+    names=("prune.from_run",),
+)
+TRAIN = StageSpec(
+    name="train",
+    function="tpt.stages.train:train",
+    inputs=_train_inputs,
+    made=_train_made,
+    plan=_train_plan,
+    outcome=_train_outcome,
+    sections=("train",),
+    trains=True,
+    resources="train",
+)
+EVALUATE = StageSpec(
+    name="evaluate",
+    function="tpt.stages.evaluate:evaluate",
+    inputs=_evaluate_inputs,
+    made=partial(_files_made, METRICS),
+    plan=_sampling_plan,
+    outcome=_evaluate_outcome,
+    sections=("evaluate", "sampler"),
+    version=_judge_rules,
+    keeps=(shards(SAMPLES), artefacts.every(ENGINE)),
+    draws=_evaluate_draws,
+    finishes="score",
+    judges=lambda stage: stage,
+    measures=True,
+    resources="evaluate",
+    columns=_evaluate_columns,
+)
+
+START = (PREPARE, EVALUATE)  # before the first round
+# The order of a round. A stage of another package is named here: "module:SPEC".
+_ROUND: tuple[StageSpec | str, ...] = (
+    THINK,
+    JUDGE,
+    PRUNE,
+    TRAIN,
+    EVALUATE,
+)
+ROUND: tuple[StageSpec, ...] = tuple(resolve_name(one) if isinstance(one, str) else one for one in _ROUND)
+SPECS = {spec.name: spec for spec in (*START, *ROUND)}
+
+PREPARED = Stage(0, PREPARE.name)
+
+
+def of(stage: Stage) -> StageSpec:
+    """What kind of stage one is."""
+    return SPECS[stage.name]
+
+
+def draws_of(config: Config, stage: Stage) -> Draws:
+    """What a stage samples.
+
+    Raises:
+        TypeError: it does not sample.
+    """
+    draws = of(stage).draws
+    if draws is None:
+        raise TypeError(f"{stage} samples nothing")
+    return draws(config, stage)
+
+
+def judged_in(sampled: Stage) -> Stage:
+    """The stage that writes the verdicts on another one's samples.
+
+    Raises:
+        ValueError: none does.
+    """
+    for spec in ROUND:
+        stage = Stage(sampled.round, spec.name, sampled.which)
+        if spec.judges and spec.judges(stage) == sampled:
+            return stage
+    raise ValueError(f"nothing judges what {sampled} samples")
+
+
+def before(stage: Stage) -> Stage:
+    """The stage of the same round that comes just before one."""
+    names = [spec.name for spec in ROUND]
+    return Stage(stage.round, names[names.index(stage.name) - 1])
+
+
+def think_prune_train(rounds: int, also: Sequence[str] = ()) -> Iterator[Stage]:
+    """Algorithm 1 of arXiv 2504.18116 as its stages, in order.
+
+    The paper's round i trains M(i) on what M(i-1) solved; here a round is: think with M(i-1), judge, prune, train M(i),
+    evaluate M(i). Round 0 finds the model and the problems, and evaluates the base model.
+
+    Args:
+        also: further sets of problems that each evaluation measures the model on.
+    """
+    for round in range(rounds + 1):
+        for spec in ROUND if round else START:
+            yield Stage(round, spec.name)
+            if spec.measures:
+                yield from (Stage(round, spec.name, which) for which in also)
+
+
+def evaluation(round: int) -> Stage:
+    """The main evaluation of a round's model; 0: the base model."""
+    return Stage(round, EVALUATE.name)
+
+
+def training(round: int) -> Stage:
+    """The training of a round's model."""
+    return Stage(round, TRAIN.name)
+
+
+def trained_on(round: int) -> Stage:
+    """The stage whose examples a round trains on."""
+    return before(training(round))

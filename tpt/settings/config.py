@@ -1,0 +1,211 @@
+"""A whole config, and what is wrong with one. Imports no torch and no vLLM.
+
+`conf/` holds the values; `tpt.settings.compose` makes these dataclasses of them.
+"""
+
+import dataclasses
+import os
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from tpt.errors import ConfigError, nearest
+from tpt.setting import check_all, default_of, facts_of, section, setting, walk
+from tpt.settings.cluster import ClusterConfig
+from tpt.settings.model import ModelConfig
+from tpt.settings.prune import PruneConfig
+from tpt.settings.sampler import SamplerConfig
+from tpt.settings.sampling import MAIN, EvaluateConfig, ThinkConfig
+from tpt.settings.stop import StopConfig
+from tpt.settings.tracker import TrackerConfig
+from tpt.settings.train import BF16_TRUE_RATE, TrainConfig
+from tpt.tasks.base import Task
+
+
+@dataclass
+class Config:
+    """One run: `rounds` rounds of think, prune, train, evaluate."""
+
+    model: ModelConfig
+    task: Task
+    think: ThinkConfig
+    prune: PruneConfig
+    train: TrainConfig
+    evaluate: EvaluateConfig
+    sampler: SamplerConfig
+    cluster: ClusterConfig = section(runtime=True)
+    tracker: TrackerConfig = section(runtime=True)
+    stop: StopConfig = section(StopConfig, runtime=True)
+    rounds: int = setting(
+        2,
+        "How many rounds are done, or `auto`, see `stop`; a run of more rounds continues one of fewer.",
+        low=0,
+        runtime=True,
+    )
+    seed: int = setting(0, "The seed of all that is drawn.", low=0)
+    run_root: str = setting(
+        "runs",
+        "The folder of the run folders.",
+        least=1,
+        hint="name a folder; run_root=. is this one",
+        runtime=True,
+        path=True,
+    )
+
+
+_TOP = [one for one in walk(Config) if "." not in one.key and one.kind is not Task]
+SECTIONS: dict[str, Any] = {one.key: one.kind for one in _TOP if one.section}
+SCALARS: dict[str, Any] = {one.key: one.kind for one in _TOP if not one.section}
+
+
+def to_dict(config: Any, runtime: bool = True) -> dict[str, Any]:
+    """A config (or one of its sections) as plain nested dicts.
+
+    Args:
+        runtime: whether the settings that do not change results are part of it.
+    """
+    plain: dict[str, Any] = {}
+    for item in dataclasses.fields(config):
+        value, facts = getattr(config, item.name), facts_of(type(config), item.name)
+        if not runtime and (facts.runtime or (facts.added and value == default_of(item))):
+            continue
+        plain[item.name] = to_dict(value, runtime) if dataclasses.is_dataclass(value) else value
+    return plain
+
+
+def expand_paths(config: Any) -> None:
+    """Put the home folder in the place of `~`, and environment variables in the place of `$NAME`, in all paths.
+
+    Raises:
+        ConfigError: there is no such user or no such variable.
+    """
+    _expand(config, "")
+
+
+def _expand(config: Any, prefix: str) -> None:
+    for item in dataclasses.fields(config):
+        value = getattr(config, item.name)
+        if dataclasses.is_dataclass(value):
+            _expand(value, f"{prefix}{item.name}.")
+        elif facts_of(type(config), item.name).path and value:
+            setattr(config, item.name, _expanded(prefix + item.name, value))
+
+
+def _expanded(key: str, path: str) -> str:
+    def value(found: "re.Match[str]") -> str:
+        name = found[1]
+        if name != "$" and name not in os.environ:
+            raise ConfigError(
+                f"{key}={path}: there is no environment variable {name}", "export it; $$ stands for a dollar sign"
+            )
+        return "$" if name == "$" else os.environ[name]
+
+    filled = re.sub(r"\$(\$|[A-Za-z_][A-Za-z0-9_]*)", value, path)
+    home = os.path.expanduser(filled)
+    if home.startswith("~"):
+        raise ConfigError(f"{key}={path}: there is no user {home[1:].partition('/')[0]}", "give the path from / on")
+    return home
+
+
+def with_rounds_of(config: Config, other: Config) -> Config:
+    """A config with the rounds and the further evaluations that another one of the same run also asks for.
+
+    Of two numbers that is the larger one. Of a number and `auto` it is whatever `auto` comes to, and the number at
+    least. Of two `auto` the first config's settings hold.
+    """
+    also = list(dict.fromkeys([*config.evaluate.also, *other.evaluate.also]))
+    config = dataclasses.replace(config, evaluate=dataclasses.replace(config.evaluate, also=also))
+    numbers = [one.rounds for one in (config, other) if not one.stop.auto]
+    autos = [one.stop for one in (config, other) if one.stop.auto]
+    if not autos:
+        return dataclasses.replace(config, rounds=max(numbers))
+    stop = dataclasses.replace(autos[0], least=max([*numbers, *(one.least for one in autos)]))
+    return dataclasses.replace(config, rounds=max(stop.most, stop.least), stop=stop)
+
+
+def validate(config: Config) -> None:
+    """Check what types cannot: what each setting may be, and contradictions between them.
+
+    Raises:
+        ConfigError: naming the setting, the value it has, and what it may be.
+    """
+    check_all(config)
+    config.task.validate()
+    if config.stop.auto and config.rounds != max(config.stop.most, config.stop.least):
+        raise ConfigError(
+            f"rounds={config.rounds} is a number, and stop.auto=true leaves the number open",
+            "rounds=auto stop.most=N does N rounds at most",
+        )
+    if config.train.nodes > 1 and config.cluster.name != "slurm":
+        raise ConfigError(
+            f"train.nodes={config.train.nodes} on one machine", "set cluster=slurm, or train.nodes=1 train.devices=N"
+        )
+    _validate_sampling(config)
+    _validate_prune(config)
+    _validate_precision(config.train)
+    _validate_model(config)
+
+
+def _validate_sampling(config: Config) -> None:
+    evaluate, known = config.evaluate, [one for one in config.task.sets if one != MAIN]
+    for name in evaluate.also:
+        if name not in known:
+            raise ConfigError(
+                f"evaluate.also={evaluate.also}: the task {config.task.name} has no further set '{name}'",
+                nearest(name, known),
+            )
+    for k in evaluate.ks:
+        if k > evaluate.samples_per_problem:
+            raise ConfigError(
+                f"pass@{k} cannot be estimated from evaluate.samples_per_problem={evaluate.samples_per_problem}",
+                f"choose every k in evaluate.ks between 1 and {evaluate.samples_per_problem}, or draw more samples",
+            )
+    if evaluate.temperature == 0 and evaluate.samples_per_problem > 1:
+        raise ConfigError(
+            "evaluate.temperature=0 draws the same completion every time",
+            "set evaluate.samples_per_problem=1 evaluate.ks=[1], or a temperature above 0",
+        )
+    if config.think.temperature == 0 and config.think.samples_per_problem > 1:
+        raise ConfigError(
+            "think.temperature=0 draws the same completion every time",
+            "set think.samples_per_problem=1, or a temperature above 0",
+        )
+
+
+def _validate_prune(config: Config) -> None:
+    prune = config.prune
+    mixed = dataclasses.asdict(prune.mix)
+    if prune.source == "mix" and not any(mixed.values()):
+        raise ConfigError(
+            "prune.source=mix takes nothing from any source", "give counts, e.g. prune.mix.self=500 prune.mix.human=500"
+        )
+    if prune.source != "mix" and any(mixed.values()):
+        raise ConfigError(
+            f"prune.mix has counts but prune.source={prune.source}", "set prune.source=mix, or leave prune.mix out"
+        )
+    uses_run = prune.source == "run" or prune.mix.run > 0
+    if uses_run and not prune.from_run:
+        raise ConfigError("examples from another run need prune.from_run=", "name that run's folder")
+    if prune.from_run and not uses_run:
+        raise ConfigError("prune.from_run is set but no source uses it", "set prune.source=run, or prune.mix.run=N")
+
+
+def _validate_precision(train: TrainConfig) -> None:
+    if train.precision == "bf16-true" and not train.lora.rank and train.learning_rate < BF16_TRUE_RATE:
+        raise ConfigError(
+            f"train.precision=bf16-true would train next to nothing with train.learning_rate={train.learning_rate:g}: "
+            "bfloat16 weights round such small steps away",
+            "set train.precision=bf16-mixed, which keeps float32 weights; to save memory, "
+            "train.gradient_checkpointing=true, train.micro_batch=1, or train=lora",
+        )
+
+
+def _validate_model(config: Config) -> None:
+    if config.train.strategy == "fsdp" and config.train.lora.rank:
+        raise ConfigError(
+            "train.strategy=fsdp shards all weights; adapters cannot be merged from shards",
+            "set train.lora.rank=0, or train=lora with train.strategy=ddp",
+        )
+    for key, model in (("model", config.model), ("think.teacher", config.think.teacher)):
+        if model and model.source == "hub" and not model.path:
+            raise ConfigError(f"{key}.path is empty", "give a hub id, or a folder with a checkpoint")

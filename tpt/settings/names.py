@@ -1,0 +1,62 @@
+"""The names that overrides and config files may use: groups of configs, their choices, and settings."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tpt import tasks
+from tpt.errors import nearest
+from tpt.setting import Setting, walk
+from tpt.settings.config import SCALARS, SECTIONS, Config
+
+TOP = (*SECTIONS, *SCALARS, "task")  # what a whole config consists of
+PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def conf_dir() -> Path:
+    """The folder of the shipped configs: beside the package in a checkout, inside it in a wheel."""
+    checkout = PACKAGE.parent / "conf"
+    return checkout if (checkout / "config.yaml").exists() else PACKAGE / "conf"
+
+
+def groups(config_dir: Path | None = None) -> list[str]:
+    """The config groups, those in a folder of the user's own included."""
+    folders = [conf_dir(), *([config_dir] if config_dir else [])]
+    return sorted({path.name for folder in folders for path in folder.iterdir() if path.is_dir()})
+
+
+def choices(group: str, config_dir: Path | None = None) -> list[str]:
+    """The names in a config group, e.g. `choices("model")`; those in a folder of the user's own included."""
+    folders = [conf_dir(), *([config_dir] if config_dir else [])]
+    return sorted({path.stem for folder in folders for path in (folder / group).glob("*.yaml")})
+
+
+def settings() -> dict[str, Setting]:
+    """Every setting that an override may name, by its dotted name, those of every task included.
+
+    One that holds settings of any name comes again with a dot at its end.
+    """
+    found: dict[str, Setting] = {}
+    for one in [*walk(Config), *(one for kind in tasks.REGISTRY.values() for one in walk(kind, "task."))]:
+        found[one.key] = one
+        if one.base is dict:
+            found[f"{one.key}."] = Setting(Any)
+    return found
+
+
+def all_keys() -> list[str]:
+    """Every setting that an override may name, dotted."""
+    return sorted(settings())
+
+
+def find(key: str, known: Mapping[str, Setting]) -> Setting | None:
+    """What is known of a setting, also of one under a setting that holds others of any name."""
+    if key in known:
+        return known[key]
+    return next((one for name, one in known.items() if name.endswith(".") and key.startswith(name)), None)
+
+
+def nearest_setting(key: str, known: Mapping[str, Setting]) -> str:
+    """A hint for the name of a setting that does not exist."""
+    hint = nearest(key, known)
+    return hint if hint.startswith("did") else "`tpt config` prints every setting"

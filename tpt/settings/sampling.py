@@ -1,0 +1,59 @@
+"""How completions are sampled, to think and to evaluate."""
+
+import re
+from dataclasses import dataclass
+
+from tpt.setting import setting
+from tpt.settings.model import ModelConfig
+
+MAIN = "test"  # the split that is always evaluated
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+def _names_another(text: str) -> bool:
+    return text != MAIN and _NAME.fullmatch(text) is not None
+
+
+@dataclass
+class SampleConfig:
+    """How completions are sampled, to think and to evaluate."""
+
+    problems: int | None = setting(None, "Only the first so many problems of the split; null: all.", low=1)
+    samples_per_problem: int = setting(10, "Completions sampled for each problem.", low=1)
+    temperature: float = setting(0.8, "The sampling temperature; 0 is greedy.", low=0, high=2)
+    top_p: float = setting(1.0, "Sample from the likeliest tokens of this much probability.", low=0.01, high=1)
+    max_tokens: int = setting(512, "The most tokens in a completion.", low=1)
+
+
+@dataclass
+class ThinkConfig(SampleConfig):
+    """Sampling on the training split."""
+
+    teacher: ModelConfig | None = setting(
+        None, "Another model to sample from (distillation); null: the current one. +model@think.teacher=NAME sets it."
+    )
+
+
+@dataclass
+class EvaluateConfig(SampleConfig):
+    """Sampling on the test split, and the statistics computed from it."""
+
+    samples_per_problem: int = 20
+    temperature: float = 0.7
+    ks: list[int] = setting(
+        [1, 20],
+        "The k of each pass@k that is estimated.",
+        low=1,
+        least=1,
+        hint="name at least one k, e.g. evaluate.ks=[1]",
+    )
+    confidence: float = setting(0.95, "The confidence of intervals.", low=0.5, high=0.999)
+    bootstrap: int = setting(10_000, "Resamples of the problems, for intervals.", low=100)
+    also: list[str] = setting(
+        [],
+        "Further named sets of problems to evaluate beside the test split, e.g. [train].",
+        fits=_names_another,
+        words=f"names of lower-case letters, digits and '_' that begin with a letter, and not {MAIN}",
+        unique=True,
+        runtime=True,  # it says which evaluations there are, and not what any of them gives
+    )

@@ -1,0 +1,25 @@
+"""Where the measurements of a run are mirrored."""
+
+from dataclasses import dataclass
+
+from tpt.setting import setting
+
+
+@dataclass
+class TrackerConfig:
+    """A mirror of metrics.jsonl and of the report: Weights & Biases, or a tracker of your own."""
+
+    name: str = setting(
+        "wandb", "The tracker: a module of tpt.tracking, or any class of your own as module:Class.", free=True
+    )
+    mode: str = setting(
+        "offline",
+        "Whether to log to the server, to this machine, or not at all.",
+        choices=("offline", "online", "disabled"),
+    )
+    project: str = setting("tpt", "The project, which may have any name.", free=True)
+    entity: str | None = setting(
+        None, "The user or team, by its own name; null: that of the account logged in.", free=True
+    )
+    group: str | None = setting(None, "The group of the run, which may have any name.", free=True)
+    traces: int = setting(20, "Rows in the table of example traces.", low=0)

@@ -1,0 +1,1 @@
+"""What each stage does, one module each; `tpt.run.table` declares them."""

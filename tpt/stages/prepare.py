@@ -1,0 +1,227 @@
+"""The prepare stage: find the model, write the problems, and check before hours are spent that they fit together."""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tpt import checkpoint, files, models, prompt, records
+from tpt.artefacts import CHECKPOINT, SET_ASIDE
+from tpt.errors import ConfigError, DataError, DiskFull, ModelError
+from tpt.progress import Progress
+from tpt.records import Problem
+from tpt.run import shared, table
+from tpt.run.folder import Run
+from tpt.run.stage import Results, Stage
+from tpt.settings.model import ModelConfig
+from tpt.settings.sampling import SampleConfig
+from tpt.tasks.base import Split
+from tpt.think.engines import check_environments
+from tpt.train import disk
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+GIB = 2**30
+SET_ASIDE_HINT = (
+    "raise task.seconds if a reference is too slow here; task.references=0 keeps problems whose references fail, "
+    "but none without usable tests"
+)
+
+
+def prepare(run: Run, stage: Stage, progress: Progress) -> Results:
+    """Write each set of problems, and check model, problems, context and disk.
+
+    Raises:
+        ModelError: a model cannot be found, loaded, prompted or trained.
+        DataError: the problems cannot be read, or train and test share questions.
+        ConfigError: prompts and completions do not fit the model's context, or an environment cannot sample.
+        DiskFull: the run would not fit on the disk.
+    """
+    config = run.config
+    check_environments(config.sampler.python)
+    from tpt.train.export import rehearse  # it needs torch
+
+    aside: list[dict[str, str]] = []
+    counts = {split: _write_problems(run, split, aside, progress) for split in config.task.sets}
+    common = _shared_questions(run)
+    if common:
+        raise DataError(
+            f"{len(common)} questions are in the training and in the test split, e.g. {common[0]!r}",
+            "remove them from one of the files: an evaluation on trained questions means nothing",
+        )
+    progress(1, 3, "checks", note="model")
+    model_dir = models.locate(config.model)
+    tokenizer = check_model(run, config.model, model_dir, trained=config.rounds > 0)
+    warnings = rehearse(model_dir, run.folder(stage) / CHECKPOINT) if config.rounds else []
+    results: dict[str, Any] = {"model_dir": str(model_dir.resolve()), "model": models.describe(model_dir), **counts}
+    if aside:
+        listed = run.folder(stage) / SET_ASIDE
+        files.write_json(listed, aside)
+        results["set_aside"] = len(aside)
+        warnings.append(f"{len(aside)} problems cannot be judged and are set aside: {listed}")
+    if warnings:
+        results["warnings"] = warnings
+    _check_training(run, model_dir)
+    results.update(run.config.task.marks())
+    progress(2, 3, "checks", note="prompts")
+    evaluated = [
+        check_context(run, split, "evaluate", config.evaluate, config.model, model_dir, tokenizer)
+        for split in (table.TEST, *config.evaluate.also)
+    ]
+    results["prompt_tokens"] = evaluated[0]
+    if config.think.teacher:
+        teacher_dir = models.locate(config.think.teacher)
+        results["teacher_dir"] = str(teacher_dir.resolve())
+        teacher_tokenizer = check_model(run, config.think.teacher, teacher_dir, trained=False)
+        check_context(run, table.TRAIN_SET, "think", config.think, config.think.teacher, teacher_dir, teacher_tokenizer)
+    else:
+        check_context(run, table.TRAIN_SET, "think", config.think, config.model, model_dir, tokenizer)
+    check_disk(run, model_dir)
+    progress(3, 3, "checks")
+    return results
+
+
+def check_model(run: Run, model: ModelConfig, folder: Path, trained: bool) -> "PreTrainedTokenizerBase":
+    """Check that a checkpoint can be sampled from: its weights, its tokenizer and what ends a completion.
+
+    Args:
+        trained: whether the run trains it as well.
+
+    Returns:
+        its tokenizer.
+    Raises:
+        ModelError: naming what stands in the way.
+    """
+    quantization = checkpoint.quantization(folder)
+    if quantization and trained:
+        raise ModelError(
+            f"{model.name} is quantised ({quantization}), and quantised weights cannot be fine-tuned",
+            "give the checkpoint that is not quantised",
+        )
+    if quantization and run.config.sampler.engine == "transformers":
+        raise ModelError(
+            f"{model.name} is quantised ({quantization}), which the transformers engine does not sample from",
+            "give the checkpoint that is not quantised, or set sampler=vllm",
+        )
+    checkpoint.check_tensors(folder)
+    tokenizer = checkpoint.load_tokenizer(folder)
+    prompt.end_ids(tokenizer, folder)  # raises where no token ends a completion
+    return tokenizer
+
+
+def check_context(
+    run: Run,
+    split: Split,
+    section: str,
+    settings: SampleConfig,
+    model: ModelConfig,
+    model_dir: Path,
+    tokenizer: "PreTrainedTokenizerBase",
+) -> int:
+    """Check that every prompt of a split and its completion fit the model's context.
+
+    Args:
+        section: of the settings that say how long a completion may be.
+
+    Returns:
+        tokens of the longest prompt.
+    Raises:
+        ConfigError: naming the problems that do not fit, and how many there are.
+    """
+    context = models.context_length(model_dir, model)
+    lengths = {
+        problem.id: len(prompt.render(problem, run.config.task, tokenizer))
+        for problem in records.read(run.problems_path(split), Problem)
+    }
+    too_long = [name for name, length in lengths.items() if length + settings.max_tokens > context]
+    if too_long:
+        longest = max(lengths.values())
+        raise ConfigError(
+            f"{len(too_long)} of {len(lengths)} {split} prompts leave no room for {settings.max_tokens} new tokens in "
+            f"{model.name}'s context of {context}: {', '.join(too_long[:3])}{', ...' if len(too_long) > 3 else ''} "
+            f"(the longest prompt has {longest} tokens)",
+            f"lower {section}.max_tokens or task.few_shot, or take a model with a longer context",
+        )
+    return max(lengths.values())
+
+
+def check_disk(run: Run, model_dir: Path) -> None:
+    """Check that the disk has room for what the rounds that are still to be trained will write.
+
+    Raises:
+        DiskFull: naming what is needed and what is free.
+    """
+    trainings = [stage for stage in run.stages() if table.of(stage).trains]
+    owed = [stage for stage in trainings if not (run.done(stage) or shared.available(run, stage))]
+    needed = disk.needed(model_dir, run.config.train, len(owed))
+    needed -= sum(_size(run.folder(stage)) for stage in owed)  # checkpoints of one that was interrupted
+    there = next(folder for folder in (run.root.resolve(), *run.root.resolve().parents) if folder.exists())
+    free = shutil.disk_usage(there).free
+    if needed > free:
+        rounds = f"{len(owed)} round{'s' if len(owed) > 1 else ''}"
+        raise DiskFull(
+            f"{rounds} of {run.config.model.name} need about {needed / GIB:.1f} GiB more under {run.root}; "
+            f"{free / GIB:.1f} GiB are free",
+            "free some space, or set run_root= to a larger disk; train=lora needs less",
+        )
+
+
+def _size(folder: Path) -> int:
+    """Bytes of a folder's files, of which a job may be removing some."""
+    found = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                found += Path(parent, name).stat().st_size
+    return found
+
+
+def _check_training(run: Run, model_dir: Path) -> None:
+    """Check what of the train settings depends on the model, where any is not the default."""
+    settings = run.config.train
+    if run.config.rounds and (settings.attention != "auto" or settings.lora.rank):
+        from tpt.train import trained
+
+        trained.check(model_dir, settings)
+
+
+def _write_problems(run: Run, split: Split, aside: list[dict[str, str]], progress: Progress) -> int:
+    """Write the problems of a split that can be judged; `aside` takes the others."""
+    task, seen = run.config.task, 0
+
+    def reject(problem: Problem, reason: str) -> None:
+        aside.append({"id": problem.id, "reason": reason})
+
+    def loaded() -> Iterator[Problem]:
+        nonlocal seen
+        for problem in _checked(task.load(split), split):
+            seen += 1
+            progress(0, 3, "checks", note=f"{seen:,} {split} problems")
+            yield problem
+
+    rows = records.write(run.problems_path(split), Problem, task.screen(loaded(), reject))
+    if not rows and aside:
+        raise DataError(
+            f"no {split} problem can be judged; the first: {aside[0]['id']}: {aside[0]['reason']}", SET_ASIDE_HINT
+        )
+    if not rows:
+        raise DataError(f"the task {task.name} has no {split} problems", "see task.* and the files it names")
+    return rows
+
+
+def _checked(problems: Iterable[Problem], split: Split) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for problem in problems:
+        if problem.id in seen:
+            raise DataError(f"the {split} split has two problems with the id {problem.id}", "ids must be unique")
+        seen.add(problem.id)
+        yield problem
+
+
+def _shared_questions(run: Run) -> list[str]:
+    questions = {problem.question for problem in records.read(run.problems_path(table.TEST), Problem, ["question"])}
+    train = records.read(run.problems_path(table.TRAIN_SET), Problem, ["question"])
+    return [problem.question for problem in train if problem.question in questions]

@@ -1,0 +1,60 @@
+"""The prune stage: draw the training examples from the round's judged samples."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any, cast
+
+from tpt import prompt, records
+from tpt.artefacts import EXAMPLES, SAMPLES, VERDICTS, Pruned
+from tpt.progress import Progress
+from tpt.prune.prune import prune
+from tpt.prune.sources import Encode, Inputs
+from tpt.records import Problem
+from tpt.run import table
+from tpt.run.folder import Run
+from tpt.run.stage import Stage
+
+
+def prune_round(run: Run, stage: Stage, progress: Progress) -> Pruned:
+    """Write the examples; the manifest holds what was available and what was kept.
+
+    Raises:
+        EmptyPrune: nothing was kept; samples and verdicts stay.
+    """
+    thought, judged = (Stage(stage.round, spec.name) for spec in (table.THINK, table.JUDGE))
+    inputs = Inputs(
+        samples=records.shards(run.folder(thought), SAMPLES),
+        verdicts=records.shards(run.folder(judged), VERDICTS),
+        problems=run.problems_path(table.TRAIN_SET),
+        encode=_encoder(run),
+        foreign=run.config.think.teacher is not None,
+        test=run.problems_path(table.TEST),
+    )
+    if run.config.prune.accumulate and stage.round > 1:
+        inputs.earlier = run.folder(Stage(stage.round - 1, stage.name)) / EXAMPLES
+    if run.config.prune.from_run:
+        other = Run.open(Path(run.config.prune.from_run).expanduser())
+        pruned = [one for one in other.stages() if one.name == stage.name and other.done(one)]
+        inputs.other_examples = [other.folder(one) / EXAMPLES for one in pruned]
+        inputs.other_problems = other.problems_path(table.TRAIN_SET)
+    progress(0, 1, "draws")
+    counts = prune(inputs, run.config.prune, stage.round, run.seed(stage), run.folder(stage) / EXAMPLES)
+    progress(1, 1, "draws")
+    results = dataclasses.asdict(counts) | {"kept_by_source": dict(counts.kept_by_source)} | run.config.task.marks()
+    return cast(Pruned, results)
+
+
+def _encoder(run: Run) -> Encode:
+    """Tokens of a solution that the model in training did not sample; its tokenizer is loaded when first needed."""
+    loaded: list[tuple[Any, int]] = []
+
+    def encode(problem: Problem, text: str) -> tuple[list[int], list[int]]:
+        if not loaded:
+            from transformers import AutoTokenizer
+
+            tokenizer = AutoTokenizer.from_pretrained(run.base_model())
+            loaded.append((tokenizer, prompt.end_ids(tokenizer, run.base_model())[0]))
+        tokenizer, end_id = loaded[0]
+        return prompt.render(problem, run.config.task, tokenizer), prompt.encode_completion(text, tokenizer, end_id)
+
+    return encode
