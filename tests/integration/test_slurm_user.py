@@ -59,6 +59,6 @@ def test_a_round_submitted_from_inside_an_allocation_goes_through_and_is_then_re
         assert not os.listdir(place / "home")
     for command in ("status", "attach"):
         shown = tpt(command, str(root), path=str(place))  # where no command of SLURM's is
-        assert shown.count("│ done") == 9
+        assert shown.count("│ done") == 10
         assert "not known" not in shown
     assert "complete" in tpt("status", str(runs), path=str(place))
