@@ -23,9 +23,11 @@ signal.pause()
 @pytest.fixture
 def stage(warm_imports: dict[str, str], tmp_path: Path) -> "subprocess.Popen[str]":
     """A process `python -m tpt.launch.worker` of other code than this project's, as a run's copy of the code is."""
-    (tmp_path / "code" / "tpt").mkdir(parents=True)
-    (tmp_path / "code" / "tpt" / "__init__.py").touch()
-    (tmp_path / "code" / "tpt" / "stage.py").write_text(STAGE)
+    launch = tmp_path / "code" / "tpt" / "launch"
+    launch.mkdir(parents=True)
+    (launch.parent / "__init__.py").touch()
+    (launch / "__init__.py").touch()
+    (launch / "worker.py").write_text(STAGE)
     path = os.pathsep.join([str(tmp_path / "code"), warm_imports["PYTHONPATH"]])
     return subprocess.Popen(
         [sys.executable, "-P", "-m", "tpt.launch.worker", "a", "b"],
