@@ -17,7 +17,7 @@ from typing import Any
 
 import submitit
 
-from tpt import artefacts, environment, ranks, records, tracking
+from tpt import artefacts, environment, logs, ranks, records, tracking
 from tpt.caches import library_caches
 from tpt.cluster import needless, snapshot
 from tpt.cluster.graph import CPU
@@ -88,7 +88,7 @@ class StageJob:
         Raises:
             StageFailed, TptError: it cannot be done.
         """
-        _log_to_the_jobs_log()
+        logs.log_to_stderr()
         os.environ.update({**library_caches(), **environment.variables()})
         # The user's own setup lines and Python's start are part of an attempt.
         self.started = time.monotonic() - max(0.0, time.time() - float(os.environ.get(STARTED) or time.time()))
@@ -244,7 +244,7 @@ class ReportJob:
         Raises:
             TptError: none has.
         """
-        _log_to_the_jobs_log()
+        logs.log_to_stderr()
         logger.info("report begins")
         os.environ.update({**library_caches(), **environment.variables()})
         from tpt.report.report import report
@@ -272,10 +272,6 @@ class ReportJob:
     def checkpoint(self) -> "submitit.helpers.DelayedSubmission":
         """What submitit puts in the place of this job when it is requeued."""
         return submitit.helpers.DelayedSubmission(self)
-
-
-def _log_to_the_jobs_log() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
 
 
 def keep_books(run: Run) -> None:

@@ -4,7 +4,6 @@ A stage reads and writes the run folder and nothing else, so it can be killed at
 """
 
 import argparse
-import logging
 import pkgutil
 import shutil
 import sys
@@ -13,7 +12,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from tpt import explain, files, interrupt, ranks
+from tpt import explain, files, interrupt, logs, ranks
 from tpt.errors import RunError
 from tpt.launch.failures import record_failure
 from tpt.progress import Progress
@@ -112,7 +111,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     if options.die_with_parent:
         interrupt.die_with_parent()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    logs.log_to_stderr()
     stage = options.stage
     run = Run.open(options.run)
     index, count = map(int, options.worker.split("/")) if options.worker else (ranks.rank(), 1)

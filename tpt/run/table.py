@@ -24,6 +24,7 @@ from tpt.artefacts import (
     Trained,
     shards,
 )
+from tpt.prune.modes import heeds_partial_credit
 from tpt.run import identity
 from tpt.run.stage import Draws, Results, Stage, StageSpec
 from tpt.settings.config import Config
@@ -171,7 +172,7 @@ def _judge_rules(config: Config) -> int:
 
 def wants_partial_credit(config: Config) -> bool:
     """Whether the judge runs every test of a program, and not only up to the first that fails."""
-    return config.task.partial_credit and config.prune.mode == "soft_positive"
+    return config.task.partial_credit and heeds_partial_credit(config.prune)
 
 
 PREPARE = StageSpec(

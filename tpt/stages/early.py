@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tpt import interrupt, records
+from tpt import interrupt, logs, records
 from tpt.hardware import has_gpu
 from tpt.run import table
 from tpt.run.folder import Run
@@ -74,7 +74,7 @@ def judge_as_they_come(run: Run, sampled: Stage, worker: Worker, ended: Callable
 def main(arguments: list[str]) -> None:
     """`RUN ROUND STAGE INDEX COUNT`, until standard input is closed."""
     interrupt.die_with_parent()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    logs.log_to_stderr()
     root, name, index, count = arguments
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) > 2 * ENGINE_CORES:

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -158,8 +157,7 @@ def check_disk(run: Run, model_dir: Path) -> None:
     owed = [stage for stage in trainings if not (run.done(stage) or shared.available(run, stage))]
     needed = disk.needed(model_dir, run.config.train, len(owed))
     needed -= sum(_size(run.folder(stage)) for stage in owed)  # checkpoints of one that was interrupted
-    there = next(folder for folder in (run.root.resolve(), *run.root.resolve().parents) if folder.exists())
-    free = shutil.disk_usage(there).free
+    free = files.free_space(run.root.resolve())
     if needed > free:
         rounds = f"{len(owed)} round{'s' if len(owed) > 1 else ''}"
         raise DiskFull(
