@@ -95,7 +95,7 @@ def test_a_run_that_judges_early_ends_with_the_same_verdicts_and_examples(
         tables = {
             one: list(records.read(records.shards(made.folder(one), "verdicts"), Verdict)) for one in made.stages()
         }
-        found.append((tables, (made.folder(Stage(1, "judge")) / "examples.parquet").read_bytes()))
+        found.append((tables, (made.folder(Stage(1, "prune")) / "examples.parquet").read_bytes()))
     assert found[0] == found[1]
 
 

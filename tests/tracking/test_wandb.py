@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import wandb
@@ -84,7 +85,10 @@ def mirror(run: Run, settings: TrackerConfig, *stages: Stage) -> None:
     wandb.teardown()  # as at the end of a process: what is buffered is written
 
 
-def test_an_offline_run_holds_the_figures_and_the_traces(run: Run, capfd: pytest.CaptureFixture[str]) -> None:
+def test_an_offline_run_holds_the_figures_and_the_traces(
+    run: Run, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "openai", ModuleType("openai"))  # as vLLM imports it: W&B then recommends Weave
     mirror(run, TrackerConfig(group="sweep-1", traces=2), EVALUATE)
     [path] = offline_runs(run)
     assert path.stem == f"run-{run_id(run)}"

@@ -8,6 +8,7 @@ folder: whoever continues it writes the whole history again, into a new one, and
 import csv
 import dataclasses
 import hashlib
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -145,6 +146,7 @@ class Wandb(Tracker):
     def _start(self) -> "wandb.Run":
         import wandb
 
+        os.environ.setdefault("WANDB_DISABLE_WEAVE", "true")  # or it recommends Weave on the terminal, however silent
         if not self._offline:
             wandb.setup(wandb.Settings(silent=True, mode="online"))  # what is logged in is not printed
             # Without this, a terminal would be asked for a key and wait.
