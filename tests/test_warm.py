@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tpt.launch import process
+from tpt.launch.template import Template
+
 pytestmark = pytest.mark.slow
 
 # In the place of tpt: the process's number, then what becomes of it.
@@ -90,3 +93,17 @@ def test_what_it_prints_is_the_same(warm_imports: dict[str, str]) -> None:
     )
     assert (warmed.returncode, warmed.stdout, warmed.stderr) == (anew.returncode, anew.stdout, anew.stderr)
     assert anew.returncode == 2
+
+
+def test_what_stages_are_forked_off_is_warm_as_well(
+    warm_imports: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in warm_imports.items():
+        monkeypatch.setenv(name, value)
+    template = Template("transformers", process.stage_environment())
+    stand_in = Path(f"/proc/{template._popen.pid}/maps")
+    while not (template.ready or template.dead):
+        template.listen(None)
+    assert template.ready
+    assert "torch" not in stand_in.read_text(), "this process only stands for the one that has the imports"
+    template.close()

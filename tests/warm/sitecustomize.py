@@ -12,7 +12,7 @@ import sys
 import traceback
 from typing import Any, NoReturn
 
-MODULES = ("tpt.launch.worker", "tpt.launch.template", "fit_process")
+MODULES = ("tpt.launch.worker", "tpt.launch.server", "fit_process")
 PASSED_ON = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGTERM, signal.SIGINT)
 
 
@@ -22,7 +22,7 @@ def stand_for(module: str, arguments: list[str], address: str) -> int:
     channel = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     channel.connect(address)
     files = [0, 1, 2]
-    if module == "tpt.launch.template":
+    if module == "tpt.launch.server":
         files.append(int(arguments[0]))  # its channel
     umask = os.umask(0o077)
     os.umask(umask)
