@@ -66,8 +66,9 @@ docs: install ## Build the pages into docs/_build, without a network; a warning 
 
 WORKERS ?= 2
 # Two tests at a time, each with a thread: programs of more threads than there are cores wait for each other most of the time.
+# Bytecode is kept, also where containers switch that off: hundreds of processes would each compile tpt anew.
 test: install slurm sandbox browser lint ## All tests: the fast ones, and those with the real model, vLLM, SLURM, sandboxes and a browser
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m "" -n $(WORKERS) --dist loadgroup --no-loadscope-reorder --durations 40 $(ARGS)
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/pytest -m "" -n $(WORKERS) --dist loadgroup --no-loadscope-reorder --durations 40 $(ARGS)
 
 test-fast: install ## The tests that take seconds
 	$(BIN)/pytest $(ARGS)
