@@ -63,6 +63,15 @@ def transformers_engine(tiny_model: Path) -> Iterator[Sampler]:
         yield sampler
 
 
+@pytest.fixture(scope="module")
+def vllm_engine(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sampler]:
+    """One for all tests, since its start takes the longest; its folder's name is one in which vLLM has to find weights."""
+    odd = tmp_path_factory.mktemp("models") / "ünd [x] *" / "it's [1]"  # vLLM looks for weights by a pattern
+    shutil.copytree(tiny_model, odd)
+    with engine("vllm", odd) as sampler:
+        yield sampler
+
+
 def drawn(sampler: Sampler, asked: list[Prompt], draw: Draw) -> dict[str, list[Completion]]:
     return {prompt.key: completions for prompt, completions in sampler.sample(asked, draw)}
 
@@ -131,44 +140,6 @@ def test_samples_of_a_problem_differ_and_another_seed_draws_others(transformers_
     assert all(len({tuple(one.ids) for one in completions}) > 1 for completions in first.values())
 
 
-@pytest.mark.parametrize("name", ["transformers", VLLM])
-def test_every_prompt_comes_back_once_with_n_completions_that_end_as_they_say(name: str, tiny_model: Path) -> None:
-    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
-    draw = Draw(n=4, temperature=1.5, top_p=1.0, max_tokens=60, end_ids=(END, 7))
-    with engine(name, tiny_model) as sampler:
-        keys = []
-        for prompt, completions in sampler.sample(iter(prompts(40)), draw):
-            keys.append(prompt.key)
-            assert len(completions) == 4
-            for one in completions:
-                ended = one.ids[-1] in draw.end_ids
-                assert one.finish_reason == ("stop" if ended else "length")
-                assert ended or len(one.ids) == 60
-                assert not any(token in draw.end_ids for token in one.ids[:-1])
-                words = one.ids[:-1] if ended else one.ids
-                assert one.text == tokenizer.decode(words, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        said = sampler.describe()
-    assert sorted(keys) == sorted(one.key for one in prompts(40))
-    assert said["engine"] == name
-    assert "seed" in said["determinism"]
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not has_vllm(), reason="vLLM is not installed")
-def test_vllm_and_transformers_agree_on_the_likeliest_continuation(
-    tiny_model: Path, transformers_engine: Sampler, tmp_path: Path
-) -> None:
-    ours = drawn(transformers_engine, prompts(20), GREEDY)
-    odd = tmp_path / "ünd [x] *" / "it's [1]"  # vLLM looks for weights by a pattern
-    shutil.copytree(tiny_model, odd)
-    with engine("vllm", odd) as sampler:
-        theirs = drawn(sampler, prompts(20), GREEDY)
-        again = drawn(sampler, prompts(20), WARM)
-        assert drawn(sampler, prompts(20), WARM) == again
-    same = sum(ours[key][0].ids == theirs[key][0].ids for key in ours)
-    assert same >= 18  # two near-equal logits may be ordered either way
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(not has_vllm(), reason="vLLM is not installed")
 def test_vllm_turns_short_texts_of_a_longrope_model_as_training_does(tiny_model: Path, tmp_path: Path) -> None:
@@ -183,6 +154,43 @@ def test_vllm_turns_short_texts_of_a_longrope_model_as_training_does(tiny_model:
         found = drawn(sampler, asked, GREEDY)
     same = sum(found[one.key][0].ids == greedy(model, one.ids, 12) for one in asked)
     assert same >= 7  # two near-equal logits may be ordered either way
+
+
+@pytest.mark.parametrize("name", ["transformers", VLLM])
+def test_every_prompt_comes_back_once_with_n_completions_that_end_as_they_say(
+    name: str, tiny_model: Path, request: pytest.FixtureRequest
+) -> None:
+    sampler: Sampler = request.getfixturevalue(f"{name}_engine")
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    draw = Draw(n=4, temperature=1.5, top_p=1.0, max_tokens=60, end_ids=(END, 7))
+    keys = []
+    for prompt, completions in sampler.sample(iter(prompts(40)), draw):
+        keys.append(prompt.key)
+        assert len(completions) == 4
+        for one in completions:
+            ended = one.ids[-1] in draw.end_ids
+            assert one.finish_reason == ("stop" if ended else "length")
+            assert ended or len(one.ids) == 60
+            assert not any(token in draw.end_ids for token in one.ids[:-1])
+            words = one.ids[:-1] if ended else one.ids
+            assert one.text == tokenizer.decode(words, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    said = sampler.describe()
+    assert sorted(keys) == sorted(one.key for one in prompts(40))
+    assert said["engine"] == name
+    assert "seed" in said["determinism"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not has_vllm(), reason="vLLM is not installed")
+def test_vllm_and_transformers_agree_on_the_likeliest_continuation(
+    transformers_engine: Sampler, vllm_engine: Sampler
+) -> None:
+    ours = drawn(transformers_engine, prompts(20), GREEDY)
+    theirs = drawn(vllm_engine, prompts(20), GREEDY)
+    again = drawn(vllm_engine, prompts(20), WARM)
+    assert drawn(vllm_engine, prompts(20), WARM) == again
+    same = sum(ours[key][0].ids == theirs[key][0].ids for key in ours)
+    assert same >= 18  # two near-equal logits may be ordered either way
 
 
 @pytest.mark.slow
@@ -231,9 +239,9 @@ def test_a_prompt_that_fills_the_context_is_refused(transformers_engine: Sampler
 
 @pytest.mark.slow
 @pytest.mark.skipif(not has_vllm(), reason="vLLM is not installed")
-def test_vllm_refuses_in_the_users_words(tiny_model: Path, tmp_path: Path) -> None:
-    with engine("vllm", tiny_model) as sampler, pytest.raises(ModelError, match="the context is 512"):
-        list(sampler.sample([Prompt("long", [5] * CONTEXT, 0)], GREEDY))
+def test_vllm_refuses_in_the_users_words(vllm_engine: Sampler, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="the context is 512"):
+        list(vllm_engine.sample([Prompt("long", [5] * CONTEXT, 0)], GREEDY))
     with pytest.raises((EngineError, ModelError)) as caught:
         engine("vllm", tmp_path)
     assert caught.value.hint
