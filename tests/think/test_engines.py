@@ -65,7 +65,7 @@ def transformers_engine(tiny_model: Path) -> Iterator[Sampler]:
 
 @pytest.fixture(scope="module")
 def vllm_engine(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sampler]:
-    """One for all tests, since its start takes the longest; its folder's name is one in which vLLM has to find weights."""
+    """One for all tests, since its start takes the longest, in a folder with a name that has to be escaped."""
     odd = tmp_path_factory.mktemp("models") / "ünd [x] *" / "it's [1]"  # vLLM looks for weights by a pattern
     shutil.copytree(tiny_model, odd)
     with engine("vllm", odd) as sampler:
