@@ -14,7 +14,6 @@ from omegaconf import OmegaConf
 from tpt import __version__, artefacts, files, locks
 from tpt.artefacts import Prepared
 from tpt.errors import RunError, TptError
-from tpt.evaluate import store
 from tpt.evaluate.stop import Stop
 from tpt.explain import in_words, may_write, refused
 from tpt.run import identity, rounds, table
@@ -163,6 +162,8 @@ class Run(Manifests):
         Raises:
             RunError: they are gone.
         """
+        from tpt.evaluate import store  # slow to import, and most commands read no figures
+
         return store.load(self.folder(table.evaluation(round)))
 
     @contextmanager
