@@ -1,7 +1,7 @@
 """What passes between the stages, and how it is stored in parquet files.
 
-A table is a folder of shards `<name>-00000.parquet`; each shard is written completely or not at all. Functions that
-use arrow import it themselves, so that whatever only names a record, as `tpt status` does, starts without it.
+A table is a folder of shards `<name>-00000.parquet`; each shard is written completely or not at all. Arrow is imported
+in the functions that use it, so that whatever only names a record, as `tpt status` does, starts without it.
 """
 
 import dataclasses
