@@ -12,6 +12,7 @@ from safetensors import safe_open
 from trainable import SETTINGS, example
 
 from tpt import records
+from tpt.artefacts import Trained
 from tpt.errors import ConfigError
 from tpt.progress import Progress
 from tpt.records import Example
@@ -71,7 +72,7 @@ def test_experts_take_no_dropout_in_their_adapters() -> None:
 def test_the_results_say_what_share_of_the_weights_is_adapted(tiny_model: Path, tmp_path: Path) -> None:
     records.write(tmp_path / "examples.parquet", Example, [example(i, 5, 5) for i in range(4)])
 
-    def results(name: str, lora: LoraConfig) -> dict[str, object]:
+    def results(name: str, lora: LoraConfig) -> Trained:
         config = replace(SETTINGS, lora=lora)
         return fit(tiny_model, tmp_path / "examples.parquet", tmp_path / name, config, 0, 64, Progress())
 

@@ -7,12 +7,12 @@ import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from omegaconf import OmegaConf
 
 from tpt import __version__, artefacts, files, locks
-from tpt.artefacts import Prepared
+from tpt.artefacts import Head, Prepared
 from tpt.errors import RunError, TptError
 from tpt.evaluate.stop import Stop
 from tpt.explain import in_words, may_write, refused
@@ -64,8 +64,14 @@ class Run(Manifests):
             _head(run.root)
         else:
             fingerprint = identity.fingerprint(settings, run.contents)
-            head = {"format": FORMAT, "fingerprint": fingerprint, "contents": run.contents}
-            files.write_json(run.head_path, head | {"tpt": __version__, "created": now()})
+            head: Head = {
+                "format": FORMAT,
+                "fingerprint": fingerprint,
+                "contents": run.contents,
+                "tpt": __version__,
+                "created": now(),
+            }
+            files.write_json(run.head_path, head)
         # The file holds the most rounds ever asked for; this object, what was asked for now.
         text = OmegaConf.to_yaml(OmegaConf.create(config.to_dict(kept)))
         if not run.config_path.exists() or run.config_path.read_text(encoding="utf-8") != text:
@@ -233,7 +239,7 @@ def find(run_root: Path) -> list[Path]:
     return sorted(found, key=lambda path: path.stat().st_ctime)
 
 
-def _head(root: Path) -> dict[str, Any]:
+def _head(root: Path) -> Head:
     """What `run.json` says.
 
     Raises:
@@ -249,4 +255,4 @@ def _head(root: Path) -> dict[str, Any]:
             f"read it with tpt {recorded.get('tpt')}; to go on with this one, give the same settings to `tpt run` "
             "again: it starts a folder of its own beside",
         )
-    return files.read_json(path, HEAD, NEW_HEAD)
+    return cast(Head, files.read_json(path, HEAD, NEW_HEAD))
