@@ -184,7 +184,7 @@ def test_problems_that_cannot_be_judged_are_set_aside_counted_and_listed(tiny_co
     assert [one.id for one in read(run.problems_path("train"), Problem)] == ["code_contests/train/good"]
     results = run.results(PREPARE, Prepared)
     assert (results["train"], results["test"], results["set_aside"], results["sandbox"]) == (1, 1, 1, "bwrap")
-    [warning] = manifest["warnings"]
+    [warning] = results["warnings"]
     listed = json.loads(Path(warning.rpartition(": ")[2]).read_text())
     assert listed == [{"id": "code_contests/train/bad", "reason": "a reference fails test 1: wrong answer"}]
 
