@@ -79,7 +79,7 @@ def test_the_results_say_what_share_of_the_weights_is_adapted(tiny_model: Path, 
     whole, part = results("whole", LORA), results("part", replace(LORA, targets=["q_proj"]))
     assert whole["adapted_share"] == pytest.approx(0.99, abs=0.01)
     assert "warnings" not in whole
-    assert part["warnings"] == [next(one for one in part["warnings"] if "10% of the model" in one)]  # type: ignore[attr-defined]
+    assert part["warnings"] == [next(one for one in part["warnings"] if "10% of the model" in one)]
     assert "adapted_share" not in results("full", LoraConfig())
 
 
