@@ -114,7 +114,7 @@ class Run(Manifests):
         return run
 
     def joined(self, other: "Run") -> "Run":
-        """This run with the rounds that another point of a sweep, of the same run folder, also asks for."""
+        """This run with the rounds that another point of a sweep, of the same run folder, also requests."""
         return Run(self.root, config.with_rounds_of(self.config, other.config), self.contents)
 
     def base_model(self) -> Path:
@@ -209,12 +209,12 @@ def _in_use(root: Path, holder: Path, lock: Path) -> RunError:
         return RunError(
             message,
             "wait for it or stop it; `tpt status` shows how far it is. A host that is down may leave its lock "
-            f"behind: where that process is surely gone, {remove}",
+            f"behind: if you are sure that process is gone, {remove}",
         )
     if not _is_alive(who.get("pid")):
         return RunError(
             f"{message}, and there is no such process on this host",
-            f"where no other `tpt` is at work on this folder, in a container or on another host of this name, {remove}",
+            f"if no other `tpt` is using this folder, in a container or on another host of this name, {remove}",
         )
     return RunError(message, "wait for it or stop it; `tpt status` shows how far it is")
 
@@ -253,6 +253,6 @@ def _head(root: Path) -> Head:
             f"{root} was written by tpt {recorded.get('tpt')} (format {recorded['format']}); "
             f"this is tpt {__version__} (format {FORMAT})",
             f"read it with tpt {recorded.get('tpt')}; to go on with this one, give the same settings to `tpt run` "
-            "again: it starts a folder of its own beside",
+            "again: it starts a new folder beside it",
         )
     return cast(Head, files.read_json(path, HEAD, NEW_HEAD))

@@ -89,7 +89,7 @@ class Manifests(Paths):
         return table.of(stage).version(self.config)
 
     def done(self, stage: Stage) -> bool:
-        """Whether a stage has finished, and what it was made from has not been made anew since with another outcome.
+        """Whether a stage has finished, and its inputs have not been redone since with another outcome.
 
         If the manifest of an input is gone, what that input will be is not known, and the stage counts as done.
         """
@@ -187,7 +187,7 @@ class Manifests(Paths):
         return (record.inputs, record.version) if record else ({}, None)
 
     def record(self, stage: Stage) -> Record | None:
-        """How a stage came about, read again only if its manifest was written anew; None: none that can be read."""
+        """How a stage came about, read again only if its manifest was rewritten; None: no readable one is there."""
         try:
             stat = self.manifest_path(stage).stat()
         except OSError:

@@ -1,4 +1,4 @@
-"""How many rounds a run has: a number, or with `rounds=auto` as many as its evaluations ask for."""
+"""How many rounds a run has: a number, or, with `rounds=auto`, as many as its evaluations call for."""
 
 import contextlib
 import dataclasses
@@ -94,7 +94,7 @@ def _gain(run: Evaluations, after: int, before: int) -> "Interval":
 
 @lru_cache(maxsize=128)
 def _difference(run: Evaluations, after: int, before: int, written: tuple[int | None, int | None]) -> "Interval":
-    """As the report's, and computed once: whoever asks for a run's stages asks for this."""
+    """As the report computes it, but only once: every listing of a run's stages needs it."""
     from tpt.evaluate.metrics import difference  # slow to import; a decision that is written down needs none of it
 
     reader, settings = cast("Reader", run.config.stop.reader), run.config.evaluate
