@@ -16,6 +16,7 @@ from pathlib import Path
 
 from side_by_side import Figure, Timed, alternate, save
 
+from tpt.artefacts import Sampled, Trained
 from tpt.run.folder import Run, find
 from tpt.run.stage import Stage
 
@@ -31,7 +32,7 @@ def orchestration(root: Path) -> Figure:
     wall = ended[Stage(1, "evaluate")] - ended[Stage(0, "evaluate")]
     work = {"train": _trained(run)}
     for name in ("think", "evaluate"):
-        engines = run.manifest(Stage(1, name))["engines"]
+        engines = run.results(Stage(1, name), Sampled)["engines"]
         work[name] = sum(one["start_seconds"] + one["sample_seconds"] for one in engines)
     rest = wall - sum(work.values())
     detail = ", ".join(f"{name} {seconds:.1f}" for name, seconds in work.items())
@@ -47,8 +48,8 @@ def orchestration(root: Path) -> Figure:
 
 
 def _trained(run: Run) -> float:
-    manifest = run.manifest(Stage(1, "train"))
-    return float(manifest["label_tokens"] / manifest["tokens_per_second"])
+    results = run.results(Stage(1, "train"), Trained)
+    return results["label_tokens"] / results["tokens_per_second"]
 
 
 def commands(root: Path, turns: int) -> list[Figure]:

@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from side_by_side import Figure, save
 
 from tpt import files, records
+from tpt.artefacts import Pruned
 from tpt.records import Problem, Sample, Status, Verdict
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
@@ -186,7 +187,7 @@ def compare(samples: int, peer: bool, folder: Path) -> list[Figure]:
 def _check(run: Run, folder: Path, peer: bool) -> None:
     """Both sides must have done the same work."""
     kept = pq.read_metadata(run.folder(Stage(1, "prune")) / "examples.parquet").num_rows
-    assert kept == min(EXAMPLES, run.manifest(Stage(1, "prune"))["problems"]), kept
+    assert kept == min(EXAMPLES, run.results(Stage(1, "prune"), Pruned)["problems"]), kept
     if peer:
         assert len(json.loads((folder / "prune.json").read_text(encoding="utf-8"))) == kept
         metrics = run.evaluation(1)

@@ -5,9 +5,11 @@ import functools
 import os
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import warm
+from evaluations import finish_round
 from made_run import made_run
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # tests use the packaged and the local models only
@@ -19,6 +21,9 @@ from tpt.run.folder import Run
 from tpt.settings.compose import compose
 from tpt.settings.config import Config
 from tpt.settings.model import ModelConfig
+
+if TYPE_CHECKING:
+    from selenium.webdriver import Chrome
 
 TINY = ("experiment=smoke", "sampler=transformers")
 
@@ -111,3 +116,21 @@ def make_run(tiny_config: Callable[..., Config]) -> Callable[..., Run]:
         return made_run(tiny_config(f"rounds={rounds}", "think.temperature=0.8", *overrides), **sizes)  # type: ignore[arg-type]
 
     return make
+
+
+@pytest.fixture
+def run(tiny_config: Callable[..., Config]) -> Run:
+    """A run of one round that owes nothing."""
+    made = Run.create(tiny_config("rounds=1"))
+    for round, solved in enumerate((10, 20)):
+        finish_round(made, round, solved)
+    return made
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Chrome]":
+    """A real headless browser."""
+    import chromium  # selenium is slow to import, and few tests need it
+
+    with chromium.started(tmp_path_factory.mktemp("profile")) as driver:
+        yield driver

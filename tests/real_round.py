@@ -6,6 +6,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tpt import records
+from tpt.artefacts import Sampled
 from tpt.judge.answer import judge_answer
 from tpt.prompt import render
 from tpt.records import Example, Problem, Sample, Status
@@ -37,7 +38,7 @@ def check(run: Run, engine: str, start: Path) -> None:
         start: the checkpoint that the run began with.
     """
     assert not run.owed()
-    assert run.manifest(Stage(1, "think"))["engines"][0]["engine"] == engine
+    assert run.results(Stage(1, "think"), Sampled)["engines"][0]["engine"] == engine
 
     tokenizer = AutoTokenizer.from_pretrained(start)
     problems = {one.id: one for one in records.read(run.problems_path("train"), Problem)}

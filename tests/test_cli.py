@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from evaluations import finish_round
 
 from tpt.cli import main, parse
 from tpt.commands import config
@@ -14,19 +13,9 @@ from tpt.display import Display
 from tpt.launch.process import new_log
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
-from tpt.settings.config import Config
 from tpt.terminal import Terminal
 
 Captured = pytest.CaptureFixture[str]
-
-
-@pytest.fixture
-def run(tiny_config: Callable[..., Config]) -> Run:
-    """A run that owes nothing."""
-    made = Run.create(tiny_config("rounds=1"))
-    for round, solved in enumerate((10, 20)):
-        finish_round(made, round, solved)
-    return made
 
 
 def test_results_go_to_standard_output_and_errors_to_standard_error(capsys: Captured) -> None:

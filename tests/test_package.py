@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from tpt.artefacts import Sampled
 from tpt.probe import has_vllm
 from tpt.run.folder import Run, find
 from tpt.run.stage import Stage
@@ -128,7 +129,7 @@ def test_what_samples_may_be_in_another_environment_than_what_trains(
     run = Run.open(find(tmp_path)[0])
     assert not run.owed()
     for stage in (Stage(0, "evaluate"), Stage(1, "think"), Stage(1, "evaluate")):
-        [one] = run.manifest(stage)["engines"]
+        [one] = run.results(stage, Sampled)["engines"]
         assert (one["engine"], one["python"]) == ("vllm", str(engine))
 
 
@@ -151,7 +152,7 @@ def test_the_documented_commands_make_a_working_engine_of_an_empty_environment(w
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     run = Run.open(find(tmp_path / "runs")[0])
-    assert run.manifest(Stage(1, "think"))["engines"][0]["engine"] == "vllm"
+    assert run.results(Stage(1, "think"), Sampled)["engines"][0]["engine"] == "vllm"
 
 
 def test_those_commands_are_the_quick_starts() -> None:

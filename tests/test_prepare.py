@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tpt.artefacts import Prepared
 from tpt.carry_out import carry_out_run
 from tpt.errors import ConfigError, DataError, DiskFull, ModelError
 from tpt.models import context_length
@@ -34,7 +35,7 @@ def test_the_problems_are_written_and_the_model_is_found(tiny_config: Make, tiny
     assert sum(1 for _ in read(run.problems_path("train"), Problem)) == 12
     assert sum(1 for _ in read(run.problems_path("test"), Problem)) == 6
     assert run.base_model() == tiny_model.resolve()
-    assert run.manifest(PREPARE)["model"]["fingerprint"]
+    assert run.results(PREPARE, Prepared)["model"]["fingerprint"]
 
 
 def test_a_context_too_short_names_the_problems_and_how_many(tiny_config: Make) -> None:
@@ -181,9 +182,9 @@ def test_problems_that_cannot_be_judged_are_set_aside_counted_and_listed(tiny_co
     sizes = ["task.train_size=null", "task.test_size=null", "prune.examples=2"]
     run = prepared(tiny_config("task=code_contests", f"task.path={tmp_path}", *sizes, "evaluate.samples_per_problem=2"))
     assert [one.id for one in read(run.problems_path("train"), Problem)] == ["code_contests/train/good"]
-    manifest = run.manifest(PREPARE)
-    assert (manifest["train"], manifest["test"], manifest["set_aside"], manifest["sandbox"]) == (1, 1, 1, "bwrap")
-    [warning] = manifest["warnings"]
+    results = run.results(PREPARE, Prepared)
+    assert (results["train"], results["test"], results["set_aside"], results["sandbox"]) == (1, 1, 1, "bwrap")
+    [warning] = results["warnings"]
     listed = json.loads(Path(warning.rpartition(": ")[2]).read_text())
     assert listed == [{"id": "code_contests/train/bad", "reason": "a reference fails test 1: wrong answer"}]
 

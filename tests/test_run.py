@@ -388,7 +388,7 @@ def test_status_shows_the_other_runs_beside_one_of_another_version(
     assert f"0/{2 + 2 * len(table.ROUND)}" in shown
     said = " ".join(left_out.split())
     assert "was written by tpt 0.1.0 (format 4)" in said
-    assert "it starts a folder of its own beside" in said
+    assert "it starts a new folder beside it" in said
 
 
 def test_a_folder_whose_config_was_edited_is_refused(tiny_config: Make) -> None:
@@ -426,7 +426,7 @@ def test_a_second_process_is_refused_and_a_dead_ones_lock_is_recovered(tiny_conf
     ("holder", "said"),
     [
         ({"pid": 5, "host": "elsewhere"}, "A host that is down may leave its lock behind"),
-        ({"pid": 2**22 + 1, "host": socket.gethostname()}, "where no other `tpt` is at work on this folder"),
+        ({"pid": 2**22 + 1, "host": socket.gethostname()}, "if no other `tpt` is using this folder"),
         (None, "`tpt status` shows how far it is"),
     ],
     ids=["another host", "no such process", "unknown"],

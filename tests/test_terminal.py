@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 from conftest import TINY
-from evaluations import finish_round
 from made_run import made_run
 
 import tpt
@@ -19,7 +18,6 @@ from tpt.cli import main
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
 from tpt.settings.compose import compose
-from tpt.settings.config import Config
 from tpt.terminal import CLOSED_PIPE
 
 Captured = pytest.CaptureFixture[str]
@@ -32,15 +30,6 @@ def awkward_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     settings = compose([*TINY, "rounds=1", "think.temperature=0.8"])
     settings.run_root = str(tmp_path_factory.mktemp("runs") / AWKWARD)
     return made_run(settings, problems=12, samples=2)
-
-
-@pytest.fixture
-def run(tiny_config: Callable[..., Config]) -> Run:
-    """A run that owes nothing."""
-    made = Run.create(tiny_config("rounds=1"))
-    for round, solved in enumerate((10, 20)):
-        finish_round(made, round, solved)
-    return made
 
 
 @pytest.mark.parametrize("words", [["report"], ["analyse", "diversity"]], ids=lambda words: words[0])

@@ -4,17 +4,22 @@ import os
 import random
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 import torch
+from evaluations import finish_round
 
 from tpt import records
 from tpt.hardware import cpu_threads, free_memory
 from tpt.prune.prune import prune
 from tpt.prune.sources import Inputs
 from tpt.records import Problem, Sample, Status, Verdict
+from tpt.run import rounds
+from tpt.run.folder import Run
+from tpt.settings.config import Config
 from tpt.settings.model import ModelConfig
 from tpt.settings.prune import PruneConfig
 from tpt.settings.sampler import SamplerConfig
@@ -22,6 +27,7 @@ from tpt.think.base import Draw, Prompt
 from tpt.think.engines import make_sampler
 
 HEAVY = ("torch", "transformers", "pytorch_lightning", "vllm", "datasets", "matplotlib", "wandb", "sympy", "scipy")
+SLOW = (*HEAVY, "numpy", "pyarrow", "hydra", "filelock", "tpt.judge.answer", "tpt.judge.code.judge")
 
 
 @pytest.mark.parametrize(
@@ -31,6 +37,20 @@ def test_what_plans_and_watches_a_run_imports_nothing_that_computes(module: str)
     code = f"import sys, {module}; print([one for one in {HEAVY!r} if one in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_status_imports_nothing_slow_even_where_evaluations_decide_the_rounds(
+    tiny_config: Callable[..., Config],
+) -> None:
+    run = Run.create(tiny_config("rounds=auto", "stop.most=2"))
+    for round, solved in enumerate((10, 30, 30)):
+        finish_round(run, round, solved)
+    rounds.record(run)
+    code = f"from tpt.cli import main; main(['status', sys.argv[1]]); print([m for m in {SLOW!r} if m in sys.modules])"
+    command = [sys.executable, "-c", f"import sys; {code}", str(run.root)]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert "stopped after round 2: round 2 gained +0.0" in shown[-2]
+    assert shown[-1] == "[]"
 
 
 def test_the_engine_computes_what_prompts_share_once_and_a_prompt_once_for_all_its_samples(tiny_model: Path) -> None:

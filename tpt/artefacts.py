@@ -119,8 +119,30 @@ class Prepared(Marks):
     warnings: NotRequired[list[str]]
 
 
-class Engine(TypedDict):
-    """What an engine says of itself, beside its name, version and settings.
+class EngineDescription(TypedDict):
+    """What an engine promises.
+
+    Attributes:
+        engine: its name.
+        version: of the library.
+        device: that it samples on.
+        dtype: of the weights.
+        rows: samples that it draws at a time.
+        way: with transformers, how prompts share what is computed.
+        determinism: under which conditions samples come out the same, in words.
+    """
+
+    engine: str
+    version: str
+    device: str
+    dtype: str
+    rows: int
+    way: NotRequired[str]
+    determinism: str
+
+
+class Engine(EngineDescription):
+    """What an engine says of itself.
 
     Attributes:
         python: the interpreter that it ran in.
@@ -237,6 +259,24 @@ class Evaluated(Sampled, Marks):
     warnings: NotRequired[list[str]]
 
 
+class Head(TypedDict):
+    """What `run.json` holds.
+
+    Attributes:
+        format: the version of the run folder.
+        fingerprint: of every setting that results depend on.
+        contents: hashes of what the settings name on this machine.
+        tpt: the version that made the folder.
+        created: when.
+    """
+
+    format: int
+    fingerprint: str
+    contents: dict[str, str]
+    tpt: str
+    created: str
+
+
 class Manifest(TypedDict):
     """What the manifest of every stage holds; beside these, the stage's own results.
 
@@ -252,6 +292,7 @@ class Manifest(TypedDict):
         host: the machine.
         versions: of packages that results depend on.
         config: the run's settings.
+        warnings: what the user should know.
     """
 
     stage: str
@@ -265,3 +306,4 @@ class Manifest(TypedDict):
     host: str
     versions: dict[str, str]
     config: dict[str, Any]
+    warnings: NotRequired[list[str]]

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from rich.progress import (
     BarColumn,
@@ -86,7 +85,7 @@ class Display(AbstractContextManager["Display"]):
     def end(self, run: Run, stage: Stage) -> None:
         """A stage is done."""
         self._print_log(whole=True)
-        manifest = run.results(stage, dict[str, Any])
+        manifest = run.manifest(stage)
         took = f"{manifest['seconds']:>7.1f} s"
         self._print_line("done", "green", stage, f"{took}  {table.of(stage).outcome(manifest)}")
         for warning in manifest.get("warnings", []):

@@ -12,10 +12,12 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-from filelock import BaseFileLock, FileLock, SoftFileLease, Timeout
+from typing import TYPE_CHECKING
 
 from tpt.explain import ELSEWHERE, in_words
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +58,9 @@ def locked(path: Path, wait: bool = True, elsewhere: str = ELSEWHERE) -> Iterato
         lock.release()
 
 
-def _acquire(path: Path, wait: bool, elsewhere: str) -> BaseFileLock:
+def _acquire(path: Path, wait: bool, elsewhere: str) -> "BaseFileLock":
+    from filelock import FileLock, SoftFileLease  # slow to import, and who only looks at runs locks nothing
+
     try:
         with in_words(path, elsewhere):
             return _taken(FileLock(path, fallback_to_soft=False), wait)
@@ -69,7 +73,9 @@ def _acquire(path: Path, wait: bool, elsewhere: str) -> BaseFileLock:
         return _taken(SoftFileLease(lease, lease_duration=LEASE_SECONDS), wait)
 
 
-def _taken(lock: BaseFileLock, wait: bool) -> BaseFileLock:
+def _taken(lock: "BaseFileLock", wait: bool) -> "BaseFileLock":
+    from filelock import Timeout
+
     try:
         lock.acquire(timeout=-1 if wait else 0)
     except Timeout:

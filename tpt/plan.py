@@ -36,10 +36,9 @@ def show_stages(run: Run, console: Console) -> None:
     for column in ("stage", "state", "seconds", "outcome"):
         drawn.add_column(column, justify="right" if column == "seconds" else "left")
     for stage in run.stages():
-        done = run.done(stage)
-        manifest = run.results(stage, dict[str, Any]) if done else {}
-        seconds = f"{manifest['seconds']:.1f}" if done else ""
-        words = table.of(stage).outcome(manifest) if done else said(run, stage)
+        manifest = run.manifest(stage) if run.done(stage) else None
+        seconds = f"{manifest['seconds']:.1f}" if manifest else ""
+        words = table.of(stage).outcome(manifest) if manifest else said(run, stage)
         drawn.add_row(str(stage), _coloured(state(run, stage)), seconds, Text(words))
     console.print(drawn)
     show_owed([run], console)
@@ -88,8 +87,7 @@ def record(run: Run) -> dict[str, Any]:
 
 
 def _stage_record(run: Run, stage: Stage) -> dict[str, Any]:
-    done = run.done(stage)
-    manifest = run.results(stage, dict[str, Any]) if done else {}
+    manifest = run.manifest(stage) if run.done(stage) else None
     damage = run.damage(stage)
     errors = [*run.errors(stage), *([damage.message] if damage else [])]
     return {
@@ -98,10 +96,10 @@ def _stage_record(run: Run, stage: Stage) -> dict[str, Any]:
         "name": stage.name,
         "which": stage.which,
         "state": state(run, stage),
-        "seconds": manifest.get("seconds"),
-        "outcome": table.of(stage).outcome(manifest) if done else None,
+        "seconds": manifest["seconds"] if manifest else None,
+        "outcome": table.of(stage).outcome(manifest) if manifest else None,
         "error": errors[0] if errors else None,
-        "progress": None if done else progress.read(run.progress_path(stage)),
+        "progress": None if manifest else progress.read(run.progress_path(stage)),
     }
 
 

@@ -1,6 +1,7 @@
 """What passes between the stages, and how it is stored in parquet files.
 
-A table is a folder of shards `<name>-00000.parquet`; each shard is written completely or not at all.
+A table is a folder of shards `<name>-00000.parquet`; each shard is written completely or not at all. Arrow is imported
+in the functions that use it, so that whatever only names a record, as `tpt status` does, starts without it.
 """
 
 import dataclasses
@@ -12,12 +13,12 @@ from enum import StrEnum
 from itertools import accumulate, islice, repeat
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, TypeVar
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tpt import files
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 ROWS_PER_BATCH = 1024  # of a row group, the unit that is held in memory
 
@@ -139,15 +140,16 @@ LIGHT = ("problem_id", "index", "text", "finish_reason")  # all columns of a sam
 
 Record = TypeVar("Record", Problem, Sample, Verdict, Example)
 
-_TOKENS = pa.list_(pa.int32())
-_ARROW = {str: pa.string(), int: pa.int64(), list[int]: _TOKENS, Status: pa.string()}
 _EMPTY: dict[Any, Any] = {str: "", int: 0, list[int]: [], Status: Status.JUDGE_ERROR}
 _STATUS = {str(status): status for status in Status}
 
 
-def schema(kind: type[Any]) -> pa.Schema:
+def schema(kind: type[Any]) -> "pa.Schema":
     """The parquet schema of a record class: one column per field, none of them nullable."""
-    return pa.schema([pa.field(f.name, _ARROW[f.type], nullable=False) for f in dataclasses.fields(kind)])  # type: ignore[index]  # f.type is a class here: no postponed annotations
+    import pyarrow as pa
+
+    arrow: dict[Any, Any] = {str: pa.string(), int: pa.int64(), list[int]: pa.list_(pa.int32()), Status: pa.string()}
+    return pa.schema([pa.field(f.name, arrow[f.type], nullable=False) for f in dataclasses.fields(kind)])
 
 
 def write(path: Path, kind: type[Record], records: Iterable[Record]) -> int:
@@ -158,6 +160,9 @@ def write(path: Path, kind: type[Record], records: Iterable[Record]) -> int:
     Raises:
         DiskFull: the disk is full; `path` is untouched.
     """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     rows = 0
     table_schema = schema(kind)
     values = attrgetter(*table_schema.names)
@@ -186,6 +191,9 @@ def read(
     Raises:
         Damaged: a file is missing or torn, or has other columns.
     """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     table_schema = schema(kind)
     wanted: Any = None if problem_ids is None else pa.array(problem_ids, pa.string())
     names: list[str] = list(columns or table_schema.names)
@@ -206,16 +214,20 @@ def readable(path: Path) -> Iterator[None]:
     Raises:
         Damaged: instead of arrow's error.
     """
+    import pyarrow as pa
+
     with files.reading(path, files.AGAIN, pa.ArrowException):
         yield
 
 
-def read_columns(path: Path, columns: Sequence[pa.Field]) -> pa.Table:
+def read_columns(path: Path, columns: "Sequence[pa.Field]") -> "pa.Table":
     """Some columns of a parquet file.
 
     Raises:
         Damaged: the file is missing or torn, or lacks one of the columns.
     """
+    import pyarrow.parquet as pq
+
     with readable(path), pq.ParquetFile(path) as file:
         _check(path, file.schema_arrow, columns)
         return file.read([field.name for field in columns])
@@ -227,23 +239,25 @@ def count(path: Path) -> int:
     Raises:
         Damaged: the file is missing or torn.
     """
+    import pyarrow.parquet as pq
+
     with readable(path):
         return int(pq.read_metadata(path).num_rows)
 
 
-def _is_in(column: pa.Array, wanted: pa.Array) -> pa.Array:
-    import pyarrow.compute as pc  # here: slow to import, and few commands pick rows
+def _is_in(column: "pa.Array", wanted: "pa.Array") -> "pa.Array":
+    import pyarrow.compute as pc  # slow to import even with arrow there, and few commands pick rows
 
     return pc.is_in(column, wanted)
 
 
-def _check(path: Path, found: pa.Schema, needed: Iterable[pa.Field]) -> None:
+def _check(path: Path, found: "pa.Schema", needed: "Iterable[pa.Field]") -> None:
     lacks = [one.name for one in needed if one.name not in found.names or found.field(one.name).type != one.type]
     if lacks:
         raise files.damaged(path, f"has missing or invalid columns: {', '.join(sorted(lacks))}")
 
 
-def _objects(batch: pa.RecordBatch, kind: type[Record]) -> Iterator[Record]:
+def _objects(batch: "pa.RecordBatch", kind: type[Record]) -> Iterator[Record]:
     """The rows of a batch as records; a field without a column is empty."""
     if not batch.num_rows:
         return iter(())
@@ -270,9 +284,11 @@ class Rows:
         self._path, self._columns = path, list(columns)
         self._ends: list[int] = []  # for each row group, the number of the first row after it
         self._group = -1
-        self._table = pa.table({})
+        self._table: pa.Table = None  # of row group `_group`
 
     def __getitem__(self, row: int) -> tuple[Any, ...]:
+        import pyarrow.parquet as pq
+
         if not self._ends:
             with readable(self._path):
                 metadata = pq.read_metadata(self._path)
@@ -298,6 +314,9 @@ def shards(folder: Path, name: str) -> list[Path]:
 
 def is_whole(path: Path) -> bool:
     """Whether a parquet file exists and is complete: its footer, which is written last, can be read."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     try:
         pq.read_metadata(path)
     except (OSError, pa.ArrowException):

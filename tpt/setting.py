@@ -276,8 +276,8 @@ def check_finite(key: str, value: Any) -> None:
         ConfigError: one is.
     """
     if isinstance(value, list | tuple):
-        for one in value:
-            check_finite(key, one)
+        for at, one in enumerate(value):
+            check_finite(f"{key}[{at}]", one)
     elif isinstance(value, float) and not math.isfinite(value):
         raise ConfigError(f"{key}={value} is not a finite number")
     elif isinstance(value, int) and abs(value) > LARGEST:

@@ -2,29 +2,17 @@
 
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from evaluations import finish_round
 
 from tpt import commands, files
 from tpt.cli import main
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
-from tpt.settings.config import Config
 from tpt.sweep import Sweep
 
 Captured = pytest.CaptureFixture[str]
-
-
-@pytest.fixture
-def run(tiny_config: Callable[..., Config]) -> Run:
-    """A run that owes nothing."""
-    made = Run.create(tiny_config("rounds=1"))
-    for round, solved in enumerate((10, 20)):
-        finish_round(made, round, solved)
-    return made
 
 
 def documented(command: str) -> set[str]:

@@ -6,25 +6,20 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from chromium import said
 from pages import ROOT
-from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+from selenium.webdriver import Chrome
 
 from tpt.settings import Fact, every, names
 
 sys.path.insert(0, str(ROOT / "docs" / "extensions"))
 import configuration
 
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
 WIDTHS = {"desktop": (1280, 900), "phone": (390, 844)}
 LOADS = {  # attributes whose address is loaded when a page is opened; of `link` see `Page`
     **dict.fromkeys(("img", "script", "iframe", "source", "video", "audio", "embed", "input", "track"), ("src",)),
@@ -174,30 +169,10 @@ def test_a_setting_without_a_meaning_fails_the_build() -> None:
     configuration.check(facts[:1])
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
-    if not (CHROMIUM and DRIVER):
-        pytest.skip("no chromium and chromedriver here: `make browser`")
-    options = ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = Chrome(options, ChromeService(DRIVER))
-    yield driver
-    driver.quit()
-
-
 def asked(browser: Chrome) -> list[str]:
     """The addresses that the browser asked for since it was last asked itself."""
-    log = browser.get_log("performance")  # type: ignore[no-untyped-call]
-    messages = [json.loads(one["message"])["message"] for one in log]
+    messages = [json.loads(one)["message"] for one in said(browser, "performance")]
     return [one["params"]["request"]["url"] for one in messages if one["method"] == "Network.requestWillBeSent"]
-
-
-def said(browser: Chrome) -> list[str]:
-    """What the browser complained of since it was last asked."""
-    return [one["message"] for one in browser.get_log("browser")]  # type: ignore[no-untyped-call]
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ import pytest
 from sandboxed import sandboxed
 
 from tpt import records
+from tpt.artefacts import Judged, Marks, Pruned, Trained
 from tpt.cli import main
 from tpt.judge.code.program import extract, fenced
 from tpt.progress import Progress
@@ -50,7 +51,7 @@ def test_the_real_small_model_learns_from_programs_that_pass_some_tests(
     run = Run.open(root)
     assert not run.owed()
 
-    kept = run.manifest(PRUNE)["by_threshold"]
+    kept = run.results(PRUNE, Pruned)["by_threshold"]
     assert kept["one"] > kept["1.0"] > 0, "soft-positive keeps strictly more than ground truth"
     assert kept["one"] >= kept["0.5"] >= kept["all_but_one"] >= kept["1.0"]
     said = " ".join(capsys.readouterr().out.split())
@@ -72,8 +73,8 @@ def test_the_real_small_model_learns_from_programs_that_pass_some_tests(
     assert all(passed[one.problem_id, one.text] > 0 for one in examples)
 
     for stage in (PREPARE, JUDGE, PRUNE, Stage(0, "evaluate"), Stage(1, "evaluate")):
-        assert run.manifest(stage)["sandbox"] == "bwrap"
-    assert run.manifest(Stage(1, "train"))["final_loss"] > 0
+        assert run.results(stage, Marks)["sandbox"] == "bwrap"
+    assert run.results(Stage(1, "train"), Trained)["final_loss"] > 0
 
 
 @pytest.fixture
@@ -120,5 +121,5 @@ def test_a_judge_killed_in_the_middle_loses_at_most_the_shard_in_hand(thought: R
 
     subprocess.run(command(thought), check=True, capture_output=True)
     assert {path: path.stat().st_mtime_ns for path in judged} == judged, "what was judged is not judged again"
-    manifest = thought.manifest(JUDGE)
-    assert (manifest["judged"], manifest["correct"]) == (24, 12)
+    results = thought.results(JUDGE, Judged)
+    assert (results["judged"], results["correct"]) == (24, 12)

@@ -20,6 +20,7 @@ from augmented import augmented
 from slurm_lab import Slurm, cluster, missing_programs
 
 from tpt import files, records
+from tpt.artefacts import Pruned
 from tpt.cli import main
 from tpt.cluster import ledger, slurm
 from tpt.records import Example
@@ -427,7 +428,7 @@ def test_the_real_model_goes_through_a_round_with_vllm(
     run = the_run(tmp_path)
     finish(run, 900)
     real_round.check(run, "vllm", smollm2)
-    assert 0 < run.manifest(Stage(1, "prune"))["kept"] <= real_round.PROBLEMS
+    assert 0 < run.results(Stage(1, "prune"), Pruned)["kept"] <= real_round.PROBLEMS
     assert (run.report_dir / "pass_at_k.png").exists()
 
 

@@ -8,6 +8,7 @@ import pytest
 from transformers import AutoTokenizer
 
 from tpt import records
+from tpt.artefacts import Evaluated, Prepared
 from tpt.cli import main
 from tpt.judge.thinking import UNFINISHED
 from tpt.records import Example, Problem, Sample, Status, Verdict
@@ -53,7 +54,7 @@ def test_a_mix_and_a_teacher(tiny_command: Command, tmp_path: Path) -> None:
     run = Run.open(find(tmp_path / "runs")[0])
     sources = [one.source for one in examples(run, 1)]
     assert (sources.count("self"), sources.count("human")) == (4, 3)
-    assert run.manifest(Stage(0, "prepare"))["teacher_dir"]
+    assert run.results(Stage(0, "prepare"), Prepared)["teacher_dir"]
 
 
 @pytest.mark.slow
@@ -87,4 +88,4 @@ def test_a_template_that_begins_the_thinking_makes_answers_of_what_follows_it_al
     assert samples
     assert all(one.text.startswith("<think>\n") for one in samples)
     assert {(one.rule, one.lenient) for one in verdicts} == {(UNFINISHED, Status.NO_ANSWER)}
-    assert run.manifest(stage)["metrics"]["unfinished_thinking"] == 1.0
+    assert run.results(stage, Evaluated)["metrics"]["unfinished_thinking"] == 1.0

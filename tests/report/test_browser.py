@@ -1,12 +1,12 @@
 """The report's page in a real headless Chromium."""
 
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+from chromium import said
+from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
@@ -20,26 +20,7 @@ from tpt.run.stage import Stage
 
 pytestmark = pytest.mark.slow
 
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
 HOSTILE = "7"  # the number of the problem whose first sample in each round is hostile, see made_run.py
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
-    if not (CHROMIUM and DRIVER):
-        pytest.skip("no chromium and chromedriver here: `make browser`")
-    options = ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = Chrome(options, ChromeService(DRIVER))
-    yield driver
-    driver.quit()
 
 
 @pytest.fixture
@@ -54,11 +35,6 @@ def opened(browser: Chrome, runs: list[Run], tmp_path: Path) -> Chrome:
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     browser.get(report(runs, tmp_path / "out").page.as_uri())
     return browser
-
-
-def said(page: Chrome, kind: str = "browser") -> list[str]:
-    """What Chromium logged since it was last asked."""
-    return [one["message"] for one in page.get_log(kind)]  # type: ignore[no-untyped-call]
 
 
 def at(page: Chrome, name: str) -> WebElement:

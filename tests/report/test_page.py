@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tpt.artefacts import Pruned
 from tpt.errors import FileError
 from tpt.records import shards
 from tpt.report import report
@@ -95,7 +96,7 @@ def test_samples_that_were_trained_on_are_marked(make_run: MakeRun, tmp_path: Pa
         dict(zip(data["fields"], row, strict=True)) for one in data["sets"][1]["problems"] for row in one["samples"]
     ]
     kept = [row for row in rows if row["kept"]]
-    assert len(kept) >= run.manifest(Stage(1, "prune"))["kept"] > 0
+    assert len(kept) >= run.results(Stage(1, "prune"), Pruned)["kept"] > 0
     assert {row["strict"] for row in kept} == {"correct"}
 
 

@@ -193,7 +193,7 @@ def test_a_text_that_is_no_choice_is_refused_everywhere_with_the_nearest(large: 
 REFUSED = [
     ("train.max_length=-5", "train.max_length=-5 is out of range; it must be at least 2"),
     ("train.betas=[0.9]", "it must have 2 numbers, not 1"),
-    ("train.betas=[nan,0.9]", "train.betas=nan is not a finite number"),
+    ("train.betas=[nan,0.9]", "train.betas[0]=nan is not a finite number"),
     ("train.lora.dropout=7", "train.lora.dropout=7.0 is out of range"),
     ("train.lora.alpha=0", "train.lora.alpha=0 is out of range"),
     ("train.lora.targets=[]", "train.lora.targets is empty"),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tpt import probe
+from tpt.artefacts import Sampled
 from tpt.cli import main
 from tpt.errors import ConfigError
 from tpt.launch import process
@@ -148,7 +149,7 @@ def test_a_job_starts_what_samples_with_the_other_interpreter(
 ) -> None:
     """Its files say so: a job of a cluster finds the interpreter in the run folder's config."""
     assert main(tiny_command("rounds=0", "cluster=submitit_local", f"sampler.python={sharing}")) == 0
-    [engine] = Run.open(find(tmp_path / "runs")[0]).manifest(Stage(0, "evaluate"))["engines"]
+    [engine] = Run.open(find(tmp_path / "runs")[0]).results(Stage(0, "evaluate"), Sampled)["engines"]
     assert engine["python"] == str(sharing)
 
 

@@ -21,6 +21,7 @@ from trainable import SETTINGS, example
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tpt import files, interrupt, records
+from tpt.artefacts import Trained
 from tpt.errors import DataError, ModelError, TptError
 from tpt.progress import Progress
 from tpt.records import Example
@@ -43,12 +44,12 @@ def examples(tmp_path: Path) -> Path:
     return path
 
 
-Train = Callable[..., dict[str, Any]]
+Train = Callable[..., Trained]
 
 
 @pytest.fixture
 def train(tiny_model: Path, examples: Path, tmp_path: Path) -> Train:
-    def run(name: str, config: TrainConfig = SETTINGS) -> dict[str, Any]:
+    def run(name: str, config: TrainConfig = SETTINGS) -> Trained:
         return fit(tiny_model, examples, tmp_path / name, config, 7, CONTEXT, Progress())
 
     return run

@@ -12,6 +12,7 @@ from safetensors import safe_open
 from trainable import SETTINGS, example
 
 from tpt import records
+from tpt.artefacts import Trained
 from tpt.errors import ConfigError
 from tpt.progress import Progress
 from tpt.records import Example
@@ -71,14 +72,14 @@ def test_experts_take_no_dropout_in_their_adapters() -> None:
 def test_the_results_say_what_share_of_the_weights_is_adapted(tiny_model: Path, tmp_path: Path) -> None:
     records.write(tmp_path / "examples.parquet", Example, [example(i, 5, 5) for i in range(4)])
 
-    def results(name: str, lora: LoraConfig) -> dict[str, object]:
+    def results(name: str, lora: LoraConfig) -> Trained:
         config = replace(SETTINGS, lora=lora)
         return fit(tiny_model, tmp_path / "examples.parquet", tmp_path / name, config, 0, 64, Progress())
 
     whole, part = results("whole", LORA), results("part", replace(LORA, targets=["q_proj"]))
     assert whole["adapted_share"] == pytest.approx(0.99, abs=0.01)
     assert "warnings" not in whole
-    assert part["warnings"] == [next(one for one in part["warnings"] if "10% of the model" in one)]  # type: ignore[attr-defined]
+    assert part["warnings"] == [next(one for one in part["warnings"] if "10% of the model" in one)]
     assert "adapted_share" not in results("full", LoraConfig())
 
 

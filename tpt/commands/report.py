@@ -26,7 +26,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--out",
         type=Path,
         metavar="DIR",
-        help="where to write (default: the run's folder `report`, the sweep's folder, or `report` beside several runs)",
+        help="where to write (default: the run's folder `report`, the sweep's folder, `report` next to several runs)",
     )
     parser.add_argument(
         "--html", type=Path, nargs="?", metavar="FILE", help="where to write the page (default: DIR/report.html)"

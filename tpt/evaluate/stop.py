@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from tpt.evaluate.bootstrap import Interval
 from tpt.settings.stop import StopConfig
 
-Gain = Callable[[int, int], Interval]
+if TYPE_CHECKING:
+    from tpt.evaluate.bootstrap import Interval
+
+Gain = Callable[[int, int], "Interval"]
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ def rule(evaluated: int, gain: Gain, settings: StopConfig) -> Stop | None:
     return Stop(settings.most, take, f"stop.most={settings.most} rounds are done")
 
 
-def _shortfall(number: int, take: int, gain: Interval, minimum: float) -> str:
+def _shortfall(number: int, take: int, gain: "Interval", minimum: float) -> str:
     """What the gain of a round over the round to take lacks, in words; "": nothing."""
     over = f"{gain.in_points()} points over {model_name(take)}"
     if gain.high < 0:

@@ -161,7 +161,7 @@ def _rounds_table(run: Run, number: int) -> str:
     }
     rows = []
     for one in range(1, number + 1):
-        counts = run.manifest(Stage(one, stages.PRUNE.name))
+        counts = run.results(Stage(one, stages.PRUNE.name), dict[str, int])
         rows.append({"round": str(one)} | {head: f"{counts[name]:,}" for head, name in columns.items()})
     return markdown.table(rows, numbers=True)
 
@@ -197,10 +197,11 @@ def _use(run: Run, tokenizer: "PreTrainedTokenizerBase") -> str:
 
 def _settings(run: Run, number: int) -> str:
     seeds = [stage for stage in stages.think_prune_train(number) if stages.of(stage).seeded]
-    trained = run.manifest(stages.training(number))
-    versions = ", ".join(f"{name} {version}" for name, version in trained["versions"].items())
+    made = run.manifest(stages.training(number))
+    trained = run.results(stages.training(number), dict[str, Any])
+    versions = ", ".join(f"{name} {version}" for name, version in made["versions"].items())
     facts = [
-        f"run `{run.name}`, stage `{stages.training(number)}` with fingerprint `{trained['fingerprint']}`",
+        f"run `{run.name}`, stage `{stages.training(number)}` with fingerprint `{made['fingerprint']}`",
         f"seed {run.config.seed}; of the stages: {', '.join(f'{stage} {run.seed(stage)}' for stage in seeds)}",
         f"versions: {versions}",
         f"trained on {trained.get('device', 'a device that was not recorded')}, precision "

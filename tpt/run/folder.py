@@ -7,14 +7,13 @@ import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from omegaconf import OmegaConf
 
 from tpt import __version__, artefacts, files, locks
-from tpt.artefacts import Prepared
+from tpt.artefacts import Head, Prepared
 from tpt.errors import RunError, TptError
-from tpt.evaluate import store
 from tpt.evaluate.stop import Stop
 from tpt.explain import in_words, may_write, refused
 from tpt.run import identity, rounds, table
@@ -65,8 +64,14 @@ class Run(Manifests):
             _head(run.root)
         else:
             fingerprint = identity.fingerprint(settings, run.contents)
-            head = {"format": FORMAT, "fingerprint": fingerprint, "contents": run.contents}
-            files.write_json(run.head_path, head | {"tpt": __version__, "created": now()})
+            head: Head = {
+                "format": FORMAT,
+                "fingerprint": fingerprint,
+                "contents": run.contents,
+                "tpt": __version__,
+                "created": now(),
+            }
+            files.write_json(run.head_path, head)
         # The file holds the most rounds ever asked for; this object, what was asked for now.
         text = OmegaConf.to_yaml(OmegaConf.create(config.to_dict(kept)))
         if not run.config_path.exists() or run.config_path.read_text(encoding="utf-8") != text:
@@ -109,7 +114,7 @@ class Run(Manifests):
         return run
 
     def joined(self, other: "Run") -> "Run":
-        """This run with the rounds that another point of a sweep, of the same run folder, also asks for."""
+        """This run with the rounds that another point of a sweep, of the same run folder, also requests."""
         return Run(self.root, config.with_rounds_of(self.config, other.config), self.contents)
 
     def base_model(self) -> Path:
@@ -163,6 +168,8 @@ class Run(Manifests):
         Raises:
             RunError: they are gone.
         """
+        from tpt.evaluate import store  # slow to import, and most commands read no figures
+
         return store.load(self.folder(table.evaluation(round)))
 
     @contextmanager
@@ -202,12 +209,12 @@ def _in_use(root: Path, holder: Path, lock: Path) -> RunError:
         return RunError(
             message,
             "wait for it or stop it; `tpt status` shows how far it is. A host that is down may leave its lock "
-            f"behind: where that process is surely gone, {remove}",
+            f"behind: if you are sure that process is gone, {remove}",
         )
     if not _is_alive(who.get("pid")):
         return RunError(
             f"{message}, and there is no such process on this host",
-            f"where no other `tpt` is at work on this folder, in a container or on another host of this name, {remove}",
+            f"if no other `tpt` is using this folder, in a container or on another host of this name, {remove}",
         )
     return RunError(message, "wait for it or stop it; `tpt status` shows how far it is")
 
@@ -232,7 +239,7 @@ def find(run_root: Path) -> list[Path]:
     return sorted(found, key=lambda path: path.stat().st_ctime)
 
 
-def _head(root: Path) -> dict[str, Any]:
+def _head(root: Path) -> Head:
     """What `run.json` says.
 
     Raises:
@@ -246,6 +253,6 @@ def _head(root: Path) -> dict[str, Any]:
             f"{root} was written by tpt {recorded.get('tpt')} (format {recorded['format']}); "
             f"this is tpt {__version__} (format {FORMAT})",
             f"read it with tpt {recorded.get('tpt')}; to go on with this one, give the same settings to `tpt run` "
-            "again: it starts a folder of its own beside",
+            "again: it starts a new folder beside it",
         )
-    return files.read_json(path, HEAD, NEW_HEAD)
+    return cast(Head, files.read_json(path, HEAD, NEW_HEAD))

@@ -210,7 +210,7 @@ def _source(kind: type) -> Path:
     return Path(found)
 
 
-# For each thing outside the config that results depend on, its hash; "" where there is none.
+# For each thing outside the config that results depend on, its hash; "" if there is none.
 NAMED: dict[str, Callable[[Config], str]] = {
     "task.files": _of_data,
     "task.code": lambda settings: _of_code(type(settings.task)),

@@ -13,9 +13,10 @@ import time
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 from tpt import __version__, artefacts, files, locks
+from tpt.artefacts import Manifest
 from tpt.errors import Damaged, FileError
 from tpt.explain import in_words
 from tpt.run import identity, table
@@ -88,7 +89,7 @@ class Manifests(Paths):
         return table.of(stage).version(self.config)
 
     def done(self, stage: Stage) -> bool:
-        """Whether a stage has finished, and what it was made from has not been made anew since with another outcome.
+        """Whether a stage has finished, and its inputs have not been redone since with another outcome.
 
         If the manifest of an input is gone, what that input will be is not known, and the stage counts as done.
         """
@@ -186,7 +187,7 @@ class Manifests(Paths):
         return (record.inputs, record.version) if record else ({}, None)
 
     def record(self, stage: Stage) -> Record | None:
-        """How a stage came about, read again only if its manifest was written anew; None: none that can be read."""
+        """How a stage came about, read again only if its manifest was rewritten; None: no readable one is there."""
         try:
             stat = self.manifest_path(stage).stat()
         except OSError:
@@ -216,13 +217,13 @@ class Manifests(Paths):
         paths = sorted(self.folder(stage).glob(artefacts.every(artefacts.ERROR)))
         return [] if self.done(stage) else [_message(path) for path in paths]
 
-    def manifest(self, stage: Stage) -> dict[str, Any]:
-        """All that a finished stage recorded, as JSON; `results` gives it with its type.
+    def manifest(self, stage: Stage) -> Manifest:
+        """All that a finished stage recorded; `results` shows what only stages of its kind record.
 
         Raises:
             Damaged: it cannot be read; the stage counts as not done.
         """
-        return files.read_json(self.manifest_path(stage), NEEDS)
+        return cast(Manifest, files.read_json(self.manifest_path(stage), NEEDS))
 
     def results(self, stage: Stage, kind: type[R]) -> R:
         """What a finished stage recorded, seen as one of the types in `tpt.artefacts`.
@@ -235,7 +236,7 @@ class Manifests(Paths):
     def finish(self, stage: Stage, results: Results, seconds: float) -> None:
         """Write a stage's manifest, which makes it done, and publish it to the other runs under the same root."""
         begun = self.inputs_path(stage)
-        manifest = {
+        manifest: Manifest = {
             "stage": str(stage),
             "fingerprint": self.fingerprint(stage),
             "made": table.of(stage).made(self.folder(stage), results),
@@ -247,9 +248,8 @@ class Manifests(Paths):
             "host": socket.gethostname(),
             "versions": versions(),
             "config": config.to_dict(self.config),
-            **results,
         }
-        files.write_json(self.manifest_path(stage), manifest)
+        files.write_json(self.manifest_path(stage), {**manifest, **results})
         self.publish(stage)
 
     def publish(self, stage: Stage) -> None:

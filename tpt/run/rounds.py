@@ -1,18 +1,20 @@
-"""How many rounds a run has: a number, or with `rounds=auto` as many as its evaluations ask for."""
+"""How many rounds a run has: a number, or, with `rounds=auto`, as many as its evaluations call for."""
 
 import contextlib
 import dataclasses
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from tpt import files
 from tpt.errors import Damaged
-from tpt.evaluate.bootstrap import Interval
-from tpt.evaluate.metrics import Reader, difference
 from tpt.evaluate.stop import Stop, model_name, rule
 from tpt.settings import config
 from tpt.settings.config import Config
+
+if TYPE_CHECKING:
+    from tpt.evaluate.bootstrap import Interval
+    from tpt.evaluate.metrics import Reader
 
 
 class Evaluations(Protocol):
@@ -86,13 +88,15 @@ def _basis(run: Evaluations, after: int) -> dict[str, Any]:
     return {"stop": settings, "evaluations": [run.evaluated(round) for round in range(after + 1)]}
 
 
-def _gain(run: Evaluations, after: int, before: int) -> Interval:
+def _gain(run: Evaluations, after: int, before: int) -> "Interval":
     return _difference(run, after, before, (run.evaluated(after), run.evaluated(before)))
 
 
 @lru_cache(maxsize=128)
-def _difference(run: Evaluations, after: int, before: int, written: tuple[int | None, int | None]) -> Interval:
-    """As the report's, and computed once: whoever asks for a run's stages asks for this."""
-    reader, settings = cast(Reader, run.config.stop.reader), run.config.evaluate
+def _difference(run: Evaluations, after: int, before: int, written: tuple[int | None, int | None]) -> "Interval":
+    """As the report computes it, but only once: every listing of a run's stages needs it."""
+    from tpt.evaluate.metrics import difference  # slow to import; a decision that is written down needs none of it
+
+    reader, settings = cast("Reader", run.config.stop.reader), run.config.evaluate
     metrics = run.evaluation(after), run.evaluation(before)
     return difference(*metrics, reader, min(settings.ks), settings, run.config.seed)

@@ -51,13 +51,13 @@ class ClusterConfig:
         False, "Whether to find the model in the shell that submits, for compute nodes that cannot reach the hub."
     )
     retries: int = setting(
-        2, "How often the process of a stage is started again after a failure that may be chance.", low=0
+        2, "How many times a stage's process is restarted after a failure that may be transient.", low=0
     )
     signal_seconds: int = setting(
         120, "How long before its time limit a stage is told to stop, so that it can be requeued.", low=5
     )
     max_jobs: int | None = setting(
-        None, "Jobs of one `tpt run` that may run at once, over a whole sweep; null: no limit.", low=1
+        None, "Jobs of one `tpt run`, sweeps included, that may run at once; null: no limit.", low=1
     )
     sizes: dict[str, Any] = setting(
         {}, "What conf/cluster/slurm.yaml requests for each `model.size`, as a map of values.", holds=(dict,)

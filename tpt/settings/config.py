@@ -108,7 +108,7 @@ def _expanded(key: str, path: str) -> str:
 
 
 def with_rounds_of(config: Config, other: Config) -> Config:
-    """A config with the rounds and the further evaluations that another one of the same run also asks for.
+    """A config with the rounds and the further evaluations that another one of the same run also requests.
 
     Of two numbers that is the larger one. Of a number and `auto` it is whatever `auto` comes to, and the number at
     least. Of two `auto` the first config's settings hold.

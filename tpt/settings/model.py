@@ -12,7 +12,7 @@ class ModelConfig:
 
     name: str = setting(
         REQUIRED,
-        "What the model is called; it names a folder: with the task and the prune mode, that of a run.",
+        "The model's name; together with the task and the prune mode it names the run folder.",
         fits=re.compile(r"[A-Za-z0-9._-]+").fullmatch,
         words="use letters, digits, '.', '_' and '-'",
     )
@@ -36,5 +36,5 @@ class ModelConfig:
     )
     learning_rate: float = setting(1e-5, "The learning rate that suits this model.", low=0, high=1)
     context: int | None = setting(
-        None, "Tokens of prompt and completion together; null: as many as the model was made for.", low=16
+        None, "Tokens of prompt and completion together; null: the model's own context length.", low=16
     )

@@ -18,11 +18,11 @@ def _names_another(text: str) -> bool:
 class SampleConfig:
     """How completions are sampled, to think and to evaluate."""
 
-    problems: int | None = setting(None, "Only the first so many problems of the split; null: all.", low=1)
+    problems: int | None = setting(None, "How many problems are used, from the first on; null: all.", low=1)
     samples_per_problem: int = setting(10, "Completions sampled for each problem.", low=1)
     temperature: float = setting(0.8, "The sampling temperature; 0 is greedy.", low=0, high=2)
-    top_p: float = setting(1.0, "Sample from the likeliest tokens of this much probability.", low=0.01, high=1)
-    max_tokens: int = setting(512, "The most tokens in a completion.", low=1)
+    top_p: float = setting(1.0, "Sample from the most likely tokens of this total probability.", low=0.01, high=1)
+    max_tokens: int = setting(512, "The maximum number of tokens in a completion.", low=1)
 
 
 @dataclass
@@ -51,7 +51,7 @@ class EvaluateConfig(SampleConfig):
     bootstrap: int = setting(10_000, "Resamples of the problems, for intervals.", low=100)
     also: list[str] = setting(
         [],
-        "Further named sets of problems to evaluate beside the test split, e.g. [train].",
+        "Further named sets of problems to evaluate in addition to the test split, e.g. [train].",
         fits=_names_another,
         words=f"names of lower-case letters, digits and '_' that begin with a letter, and not {MAIN}",
         unique=True,

@@ -14,9 +14,9 @@ class StopConfig:
 
     auto: bool = setting(False, "What `rounds=auto` sets.")
     patience: int = setting(1, "Rounds in a row without a clear gain after which it stops.", low=1)
-    minimum: float = setting(0.0, "Points of gain below which even a clear one does not count.", low=0, high=100)
+    minimum: float = setting(0.0, "The smallest gain in points that counts, however clear it is.", low=0, high=100)
     reader: str = setting("strict", "Whose verdicts count.", choices=("strict", "lenient"))
-    most: int = setting(8, "The most rounds.", low=1)
+    most: int = setting(8, "The maximum number of rounds.", low=1)
     least: int = setting(
-        0, "Rounds that are done whatever they gain; a number of rounds requested earlier is kept here.", low=0
+        0, "Rounds that are done whatever they gain; keeps a number of rounds requested earlier.", low=0
     )

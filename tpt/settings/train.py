@@ -38,7 +38,7 @@ class TrainConfig:
         "Which model a round fine-tunes: that of the round before, or the base model.",
         choices=("previous", "base"),
     )
-    learning_rate: float = setting(REQUIRED, "The highest learning rate of the schedule.", low=0, high=1)
+    learning_rate: float = setting(REQUIRED, "The peak learning rate of the schedule.", low=0, high=1)
     epochs: int = setting(1, "How many times each example is trained on.", low=1)
     batch_size: int = setting(8, "Examples in an optimizer step, over all devices.", low=1)
     warmup: float = setting(0.1, "The share of the steps over which the learning rate rises.", low=0, high=1)
@@ -63,7 +63,9 @@ class TrainConfig:
     micro_batch: int | None = setting(
         None, "Examples that a device takes at once; null: as many as possible.", low=1, runtime=True
     )
-    gradient_checkpointing: bool = setting(False, "Use less memory and a third more time.", runtime=True)
+    gradient_checkpointing: bool = setting(
+        False, "Recompute activations: less memory, a third more time.", runtime=True
+    )
     share_prefix: bool = setting(
         True, "Whether the beginning that examples of a batch share is computed once.", runtime=True
     )

@@ -1,6 +1,6 @@
-"""Judging sample shards while others are still being sampled: beside an engine on a GPU the cores have little to do.
+"""Judging sample shards while others are still being sampled: next to an engine on a GPU, most CPU cores are idle.
 
-A process of its own beside the one that samples: programs and answers are judged by processes anyway, and the engine
+It is a separate process from the one that samples: programs and answers are judged by processes anyway, and the engine
 keeps its interpreter to itself. What it has not judged when sampling ends, the stage that needs the verdicts judges.
 """
 

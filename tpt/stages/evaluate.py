@@ -19,7 +19,7 @@ VERDICT = ("problem_id", "index", "status", "strict", "lenient", "rule", "strict
 
 
 def evaluate(run: Run, stage: Stage, progress: Progress) -> Evaluated:
-    """Write samples, verdicts and figures; the manifest holds those too, but for the counts of each problem."""
+    """Write samples, verdicts and figures; the manifest holds the figures too, except the counts of each problem."""
     folder = run.folder(stage)
     sample(run, stage, progress, Worker())
     verdicts = judge(run, stage, progress)

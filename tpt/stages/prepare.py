@@ -66,20 +66,30 @@ def prepare(run: Run, stage: Stage, progress: Progress) -> Results:
     _check_training(run, model_dir)
     results.update(run.config.task.marks())
     progress(2, 3, "checks", note="prompts")
-    evaluated = [
-        check_context(run, split, "evaluate", config.evaluate, config.model, model_dir, tokenizer)
-        for split in (table.TEST, *config.evaluate.also)
-    ]
-    results["prompt_tokens"] = evaluated[0]
-    if config.think.teacher:
-        teacher_dir = models.locate(config.think.teacher)
-        results["teacher_dir"] = str(teacher_dir.resolve())
-        teacher_tokenizer = check_model(run, config.think.teacher, teacher_dir, trained=False)
-        check_context(run, table.TRAIN_SET, "think", config.think, config.think.teacher, teacher_dir, teacher_tokenizer)
-    else:
-        check_context(run, table.TRAIN_SET, "think", config.think, config.model, model_dir, tokenizer)
+    results.update(_check_prompts(run, model_dir, tokenizer))
     check_disk(run, model_dir)
     progress(3, 3, "checks")
+    return results
+
+
+def _check_prompts(run: Run, model_dir: Path, tokenizer: "PreTrainedTokenizerBase") -> Results:
+    """Check every prompt against the context of the model that is to answer it.
+
+    Returns:
+        how long the longest test prompt is, and where the teacher is, if there is one.
+    """
+    config = run.config
+    longest = {
+        split: check_context(run, split, "evaluate", config.evaluate, config.model, model_dir, tokenizer)
+        for split in (table.TEST, *config.evaluate.also)
+    }
+    results: dict[str, Any] = {"prompt_tokens": longest[table.TEST]}
+    thinking, folder = config.model, model_dir
+    if config.think.teacher:
+        thinking, folder = config.think.teacher, models.locate(config.think.teacher)
+        results["teacher_dir"] = str(folder.resolve())
+        tokenizer = check_model(run, thinking, folder, trained=False)
+    check_context(run, table.TRAIN_SET, "think", config.think, thinking, folder, tokenizer)
     return results
 
 

@@ -106,7 +106,7 @@ def _sample_shards(run: Run, stage: Stage, owed: dict[int, int], progress: Progr
             tokens += sum(len(completion.ids) for completion in completions)
             done += 1
             progress(done, total, "problems", tokens / (time.monotonic() - loaded), "tokens/s")
-        engine = {
+        engine: Engine = {
             **sampler.describe(),
             "python": sys.executable,
             "tokens": tokens,

@@ -1,7 +1,5 @@
 """The train stage: fine-tune on the kept examples and export the model."""
 
-from typing import cast
-
 from tpt.artefacts import Trained
 from tpt.models import context_length
 from tpt.progress import Progress
@@ -16,5 +14,4 @@ def train(run: Run, stage: Stage, progress: Progress) -> Trained:
     start = run.base_model() if settings.start_from == "base" else run.model(stage.round - 1)
     examples = run.examples_path(stage.round)
     context = context_length(start, run.config.model)
-    results = fit(start, examples, run.folder(stage), settings, run.seed(stage), context, progress)
-    return cast(Trained, results)
+    return fit(start, examples, run.folder(stage), settings, run.seed(stage), context, progress)

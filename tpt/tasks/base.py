@@ -19,7 +19,6 @@ from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 from tpt.artefacts import Marks
 from tpt.errors import ConfigError, nearest, said
 from tpt.judge import rules
-from tpt.judge.answer import judge_pairs
 from tpt.records import Problem, Sample, Verdict
 from tpt.setting import check_all, mistyped, setting, walk
 
@@ -75,6 +74,8 @@ class Task(ABC):
             partial: whether partial credit is requested: if there are tests, all of them are run, not only up to the
                 first failure.
         """
+        from tpt.judge.answer import judge_pairs  # slow to import, and most commands judge nothing
+
         return judge_pairs(pairs)
 
     def rules(self) -> int:

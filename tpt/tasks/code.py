@@ -3,17 +3,18 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tpt.artefacts import Marks
 from tpt.judge import rules
-from tpt.judge.code.judge import Judge, verdicts
 from tpt.judge.code.program import Language, fenced
 from tpt.judge.code.spec import Spec
-from tpt.judge.code.stdio import Checker, by_tokens
 from tpt.records import Problem, Sample, Verdict
 from tpt.setting import setting
 from tpt.tasks.base import Task
+
+if TYPE_CHECKING:
+    from tpt.judge.code.stdio import Checker
 
 LANGUAGES: tuple[Language, ...] = ("python", "cpp")
 
@@ -61,6 +62,8 @@ class CodeTask(Task):
         Raises:
             SandboxError: see `Judge`.
         """
+        from tpt.judge.code.judge import Judge  # slow to import, as is all that runs programs
+
         waiting: deque[tuple[Problem, int, str]] = deque()
 
         def jobs() -> Iterator[tuple[Spec, Language, str]]:
@@ -87,6 +90,8 @@ class CodeTask(Task):
 
     def judge(self, pairs: Iterable[tuple[Problem, Sample]], partial: bool = False) -> Iterator[Verdict]:
         """Run each sample's program on the problem's tests."""
+        from tpt.judge.code.judge import Judge, verdicts
+
         language = self.spoken
         specs: dict[str, Spec] = {}
 
@@ -108,8 +113,10 @@ class CodeTask(Task):
         """The sandbox and the interpreter of every verdict."""
         return {"sandbox": self.sandbox, "judge_python": self.python}
 
-    def checker(self) -> Checker:
+    def checker(self) -> "Checker":
         """How outputs are compared; override it for tasks whose problems have several right answers."""
+        from tpt.judge.code.stdio import by_tokens
+
         return by_tokens
 
     @property

@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 from tpt.errors import DataError
 from tpt.judge.code.program import Language
 from tpt.judge.code.spec import Source, Spec
-from tpt.judge.code.stdio import by_tokens
 from tpt.records import Problem
 from tpt.setting import setting
 from tpt.tasks import rows
@@ -85,6 +84,8 @@ class CodeContests(CodeTask):
         Raises:
             DataError: a column is not as in the data set.
         """
+        from tpt.judge.code.stdio import by_tokens
+
         try:
             tests = [pair for kind in TEST_KINDS for pair in _pairs(row[kind])][: self.tests]
             limit, memory = _seconds(row.get("time_limit")), row.get("memory_limit_bytes") or 0

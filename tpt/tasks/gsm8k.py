@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from tpt.errors import DataError
-from tpt.judge.gold import gold_answer, readable_gold
 from tpt.records import Problem
 from tpt.setting import setting
 from tpt.tasks.base import Split, Task, register
@@ -62,6 +61,8 @@ class Gsm8k(Task):
         Raises:
             DataError: see `Task.load`.
         """
+        from tpt.judge.gold import gold_answer, readable_gold
+
         all_rows = list(self._rows(split))
         size = self.size(split)
         if size is not None and size > len(all_rows):

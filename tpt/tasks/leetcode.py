@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from tpt.errors import ConfigError, DataError
-from tpt.judge.code.calls import assertions
 from tpt.judge.code.program import fenced
 from tpt.judge.code.spec import Spec
 from tpt.records import Problem
@@ -37,6 +36,8 @@ class LeetCode(CodeTask):
         Raises:
             DataError: see `Task.load`.
         """
+        from tpt.judge.code.calls import assertions
+
         size = self.size(split)
         for row in rows.drawn(lambda: self._rows(split), size, self.seed, f"the {split} split of {self.path}"):
             reference = row.get(REFERENCE) or ""

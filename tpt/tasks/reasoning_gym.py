@@ -8,8 +8,6 @@ from functools import cached_property
 from typing import Any
 
 from tpt.errors import ConfigError, DataError, nearest
-from tpt.judge import numbers
-from tpt.judge.answer import marked_answers
 from tpt.records import Problem, Sample, Status, Verdict, overall
 from tpt.setting import setting
 from tpt.tasks.base import Split, Task, register
@@ -74,6 +72,8 @@ class ReasoningGym(Task):
 
     def judge(self, pairs: Iterable[tuple[Problem, Sample]], partial: bool = False) -> Iterator[Verdict]:
         """The generator's own score of the marked answer: 1 is correct, anything else above 0 is partial."""
+        from tpt.judge.answer import marked_answers
+
         scorer = self._dataset(0, 1)
         for problem, sample in pairs:
             strict, lenient, rule = marked_answers(sample.text)
@@ -150,6 +150,8 @@ def _score(scorer: Any, item: dict[str, Any], answer: str) -> Status:
         score = float(scorer.score_answer(answer=answer, entry=item))
     except Exception:  # some generators raise on answers they cannot read
         return Status.JUDGE_ERROR
+    from tpt.judge import numbers
+
     same = numbers.parse(answer)
     if same is not None and same == numbers.parse(str(item["answer"])):
         return Status.CORRECT

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
+
+from tpt.artefacts import EngineDescription
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class Sampler(Protocol):
         """
         ...
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> EngineDescription:
         """Engine, version, device, dtype, and, in words, how deterministic it is."""
         ...
 

@@ -136,19 +136,31 @@ class BranchingCache(Cache):
             mixed = scores.softmax(-1, dtype=torch.float32).to(query.dtype) @ value
         else:
             prefix_keys, prefix_values = self._prefix[layer]
-            folded = grouped.transpose(0, 1).reshape(heads, -1, size)
-            prefix_scores = folded @ prefix_keys.transpose(1, 2)
-            if softcap:
-                prefix_scores = softcap * torch.tanh(prefix_scores / softcap)
-            if prefix_seen is not None:
-                split = prefix_scores.view(heads, batch, -1, tokens, self.prefix_length)
-                prefix_scores = split.masked_fill(~prefix_seen, float("-inf"))
-            prefix_scores = prefix_scores.view(heads, batch, -1, self.prefix_length).transpose(0, 1)
+            prefix_scores = self._on_prefix(prefix_keys, grouped, tokens, prefix_seen, softcap)
             weights = torch.cat((prefix_scores, scores), -1).softmax(-1, dtype=torch.float32).to(query.dtype)
             on_prefix, on_row = torch.split(weights, [self.prefix_length, scores.shape[3]], -1)
             from_prefix = on_prefix.transpose(0, 1).reshape(heads, -1, self.prefix_length) @ prefix_values
             mixed = from_prefix.view(heads, batch, -1, value_size).transpose(0, 1) + on_row @ value
         return mixed.reshape(batch, query_heads, tokens, value_size).transpose(1, 2).contiguous(), None
+
+    def _on_prefix(
+        self, keys: Tensor, queries: Tensor, tokens: int, seen: Tensor | None, softcap: float | None
+    ) -> Tensor:
+        """The scores of all rows' queries on the prefix, [batch, heads, queries, prefix length], in one product.
+
+        Args:
+            keys: of the prefix, [heads, prefix length, head size].
+            queries: scaled, and grouped by the head that they read, [batch, heads, queries, head size].
+            tokens: that each row computes; `queries` has them for each of the query heads in a group.
+            seen: what they see of the prefix, see `_split`.
+        """
+        batch, heads, _, size = queries.shape
+        scores = queries.transpose(0, 1).reshape(heads, -1, size) @ keys.transpose(1, 2)
+        if softcap:
+            scores = softcap * torch.tanh(scores / softcap)
+        if seen is not None:
+            scores = scores.view(heads, batch, -1, tokens, self.prefix_length).masked_fill(~seen, float("-inf"))
+        return scores.view(heads, batch, -1, self.prefix_length).transpose(0, 1)
 
     def _split(self, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """What tokens see of their rows, [batch, 1, 1, tokens, columns], and of the prefix, [1, batch, 1, tokens, ...].

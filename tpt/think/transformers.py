@@ -11,6 +11,7 @@ import torch
 import transformers
 from transformers import AutoTokenizer, GenerationConfig
 
+from tpt.artefacts import EngineDescription
 from tpt.checkpoint import load_causal_lm
 from tpt.errors import EngineError, ModelError, said
 from tpt.hardware import cpu_threads
@@ -107,7 +108,7 @@ class TransformersSampler:
                 return plain
         raise ModelError(f"sampling {self._name} with transformers does not agree with its forward pass: {fault}", VLLM)
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> EngineDescription:
         """See `Sampler.describe`."""
         return {
             "engine": "transformers",

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from tpt.artefacts import EngineDescription
 from tpt.errors import EngineError, ModelError, TptError
 from tpt.hardware import cpu_has_bfloat16, cpu_threads, free_memory
 from tpt.prompt import decoder
@@ -138,7 +139,7 @@ class VllmSampler:
             **{key: value for key, value in given.items() if value is not None},
         }
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> EngineDescription:
         """See `Sampler.describe`."""
         import torch
         import vllm

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytorch_lightning as pl
 import torch
@@ -43,7 +43,7 @@ from tpt.train.trained import (
 
 def fit(
     model_dir: Path, examples: Path, out: Path, settings: TrainConfig, seed: int, context: int, progress: Progress
-) -> dict[str, Any]:
+) -> Trained:
     """Fine-tune, continuing from the last checkpoint in `out` if there is one, and export to `out/model`.
 
     Args:
@@ -55,40 +55,62 @@ def fit(
         progress: called after each optimizer step.
 
     Returns:
-        steps, examples, examples left out, trained tokens, losses, speed and device, and, for adapters, the share of
-        the weights that they change; empty on every rank except 0.
+        what came of it; empty on every rank except 0.
     Raises:
         DataError: there is nothing to train on.
         ModelError: the checkpoint cannot be loaded.
         TptError: out of memory, a loss that is not a number, or an attention that this machine cannot train with.
         Interrupted: it was asked to stop and has saved a checkpoint.
     """
-    # `_resume` sets the loader to where the checkpoint was taken, which Lightning cannot know.
-    warnings.filterwarnings(
-        "ignore",
-        message=".*(num_workers|LeafSpec|dataloader is not resumable|exists and is not empty|srun).*",
-    )
     models.check_folder(model_dir)
     if settings.attention == "flex" and not torch.cuda.is_available():
         raise TptError("train.attention=flex computes gradients only on a GPU", "set train.attention=auto")
     settings = replace(settings, precision=resolve_precision(settings.precision))
     pl.seed_everything(seed, verbose=False)
     rows = Examples(examples, settings.max_length or context)
-    tokenizer = AutoTokenizer.from_pretrained(model_dir)
-    pad_id = next(one for one in (tokenizer.pad_token_id, tokenizer.eos_token_id, 0) if one is not None)
+    sharding = settings.strategy == "fsdp"
     model, merge = load(model_dir, settings)
     share = adapted_share(model) if settings.lora.rank else None
     how = packing(model, max(rows.lengths)) if settings.share_prefix else None
-    data = ExampleModule(rows, settings, seed, pad_id, how)
-    unread = model_dir if settings.strategy == "fsdp" else None
+    data = ExampleModule(rows, settings, seed, _pad_id(model_dir), how)
     total = settings.epochs * data.steps_per_epoch
-    module = FineTuning(model, settings, total, out / STEPS, unread, seed)
+    module = FineTuning(model, settings, total, out / STEPS, model_dir if sharding else None, seed)
+    started = time.monotonic()
+    trainer = _trained(module, data, settings, out, progress)
+    state = sharded.gather(module.model, keep=trainer.is_global_zero) if sharding else None
+    if not trainer.is_global_zero:  # it does not wait until the model is written, which may outlast its time-out
+        return cast(Trained, {})
+    _export(module.model, merge, state, model_dir, out)
+    shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
+    seconds = time.monotonic() - started
+    return _results(out, rows, settings, seconds, str(trainer.strategy.root_device), share)
+
+
+def _pad_id(model_dir: Path) -> int:
+    """The token id that fills up a batch; no label stands on it, so any will do."""
+    tokenizer = AutoTokenizer.from_pretrained(model_dir)
+    return next(one for one in (tokenizer.pad_token_id, tokenizer.eos_token_id, 0) if one is not None)
+
+
+def _trained(
+    module: FineTuning, data: ExampleModule, settings: TrainConfig, out: Path, progress: Progress
+) -> pl.Trainer:
+    """Train to the last step, from the newest checkpoint in `out` on.
+
+    Raises:
+        TptError: the GPU ran out of memory.
+        KeyboardInterrupt: Lightning was interrupted.
+    """
     checkpoint = checkpoints.newest(out / CHECKPOINTS, sharded=settings.strategy == "fsdp")
     _resume(out, checkpoint, data)
-    started = time.monotonic()
+    steps = _Steps(progress, checkpoint, out / CHECKPOINTS, settings.checkpoint_every)
+    # `_resume` sets the loader to where the checkpoint was taken, which Lightning cannot know.
+    warnings.filterwarnings(
+        "ignore",
+        message=".*(num_workers|LeafSpec|dataloader is not resumable|exists and is not empty|srun).*",
+    )
     try:
-        steps = _Steps(progress, checkpoint, out / CHECKPOINTS, settings.checkpoint_every)
-        trainer = _trainer(settings, model, out, steps)
+        trainer = _trainer(settings, module.model, out, steps)
         trainer.fit(module, data, ckpt_path=str(checkpoint) if checkpoint else None, weights_only=False)
     except torch.cuda.OutOfMemoryError as error:
         raise TptError(
@@ -98,13 +120,7 @@ def fit(
         ) from error
     if trainer.interrupted or trainer.global_step < module.total_steps:
         raise KeyboardInterrupt  # Lightning ends an interrupted training as if it had finished
-    state = sharded.gather(module.model, keep=trainer.is_global_zero) if settings.strategy == "fsdp" else None
-    if not trainer.is_global_zero:
-        return {}  # other ranks do not wait until the model is written: that may take longer than their time-out
-    _export(module.model, merge, state, model_dir, out)
-    shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
-    seconds = time.monotonic() - started
-    return {**_results(out, rows, settings, seconds, str(trainer.strategy.root_device)), **_adapted(share)}
+    return trainer
 
 
 def resolve_precision(name: str) -> str:
@@ -257,10 +273,13 @@ def _export(
     export(model, model_dir, out / CHECKPOINT, *([state] if state else []))
 
 
-def _results(out: Path, rows: Examples, settings: TrainConfig, seconds: float, device: str) -> Trained:
+def _results(
+    out: Path, rows: Examples, settings: TrainConfig, seconds: float, device: str, share: float | None
+) -> Trained:
+    """What came of a training; `share`: of the weights, what adapters change; None if there are no adapters."""
     lines = list(files.read_jsonl(out / STEPS))
     tokens = sum(line["tokens"] for line in lines)
-    return {
+    found: Trained = {
         "steps": len(lines),
         "examples": len(rows),
         "examples_left_out": rows.left_out,
@@ -272,16 +291,11 @@ def _results(out: Path, rows: Examples, settings: TrainConfig, seconds: float, d
         "precision": settings.precision,
         "device": device,
     }
-
-
-def _adapted(share: float | None) -> dict[str, Any]:
-    """What the results say about the share of weights that adapters change; `share`: None if there are no adapters."""
-    if share is None:
-        return {}
-    said: dict[str, Any] = {"adapted_share": round(share, 4)}
-    if share < FEW:
-        said["warnings"] = [
-            f"the adapters change {share:.0%} of the model's weights; layers that train.lora.targets leaves out and "
-            "experts that peft does not support are not trained: train=full trains all"
-        ]
-    return said
+    if share is not None:
+        found["adapted_share"] = round(share, 4)
+        if share < FEW:
+            found["warnings"] = [
+                f"the adapters change {share:.0%} of the model's weights; layers that train.lora.targets leaves out "
+                "and experts that peft does not support are not trained: train=full trains all"
+            ]
+    return found

@@ -191,5 +191,5 @@ def _with_manifests(rows: list[Row], runs: list[Run]) -> list[tuple[Row, dict[st
     for row in rows:
         run = by_root[row.root]
         stages = [stage for stage in (Stage(row.round, name) for name in stage_names()) if run.done(stage)]
-        found.append((row, {stage.name: run.manifest(stage) for stage in stages}))
+        found.append((row, {stage.name: run.results(stage, dict[str, Any]) for stage in stages}))
     return found
