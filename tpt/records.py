@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tpt import files
+from tpt import artefacts, files
 
 ROWS_PER_BATCH = 1024  # of a row group, the unit that is held in memory
 
@@ -288,12 +288,12 @@ class Rows:
 
 def shard_path(folder: Path, name: str, number: int) -> Path:
     """The path of shard `number` of the table `name`."""
-    return folder / f"{name}-{number:05d}.parquet"
+    return folder / artefacts.shard(name, number)
 
 
 def shards(folder: Path, name: str) -> list[Path]:
     """The existing shards of a table, in order."""
-    return sorted(folder.glob(f"{name}-[0-9]*.parquet"))
+    return sorted(folder.glob(artefacts.shards(name)))
 
 
 def is_whole(path: Path) -> bool:

@@ -53,7 +53,7 @@ def execute(run: Run, stage: Stage, watch: Watch, executor: Callable[[Run, list[
         gpus = gpus_per_node(run.config, job)
         jobs = [
             executor(run, list(range(worker * gpus, (worker + 1) * gpus))).submit(
-                StageJob(run.root.resolve(), stage, (worker, job.workers), job.sampling, job.finishing)
+                StageJob(run.root.resolve(), job, worker)
             )
             for worker in range(job.workers)
         ]

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tpt import records
-from tpt.artefacts import SAMPLES
+from tpt.artefacts import SAMPLES, TABLE
 from tpt.cluster import ends, ledger
 from tpt.cluster.graph import Job, graph
 from tpt.cluster.ledger import Submitted
@@ -68,7 +68,7 @@ def drawn(run: Run, found: list[Row]) -> Table:
 
 def complete(run: Run) -> bool:
     """Whether a run owes neither a stage nor its report."""
-    return not run.owed() and (run.report_dir / "table.md").exists()
+    return not run.owed() and (run.report_dir / TABLE).exists()
 
 
 def summary(run: Run, states: dict[str, State]) -> str:

@@ -12,11 +12,13 @@ from typing import Any
 from submitit import SlurmExecutor
 from submitit.core.utils import FailedJobError, FailedSubmissionError
 
+from tpt import artefacts
 from tpt.cluster import ledger, resources, slurm, snapshot, submitit_parts
 from tpt.cluster.graph import Job, jobs_of, report_job
-from tpt.cluster.job import STARTED, ReportJob, StageJob
+from tpt.cluster.job import STARTED, StageJob
 from tpt.cluster.ledger import Submitted
 from tpt.cluster.planning import Plan, Planned
+from tpt.cluster.report_job import ReportJob
 from tpt.errors import ClusterError
 from tpt.run import shared
 from tpt.run.folder import Run
@@ -126,12 +128,10 @@ def work_of(planned: Planned, code: str) -> list[Callable[[], None]]:
     return [
         StageJob(
             root,
-            job.stage,
-            worker=(worker, job.workers),
-            sampling=job.sampling,
-            finishing=job.finishing,
+            job,
+            worker,
             ranks=nodes * per_node,
-            books=not job.sampling,
+            records=not job.sampling,
             code=code,
             minutes=resources.of_job(run.config, job).minutes,
             grace=run.config.cluster.signal_seconds / 2,
@@ -190,7 +190,7 @@ def _submit(planned: Planned, ids: dict[Planned, str], lanes: Lanes) -> Submitte
     executor = SlurmExecutor(folder_of(run), max_num_timeout=REQUEUES, python=PYTHON)
     executor.update_parameters(**parameters(planned, code, ",".join(words)))
     if job.stage is not None:
-        for said in run.folder(job.stage).glob("error-*.json"):  # by a job before this one: no longer the reason
+        for said in run.folder(job.stage).glob(artefacts.every(artefacts.ERROR)):  # an earlier job's
             said.unlink(missing_ok=True)
     id = start(executor, work_of(planned, digest))
     minutes = resources.of_job(run.config, job).minutes
