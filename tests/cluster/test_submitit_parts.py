@@ -1,13 +1,16 @@
-"""submitit's private parts are used in one file, and still do what that file expects of them."""
+"""submitit's private functions are used in one file only; they and its log are still what tpt expects."""
 
+import os
 import re
+import signal
+import time
 from pathlib import Path
 
 import submitit
 from submitit.slurm import slurm as theirs
 
 import tpt
-from tpt.cluster import submitit_parts
+from tpt.cluster import submitit_log, submitit_parts
 
 TODO = (
     f"submitit {submitit.__version__} has changed %s, which tpt/cluster/submitit_parts.py uses to show job scripts: "
@@ -35,3 +38,28 @@ def test_no_other_module_uses_private_parts_of_submitit() -> None:
     package = Path(tpt.__file__).parent
     found = {path.name for path in package.rglob("*.py") if private.search(path.read_text(encoding="utf-8"))}
     assert found == {"submitit_parts.py"}
+
+
+def test_the_log_of_a_job_that_is_requeued_and_ends_well_has_the_sentences_that_we_look_for(tmp_path: Path) -> None:
+    todo = f"submitit {submitit.__version__} no longer logs this: adapt tpt/cluster/submitit_log.py"
+
+    class Preempted:  # in here, so that it is pickled as a whole
+        def __call__(self) -> None:
+            os.kill(os.getpid(), signal.SIGUSR2)
+            time.sleep(60)
+
+        def checkpoint(self) -> "submitit.helpers.DelayedSubmission":
+            return submitit.helpers.DelayedSubmission(print, "a line of the job")
+
+    executor = submitit.LocalExecutor(tmp_path)
+    executor.update_parameters(timeout_min=60)
+    job = executor.submit(Preempted())
+    job.result()
+    lines = job.stdout().splitlines()
+    own = [line for line in lines if submitit_log.LINE.match(line)]
+    assert [line for line in lines if line not in own] == ["a line of the job"], todo
+    starts = [number for number, line in enumerate(own) if submitit_log.STARTED in line]
+    assert len(starts) == 2, todo
+    assert starts[0] == 0, todo
+    assert own[starts[1] - 1].endswith(submitit_log.REQUEUED), todo
+    assert own[-1].endswith(submitit_log.ENDED_WELL), todo

@@ -353,7 +353,7 @@ def test_a_chain_that_stops_says_why_each_time_and_resubmit_goes_on(tpt: Tpt, tm
     slow.write_text("import time\ntime.sleep(600)\n")
     limit = ("cluster.cpu.partition=short", "cluster.cpu.minutes=1")
     tpt("resubmit", str(run.root), *limit, f'cluster.setup=["export PYTHONPATH={tmp_path}:$PYTHONPATH"]')
-    ended(r"round-00-prepare +│ \d+ +│ timeout .*its time limit of 1 min ended before it had started")
+    ended(r"round-00-prepare +│ \d+ +│ timeout .*it reached its time limit of 1 min before it had started")
     slow.unlink()
 
     # Code that was changed after the submission.

@@ -1,35 +1,14 @@
-"""Before a job is submitted: would the cluster take it, and would the run find its model, its problems and its disk?"""
+"""Checks whether SLURM would accept a job, before any is submitted."""
 
 import re
 
-from tpt import models
 from tpt.cluster import resources, slurm
 from tpt.cluster.graph import Job
 from tpt.cluster.planning import Planned
 from tpt.cluster.slurm import Nodes
 from tpt.cluster.submit import parameters_of_kind, script
-from tpt.errors import ClusterError, DataError, nearest
-from tpt.run import table
+from tpt.errors import ClusterError, nearest
 from tpt.run.folder import Run
-from tpt.stages.prepare import check_disk
-
-
-def check(run: Run) -> None:
-    """Check what can be checked in seconds: model, problems, disk.
-
-    Raises:
-        ModelError, DataError, DiskFull: what is wrong, and what to do.
-    """
-    teacher = run.config.think.teacher
-    folder = models.look(run.config.model)
-    if teacher:
-        models.look(teacher)
-    for split in (table.TRAIN_SET, table.TEST):
-        if next(iter(run.config.task.load(split)), None) is None:
-            raise DataError(f"the task {run.config.task.name} has no {split} problems", "see task.* and its files")
-    if folder:
-        check_disk(run, folder)
-
 
 # What SLURM expands or cuts at in the names of logs, the shell's script at its lines, and PYTHONPATH.
 UNUSABLE = {"%": "%", "\\": "a backslash", ":": "a colon", "\n": "a line break"}

@@ -36,7 +36,7 @@ def submit_runs(settings: Sequence[Config], points: Sequence[list[str]] | None, 
     sweep = Sweep.of(points, looked) if points else None
     chosen = sweep.runs if sweep else looked
     for run in chosen:
-        check.check(run)
+        backend.of(run.config).check(run)
     plan = Plan(chosen, slurm.states(ledger.known_ids(chosen)))
     check.check_cluster(plan.jobs)
     if sweep:
@@ -134,7 +134,7 @@ def resubmit(runs: Sequence[Run], sweep: Path | None, overrides: Sequence[str], 
     """
     changed = [Run(run.root, _with(run, overrides), run.contents) for run in runs]
     for run in changed:
-        check.check(run)
+        backend.of(run.config).check(run)
     plan = Plan(changed, slurm.states(ledger.known_ids(changed)))
     check.check_cluster(plan.jobs)
     _submit([Run.create(run.config) for run in changed], sweep, console)
