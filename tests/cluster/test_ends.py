@@ -158,7 +158,7 @@ def test_an_unfinished_run_is_shown_as_far_as_its_folder_tells_and_cannot_be_fol
     assert main(["status", str(run.root)]) == 0
     said = "".join(capsys.readouterr())
     assert said.count("unknown") == len(CHAIN)
-    assert "what the jobs are at is not known: there is no SLURM here: squeue is not installed" in said
+    assert "the states of the jobs are not known: there is no SLURM here: squeue is not installed" in said
     assert "owed: 2 of 2 stages" in said
     assert main(["status", str(run.root.parent)]) == 0
     assert main(["attach", str(run.root)]) == 1

@@ -136,7 +136,7 @@ def test_without_an_answer_from_slurm_the_jobs_are_left_to_end_by_themselves(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     needless.cancel(run)
-    assert "jobs that are not needed any more end when their turn comes" in caplog.text
+    assert "jobs that are no longer needed will end as soon as they start" in caplog.text
 
 
 def test_the_report_job_takes_the_run_as_it_ended(run: Run, caplog: pytest.LogCaptureFixture) -> None:

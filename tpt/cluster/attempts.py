@@ -27,7 +27,7 @@ WORTH_A_RETRY = ("EngineError", "StorageFailed")
 
 
 class Attempts:
-    """Starts a stage's process, again if need be, until it has done its work.
+    """Starts a stage's process, several times if necessary, until it has done its work.
 
     Args:
         run: whose stage it is.

@@ -20,7 +20,7 @@ logger = logging.getLogger(JOB_LOGGER)
 
 
 class ReportJob:
-    """Takes over what other runs did for these, and writes tables and figures of them together.
+    """Adopts what other runs did for these, and writes tables and figures of all of them together.
 
     Args:
         roots: the run folders.
@@ -46,7 +46,7 @@ class ReportJob:
             snapshot.verify(self.code)
         runs = [Run.open(root) for root in self.roots]
         for run in runs:
-            _take_over(run)
+            _adopt(run)
         evaluated = [run for run in runs if _is_evaluated(run)]
         written = report(evaluated, self.out)
         if len(runs) == 1:  # the runs of a sweep have report jobs of their own, which do so
@@ -59,8 +59,8 @@ class ReportJob:
         return submitit.helpers.DelayedSubmission(self)
 
 
-def _take_over(run: Run) -> None:
-    """Take over the stages that other runs did for this one, up to the first that nobody has done."""
+def _adopt(run: Run) -> None:
+    """Adopt the stages that other runs did for this one, up to the first that has not been done."""
     needless.adopt_evaluations(run)
     for stage in run.stages():
         try:
