@@ -31,7 +31,9 @@ PREPARE, EVALUATE, JUDGE, PRUNE = (Stage(0, "prepare"), Stage(0, "evaluate"), St
 
 @pytest.fixture
 def run(tiny_config: Make) -> Run:
-    return Run.create(tiny_config("cluster=slurm", "cluster.retries=1", "rounds=1", "prune=ground_truth"))
+    return Run.create(
+        tiny_config("cluster=slurm", "cluster.retries=1", "rounds=1", "prune=ground_truth", "sampler.data_parallel=1")
+    )
 
 
 def job_of(run: Run, stage: Stage, **settings: Any) -> StageJob:
