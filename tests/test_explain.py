@@ -15,7 +15,7 @@ import pytest
 
 from tpt import caches, explain, files, models
 from tpt.cli import main
-from tpt.cluster.job import WORTH_A_RETRY
+from tpt.cluster.attempts import WORTH_A_RETRY
 from tpt.errors import DataError, FileError, ModelError, StorageFailed
 from tpt.launch import failures
 from tpt.run.folder import Run

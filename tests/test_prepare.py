@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from huge_model import checkpoint_of
 
 from tpt.artefacts import Prepared
-from tpt.carry_out import carry_out_run
 from tpt.errors import ConfigError, DataError, DiskFull, ModelError
 from tpt.models import context_length
 from tpt.progress import Progress
@@ -18,7 +18,6 @@ from tpt.run.stage import Stage
 from tpt.settings.config import Config
 from tpt.settings.model import ModelConfig
 from tpt.stages.prepare import check_disk, prepare
-from tpt.terminal import Terminal
 
 Make = Callable[..., Config]
 PREPARE = Stage(0, "prepare")
@@ -65,19 +64,9 @@ def test_adapters_for_layers_that_the_model_has_not_are_refused_before_anything_
         prepared(tiny_config("train.lora.rank=4", "train.lora.targets=[c_attn]"))
 
 
-def of_terabytes(folder: Path, parameters: int) -> Path:
-    """A checkpoint in bfloat16 of which only the header is on the disk."""
-    end = 2 * parameters
-    header = json.dumps({"one": {"dtype": "BF16", "shape": [parameters], "data_offsets": [0, end]}}).encode()
-    with (folder / "model.safetensors").open("wb") as handle:
-        handle.write(len(header).to_bytes(8, "little") + header)
-        handle.truncate(8 + len(header) + end)
-    return folder
-
-
 def test_a_disk_too_small_for_the_checkpoints_is_said_before_the_run(tiny_config: Make, tmp_path: Path) -> None:
     """4 bytes a parameter each round, and two checkpoints of 12 while the last one is trained."""
-    model = of_terabytes(tmp_path, 2**38)
+    model = checkpoint_of(tmp_path, parameters=2**38)
     run = Run.create(tiny_config("rounds=3"))
     needed = (2 * 4 + 2 * 12) * 2**38 / 2**30
     with pytest.raises(DiskFull, match=rf"3 rounds of tiny-random need about {needed:.1f} GiB more under"):
@@ -86,7 +75,7 @@ def test_a_disk_too_small_for_the_checkpoints_is_said_before_the_run(tiny_config
 
 
 def test_what_is_on_the_disk_already_is_not_needed_again(tiny_config: Make, tmp_path: Path) -> None:
-    model = of_terabytes(tmp_path, 2**38)
+    model = checkpoint_of(tmp_path, parameters=2**38)
     run = Run.create(tiny_config("rounds=2"))
     run.finish(Stage(1, "train"), {}, 0.0)
     begun = run.folder(Stage(2, "train")) / "checkpoints" / "step=50.ckpt"
@@ -97,13 +86,6 @@ def test_what_is_on_the_disk_already_is_not_needed_again(tiny_config: Make, tmp_
         check_disk(run, model)
     run.finish(Stage(2, "train"), {}, 0.0)
     check_disk(run, model)
-
-
-def test_a_run_that_is_given_more_rounds_is_checked_for_room_again(tiny_config: Make, tmp_path: Path) -> None:
-    config = tiny_config("rounds=2")
-    Run.create(config).finish(Stage(0, "prepare"), {"model_dir": str(of_terabytes(tmp_path, 2**38))}, 0.0)
-    with pytest.raises(DiskFull, match="2 rounds of tiny-random need about"):
-        carry_out_run(config, Terminal())
 
 
 def test_a_model_that_is_gone_is_said(tiny_config: Make, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ LOGS = "logs"
 SLURM = "slurm"
 JOBS = "jobs.jsonl"  # in SLURM: a line for each submission
 REPORT = "report"
+TABLE, TABLE_CSV, TABLE_TEX = "table.md", "table.csv", "table.tex"  # in REPORT
 ANALYSIS = "analysis"
 EXPORT = "export"
 WANDB = "wandb"
@@ -36,13 +37,19 @@ VERDICTS = "verdicts"  # the same, shard by shard beside the samples
 ENGINE = "engine-{}.json"  # what an engine said of itself
 EXAMPLES = "examples.parquet"
 CHECKPOINT = "model"  # the folder of an exported model
-CHECKPOINTS = "checkpoints"  # of an unfinished training
+CHECKPOINTS = "checkpoints"  # the folder of those of an unfinished training
+STEP = "step={}.ckpt"  # in CHECKPOINTS: after so many optimizer steps
 STEPS = "metrics.jsonl"  # a line for each optimizer step
 METRICS = "metrics.json"  # the figures of an evaluation
 PER_PROBLEM = "per_problem.parquet"
 SET_ASIDE = "set_aside.json"  # problems that cannot be judged
 
+# In a folder with a model that was made on this machine
+ORIGIN = "origin.json"  # where its weights are from
+
 # In an export
+EXPORT_MARK = "export.json"  # which round of which run it holds; written last
+EXPORTED_MODEL = "model"
 EXPORTED_EXAMPLES = "examples"
 
 

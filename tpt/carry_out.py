@@ -9,11 +9,10 @@ from tpt.cluster import backend
 from tpt.display import Display
 from tpt.errors import TptError
 from tpt.launch.loop import carry_out
-from tpt.run import books, rounds, table
+from tpt.run import books, rounds
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
 from tpt.settings.config import Config
-from tpt.stages.prepare import check_disk
 from tpt.terminal import Terminal
 from tpt.tracking import Tracker
 
@@ -49,14 +48,13 @@ def carry_out_owed(run: Run, tracker: Tracker, terminal: Terminal) -> None:
         TptError: a stage failed, or another process holds the run folder.
     """
     _announce(run, terminal)
-    if run.done(table.PREPARED) and run.owed():  # prepare checked the disk, but perhaps for fewer rounds
-        check_disk(run, run.base_model())
-    perform = backend.here(run.config).execute
+    chosen = backend.here(run.config)
+    chosen.check(run)
     with Display(terminal) as display:
 
         def execute(stage: Stage) -> None:
             display.begin(run, stage)
-            perform(run, stage, display.watch)
+            chosen.execute(run, stage, display.watch)
             record(stage)
             display.end(run, stage)
 

@@ -56,7 +56,7 @@ class EmptyPrune(TptError):
 
 
 class ClusterError(TptError):
-    """SLURM is not installed, refuses a job, or does not answer."""
+    """SLURM is not installed, rejects a job, or does not answer."""
 
 
 class RunError(TptError):

@@ -15,7 +15,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tpt import files
+from tpt import artefacts, files
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -304,12 +304,12 @@ class Rows:
 
 def shard_path(folder: Path, name: str, number: int) -> Path:
     """The path of shard `number` of the table `name`."""
-    return folder / f"{name}-{number:05d}.parquet"
+    return folder / artefacts.shard(name, number)
 
 
 def shards(folder: Path, name: str) -> list[Path]:
     """The existing shards of a table, in order."""
-    return sorted(folder.glob(f"{name}-[0-9]*.parquet"))
+    return sorted(folder.glob(artefacts.shards(name)))
 
 
 def is_whole(path: Path) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tpt import files
+from tpt import artefacts, files
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -42,7 +42,7 @@ def build(folder: Path) -> None:
         torch.manual_seed(0)
         model = AutoModelForCausalLM.from_config(settings, dtype=torch.float32)  # type: ignore[no-untyped-call]  # transformers gives no hints here
     model.save_pretrained(folder)
-    files.write_json(folder / "origin.json", {"source": "random", "seed": 0})
+    files.write_json(folder / artefacts.ORIGIN, {"source": "random", "seed": 0})
 
 
 def _tokenizer() -> "PreTrainedTokenizerFast":

@@ -5,6 +5,8 @@ from tpt.run import identity, table
 from tpt.run.stage import Stage, StageSpec
 from tpt.settings.config import Config
 
+MARKED = "marked"  # the marked copies, in shards
+
 
 def _inputs(_: Config, stage: Stage) -> list[Stage]:
     return [table.before(stage)]
@@ -15,6 +17,7 @@ AUGMENT = StageSpec(
     function="augment.stage:augment",
     inputs=_inputs,
     made=lambda folder, _: identity.of_files([folder / artefacts.EXAMPLES]),
+    progress_files=(artefacts.shards(MARKED),),
     plan=lambda *_: "each example once more, marked",
     outcome=lambda results: f"{results['marked']} marked copies",
     columns=lambda _, results: {"marked copies": results["marked"]},

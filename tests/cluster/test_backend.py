@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from huge_model import checkpoint_of
 
 from tpt.cli import main
 from tpt.cluster import backend, ledger, status
@@ -52,6 +53,40 @@ def test_an_unknown_backend_is_named_before_anything_is_run(
 ) -> None:
     assert main(tiny_command("cluster.name=slrm")) != 0
     assert "cluster.name=slrm is not known" in "".join(capsys.readouterr())
+
+
+def test_a_training_over_nodes_needs_a_backend_that_has_several(
+    tiny_command: Callable[..., list[str]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nodes = ("train.nodes=2", "train.devices=2", "train.batch_size=8")
+    assert main(tiny_command(*nodes)) != 0
+    said = "".join(capsys.readouterr())
+    assert "train.nodes=2 is not possible with cluster=local" in said
+    assert "set cluster=slurm, or" in said
+    backend.check(compose(["cluster=slurm", *nodes]))
+    # A further backend says so itself.
+    monkeypatch.setitem(backend.BACKENDS, "plain", f"{__name__}:Plain")
+    further = compose(["cluster.name=plain", *nodes])
+    with pytest.raises(ConfigError, match="cluster=plain, which has one machine"):
+        backend.check(further)
+    monkeypatch.setattr(Plain, "has_several_nodes", True)
+    backend.check(further)
+
+
+@pytest.mark.parametrize("name", backend.BACKENDS)
+def test_no_backend_begins_what_the_disk_has_no_room_for(
+    name: str,
+    tiny_command: Callable[..., list[str]],
+    tiny_config: Callable[..., Config],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    settings = (f"cluster={name}", "rounds=2")
+    run = Run.create(tiny_config(*settings))
+    run.finish(table.PREPARED, {"model_dir": str(checkpoint_of(tmp_path, parameters=2**38))}, 0.0)
+    assert main(tiny_command(*settings)) == 1
+    assert "2 rounds of tiny-random need about" in " ".join(capsys.readouterr().err.split())
+    assert not any(run.folder(stage).exists() for stage in run.stages()[1:])
 
 
 def test_a_sweep_is_submitted_as_a_whole_or_not_at_all() -> None:

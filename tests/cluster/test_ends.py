@@ -122,7 +122,7 @@ def test_in_the_list_of_runs_the_job_that_stopped_a_chain_is_named(run: Run) -> 
 
 
 def test_a_time_limit_that_ended_before_the_job_had_started_is_told_from_one_that_ended_its_work(run: Run) -> None:
-    short = "its time limit of 7 min ended before it had started: tpt resubmit RUN cluster.cpu.minutes=..."
+    short = "it reached its time limit of 7 min before it had started: tpt resubmit RUN cluster.cpu.minutes=..."
     begun = "2026-11-28 00:05:31,7 tpt.cluster.job INFO round-00/prepare begins"
     log(run, "1_0", "submitit INFO (2026-11-28 00:05:26,1) - Starting with JobEnvironment(job_id=1)", TIME_LIMIT)
     assert words(run, job_1="TIMEOUT")["round-00-prepare"] == short
@@ -158,7 +158,7 @@ def test_an_unfinished_run_is_shown_as_far_as_its_folder_tells_and_cannot_be_fol
     assert main(["status", str(run.root)]) == 0
     said = "".join(capsys.readouterr())
     assert said.count("unknown") == len(CHAIN)
-    assert "what the jobs are at is not known: there is no SLURM here: squeue is not installed" in said
+    assert "the states of the jobs are not known: there is no SLURM here: squeue is not installed" in said
     assert "owed: 2 of 2 stages" in said
     assert main(["status", str(run.root.parent)]) == 0
     assert main(["attach", str(run.root)]) == 1

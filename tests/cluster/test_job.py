@@ -5,15 +5,21 @@ import re
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from augment.spec import AUGMENT
 
 from tpt.cli import main
 from tpt.cluster import snapshot
-from tpt.cluster.job import STALLS, STARTED, StageJob, fewer_sequences, out_of_memory, progress_mark
+from tpt.cluster.attempts import fewer_sequences, out_of_memory
+from tpt.cluster.graph import jobs_of
+from tpt.cluster.job import STARTED, StageJob
+from tpt.cluster.stalls import STALLS
 from tpt.errors import RunError
 from tpt.launch import process
 from tpt.launch.process import StageFailed
+from tpt.run import table
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
 from tpt.settings.config import Config
@@ -25,14 +31,21 @@ PREPARE, EVALUATE, JUDGE, PRUNE = (Stage(0, "prepare"), Stage(0, "evaluate"), St
 
 @pytest.fixture
 def run(tiny_config: Make) -> Run:
-    return Run.create(tiny_config("cluster=slurm", "cluster.retries=1", "rounds=1", "prune=ground_truth"))
+    return Run.create(
+        tiny_config("cluster=slurm", "cluster.retries=1", "rounds=1", "prune=ground_truth", "sampler.data_parallel=1")
+    )
+
+
+def job_of(run: Run, stage: Stage, **settings: Any) -> StageJob:
+    """The first job of a stage."""
+    return StageJob(run.root, jobs_of(run, stage)[0], **settings)
 
 
 @pytest.mark.slow
 def test_a_failure_by_chance_is_tried_again_and_one_in_the_users_words_is_not(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    StageJob(run.root, PREPARE)()
+    job_of(run, PREPARE)()
     assert run.done(PREPARE)
     think = Stage(1, "think")
     # As a library's crash ends a process.
@@ -41,26 +54,26 @@ def test_a_failure_by_chance_is_tried_again_and_one_in_the_users_words_is_not(
     with monkeypatch.context() as patch:
         patch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
         with pytest.raises(StageFailed, match="exited with 3"):
-            StageJob(run.root, think, sampling=True)()
+            job_of(run, think)()
     assert process.attempts(run, think) == 2
     obstacle = run.folder(think) / "samples-00001.parquet"
     (obstacle / "in the way").mkdir(parents=True)
     with pytest.raises(StageFailed, match="is a folder, and a file is to be written there"):
-        StageJob(run.root, think, sampling=True)()
+        job_of(run, think)()
     assert process.attempts(run, think) == 3
     (obstacle / "in the way").rmdir()
     obstacle.rmdir()
-    StageJob(run.root, think, sampling=True)()
-    StageJob(run.root, JUDGE)()
+    job_of(run, think)()
+    job_of(run, JUDGE)()
     with pytest.raises(StageFailed, match="kept none of") as caught:  # random weights solve nothing
-        StageJob(run.root, PRUNE)()
+        job_of(run, PRUNE)()
     assert caught.value.kind == "EmptyPrune"
     assert process.attempts(run, PRUNE) == 1
     assert run.log_path(PRUNE).resolve().name == "attempt-001.log"
 
 
 def test_a_stage_that_gets_nowhere_within_its_time_limit_is_not_requeued_for_ever(run: Run) -> None:
-    job = StageJob(run.root, EVALUATE, sampling=True, minutes=10)
+    job = job_of(run, EVALUATE, minutes=10)
     for _ in range(STALLS):
         job.started = time.monotonic() - 600
         assert job.checkpoint() is not None
@@ -70,7 +83,7 @@ def test_a_stage_that_gets_nowhere_within_its_time_limit_is_not_requeued_for_eve
 
 
 def test_a_limit_so_short_that_its_warning_comes_at_once_does_not_requeue_for_ever_either(run: Run) -> None:
-    job = StageJob(run.root, EVALUATE, sampling=True, minutes=2, grace=60)  # warned up to 3 minutes before the end
+    job = job_of(run, EVALUATE, minutes=2, grace=60)  # warned up to 3 minutes before the end
     attempts = 1  # the first has nothing before it to compare with
     job.started = time.monotonic() - 5
     while job.checkpoint() is not None:
@@ -84,23 +97,39 @@ def test_what_a_script_does_before_python_starts_counts_as_part_of_an_attempt(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(STARTED, str(int(time.time()) - 500))
-    job = StageJob(run.root, PREPARE, code="of other code, so that it ends at once")
+    job = job_of(run, PREPARE, code="of other code, so that it ends at once")
     with pytest.raises(RunError):
         job()
     assert time.monotonic() - job.started >= 499
 
 
-def test_preemptions_and_progress_are_no_standstill(run: Run) -> None:
-    job = StageJob(run.root, EVALUATE, sampling=True, minutes=10)
+@pytest.mark.parametrize(
+    ("stage", "file"),
+    [
+        (EVALUATE, "samples-{:05d}.parquet"),
+        (EVALUATE, "verdicts-{:05d}.parquet"),
+        (JUDGE, "verdicts-{:05d}.parquet"),
+        (Stage(1, "train"), "checkpoints/step={}.ckpt"),
+        (Stage(1, "augment"), "marked-{:05d}.parquet"),
+    ],
+)
+def test_preemptions_and_progress_are_no_standstill(
+    run: Run, stage: Stage, file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(table.SPECS, AUGMENT.name, AUGMENT)  # a stage of another package
+    job = job_of(run, stage, minutes=10)
     for number in range(3 * STALLS):
         job.started = time.monotonic() - (600 if number % 2 else 20)  # every other one a preemption
         if number % 2:
-            shard = run.folder(EVALUATE) / f"samples-{number:05d}.parquet"
-            shard.parent.mkdir(parents=True, exist_ok=True)
-            shard.touch()
-        before = progress_mark(run, EVALUATE)
+            made = run.folder(stage) / file.format(number)
+            made.parent.mkdir(parents=True, exist_ok=True)
+            made.touch()
         assert job.checkpoint() is not None
-        assert job.mark == before
+    for _ in range(STALLS):
+        assert not run.errors(stage)
+        job.started = time.monotonic() - 600
+        again = job.checkpoint()
+    assert again is None, "no new file is no progress"
 
 
 def test_each_attempt_after_a_lack_of_memory_has_half_as_many_sequences() -> None:

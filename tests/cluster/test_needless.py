@@ -10,9 +10,10 @@ from evaluations import finish_evaluation, finish_round
 from tpt.cluster import ledger, needless
 from tpt.cluster.commands import _with
 from tpt.cluster.graph import jobs_of
-from tpt.cluster.job import ReportJob, StageJob
+from tpt.cluster.job import StageJob
 from tpt.cluster.ledger import Submitted
 from tpt.cluster.planning import Plan
+from tpt.cluster.report_job import ReportJob
 from tpt.cluster.slurm import State
 from tpt.launch import process
 from tpt.run.folder import Run
@@ -48,7 +49,7 @@ def test_a_job_of_a_round_that_is_not_needed_says_so_and_does_nothing(
     run: Run, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO):
-        StageJob(run.root, THINK, sampling=True)()
+        StageJob(run.root, jobs_of(run, THINK)[0])()
     assert "round-02/think has nothing to do: rounds=auto stopped after round 1" in caplog.text
     assert process.attempts(run, THINK) == 0
     assert not run.folder(THINK).exists()
@@ -135,7 +136,7 @@ def test_without_an_answer_from_slurm_the_jobs_are_left_to_end_by_themselves(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     needless.cancel(run)
-    assert "jobs that are not needed any more end when their turn comes" in caplog.text
+    assert "jobs that are no longer needed will end as soon as they start" in caplog.text
 
 
 def test_the_report_job_takes_the_run_as_it_ended(run: Run, caplog: pytest.LogCaptureFixture) -> None:

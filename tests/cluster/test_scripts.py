@@ -11,7 +11,6 @@ from tpt.cluster import slurm
 from tpt.cluster.planning import Plan
 from tpt.cluster.slurm import minutes_of
 from tpt.cluster.submit import script
-from tpt.errors import ConfigError
 from tpt.run.folder import Run
 from tpt.settings.compose import compose
 from tpt.settings.config import Config
@@ -86,11 +85,6 @@ def test_a_kind_of_job_can_have_its_own_partition_gpus_and_options() -> None:
 
 def test_a_cluster_without_gpus_is_asked_for_none() -> None:
     assert "gpus" not in scripts("gemma2-2b", "cluster.gpus=false")
-
-
-def test_a_training_over_nodes_needs_a_cluster() -> None:
-    with pytest.raises(ConfigError, match=r"train\.nodes=2 on one machine"):
-        compose(["train.nodes=2"])
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def test_slurms_commands_see_nothing_of_an_enclosing_job_nor_of_variables_that_r
 ) -> None:
     for name, value in {**ENCLOSING, **ONES_OWN, **KEPT}.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setenv("ODD", "\udcff'\n\"$x")  # bytes that are no UTF-8
+    monkeypatch.setenv("ODD", "\udcff'\n\"$x")  # bytes that are not UTF-8
     before = dict(os.environ)
     found = slurm.environment()
     assert before.keys() - found.keys() == {*ENCLOSING, *ONES_OWN}
@@ -103,7 +103,7 @@ def test_a_partition_of_the_environment_is_looked_up_like_one_of_the_settings(
         ("back\\slash", "a backslash"),
         ("a:b", "a colon"),
         ("two\nlines", "a line break"),
-        ("L\udcfcufe", "bytes that are no UTF-8"),
+        ("L\udcfcufe", "bytes that are not UTF-8"),
     ],
 )
 def test_a_path_that_slurm_or_python_would_read_otherwise_is_refused(
@@ -129,7 +129,7 @@ def test_options_that_every_job_is_given_are_not_given_twice(
     plan: Callable[..., list[Planned]], option: str, hint: str
 ) -> None:
     think = of_kind(plan(f"cluster.think.extra={{{option}}}"), "think")
-    with pytest.raises(ClusterError, match="jobs get their own") as caught:
+    with pytest.raises(ClusterError, match="tpt sets --") as caught:
         check._check_options(think)
     assert hint in caught.value.hint
 

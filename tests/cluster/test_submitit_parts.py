@@ -1,13 +1,18 @@
-"""submitit's private parts are used in one file, and still do what that file expects of them."""
+"""submitit's private functions are used in one file only; they and its log are still what tpt expects."""
 
+import os
 import re
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
+import pytest
 import submitit
 from submitit.slurm import slurm as theirs
 
 import tpt
-from tpt.cluster import submitit_parts
+from tpt.cluster import submitit_log, submitit_parts
 
 TODO = (
     f"submitit {submitit.__version__} has changed %s, which tpt/cluster/submitit_parts.py uses to show job scripts: "
@@ -35,3 +40,40 @@ def test_no_other_module_uses_private_parts_of_submitit() -> None:
     package = Path(tpt.__file__).parent
     found = {path.name for path in package.rglob("*.py") if private.search(path.read_text(encoding="utf-8"))}
     assert found == {"submitit_parts.py"}
+
+
+class Preempted:
+    """A job that is preempted as soon as it begins, and does its work when it has been requeued."""
+
+    def __call__(self) -> None:
+        os.kill(os.getpid(), signal.SIGUSR2)
+
+    def checkpoint(self) -> "submitit.helpers.DelayedSubmission":
+        """What is requeued."""
+        return submitit.helpers.DelayedSubmission(print, "a line of the job")
+
+
+@pytest.mark.slow
+def test_the_log_of_a_job_that_is_requeued_and_ends_well_has_the_sentences_that_we_look_for(tmp_path: Path) -> None:
+    """The process of a job as SLURM starts it, twice; only `scontrol requeue` does nothing."""
+    scontrol = tmp_path / "scontrol"
+    scontrol.write_text("#!/bin/sh\n")
+    scontrol.chmod(0o755)
+    work = submitit.helpers.DelayedSubmission(Preempted())
+    work.set_timeout(60, 3)
+    work.dump(tmp_path / "7_submitted.pkl")
+    job = {"SUBMITIT_EXECUTOR": "slurm", "SLURM_JOB_ID": "7", "SLURM_PROCID": "0", "SLURM_LOCALID": "0"}
+    variables = {"PYTHONPATH": str(Path(__file__).parent), "PATH": f"{tmp_path}:{os.environ['PATH']}", **job}
+
+    def attempt() -> list[str]:
+        words = [sys.executable, "-u", "-m", "submitit.core._submit", str(tmp_path)]
+        return subprocess.run(words, env=variables, capture_output=True, text=True, check=False).stdout.splitlines()
+
+    todo = f"submitit {submitit.__version__} no longer logs this: adapt tpt/cluster/submitit_log.py"
+    for last in (submitit_log.REQUEUED, submitit_log.ENDED_WELL):
+        printed = attempt()
+        own = [line for line in printed if submitit_log.LINE.match(line)]
+        assert submitit_log.STARTED in own[0], todo
+        assert own[-1].endswith(last), todo
+        assert printed[-1] == own[-1], todo
+    assert [line for line in printed if line not in own] == ["a line of the job"], todo

@@ -2,6 +2,7 @@
 
 import csv
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tpt.cluster import commands as cluster
 from tpt.launch import local
 from tpt.launch import worker as stages
 from tpt.reproduce import experiment as experiments
+from tpt.reproduce.arms import compose_all, plan
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
 from tpt.settings.config import Config
@@ -20,15 +22,20 @@ OF_CODE = ("table4", "table5", "table7", "table8", "table9")
 
 
 @pytest.fixture(scope="module")
-def in_this_process() -> Iterator[None]:
-    """Stages are done by their own functions, but in this process: starting one for each would take the most time."""
+def in_this_process() -> Iterator[Counter[str]]:
+    """Stages are done by their own functions, but in this process: starting one for each would take the most time.
+
+    Counts how often the work of each stage, by its fingerprint, was done and not adopted from another run.
+    """
+    done: Counter[str] = Counter()
 
     def execute(run: Run, stage: Stage, watch: object) -> None:
         stages.perform(run, stage)
+        done[run.fingerprint(stage)] += 1
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(local, "execute", execute)
-        yield
+        yield done
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +52,7 @@ def table_of(folder: Path) -> list[dict[str, str]]:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", experiments.names())
 def test_every_experiment_reaches_its_table_at_smoke_scale(
-    name: str, run_root: Path, in_this_process: None, capsys: pytest.CaptureFixture[str]
+    name: str, run_root: Path, in_this_process: Counter[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     if name in OF_CODE and not shutil.which("bwrap"):
         pytest.skip("bubblewrap is not installed: make sandbox")
@@ -62,6 +69,24 @@ def test_every_experiment_reaches_its_table_at_smoke_scale(
         for arm in expected:
             assert "has nothing to say" not in (folder / arm / f"{experiment.analysis}.md").read_text()
     assert str(folder) in capsys.readouterr().out.replace("\n", "")
+
+
+@pytest.mark.slow
+def test_the_arms_with_an_imperfect_judge_sample_and_judge_their_first_round_once(
+    run_root: Path, in_this_process: Counter[str]
+) -> None:
+    words = ["judge_reliability", "scale=smoke", f"run_root={run_root}"]
+    assert main(["reproduce", *words]) == 0  # nothing is owed if the test above has run
+    chosen = experiments.load("judge_reliability")
+    arms = plan(chosen, "smoke", experiments.scale(chosen, "smoke"), words[2:])
+    configs = compose_all(arms, lambda run: True)
+    runs = [Run.of(configs[arm.name]) for arm in arms if arm.name in chosen.arms]
+    assert len({run.root for run in runs}) == 3
+    for stage in (Stage(1, "think"), Stage(1, "judge")):
+        assert all(run.done(stage) for run in runs)
+        [shared] = {run.fingerprint(stage) for run in runs}
+        assert in_this_process[shared] == 1, f"{stage}: done once, and adopted by the other arms"
+    assert len({run.fingerprint(Stage(1, "prune")) for run in runs}) == 3, "each arm prunes in its own way"
 
 
 EXPERIMENT = """
@@ -90,7 +115,7 @@ def arms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.slow
 def test_an_arm_that_fails_is_named_and_the_others_are_reported(
-    arms: Path, in_this_process: None, capsys: pytest.CaptureFixture[str]
+    arms: Path, in_this_process: Counter[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["reproduce", "arms", "scale=smoke", f"run_root={arms}"]) == 1
     said = " ".join(capsys.readouterr().err.split())

@@ -166,8 +166,8 @@ def test_two_rounds_go_through_the_cluster_though_the_shell_that_submitted_them_
     assert "submitted 16 jobs" in said
     run = the_run(tmp_path)
     assert re.search(r"running|waiting", tpt("status", str(tmp_path / "runs")).stdout)
-    # The same line again, while the jobs are at work, gives none of them twice.
-    assert "submitted 0 jobs; 16 of earlier submissions are at work" in tpt(*arguments, **elsewhere).stdout
+    # The same line again, while the jobs are running, submits none of them twice.
+    assert "submitted 0 jobs; 16 of earlier submissions are still waiting or running" in tpt(*arguments, **elsewhere).stdout
     hold.unlink()
     followed = tpt("attach", str(run.root)).stdout
     assert "pass_at_k.png" in followed.replace("\n", "")
@@ -306,7 +306,7 @@ def test_a_cancelled_stage_takes_its_dependents_along_cancel_ends_all_and_resubm
     assert re.search(r"round-01-think +│ \d+ +│ 1 .* 1:17", again)
     assert "cancelled" in tpt("cancel", str(run.root)).stdout
     until(lambda: not at_work(run), "the end of all jobs", 60)
-    assert "no job is at work" in tpt("cancel", str(run.root)).stdout
+    assert "no job is waiting or running" in tpt("cancel", str(run.root)).stdout
     assert run.done(Stage(0, "prepare"))
     tpt("resubmit", str(run.root))
     finish(run)
@@ -354,7 +354,7 @@ def test_a_chain_that_stops_says_why_each_time_and_resubmit_goes_on(tpt: Tpt, tm
     slow.write_text("import time\ntime.sleep(600)\n")
     limit = ("cluster.cpu.partition=short", "cluster.cpu.minutes=1")
     tpt("resubmit", str(run.root), *limit, f'cluster.setup=["export PYTHONPATH={tmp_path}:$PYTHONPATH"]')
-    ended(r"round-00-prepare +│ \d+ +│ timeout .*its time limit of 1 min ended before it had started")
+    ended(r"round-00-prepare +│ \d+ +│ timeout .*it reached its time limit of 1 min before it had started")
     slow.unlink()
 
     # Code that was changed after the submission.
@@ -481,9 +481,9 @@ def test_an_engine_killed_for_its_memory_goes_on_with_a_smaller_batch(lab: Slurm
     [
         ("cluster.partition=gpux", "there is no partition 'gpux' here"),
         ("cluster.partition=short", "is more than the 2 that partition short allows"),
-        ("sampler.tensor_parallel=9", "has not that many with 9 GPUs"),
-        ("cluster.train.memory_gb=9999", "has not that many with 9999 GB"),
-        ("cluster.think.extra={nodelist: nowhere}", "SLURM would refuse a think job"),
+        ("sampler.tensor_parallel=9", "has too few with 9 GPUs"),
+        ("cluster.train.memory_gb=9999", "has too few with 9999 GB"),
+        ("cluster.think.extra={nodelist: nowhere}", "SLURM would reject a think job"),
         ("cluster.think.extra={nodlist: n1}", "did you mean 'nodelist'?"),
         ("sampler.data_parallel=1002", "set sampler.data_parallel=1001 or less"),
         ("train.nodes=3", "train.nodes=3 is more than the 2 that partition gpu has"),

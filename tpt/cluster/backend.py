@@ -1,4 +1,4 @@
-"""What carries out a run's stages: the interface that each backend fills, and the list of them.
+"""What carries out a run's stages: the interface that each backend implements, and the list of backends.
 
 A further backend is a class in a file of its own, a line in `BACKENDS`, and a file in conf/cluster/.
 """
@@ -6,15 +6,20 @@ A further backend is a class in a file of its own, a line in `BACKENDS`, and a f
 import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
 
-from tpt.errors import ConfigError, nearest
+from tpt import models
+from tpt.errors import ConfigError, DataError, nearest
 from tpt.launch.local import Watch
+from tpt.run import table
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
 from tpt.settings.config import Config
+from tpt.stages.prepare import check_disk
 from tpt.terminal import Terminal
 
-# By `cluster.name`; a module is imported only where its backend is chosen.
+# By `cluster.name`; a module is imported only if its backend is chosen.
 BACKENDS = {
     "local": "tpt.cluster.here:Local",
     "slurm": "tpt.cluster.on_slurm:Slurm",
@@ -23,8 +28,45 @@ BACKENDS = {
 }
 
 
-class Here(ABC):
+class Backend(ABC):
+    """What every backend has.
+
+    Attributes:
+        has_several_nodes: whether a training can span several nodes.
+    """
+
+    has_several_nodes: ClassVar[bool]
+
+    def check(self, run: Run) -> None:
+        """Check what can be checked within seconds before any stage of a run is started or submitted.
+
+        Raises:
+            ModelError, DataError: the model or the problems are not available.
+            DiskFull: the disk has no room for what the run still owes.
+        """
+        model = run.base_model() if run.done(table.PREPARED) else self.look(run)
+        if model and run.owed():
+            check_disk(run, model)
+
+    @abstractmethod
+    def look(self, run: Run) -> Path | None:
+        """Look at what the prepare stage of a run, which has not been done, is going to need.
+
+        Returns:
+            the base model's folder, if it is to be checked and on this machine.
+        Raises:
+            ModelError, DataError: the model or the problems are not available.
+        """
+
+
+class Here(Backend):
     """A backend that carries out stages one after another while the command waits."""
+
+    has_several_nodes = False
+
+    def look(self, run: Run) -> Path | None:
+        """Nothing: the prepare stage comes next, and looks itself."""
+        return None
 
     @abstractmethod
     def execute(self, run: Run, stage: Stage, watch: Watch) -> None:
@@ -38,8 +80,20 @@ class Here(ABC):
         """
 
 
-class Submits(ABC):
-    """A backend that is given all jobs of some runs at once, and needs this shell no longer."""
+class Submits(Backend):
+    """A backend that is given all jobs of some runs at once, and then no longer needs this shell."""
+
+    has_several_nodes = True
+
+    def look(self, run: Run) -> Path | None:
+        """The models and the problems: the prepare job may wait for hours before it can look itself."""
+        folder = models.look(run.config.model)
+        if run.config.think.teacher:
+            models.look(run.config.think.teacher)
+        for split in (table.TRAIN_SET, table.TEST):
+            if next(iter(run.config.task.load(split)), None) is None:
+                raise DataError(f"the task {run.config.task.name} has no {split} problems", "see task.* and its files")
+        return folder
 
     @abstractmethod
     def submit(self, settings: Sequence[Config], points: Sequence[list[str]] | None, console: Terminal) -> int:
@@ -51,7 +105,7 @@ class Submits(ABC):
         Returns:
             the exit code.
         Raises:
-            TptError: a check failed and nothing was submitted, or a job was refused.
+            TptError: a check failed and nothing was submitted, or a job was rejected.
         """
 
     @abstractmethod
@@ -60,32 +114,42 @@ class Submits(ABC):
 
 
 def check(config: Config) -> None:
-    """Check that the backend of a config exists.
+    """Check that the backend of a config exists and can run its training.
 
     Raises:
-        ConfigError: there is none of that name.
+        ConfigError: there is no backend of that name, or it has one node and `train.nodes` is larger.
     """
-    name = config.cluster.name
+    name, nodes = config.cluster.name, config.train.nodes
     if name not in BACKENDS:
         raise ConfigError(f"cluster.name={name} is not known", nearest(name, BACKENDS))
+    if nodes > 1 and not _kind(name).has_several_nodes:
+        able = " or ".join(f"cluster={one}" for one in BACKENDS if _kind(one).has_several_nodes)
+        raise ConfigError(
+            f"train.nodes={nodes} is not possible with cluster={name}, which has one machine",
+            f"set {able}, or train.nodes=1 train.devices=N",
+        )
 
 
 def of(config: Config) -> Here | Submits:
     """The backend of a config.
 
     Raises:
-        ConfigError: there is none of that name.
+        ConfigError: see `check`.
     """
     check(config)
-    backend: Here | Submits = pkgutil.resolve_name(BACKENDS[config.cluster.name])()
-    return backend
+    return _kind(config.cluster.name)()
+
+
+def _kind(name: str) -> type[Here] | type[Submits]:
+    found: type[Here] | type[Submits] = pkgutil.resolve_name(BACKENDS[name])
+    return found
 
 
 def common(settings: Sequence[Config]) -> Submits | None:
     """The backend that some configs are submitted to together; None: they are carried out here, one after another.
 
     Raises:
-        ConfigError: only some of them are to be submitted, or not all to the same backend; or a name is unknown.
+        ConfigError: only some of them are to be submitted, or not all to the same backend; or see `check`.
     """
     backends = {type(one): one for one in map(of, settings)}
     submitting = [one for one in backends.values() if isinstance(one, Submits)]

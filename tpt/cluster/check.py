@@ -1,47 +1,26 @@
-"""Before a job is submitted: would the cluster take it, and would the run find its model, its problems and its disk?"""
+"""Checks whether SLURM would accept a job, before any is submitted."""
 
 import re
 
-from tpt import models
 from tpt.cluster import resources, slurm
 from tpt.cluster.graph import Job
 from tpt.cluster.planning import Planned
 from tpt.cluster.slurm import Nodes
 from tpt.cluster.submit import parameters_of_kind, script
-from tpt.errors import ClusterError, DataError, nearest
-from tpt.run import table
+from tpt.errors import ClusterError, nearest
 from tpt.run.folder import Run
-from tpt.stages.prepare import check_disk
 
-
-def check(run: Run) -> None:
-    """Check what can be checked in seconds: model, problems, disk.
-
-    Raises:
-        ModelError, DataError, DiskFull: what is wrong, and what to do.
-    """
-    teacher = run.config.think.teacher
-    folder = models.look(run.config.model)
-    if teacher:
-        models.look(teacher)
-    for split in (table.TRAIN_SET, table.TEST):
-        if next(iter(run.config.task.load(split)), None) is None:
-            raise DataError(f"the task {run.config.task.name} has no {split} problems", "see task.* and its files")
-    if folder:
-        check_disk(run, folder)
-
-
-# What SLURM expands or cuts at in the names of logs, the shell's script at its lines, and PYTHONPATH.
+# Characters that SLURM expands in the names of logs, or that end a line of the script or an entry of PYTHONPATH.
 UNUSABLE = {"%": "%", "\\": "a backslash", ":": "a colon", "\n": "a line break"}
 OWN_OPTIONS = ("array", "dependency", "output", "error", "open-mode", "time")
 
 
 def check_cluster(planned: list[Planned]) -> None:
-    """Check that SLURM would take each kind of job: in our words where we can tell, then in its own.
+    """Check that SLURM would accept each kind of job: in our own words if we can tell, then in SLURM's.
 
     Raises:
         ClusterError: there is no SLURM, no such partition, no node that has what a job requests, or another reason
-            for which a job would be refused or not find its files.
+            why a job would be rejected or would not find its files.
     """
     there = slurm.nodes()
     _check_arrays(planned)
@@ -53,28 +32,28 @@ def check_cluster(planned: list[Planned]) -> None:
 
 
 def check_path(run: Run) -> None:
-    """Check that a job can be given the path of a run.
+    """Check that a job can use the path of a run.
 
     Raises:
-        ClusterError: a character in it means something else to SLURM, or to Python.
+        ClusterError: a character in it has a special meaning to SLURM or Python.
     """
     path = str(run.root.resolve())
     found = [word for character, word in UNUSABLE.items() if character in path]
-    found += ["bytes that are no UTF-8"] if path != path.encode(errors="replace").decode() else []
+    found += ["bytes that are not UTF-8"] if path != path.encode(errors="replace").decode() else []
     if found:
         raise ClusterError(
-            f"jobs of SLURM cannot use a path with {' and '.join(found)}: {path!r}", "set run_root= to another folder"
+            f"SLURM jobs cannot use a path with {' and '.join(found)}: {path!r}", "set run_root= to another folder"
         )
 
 
 def _check_options(planned: Planned) -> None:
-    """Options of sbatch that would be in the way of what jobs are given anyway."""
+    """Check that no further option of sbatch conflicts with those that every job is given."""
     kind = planned.job.kind
     for name in resources.of_job(planned.run.config, planned.job).extra:
         option = name.replace("_", "-")
         if option in OWN_OPTIONS:
             hint = f"set cluster.{kind}.minutes=" if option == "time" else "leave it out"
-            raise ClusterError(f"cluster.{kind}.extra.{name}: jobs get their own --{option}", hint)
+            raise ClusterError(f"cluster.{kind}.extra.{name}: tpt sets --{option} itself", hint)
 
 
 def _check_arrays(planned: list[Planned]) -> None:
@@ -104,7 +83,7 @@ def _check_nodes(planned: Planned, there: list[Nodes]) -> None:
     if limit is not None and own.minutes > limit:
         raise ClusterError(
             f"cluster.{kind}.minutes={own.minutes} is more than the {limit} that {where} allows",
-            f"set cluster.{kind}.minutes={limit}: a stage that needs longer is requeued, and goes on where it was",
+            f"set cluster.{kind}.minutes={limit}: a stage that needs longer is requeued and continues where it stopped",
         )
     nodes, tasks = resources.tasks(config, planned.job)
     count = sum(one.count for one in kinds)
@@ -125,13 +104,13 @@ def _check_nodes(planned: Planned, there: list[Nodes]) -> None:
         fitting = [one for one in fitting if one in enough]
         if sum(one.count for one in fitting) < nodes:
             raise ClusterError(
-                f"{kind} jobs want {nodes} nodes with {', '.join(needs)} each; {where} has not that many with {what}",
+                f"{kind} jobs need {nodes} nodes with {', '.join(needs)} each; {where} has too few with {what}",
                 f"see `sinfo -p {kinds[0].partition} -o '%D %c %m %G'`; change {_settings(planned.job)}",
             )
 
 
 def _settings(job: Job) -> str:
-    """The settings that say how large a job is."""
+    """The settings that determine the size of a job."""
     amounts = f"cluster.{job.kind}.cpus= cluster.{job.kind}.memory_gb= cluster.partition="
     if job.trains:
         return f"train.nodes= train.devices= {amounts}"
@@ -139,11 +118,11 @@ def _settings(job: Job) -> str:
 
 
 def _ask(planned: Planned) -> None:
-    """Have SLURM itself say whether it would take a job: accounts, QOS, constraints, limits."""
+    """Let SLURM itself say whether it would accept a job: accounts, QOS, constraints, limits."""
     try:
         slurm.command("sbatch", "--test-only", text=script(planned, dependencies=False))
     except ClusterError as error:
-        raise ClusterError(f"SLURM would refuse a {planned.job.kind} job: {error.message}", _advice(error)) from error
+        raise ClusterError(f"SLURM would reject a {planned.job.kind} job: {error.message}", _advice(error)) from error
 
 
 def _advice(error: ClusterError) -> str:

@@ -27,16 +27,16 @@ def submit_runs(settings: Sequence[Config], points: Sequence[list[str]] | None, 
     """Check, submit every job that is owed, and print the plan.
 
     Args:
-        points: the overrides of each config, where they are a sweep.
+        points: the overrides of each config, if they are a sweep.
 
     Raises:
-        TptError: a check fails, and nothing was submitted; or SLURM refuses a job.
+        TptError: a check failed and nothing was submitted, or SLURM rejected a job.
     """
     looked = [Run.of(one) for one in settings]
     sweep = Sweep.of(points, looked) if points else None
     chosen = sweep.runs if sweep else looked
     for run in chosen:
-        check.check(run)
+        backend.of(run.config).check(run)
     plan = Plan(chosen, slurm.states(ledger.known_ids(chosen)))
     check.check_cluster(plan.jobs)
     if sweep:
@@ -70,12 +70,12 @@ def _submit(runs: list[Run], sweep: Path | None, console: Terminal) -> None:
     submitted = sum(one.row_count for one in drawn.values())
     place = shlex.quote(str(sweep or runs[0].root))
     counts = [f"submitted {submitted} jobs"]
-    counts += [f"{len(plan.kept)} of earlier submissions are at work"] if plan.kept else []
+    counts += [f"{len(plan.kept)} of earlier submissions are still waiting or running"] if plan.kept else []
     counts += [f"{plan.shared} stages are shared with other runs"] if plan.shared else []
     if not submitted and not plan.kept:
-        console.print(f"nothing is owed; the report: tpt report {shlex.join(str(run.root) for run in runs)}")
+        console.print(f"nothing is owed; for the report: tpt report {shlex.join(str(run.root) for run in runs)}")
         return
-    console.print(f"{'; '.join(counts)}. This shell is no longer needed.")
+    console.print(f"{'; '.join(counts)}. You can close this shell.")
     console.print(f"follow: tpt attach {place}\ncancel: tpt cancel {place}")
 
 
@@ -116,25 +116,25 @@ def _add_job(drawn: dict[str, Table], planned: Planned, id: str, needs: str) -> 
 
 
 def cancel(runs: Sequence[Run], console: Terminal) -> int:
-    """Cancel every job of some runs that waits or runs."""
+    """Cancel every job of some runs that is waiting or running."""
     entries = ledger.everything(runs)
     states = slurm.states(one for entry in entries for one in entry.task_ids())
     live = sorted({entry.id for entry in entries if any(state.live for state in status.task_states(entry, states))})
     slurm.cancel(live)
-    done = f"cancelled {len(live)} jobs: {', '.join(live)}" if live else "no job is at work"
-    console.print(f"{done}. What is finished is kept; `tpt resubmit` goes on from there.")
+    done = f"cancelled {len(live)} jobs: {', '.join(live)}" if live else "no job is waiting or running"
+    console.print(f"{done}. Finished work is kept; `tpt resubmit` continues from there.")
     return 0
 
 
 def resubmit(runs: Sequence[Run], sweep: Path | None, overrides: Sequence[str], console: Terminal) -> int:
-    """Submit what some runs still owe, with other resources if asked.
+    """Submit what some runs still owe, with other resources if given.
 
     Raises:
         ConfigError: an override would change results.
     """
     changed = [Run(run.root, _with(run, overrides), run.contents) for run in runs]
     for run in changed:
-        check.check(run)
+        backend.of(run.config).check(run)
     plan = Plan(changed, slurm.states(ledger.known_ids(changed)))
     check.check_cluster(plan.jobs)
     _submit([Run.create(run.config) for run in changed], sweep, console)
@@ -142,19 +142,19 @@ def resubmit(runs: Sequence[Run], sweep: Path | None, overrides: Sequence[str], 
 
 
 def _with(run: Run, overrides: Sequence[str]) -> Config:
-    # A number of rounds that is given now is meant as one; `rounds=auto` sets this again.
+    # A number of rounds given now replaces `rounds=auto`; if that is given, it sets this again.
     number = {"stop": {"auto": False}} if any(one.startswith("rounds=") for one in overrides) else {}
     node = OmegaConf.merge(OmegaConf.load(run.config_path), number, OmegaConf.from_dotlist(list(overrides)))
     config = loaded.from_node(node)  # type: ignore[arg-type]  # a run's config is always a mapping
     validate(config)
-    # Of what a path names the content counts; where the path is another one, that has to be looked at.
+    # What counts about a path is the content of what it names; if a path is another one, that has to be read.
     same = to_dict(config, runtime=False) == to_dict(run.config, runtime=False)
     named = run.contents if same else identity.contents(config)
     if identity.fingerprint(config, named) != identity.fingerprint(run.config, run.contents):
         raise ConfigError(
             f"{' '.join(overrides)} would change this run's results",
-            "give only settings of how to compute (cluster.*, train.devices, ...), or start another run: tpt run",
+            "give only settings that do not affect results (cluster.*, train.devices, ...), or start another run",
         )
     if not isinstance(backend.of(config), backend.Submits):
-        raise ConfigError(f"{run.root} was made with cluster={config.cluster.name}", "continue it with `tpt run`")
+        raise ConfigError(f"{run.root} was created with cluster={config.cluster.name}", "continue it with `tpt run`")
     return config

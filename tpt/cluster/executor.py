@@ -1,4 +1,4 @@
-"""Stages through submitit's executors for one machine: the jobs of SLURM without SLURM."""
+"""Stages through submitit's executors for a single machine: the same jobs as on SLURM, without SLURM."""
 
 import os
 import time
@@ -19,11 +19,11 @@ from tpt.launch.worker import settle
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
 
-MINUTES = 30 * 24 * 60  # nobody else waits for this machine
+MINUTES = 30 * 24 * 60  # no time limit is needed: the machine is not shared
 
 
 class SubmititLocal(Here):
-    """Each stage as jobs of submitit's executor for one machine, with their own logs and requeues."""
+    """Each stage as jobs of submitit's executor for one machine, with logs and requeues of their own."""
 
     def execute(self, run: Run, stage: Stage, watch: Watch) -> None:
         """Do one stage and wait for its jobs."""
@@ -31,10 +31,10 @@ class SubmititLocal(Here):
 
 
 class SubmititDebug(Here):
-    """Each stage's job inside this very process, to step through it with a debugger."""
+    """Each stage's job inside this process, to step through it with a debugger."""
 
     def execute(self, run: Run, stage: Stage, watch: Watch) -> None:
-        """Do one stage; `watch` is not called meanwhile."""
+        """Do one stage; `watch` is not called."""
         execute(run, stage, watch, lambda run, _: DebugExecutor(folder_of(run)))
 
 
@@ -48,12 +48,12 @@ def execute(run: Run, stage: Stage, watch: Watch, executor: Callable[[Run, list[
     Raises:
         StageFailed: with the stage's own message.
     """
-    os.environ.update(environment.variables())  # submitit starts its jobs with our variables
+    os.environ.update(environment.variables())  # submitit's jobs inherit our variables
     for job in jobs_of(run, stage):
         gpus = gpus_per_node(run.config, job)
         jobs = [
             executor(run, list(range(worker * gpus, (worker + 1) * gpus))).submit(
-                StageJob(run.root.resolve(), stage, (worker, job.workers), job.sampling, job.finishing)
+                StageJob(run.root.resolve(), job, worker)
             )
             for worker in range(job.workers)
         ]
@@ -63,7 +63,7 @@ def execute(run: Run, stage: Stage, watch: Watch, executor: Callable[[Run, list[
             for one in jobs:
                 one.cancel(check=False)
             raise
-    if not run.done(stage):  # a sampling stage that no job of its own finishes
+    if not run.done(stage):  # a sampling stage without a job that finishes it
         settle(run, stage)
 
 

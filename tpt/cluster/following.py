@@ -1,4 +1,4 @@
-"""What the jobs of some runs are doing: for `tpt status` and `tpt attach`. Submits nothing, and imports no submitit."""
+"""What the jobs of some runs are doing, for `tpt status` and `tpt attach`; does not import submitit."""
 
 import dataclasses
 import time
@@ -21,21 +21,21 @@ REFRESH_SECONDS = 3.0
 
 
 def tables(runs: Sequence[Run], blind: bool = True) -> tuple[Group, bool]:
-    """The tables of some runs' jobs as they are now. Of runs that are complete SLURM is not asked.
+    """The tables of some runs' jobs as they are now. SLURM is not asked about runs that are complete.
 
     Args:
-        blind: where SLURM does not answer, show what the run folders say, and say so.
+        blind: if SLURM does not answer, show what the run folders contain, and say so.
 
     Returns:
-        what to print, and whether a job is still at work.
+        what to print, and whether any job is still waiting or running.
     Raises:
-        ClusterError: SLURM does not answer, and not `blind`.
+        ClusterError: SLURM does not answer, and `blind` is false.
     """
     unfinished = [run for run in runs if not status.complete(run)]
     ids = [one for entry in ledger.everything(unfinished) for one in entry.task_ids()]
     ids += known_ids(unfinished)
     states, why = _states(ids, blind)
-    note = [Text(f"what the jobs are at is not known: {why}")] if why else []
+    note = [Text(f"the states of the jobs are not known: {why}")] if why else []
     drawn = [status.drawn(run, status.rows(run, states)) for run in runs]
     latest = [entry for run in unfinished for entry in ledger.latest(run).values()]
     live = any(state.live for entry in latest for state in status.task_states(entry, states))
@@ -43,7 +43,7 @@ def tables(runs: Sequence[Run], blind: bool = True) -> tuple[Group, bool]:
 
 
 def _states(ids: Sequence[str], blind: bool) -> tuple[dict[str, State], str]:
-    """What became of jobs; where SLURM does not answer, and that may be (`blind`): unknown, and why."""
+    """The states of jobs; if SLURM does not answer and `blind` is true, all are unknown, with the reason."""
     try:
         return slurm.states(ids), ""
     except ClusterError as error:
@@ -53,7 +53,7 @@ def _states(ids: Sequence[str], blind: bool) -> tuple[dict[str, State], str]:
 
 
 def records(runs: Sequence[Run]) -> dict[Path, list[dict[str, Any]]]:
-    """The jobs of those runs that were submitted, as JSON, by the run's folder."""
+    """The jobs of the runs that were submitted, as JSON, by the folder of the run."""
     submitted = [run for run in runs if ledger.latest(run)]
     unfinished = [run for run in submitted if not status.complete(run)]
     ids = [one for entry in ledger.everything(unfinished) for one in entry.task_ids()]
@@ -62,7 +62,7 @@ def records(runs: Sequence[Run]) -> dict[Path, list[dict[str, Any]]]:
 
 
 def summaries(runs: Sequence[Run]) -> dict[str, str]:
-    """What to say of the jobs of unfinished runs, by the run's name; nothing where SLURM does not answer."""
+    """A few words on the jobs of unfinished runs, by the name of the run; empty if SLURM does not answer."""
     on_slurm = [run for run in runs if ledger.latest(run) and not status.complete(run)]
     if not on_slurm or not slurm.installed():
         return {}
@@ -74,14 +74,14 @@ def summaries(runs: Sequence[Run]) -> dict[str, str]:
 
 
 def attach(runs: Sequence[Run], console: Terminal) -> bool:
-    """Show some runs' jobs until none waits or runs any more.
+    """Show some runs' jobs until none is waiting or running.
 
     Returns:
         whether everything was done.
     """
     if not any(ledger.latest(run) for run in runs):
         raise RunError(
-            "there are no jobs to follow", "runs of cluster=local show their progress where they were started"
+            "there are no jobs to follow", "a run with cluster=local shows its progress in the shell it was started in"
         )
     shown, live = tables(runs, blind=False)
     with Live(shown, console=console.progress, refresh_per_second=1) as screen:
@@ -95,5 +95,5 @@ def attach(runs: Sequence[Run], console: Terminal) -> bool:
 
 
 def code_changed(run: Run) -> bool:
-    """Whether the code here is no longer what the run's jobs execute."""
+    """Whether the code here differs from what the run's jobs execute."""
     return any(entry.code != snapshot.digest() for entry in ledger.latest(run).values())

@@ -1,6 +1,6 @@
-"""The jobs that a run's stages become on a cluster, and which of them wait for which. Knows no SLURM.
+"""The jobs that a run's stages become on a cluster, and which of them wait for which; independent of SLURM.
 
-Algorithm 1 is a chain, but an evaluation keeps nobody waiting: the next round thinks while this one is evaluated.
+Algorithm 1 is a chain, but nothing waits for an evaluation: the next round thinks while this one is evaluated.
 """
 
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from tpt.run.folder import Run
 from tpt.run.stage import Stage
 
 REPORT = "report"
-CPU = "cpu"  # the section of `cluster.*` for jobs that need no GPU
+CPU = "cpu"  # the section of `cluster.*` for jobs without GPUs
 
 
 @dataclass(frozen=True)
@@ -21,10 +21,10 @@ class Job:
     Attributes:
         name: unique within the run, e.g. `round-01-think`.
         stage: whose work it does; None: the report.
-        kind: the section of `cluster.*` that says what it requests.
+        kind: the section of `cluster.*` with the resources that it requests.
         workers: tasks of the job array; 1: a plain job.
         sampling: whether it only writes sample shards, and another job finishes the stage.
-        finishing: whether it finishes a stage whose shards another job has sampled.
+        finishing: whether it finishes a stage whose shards other jobs have sampled.
     """
 
     name: str
@@ -41,15 +41,15 @@ class Job:
 
     @property
     def label(self) -> str | None:
-        """Of its log, if that is not the number of the worker."""
+        """The label of its log, if that is not the number of the worker."""
         return table.of(self.stage).finishes if self.stage and self.finishing else None
 
 
 def jobs_of(run: Run, stage: Stage) -> list[Job]:
     """The jobs of one stage, in order; the last one completes it.
 
-    A think stage ends with its job array: whoever needs its samples first writes the manifest, which takes seconds.
-    An evaluation is judged by a job of its own, so that no GPU waits for the judge.
+    A think stage ends with its job array: the first stage that needs its samples writes the manifest, which takes
+    seconds. An evaluation is judged by a job of its own, so that no GPU waits for the judge.
     """
     spec = table.of(stage)
     if not spec.draws:
@@ -62,12 +62,12 @@ def jobs_of(run: Run, stage: Stage) -> list[Job]:
 
 
 def report_job() -> Job:
-    """The job that ends a run: it takes over what other runs have done for it, and writes tables and figures."""
+    """The last job of a run: it adopts what other runs have done for this one, and writes tables and figures."""
     return Job(REPORT, None, CPU)
 
 
 def graph(run: Run, stages: Iterable[Stage]) -> list[tuple[Job, list[Job]]]:
-    """Each job of some stages and of the report, in an order in which it comes after those it needs.
+    """The jobs of some stages and of the report, ordered so that each comes after those it needs.
 
     Returns:
         (job, the jobs among them that it waits for).

@@ -1,4 +1,4 @@
-"""The backend `local`: stages as plain processes of this machine."""
+"""The backend `local`: stages as plain processes on this machine."""
 
 from tpt.cluster.backend import Here
 from tpt.launch import local

@@ -1,4 +1,4 @@
-"""Which jobs a run has been given: `slurm/jobs.jsonl` in the run folder, a line for each submission."""
+"""The jobs that were submitted for a run: `slurm/jobs.jsonl` in the run folder, one line for each submission."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
@@ -10,7 +10,7 @@ from tpt.run import shared
 from tpt.run.folder import Run
 
 NEEDS: files.Needs = {"job": str, "id": str, "workers": int}
-UNKNOWN = "the run's jobs are then known to `squeue` and `scancel` alone, and what is owed can be submitted again"
+UNKNOWN = "without it, only `squeue` and `scancel` know the run's jobs, but what is owed can be submitted again"
 
 
 @dataclass(frozen=True)
@@ -19,10 +19,10 @@ class Submitted:
 
     Attributes:
         job: `graph.Job.name`.
-        id: SLURM's id; of the whole array, where it is one.
+        id: SLURM's id; for an array, that of the whole array.
         workers: tasks of the array; 1: a plain job.
         needs: ids of the jobs it waits for.
-        code: `snapshot.digest` of what it runs.
+        code: `snapshot.digest` of the code it runs.
         submitted: when.
         minutes: its time limit.
     """
@@ -36,7 +36,7 @@ class Submitted:
     minutes: int = 0
 
     def task_ids(self) -> list[str]:
-        """SLURM's ids of the tasks of an array, or the one of a plain job."""
+        """SLURM's ids: one for each task of an array, or the single id of a plain job."""
         return [f"{self.id}_{task}" for task in range(self.workers)] if self.workers > 1 else [self.id]
 
 
@@ -46,7 +46,7 @@ def path(run: Run) -> Path:
 
 
 def add(run: Run, entry: Submitted) -> None:
-    """Record a submission, as soon as it is made."""
+    """Record a submission; called as soon as it has been made."""
     files.append_jsonl(path(run), asdict(entry))
 
 
@@ -73,7 +73,7 @@ def _entry(line: dict[str, Any]) -> Submitted:
 
 
 def known_ids(runs: list[Run]) -> list[str]:
-    """Every job id that the runs, and those they share stages with, were ever given, tasks of arrays one by one."""
+    """The ids of all jobs ever submitted for some runs and those they share stages with; arrays task by task."""
     owners = {run.root.resolve(): run for run in runs}
     for run in runs:
         for stage in run.stages():

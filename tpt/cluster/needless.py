@@ -1,7 +1,7 @@
-"""Jobs that `rounds=auto` turns out not to need: they are cancelled, and one that starts all the same does no work.
+"""Jobs that `rounds=auto` turns out not to need: they are cancelled, and one that still starts does nothing.
 
-All rounds that there can be are submitted at once, and a round may have begun when the evaluation of the one before it
-shows that it is not needed. What another run waits for is done all the same.
+All rounds up to the maximum are submitted at once, and a round may already have begun when the evaluation of the
+previous one shows that it is not needed. A stage that another run waits for is done nevertheless.
 """
 
 import logging
@@ -18,13 +18,13 @@ logger = logging.getLogger("tpt.cluster.needless")
 
 
 def is_needed(run: Run, stage: Stage) -> bool:
-    """Whether a stage that was submitted is still to be done, for its own run or for another one."""
+    """Whether a submitted stage still has to be done, for its own run or for another one."""
     adopt_evaluations(run)
     return stage in run.stages() or _is_awaited(run, stage, _others(run))
 
 
 def cancel(run: Run) -> None:
-    """Cancel the jobs of the rounds that a run turns out not to need; those that another run waits for stay."""
+    """Cancel the jobs of the rounds that a run turns out not to need, except those that another run waits for."""
     adopt_evaluations(run)
     beyond = [
         stage
@@ -39,14 +39,14 @@ def cancel(run: Run) -> None:
         live = {entry.id for entry in entries if any(states[one].live for one in entry.task_ids())}
         slurm.cancel(live)
     except ClusterError as error:
-        logger.warning("%s; jobs that are not needed any more end when their turn comes", error.message)
+        logger.warning("%s; jobs that are no longer needed will end as soon as they start", error.message)
         return
     if live:
-        logger.info("%d jobs are not needed any more and were cancelled: %s", len(live), ", ".join(sorted(live)))
+        logger.info("%d jobs were no longer needed and were cancelled: %s", len(live), ", ".join(sorted(live)))
 
 
 def adopt_evaluations(run: Run) -> None:
-    """Take over what other runs have evaluated for this one: where `rounds=auto` stops depends on it."""
+    """Adopt the evaluations that other runs have done for this one: `rounds=auto` stops depending on them."""
     if not run.config.stop.auto:
         return
     for stage in run.stages():
@@ -61,13 +61,13 @@ def _others(run: Run) -> list[Run]:
     for folder in find(run.root.parent):
         try:
             found += [] if folder.resolve() == run.root.resolve() else [Run.open(folder)]
-        except RunError:  # of another version
+        except RunError:  # written by another version
             continue
     return found
 
 
 def _is_awaited(run: Run, stage: Stage, others: list[Run]) -> bool:
-    """Whether a job of another run, which still owes this very stage, waits for this run's jobs."""
+    """Whether another run that still owes the same stage has a job that waits for this run's jobs."""
     ids = {entry.id for entry in _jobs(run, stage)}
     waiting = [other for other in others if ids & {need for one in ledger.latest(other).values() for need in one.needs}]
     same = run.fingerprint(stage)

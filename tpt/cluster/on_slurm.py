@@ -1,4 +1,4 @@
-"""The backend `slurm`: all jobs of a run or a sweep are given to SLURM at once."""
+"""The backend `slurm`: all jobs of a run or a sweep are submitted to SLURM at once."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Which jobs a set of runs still needs: what is done, at work, or shared with another run is not asked for again."""
+"""Which jobs some runs still need: those for stages that are not done, in a queue, or done by another run."""
 
 from dataclasses import dataclass, field
 
@@ -20,8 +20,8 @@ class Planned:
     Attributes:
         run: whose job it is.
         job: what it does.
-        after: what must have ended well before it starts: jobs to submit, or ids of jobs at work.
-        after_any: what must have ended before it starts, however.
+        after: what must have succeeded before it starts: jobs to submit, or ids of jobs already submitted.
+        after_any: what must have ended before it starts, whether or not it succeeded.
     """
 
     run: Run
@@ -31,15 +31,15 @@ class Planned:
 
 
 class Plan:
-    """The jobs that some runs need, in an order in which each comes after those it waits for.
+    """The jobs that some runs need, ordered so that each comes after those it waits for.
 
     Args:
-        states: SLURM's word on every job that the runs, and those they share stages with, were ever given.
+        states: the state in SLURM of every job ever submitted for the runs and those they share stages with.
 
     Attributes:
-        jobs: what is to be submitted.
-        shared: how many stages another run does, or has done, for these.
-        kept: jobs of earlier submissions that are still at work.
+        jobs: to be submitted.
+        shared: the number of stages that another run does, or has done, for these.
+        kept: jobs of earlier submissions that are still waiting or running.
     """
 
     def __init__(self, runs: list[Run], states: dict[str, State]) -> None:
@@ -62,9 +62,9 @@ class Plan:
             if shared.available(run, stage):
                 self.shared += 1
                 continue
-            found = self._at_work(run, stage) or self._elsewhere(run, stage)
+            found = self._own(run, stage) or self._elsewhere(run, stage)
             if found is None and not spec.finishes and not remade and sampled(run, stage):
-                continue  # whoever needs the samples first writes the manifest
+                continue  # the first stage that needs the samples writes the manifest
             producers[stage] = found or self._submit(run, stage, producers)
             if spec.shared:
                 self._claimed[run.fingerprint(stage)] = producers[stage]
@@ -72,14 +72,14 @@ class Plan:
         reporting = entry is not None and self.live(entry)
         if len(self.jobs) > before or (producers and not reporting):
             needs = list(producers.values())
-            # Where `rounds=auto` stops, it cancels the jobs of later rounds, and the report is not to go with them.
+            # When `rounds=auto` stops, it cancels the jobs of later rounds, which must not cancel the report.
             auto = run.config.stop.auto
             self.jobs.append(Planned(run, report_job(), [] if auto else needs, needs if auto else []))
         elif entry and reporting:
             self.kept.append(entry)
 
-    def _at_work(self, run: Run, stage: Stage) -> str | None:
-        """The id of the run's own job that will complete a stage, if it is still to be counted on."""
+    def _own(self, run: Run, stage: Stage) -> str | None:
+        """The id of the run's own job that is going to complete a stage, if there is one and it has not failed."""
         latest = ledger.latest(run)
         entries = [latest[job.name] for job in jobs_of(run, stage) if job.name in latest]
         if not entries or len(entries) < len(jobs_of(run, stage)):
@@ -90,7 +90,7 @@ class Plan:
         return entries[-1].id
 
     def _elsewhere(self, run: Run, stage: Stage) -> Planned | str | None:
-        """Another run's job that will complete this very stage."""
+        """Another run's job that is going to complete the same stage."""
         found = self._claimed.get(run.fingerprint(stage)) if table.of(stage).shared else None
         owner = shared.owner(run, stage) if found is None else None
         if owner is not None:
@@ -104,7 +104,7 @@ class Plan:
         latest = ledger.latest(run)
         chosen = [job for job in jobs_of(run, stage) if needs or not (job.sampling and sampled(run, stage))]
         for job in chosen:
-            # What is left of an array of which a task has failed must not sample the same shards at the same time.
+            # The remaining tasks of an array of which one has failed must not sample the same shards at the same time.
             rest = latest.get(job.name)
             still = [rest.id] if rest and self.live(rest) else []
             self.jobs.append(Planned(run, job, needs, list(still)))
@@ -112,20 +112,20 @@ class Plan:
         return self.jobs[-1]
 
     def live(self, entry: Submitted) -> bool:
-        """Whether any task of a job waits or runs."""
+        """Whether any task of a job is waiting or running."""
         return any(self._states.get(one, State(GONE)).live for one in entry.task_ids())
 
     def failed(self, entry: Submitted) -> bool:
-        """Whether any task of a job has ended otherwise than well."""
+        """Whether any task of a job has failed."""
         return any(self._states.get(one, State(GONE)).ended_badly for one in entry.task_ids())
 
 
 def sampled(run: Run, stage: Stage) -> bool:
-    """Whether all sample shards of a stage are there already."""
+    """Whether all sample shards of a stage already exist."""
     if not table.of(stage).draws or not run.folder(stage).exists():
         return False
     try:
         check_sampled(run, stage)
-    except (TptError, OSError):  # shards, or the problems to sample, are missing
+    except (TptError, OSError):  # shards are missing, or the problems to sample
         return False
     return True

@@ -1,4 +1,4 @@
-"""What a job requests from SLURM, from the config: the parameters that submitit writes into its sbatch script."""
+"""What a job requests from SLURM according to the config: the parameters that submitit writes to its script."""
 
 import os
 from typing import Any
@@ -7,12 +7,12 @@ from tpt.cluster.graph import Job
 from tpt.settings.cluster import Resources
 from tpt.settings.config import Config
 
-# A rank that fails must not leave the others waiting; ranks that are done wait for rank 0, which writes the model.
+# If a rank fails, the others must not keep waiting; ranks that are done wait for rank 0, which writes the model.
 TOGETHER = ("--kill-on-bad-exit=1", "--wait=0")
 
 
 def of_job(config: Config, job: Job) -> Resources:
-    """The part of `cluster.*` that a job falls under."""
+    """The section of `cluster.*` that applies to a job."""
     found = getattr(config.cluster, job.kind)
     assert isinstance(found, Resources)
     return found
@@ -26,12 +26,12 @@ def gpus_per_node(config: Config, job: Job) -> int:
 
 
 def tasks(config: Config, job: Job) -> tuple[int, int]:
-    """(nodes, tasks on each of them): a training has one task for each device, anything else has one."""
+    """(nodes, tasks on each node): a training has one task for each device, any other job has one task."""
     return (config.train.nodes, config.train.devices) if job.trains else (1, 1)
 
 
 def place(config: Config, job: Job, name: str) -> str | None:
-    """Where a job goes, or who pays: its kind's setting, the cluster's, or what the user has set for all of sbatch.
+    """Where a job runs or who is charged: by its kind's setting, the cluster's, or the user's SBATCH_ variable.
 
     Args:
         name: of sbatch's option, e.g. `partition`.
@@ -43,7 +43,7 @@ def place(config: Config, job: Job, name: str) -> str | None:
 
 
 def parameters(config: Config, job: Job, name: str, exports: list[str]) -> dict[str, Any]:
-    """The keyword arguments of submitit's SLURM executor for one job; dependencies and array excepted.
+    """The keyword arguments of submitit's SLURM executor for one job; without dependencies and arrays.
 
     Args:
         name: the job's name in squeue.
@@ -61,9 +61,11 @@ def parameters(config: Config, job: Job, name: str, exports: list[str]) -> dict[
         "signal_delay_s": cluster.signal_seconds,
         "stderr_to_stdout": True,
         "setup": [*exports, *cluster.setup, *own.setup],
-        # Since 22.05 srun no longer takes over sbatch's CPUs; and what `setup` exports must reach the job.
+        # Since 22.05, srun no longer inherits sbatch's CPUs; and what `setup` exports must reach the job.
         "srun_args": [f"--cpus-per-task={own.cpus}", "--export=ALL", *(TOGETHER if nodes * per_node > 1 else [])],
-        "wckey": place(config, job, "wckey"),  # None: submitit's own would be refused where keys are enforced
+        "wckey": place(
+            config, job, "wckey"
+        ),  # None: submitit's own key would be rejected by clusters that enforce keys
     }
     for key in ("partition", "account", "qos", "constraint"):
         found[key] = place(config, job, key)
@@ -71,7 +73,7 @@ def parameters(config: Config, job: Job, name: str, exports: list[str]) -> dict[
         found["mem"] = f"{int(own.memory_gb * 1024)}MB"
     if gpus:
         found["gpus_per_node"] = f"{cluster.gpu_type}:{gpus}" if cluster.gpu_type else gpus
-    # A job whose needs can never be met must not wait for ever; one whose node dies must start again.
+    # A job whose dependencies can never be satisfied must not wait forever; one whose node fails must start again.
     found["additional_parameters"] = {"kill-on-invalid-dep": "yes", "requeue": True, **own.extra}
     if place(config, job, "reservation"):
         found["additional_parameters"].setdefault("reservation", place(config, job, "reservation"))

@@ -1,4 +1,4 @@
-"""Asking SLURM: which partitions there are, what became of jobs; and cancelling them."""
+"""SLURM's commands: which partitions it has, the states of jobs, and cancelling jobs."""
 
 import contextlib
 import os
@@ -23,26 +23,26 @@ ENDED = (
     "PREEMPTED",
     "TIMEOUT",
 )
-GONE = "GONE"  # SLURM knows nothing of the job any more
-UNKNOWN = "UNKNOWN"  # SLURM cannot be asked
+GONE = "GONE"  # SLURM no longer knows the job
+UNKNOWN = "UNKNOWN"  # SLURM does not answer
 
-# What SLURM's commands read beside their options, and what a job hands to all that is started in it. sbatch ranks such
-# variables above the options of a script, and passes them on to the job, whose srun reads them again.
+# What SLURM's commands read in addition to their options, and what a job passes to everything started in it. To sbatch,
+# such variables take precedence over the options of a script; it also passes them to the job, whose srun reads them.
 _INPUTS = re.compile(r"(SLURM|SLURMD|SBATCH|SRUN|SALLOC|SQUEUE|SINFO|SACCT|SCANCEL|SCONTROL)_")
-_KEPT = ("SLURM_CONF", "SLURM_CONF_SERVER", "SLURM_CLUSTERS", "SLURM_JWT")  # which SLURM to talk to, and who asks
+_KEPT = ("SLURM_CONF", "SLURM_CONF_SERVER", "SLURM_CLUSTERS", "SLURM_JWT")  # which SLURM to talk to, and as whom
 _GPUS = ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL", "ZE_AFFINITY_MASK")  # of one job alone
 
 
 @dataclass(frozen=True)
 class State:
-    """What SLURM says of a job or of a task of an array.
+    """The state in SLURM of a job or of a task of an array.
 
     Attributes:
-        state: SLURM's word, e.g. PENDING, RUNNING, COMPLETED, FAILED; GONE where it knows nothing,
-            UNKNOWN where it cannot be asked.
-        reason: why it waits or ended, where SLURM says.
+        state: in SLURM's words, e.g. PENDING, RUNNING, COMPLETED, FAILED; GONE if SLURM no longer knows the job,
+            UNKNOWN if SLURM does not answer.
+        reason: why it is waiting or ended, if SLURM gives a reason.
         node: where it runs or ran.
-        restarts: how often it was requeued; 0 where SLURM no longer knows.
+        restarts: how often it was requeued; 0 if SLURM no longer knows.
     """
 
     state: str
@@ -52,22 +52,22 @@ class State:
 
     @property
     def live(self) -> bool:
-        """Whether it waits, runs, or is about to."""
+        """Whether it is waiting, running, or about to."""
         return self.state not in (*ENDED, GONE, UNKNOWN)
 
     @property
     def ended_badly(self) -> bool:
-        """Whether it has ended otherwise than well, as far as SLURM says."""
+        """Whether it has failed or was cancelled, as far as SLURM knows."""
         return self.state in ENDED and self.state != ENDED_WELL
 
 
 @dataclass(frozen=True)
 class Nodes:
-    """A kind of nodes of a partition: how many, and what one has.
+    """A kind of node of a partition: how many there are, and what each has.
 
     Attributes:
-        default: whether the partition is the one for jobs that name none.
-        minutes: the partition's time limit; None: none.
+        default: whether the partition is the default.
+        minutes: the partition's time limit; None: unlimited.
         memory_gb: GiB.
     """
 
@@ -84,8 +84,8 @@ class Nodes:
 def environment() -> dict[str, str]:
     """The variables for SLURM's commands: ours, without those that would change what is submitted or printed.
 
-    Such come from the job that this shell may be in, and from users who set `SBATCH_...` once and for all; where a job
-    goes by the latter, see `resources.place`.
+    Such variables come from the job that this shell may be in, and from users who set `SBATCH_...` permanently;
+    `resources.place` reads the latter.
     """
     in_a_job = "SLURM_JOB_ID" in os.environ
     found = {
@@ -94,12 +94,12 @@ def environment() -> dict[str, str]:
         if name in _KEPT or not (_INPUTS.match(name) or (in_a_job and name in _GPUS))
     }
     clusters = os.environ.get("SBATCH_CLUSTERS")
-    return found | ({"SLURM_CLUSTERS": clusters} if clusters else {})  # the other commands must ask there, too
+    return found | ({"SLURM_CLUSTERS": clusters} if clusters else {})  # the other commands must ask the same clusters
 
 
 @contextlib.contextmanager
 def clean_environment() -> Iterator[None]:
-    """For the length of a block, have `environment()` as this process's own: submitit starts sbatch with that."""
+    """For the duration of a block, make `environment()` this process's own: submitit starts sbatch with that."""
     before, clean = dict(os.environ), environment()
     for name in before.keys() - clean.keys():
         del os.environ[name]
@@ -129,7 +129,7 @@ def command(*arguments: str, text: str | None = None) -> str:
     if not shutil.which(arguments[0]):
         raise ClusterError(
             f"there is no SLURM here: {arguments[0]} is not installed",
-            "run this where jobs are submitted, usually a login node; or set cluster=local",
+            "run this on a machine that can submit jobs, usually a login node; or set cluster=local",
         )
     try:
         done = subprocess.run(
@@ -150,7 +150,7 @@ def command(*arguments: str, text: str | None = None) -> str:
 
 
 def reason(program: str, said: str) -> str:
-    """The line, of all that a failed command of SLURM's said, that tells why.
+    """The line in the output of a failed SLURM command that says why it failed.
 
     >>> reason("sbatch", "sbatch: unrecognized option '--nodlist=n1'\\nTry \\"sbatch --help\\" for more information")
     "sbatch: unrecognized option '--nodlist=n1'"
@@ -161,7 +161,7 @@ def reason(program: str, said: str) -> str:
 
 
 def states(ids: Iterable[str]) -> dict[str, State]:
-    """What became of jobs and of tasks of arrays (`12`, `13_0`), by id.
+    """The states of jobs and of tasks of arrays (`12`, `13_0`), by id.
 
     Raises:
         ClusterError: SLURM does not answer.
@@ -175,14 +175,14 @@ def states(ids: Iterable[str]) -> dict[str, State]:
 
 
 def cancel(ids: Iterable[str]) -> None:
-    """End jobs; those that have ended are left alone."""
+    """Cancel jobs; those that have ended are not affected."""
     chosen = sorted(ids)
     if chosen:
         command("scancel", *chosen)
 
 
 def largest_array() -> int | None:
-    """How many tasks a job array can have; None where SLURM does not say."""
+    """How many tasks a job array can have; None if SLURM does not say."""
     try:
         found = re.search(r"^MaxArraySize\s*=\s*(\d+)", command("scontrol", "show", "config"), re.MULTILINE)
     except ClusterError:  # some clusters do not let users read it
@@ -191,18 +191,18 @@ def largest_array() -> int | None:
 
 
 def options() -> set[str]:
-    """The options that sbatch takes here, plugins' included, without their dashes."""
+    """The options that sbatch accepts here, including those of plugins, without their dashes."""
     return set(re.findall(r"^\s+(?:-\w, )?--([a-z][a-z-]*)", command("sbatch", "--help"), re.MULTILINE))
 
 
 def nodes() -> list[Nodes]:
-    """The kinds of nodes of every partition."""
+    """The kinds of node in every partition."""
     lines = command("sinfo", "--noheader", "--all", "--format=%P|%a|%l|%D|%c|%m|%G").splitlines()
     return [_nodes(*line.split("|")) for line in lines]
 
 
 def _from_queue(wanted: set[str]) -> dict[str, State]:
-    """Jobs that wait or run, and those that ended a few minutes ago."""
+    """Jobs that are waiting or running, and those that ended a few minutes ago."""
     columns = "JobArrayID:40|,State:40|,Reason:60|,NodeList:200|,RestartCnt:10"
     text = command("squeue", "--noheader", "--array", "--states=all", f"--user={os.getuid()}", f"--Format={columns}")
     found = {}
@@ -214,7 +214,7 @@ def _from_queue(wanted: set[str]) -> dict[str, State]:
 
 
 def _from_accounting(wanted: set[str]) -> dict[str, State]:
-    """Jobs that ended earlier; none where the cluster keeps no accounts."""
+    """Jobs that ended earlier; none if the cluster keeps no accounting records."""
     if not wanted or not shutil.which("sacct"):
         return {}
     jobs = ",".join(sorted({one.split("_")[0] for one in wanted}))
@@ -232,14 +232,14 @@ def _from_accounting(wanted: set[str]) -> dict[str, State]:
 
 
 def _tasks(job: str) -> list[str]:
-    """The ids in one of accounting: `12`, `13_0`, and `13_[2-4,7%2]` where tasks ended before they began.
+    """The ids in one of sacct's: `12`, `13_0`, or `13_[2-4,7%2]` for tasks that ended before they began.
 
     >>> _tasks("13_[2-4,7%2]")
     ['13_2', '13_3', '13_4', '13_7']
     """
     array = re.fullmatch(r"(\d+)_\[([\d,-]+)(?:%\d+)?\]", job)
     if not array:
-        return [job] if re.fullmatch(r"\d+(_\d+)?", job) else []  # a list too long for sacct ends in dots
+        return [job] if re.fullmatch(r"\d+(_\d+)?", job) else []  # sacct cuts off a list that is too long, with dots
     spans = [span.split("-") for span in array[2].split(",") if span]
     return [f"{array[1]}_{one}" for span in spans for one in range(int(span[0]), int(span[-1]) + 1)]
 
@@ -260,7 +260,7 @@ def _nodes(partition: str, up: str, limit: str, count: str, cpus: str, memory: s
 
 
 def minutes_of(limit: str) -> int | None:
-    """A time limit of SLURM's, `D-HH:MM:SS` or its shorter forms, in whole minutes; None: no limit.
+    """A time limit as SLURM prints it, `D-HH:MM:SS` or shorter, in whole minutes; None: no limit.
 
     >>> minutes_of("1-02:00:00"), minutes_of("30:00"), minutes_of("infinite")
     (1560, 30, None)

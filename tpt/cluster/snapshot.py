@@ -1,4 +1,4 @@
-"""The code that a run's jobs execute: a copy taken when they are submitted, so that later edits change no run."""
+"""The code that a run's jobs execute: a copy taken at submission, so that later edits do not affect the run."""
 
 import hashlib
 import shutil
@@ -23,7 +23,7 @@ def take(run: Run) -> Path:
     """Copy the package into the run folder.
 
     Returns:
-        the folder that has to be in PYTHONPATH.
+        the folder to add to PYTHONPATH.
     """
     target = run.slurm_dir / f"code-{digest()}"
     if not target.exists() or digest(target / "tpt") != digest():
@@ -31,7 +31,7 @@ def take(run: Run) -> Path:
         shutil.rmtree(partial, ignore_errors=True)
         no_caches = shutil.ignore_patterns("__pycache__")
         shutil.copytree(PACKAGE, partial / "tpt", ignore=no_caches)
-        if conf_dir().parent != PACKAGE:  # a checkout has them beside the package
+        if conf_dir().parent != PACKAGE:  # in a checkout, they are beside the package
             shutil.copytree(conf_dir(), partial / "conf", ignore=no_caches)
         shutil.rmtree(target, ignore_errors=True)
         partial.rename(target)
@@ -39,7 +39,7 @@ def take(run: Run) -> Path:
 
 
 def verify(expected: str) -> None:
-    """Check that the code at work is the code that was submitted.
+    """Check that the code being run is the code that was submitted.
 
     Raises:
         RunError: it is not.
@@ -47,6 +47,6 @@ def verify(expected: str) -> None:
     found = digest()
     if found != expected:
         raise RunError(
-            f"the code in {PACKAGE} is {found}, and {expected} was submitted",
+            f"the code in {PACKAGE} is {found}, but {expected} was submitted",
             "it was changed after the submission, or cluster.setup sets PYTHONPATH: `tpt resubmit` takes a new copy",
         )

@@ -1,4 +1,4 @@
-"""The state of a run's jobs: what SLURM says of each, how far the stage is, and the last error."""
+"""The state of a run's jobs: the state of each in SLURM, how far its stage is, and the last error."""
 
 import math
 from collections import Counter
@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tpt import records
-from tpt.artefacts import SAMPLES
+from tpt.artefacts import SAMPLES, TABLE
 from tpt.cluster import ends, ledger
 from tpt.cluster.graph import Job, graph
 from tpt.cluster.ledger import Submitted
@@ -26,14 +26,14 @@ COLOURS = {"done": "green", "running": "yellow", "waiting": "cyan", "owed": "dim
 
 @dataclass(frozen=True)
 class Row:
-    """One job for a person.
+    """One job, as it is shown.
 
     Attributes:
         job: its name.
-        id: SLURM's id, "" where it has none.
-        state: done, running, waiting, ended, failed, ..., owed; unknown where SLURM cannot be asked.
+        id: SLURM's id; "" if it has none.
+        state: done, running, waiting, ended, failed, ..., owed; unknown if SLURM does not answer.
         progress: shards, or steps, and the rate.
-        restarts: how often it was started again.
+        restarts: how often it was restarted.
         left: an estimate of the time left.
         word: the outcome, what it waits for, or the last error.
     """
@@ -48,7 +48,7 @@ class Row:
 
 
 def rows(run: Run, states: dict[str, State]) -> list[Row]:
-    """A row for each job of a run, whether it was submitted or not."""
+    """A row for each job of a run, whether or not it was submitted."""
     latest = ledger.latest(run)
     return [_row(run, job, latest.get(job.name), states) for job, _ in graph(run, run.stages())]
 
@@ -68,14 +68,14 @@ def drawn(run: Run, found: list[Row]) -> Table:
 
 def complete(run: Run) -> bool:
     """Whether a run owes neither a stage nor its report."""
-    return not run.owed() and (run.report_dir / "table.md").exists()
+    return not run.owed() and (run.report_dir / TABLE).exists()
 
 
 def summary(run: Run, states: dict[str, State]) -> str:
-    """How many of a run's jobs are in which state, in a few words; if none is live, which one stopped the chain.
+    """How many of a run's jobs are in which state, in a few words; if none is live, the one that stopped the chain.
 
     Returns:
-        "" if no job is live and none has ended badly.
+        "" if no job is live and none has failed.
     """
     latest = ledger.latest(run)
     tasks = [task for entry in latest.values() for task in task_states(entry, states)]
@@ -93,7 +93,7 @@ def summary(run: Run, states: dict[str, State]) -> str:
 
 
 def task_states(entry: Submitted, states: dict[str, State]) -> list[State]:
-    """SLURM's word on each task of a submission."""
+    """The state in SLURM of each task of a submission."""
     return [states.get(one, State(GONE)) for one in entry.task_ids()]
 
 
@@ -125,7 +125,7 @@ def _row(run: Run, job: Job, entry: Submitted | None, states: dict[str, State]) 
 
 
 def _state(run: Run, job: Job, tasks: list[State]) -> str:
-    """One word, or for an array some, for where a job stands."""
+    """The state of a job in one word; for an array whose tasks differ, in several."""
     if job.stage is not None and run.done(job.stage):
         return "done"
     if job.stage is None and complete(run):
@@ -135,7 +135,7 @@ def _state(run: Run, job: Job, tasks: list[State]) -> str:
     words = Counter(_word(task) for task in tasks)
     if len(words) == 1:
         return next(iter(words))
-    # What a person must act on comes first.
+    # What the user has to act on comes first.
     order = sorted(words, key=lambda word: (word in ("ended", "waiting", "running"), word))
     return ", ".join(f"{word} {words[word]}" for word in order)
 
@@ -147,7 +147,7 @@ def _word(task: State) -> str:
 
 
 def _restarts(run: Run, job: Job, tasks: list[State]) -> int:
-    """Attempts after the first: those that SLURM requeued, and those that the job itself made."""
+    """The attempts after the first: requeued by SLURM, or made by the job itself."""
     if job.stage is None:
         return max((task.restarts for task in tasks), default=0)
     labels: list[int | str] = [job.label] if job.label else list(range(job.workers))
@@ -168,7 +168,7 @@ def _progress(run: Run, stage: Stage, workers: int, running: bool) -> str:
 
 
 def shard_count(run: Run, stage: Stage) -> int | None:
-    """How many sample shards a stage has in the end; None where its problems are not counted yet."""
+    """How many sample shards a stage has when it is done; None if its problems have not been counted yet."""
     if not run.done(table.PREPARED):
         return None
     draws = table.draws_of(run.config, stage)

@@ -1,4 +1,4 @@
-"""Giving a run's jobs, or a sweep's, to SLURM: all at once, each waiting for those it needs."""
+"""Submitting the jobs of a run or a sweep to SLURM: all at once, each waiting for those it needs."""
 
 import json
 import shlex
@@ -12,27 +12,29 @@ from typing import Any
 from submitit import SlurmExecutor
 from submitit.core.utils import FailedJobError, FailedSubmissionError
 
+from tpt import artefacts
 from tpt.cluster import ledger, resources, slurm, snapshot, submitit_parts
 from tpt.cluster.graph import Job, jobs_of, report_job
-from tpt.cluster.job import STARTED, ReportJob, StageJob
+from tpt.cluster.job import STARTED, StageJob
 from tpt.cluster.ledger import Submitted
 from tpt.cluster.planning import Plan, Planned
+from tpt.cluster.report_job import ReportJob
 from tpt.errors import ClusterError
 from tpt.run import shared
 from tpt.run.folder import Run
 from tpt.run.manifests import now
 
-REQUEUES = 1_000_000  # as many time limits as a stage needs; one that gets nowhere is stopped by StageJob
-# The signal that SLURM announces the end with kills a Python that does not handle it yet, and the job has failed.
+REQUEUES = 1_000_000  # as many as a stage needs; `stalls` gives up one that makes no progress
+# The signal with which SLURM announces the end would kill Python as long as it has no handler, and the job would fail.
 # Ignored until submitit handles it, a preemption during the start is a requeue, and a time limit a time-out.
 PYTHON = f"""/bin/bash -c 'trap "" USR2; exec "$0" "$@"' {shlex.quote(sys.executable)}"""
 
 
 class Lanes:
-    """Keeps at most so many jobs running at once: each waits for the end of the one before it in its lane.
+    """Limits how many jobs run at once: each waits for the end of the previous job in its lane.
 
     Args:
-        count: how many lanes there are; None: no limit.
+        count: the number of lanes; None: no limit.
         running: ids of jobs that are already waiting or running.
     """
 
@@ -52,13 +54,13 @@ class Lanes:
         Returns:
             the lanes it takes, to be handed to `leave`, and the ids whose end it must wait for.
         """
-        # A lane whose last job is waited for anyway costs nothing.
+        # A lane costs nothing if the job waits for its last job anyway.
         ordered = sorted(self.tails, key=lambda tail: not set(tail) <= set(needs))
         chosen = ordered[:tasks]
         return chosen, sorted({one for tail in chosen for one in tail} - set(needs))
 
     def leave(self, chosen: list[list[str]], id: str) -> None:
-        """Record that a job now is the last of its lanes."""
+        """Record that a job is now the last one in its lanes."""
         for tail in chosen:
             tail[:] = [id]
         self.tails.sort(key=lambda tail: tail == [id])  # the next job takes another lane
@@ -74,11 +76,11 @@ def parameters(planned: Planned, code: Path, dependency: str = "") -> dict[str, 
 
     Args:
         code: the snapshot of the package.
-        dependency: in sbatch's words; "": none.
+        dependency: as sbatch takes it; "": none.
     """
     path = shlex.quote(str(code.resolve()))
-    # Without PYTHONSAFEPATH Python would prefer the folder that the user happened to submit from; an empty entry in
-    # PYTHONPATH, as a colon too many leaves one, means that folder too.
+    # Without PYTHONSAFEPATH, Python would prefer the folder from which the user happened to submit; an empty entry in
+    # PYTHONPATH, which a surplus colon leaves, also means that folder.
     exports = [
         f"export {STARTED}=$(date +%s)",
         f'export PYTHONPATH={path}"$(printf %s "${{PYTHONPATH:+:$PYTHONPATH}}" | tr -s :)" PYTHONSAFEPATH=1',
@@ -94,20 +96,20 @@ def parameters(planned: Planned, code: Path, dependency: str = "") -> dict[str, 
 
 
 def folder_of(run: Run) -> Path:
-    """Where submitit keeps what it needs for the jobs of a submission made now.
+    """The folder in which submitit keeps what it needs for the jobs of a submission made now.
 
-    A folder for each submission: a cluster that was set up anew counts its jobs from 1 again.
+    Each submission has its own: a cluster that was set up again numbers its jobs from 1 again.
     """
     return run.slurm_dir.resolve() / time.strftime("%Y%m%d-%H%M%S")
 
 
 def parameters_of_kind(planned: Planned) -> str:
-    """Equal for jobs that differ in name, dependencies and array alone: what one is refused for, all are."""
+    """Equal for jobs that differ only in name, dependencies and array: SLURM accepts all of them or none."""
     return json.dumps(parameters(planned, Path()) | {"job_name": "", "array_parallelism": 1}, sort_keys=True)
 
 
 def script(planned: Planned, dependencies: bool = True) -> str:
-    """The sbatch script of a job, as a submission would write it; jobs it waits for go by their names."""
+    """The sbatch script of a job as a submission would write it, with names in place of the ids of other jobs."""
     words = [f"afterok:<{_label(one)}>" for one in planned.after if dependencies]
     words += [f"afterany:<{_label(one)}>" for one in planned.after_any if dependencies]
     run, workers = planned.run, planned.job.workers
@@ -117,7 +119,7 @@ def script(planned: Planned, dependencies: bool = True) -> str:
 
 
 def work_of(planned: Planned, code: str) -> list[Callable[[], None]]:
-    """What the tasks of a job call."""
+    """What each task of a job calls."""
     run, job = planned.run, planned.job
     root = run.root.resolve()
     if job.stage is None:
@@ -126,12 +128,10 @@ def work_of(planned: Planned, code: str) -> list[Callable[[], None]]:
     return [
         StageJob(
             root,
-            job.stage,
-            worker=(worker, job.workers),
-            sampling=job.sampling,
-            finishing=job.finishing,
+            job,
+            worker,
             ranks=nodes * per_node,
-            books=not job.sampling,
+            records=not job.sampling,
             code=code,
             minutes=resources.of_job(run.config, job).minutes,
             grace=run.config.cluster.signal_seconds / 2,
@@ -144,12 +144,12 @@ def submit(runs: list[Run], said: Callable[[Planned, Submitted], None], sweep: P
     """Submit every job that some runs still need.
 
     Args:
-        runs: with their folders made; the caller holds their locks.
+        runs: whose folders exist; the caller holds their locks.
         said: called after each submission.
-        sweep: the sweep's folder: one more job reports on all runs together, whatever became of them.
+        sweep: the sweep's folder: one more job reports on all runs together, whether or not they succeeded.
 
     Raises:
-        ClusterError: SLURM refuses a job or does not answer; what was submitted before is recorded and goes on.
+        ClusterError: SLURM rejects a job or does not answer; what was submitted before is recorded and continues.
     """
     for run in runs:
         for stage in run.stages():
@@ -190,25 +190,25 @@ def _submit(planned: Planned, ids: dict[Planned, str], lanes: Lanes) -> Submitte
     executor = SlurmExecutor(folder_of(run), max_num_timeout=REQUEUES, python=PYTHON)
     executor.update_parameters(**parameters(planned, code, ",".join(words)))
     if job.stage is not None:
-        for said in run.folder(job.stage).glob("error-*.json"):  # by a job before this one: no longer the reason
+        for said in run.folder(job.stage).glob(artefacts.every(artefacts.ERROR)):  # an earlier job's
             said.unlink(missing_ok=True)
     id = start(executor, work_of(planned, digest))
     minutes = resources.of_job(run.config, job).minutes
     entry = Submitted(job.name, id, job.workers, [*needs, *any_end], digest, now(), minutes)
     ledger.add(run, entry)
     if job.stage is not None and job == jobs_of(run, job.stage)[-1]:
-        run.publish(job.stage)  # runs of the same settings wait for this job instead of submitting their own
+        run.publish(job.stage)  # runs with the same settings wait for this job instead of submitting their own
     lanes.leave(room, id)
     return entry
 
 
 def start(executor: SlurmExecutor, work: list[Callable[[], None]]) -> str:
-    """Hand a job, or a job array, to SLURM.
+    """Submit a job, or a job array, to SLURM.
 
     Returns:
         its id.
     Raises:
-        ClusterError: SLURM refuses it.
+        ClusterError: SLURM rejects it.
     """
     try:
         with slurm.clean_environment():
@@ -219,8 +219,8 @@ def start(executor: SlurmExecutor, work: list[Callable[[], None]]) -> str:
             return str(jobs[0].job_id).split("_", maxsplit=1)[0]
     except (FailedJobError, FailedSubmissionError) as error:
         raise ClusterError(
-            f"sbatch refuses a job: {slurm.reason('sbatch', str(error))}",
-            "fix what it names, then give the same command again",
+            f"sbatch rejected a job: {slurm.reason('sbatch', str(error))}",
+            "correct what it names, then give the same command again",
         ) from error
 
 

@@ -1,7 +1,7 @@
-"""The private parts of submitit that tpt uses, in one place; `tests/cluster/test_submitit_parts.py` guards them.
+"""The private functions of submitit that tpt uses, in one place; `tests/cluster/test_submitit_parts.py` guards them.
 
-submitit has no public way to show the script of a job without submitting it, which `--dry-run` and the check with
-`sbatch --test-only` need.
+submitit has no public way to show the script of a job without submitting it, but `--dry-run` and the check with
+`sbatch --test-only` need the script. What tpt recognises in its logs is in `submitit_log`.
 """
 
 from pathlib import Path
@@ -28,7 +28,7 @@ def script(folder: Path, python: str, tasks: int, parameters: dict[str, Any]) ->
 
 
 class _WithoutSlurm(SlurmExecutor):
-    """submitit's executor on a machine without SLURM, where it otherwise refuses to be made."""
+    """submitit's executor for a machine without SLURM, where it otherwise cannot be created."""
 
     @classmethod
     def affinity(cls) -> int:

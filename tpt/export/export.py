@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tpt import files, models, prompt, records
+from tpt import artefacts, files, models, prompt, records
 from tpt.errors import Damaged, DiskFull, ModelError, RunError
 from tpt.explain import explained, in_words
 from tpt.run import table
@@ -15,7 +15,6 @@ from tpt.run.manifests import now, versions
 from tpt.run.stage import Stage
 
 ANEW = "give another folder (--out DIR), or --force to overwrite it"
-MARK = "export.json"  # which round of which run a folder holds; written last
 
 
 @dataclass(frozen=True)
@@ -52,12 +51,12 @@ class Export:
     @property
     def model(self) -> Path:
         """The checkpoint, with its card."""
-        return self.folder / "model"
+        return self.folder / artefacts.EXPORTED_MODEL
 
     @property
     def examples(self) -> Path:
         """The data set, with its card."""
-        return self.folder / "examples"
+        return self.folder / artefacts.EXPORTED_EXAMPLES
 
 
 def export(run: Run, round: int | None = None, out: Path | None = None, force: bool = False) -> Export:
@@ -81,14 +80,14 @@ def export(run: Run, round: int | None = None, out: Path | None = None, force: b
         return Export(out, False, _read_mark(out)["warnings"])
     partial = out.with_name(f".{out.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)  # of an export that was killed
-    files.check_writable(partial / MARK)
+    files.check_writable(partial / artefacts.EXPORT_MARK)
     _check_whole(run, round)
     _check_disk(run.model(round), out)
     try:
         with in_words(out):
             warnings = _fill(run, round, partial)
             told = {"warnings": warnings, "exported": now(), "versions": versions()}
-            files.write_json(partial / MARK, dataclasses.asdict(mark) | told)
+            files.write_json(partial / artefacts.EXPORT_MARK, dataclasses.asdict(mark) | told)
             files.complete(partial)
             _replace(out, partial)
     finally:
@@ -161,7 +160,7 @@ def _holds(out: Path, mark: Mark, force: bool) -> bool:
     with in_words(out):
         if not out.exists() or (out.is_dir() and not any(out.iterdir())):
             return False
-        if not (out / MARK).is_file():
+        if not (out / artefacts.EXPORT_MARK).is_file():
             raise RunError(f"{out} is there already and is no export", "give another folder: --out DIR")
     if force:
         return False
@@ -184,7 +183,7 @@ def _read_mark(out: Path) -> dict[str, Any]:
         if not part.is_dir():
             raise RunError(f"the export {out} has lost its folder {part.name}", ANEW)
     try:
-        return files.read_json(out / MARK, {"warnings": list})
+        return files.read_json(out / artefacts.EXPORT_MARK, {"warnings": list})
     except Damaged as error:
         raise RunError(error.message, ANEW) from error
 

@@ -1,1 +1,1 @@
-"""One process for one stage, on this machine."""
+"""Running a stage in a process of its own on this machine."""

@@ -1,4 +1,4 @@
-"""What a stage leaves when it fails, for `tpt status` and the process that waits for it."""
+"""The record of an error that a stage leaves for `tpt status` and for the process that waits for it."""
 
 import contextlib
 
@@ -9,11 +9,11 @@ from tpt.run.stage import Stage
 
 
 def record_failure(run: Run, stage: Stage, worker: int, error: Exception) -> None:
-    """Leave an error where `tpt status` and the process that waits for this stage find it."""
+    """Write an error to the file in which `tpt status` and the process that waits for this stage look for it."""
     error = (explain.named(error) if isinstance(error, OSError) else None) or error
     known = isinstance(error, TptError)
     message = error.message if isinstance(error, TptError) else f"{type(error).__name__}: {error}"
     hint = error.hint if isinstance(error, TptError) else ""
     value = {"kind": type(error).__name__, "known": known, "message": message, "hint": hint}
-    with contextlib.suppress(FileError):  # the disk may be what failed; the log has the traceback
+    with contextlib.suppress(FileError):  # the disk itself may have failed; the log has the traceback
         files.write_json(run.error_path(stage, worker), value)

@@ -1,4 +1,4 @@
-"""Stages as processes of this machine: one engine process for each GPU where several are asked for."""
+"""Stages as processes on this machine: with `sampler.data_parallel`, several engine processes sample together."""
 
 import contextlib
 import os
@@ -17,7 +17,7 @@ from tpt.run.stage import Stage
 from tpt.settings import interpreter
 
 POLL_SECONDS = 0.2
-GRACE_SECONDS = 15  # from the request to stop until the kill
+GRACE_SECONDS = 15  # from the request to stop until the process is killed
 
 Watch = Callable[[list[State]], None]
 
@@ -26,11 +26,11 @@ def execute(run: Run, stage: Stage, watch: Watch) -> None:
     """Do one stage in processes of its own: several samplers first if `sampler.data_parallel` requests them.
 
     Args:
-        watch: called some times a second with the progress of each process that has said something.
+        watch: called several times a second with the progress of each process that has reported any.
 
     Raises:
         StageFailed: with the stage's own message, or the end of its log.
-        KeyboardInterrupt: passed on once the stage's processes are gone.
+        KeyboardInterrupt: passed on when the stage's processes have ended.
     """
     workers = run.config.sampler.data_parallel if table.of(stage).draws else 1
     if workers > 1:
@@ -41,13 +41,13 @@ def execute(run: Run, stage: Stage, watch: Watch) -> None:
 
 
 def progress(run: Run, stage: Stage, count: int) -> list[State]:
-    """What the first `count` workers of a stage last said of themselves."""
+    """The progress that the first `count` workers of a stage last reported."""
     states = (read_progress(run.progress_path(stage, index)) for index in range(count))
     return [state for state in states if state]
 
 
 def _together(run: Run, stage: Stage, variants: list[list[str]], watch: Watch) -> None:
-    """Run one process for each variant of the command, until all have ended well or one has not."""
+    """Run one process for each variant of the command until all have succeeded or one has failed."""
     count = len(variants)
     for index in range(count):
         run.progress_path(stage, index).unlink(missing_ok=True)
@@ -71,7 +71,7 @@ def _together(run: Run, stage: Stage, variants: list[list[str]], watch: Watch) -
 
 
 def _gpus(run: Run, index: int, count: int) -> dict[str, str]:
-    """Worker `index`'s own GPUs, where there are several workers."""
+    """The variable that gives worker `index` its own GPUs, if there are several workers."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if count == 1 or visible == "":
         return {}
@@ -82,7 +82,7 @@ def _gpus(run: Run, index: int, count: int) -> dict[str, str]:
 
 @contextlib.contextmanager
 def _stopped_in_the_end(processes: list[Process]) -> Iterator[None]:
-    """Whatever happens in the block, the processes and all that they started are gone after it."""
+    """Whatever happens in the block, the processes and everything they started have ended after it."""
     try:
         yield
     finally:

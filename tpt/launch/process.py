@@ -1,4 +1,4 @@
-"""One stage's process on this machine: starting it, its log, stopping it, and what went wrong with it."""
+"""The process of a stage on this machine: starting and stopping it, its log, and why it failed."""
 
 import contextlib
 import os
@@ -27,8 +27,8 @@ class StageFailed(TptError):
     """A stage's process ended without finishing the stage.
 
     Attributes:
-        kind: the name of the error that ended it; "" where it said nothing.
-        known: whether that is an error of ours, in the user's words.
+        kind: the name of the error that ended it; "" if it reported none.
+        known: whether that is one of our own errors, worded for the user.
     """
 
     def __init__(self, message: str, hint: str = "", kind: str = "", known: bool = False) -> None:
@@ -41,7 +41,7 @@ class StageFailed(TptError):
 
 @dataclass
 class Process:
-    """A stage's process, which of the stage's workers it is, and the file that takes what it prints."""
+    """A stage's process, its number among the stage's workers, and the file that receives its output."""
 
     popen: "subprocess.Popen[bytes] | Forked"
     log: Path
@@ -61,8 +61,8 @@ def start(
 
     Args:
         arguments: further ones, e.g. `["--worker", "0/4"]`.
-        label: of the log file, where it is not the worker's number.
-        extra: variables beside those of every stage.
+        label: of the log file, if it is not the worker's number.
+        extra: further environment variables.
         template: a process that has imported what the stage needs.
     """
     log = new_log(run, stage, worker if label is None else label)
@@ -74,7 +74,7 @@ def start(
 
 
 def stage_environment(python: str = sys.executable) -> dict[str, str]:
-    """The variables of every stage that this interpreter, or another environment's, is to do."""
+    """The environment variables of every stage done by an interpreter, this one or that of another environment."""
     own = {"PYTHONUNBUFFERED": "1", "TOKENIZERS_PARALLELISM": "false"}
     caches, ours = library_caches(), environment.variables()
     return {**ranks.alone(os.environ), **own, **caches, **ours, **interpreter.variables(python)}
@@ -88,7 +88,7 @@ def _popen(python: str, arguments: Sequence[str], log: Path, variables: Mapping[
             stdout=output,
             stderr=subprocess.STDOUT,
             env=variables,
-            start_new_session=True,  # Ctrl-C reaches us alone; we stop the stage and everything that it started
+            start_new_session=True,  # Ctrl-C reaches only us; we stop the stage and everything it started
         )
 
 
@@ -107,12 +107,12 @@ def new_log(run: Run, stage: Stage, label: int | str) -> Path:
 
 
 def attempts(run: Run, stage: Stage, label: int | str = 0) -> int:
-    """How often a worker of a stage has been started."""
+    """How many times a worker of a stage has been started."""
     return len(list(run.log_path(stage, label).with_suffix("").glob("attempt-*.log")))
 
 
 def signal_group(process: Process, number: signal.Signals) -> None:
-    """Send a signal to a stage's process and to all that it started."""
+    """Send a signal to a stage's process and everything it started."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.popen.pid, number)
 
@@ -121,7 +121,7 @@ def wait(process: Process, seconds: float) -> bool:
     """Wait until a stage's process has ended.
 
     Returns:
-        whether it has.
+        whether it has ended.
     """
     # Popen.wait() must not be interrupted by a handler that waits too; polling can be.
     deadline = time.monotonic() + seconds
@@ -133,9 +133,9 @@ def wait(process: Process, seconds: float) -> bool:
 
 
 def failure(run: Run, stage: Stage, process: Process) -> StageFailed:
-    """Why a stage's process ended as it did: its own words, or the end of its log."""
+    """Why a stage's process failed: the error that it recorded, or the end of its log."""
     path = run.error_path(stage, process.worker)
-    with contextlib.suppress(Damaged):  # its log says more
+    with contextlib.suppress(Damaged):  # then the log has to do
         said = files.read_json(path, {"kind": str, "known": bool, "message": str, "hint": str})
         hint = said["hint"] if said["known"] else f"the whole log is {process.log}"
         return StageFailed(f"{stage}: {said['message']}", hint, said["kind"], said["known"])

@@ -1,4 +1,4 @@
-"""The process that has imported what stages need and is forked for each, or becomes one; see `launch.template`."""
+"""The process that imports what stages need and then forks one, or becomes one itself; see `launch.template`."""
 
 import contextlib
 import gc
@@ -17,8 +17,8 @@ from tpt.think.engines import preload
 
 
 def serve(channel: socket.socket, engine: str, once: bool) -> None:
-    """Import, then fork a stage for each order, until the other end is gone; or become the stage of the first one."""
-    with contextlib.suppress(Exception):  # what cannot be imported fails in the stage that needs it, and says so there
+    """Import, then fork a stage for each request until the other end is closed; with `once`, become the first stage."""
+    with contextlib.suppress(Exception):  # a stage that needs what cannot be imported reports it
         preload(engine)
     with contextlib.suppress(Exception):
         importlib.import_module("tpt.stages.train")
@@ -43,7 +43,7 @@ def serve(channel: socket.socket, engine: str, once: bool) -> None:
             if not pid:
                 channel.close()
                 _become(**json.loads(line))
-            os.setpgid(pid, pid)  # before anybody may signal it with all that it starts
+            os.setpgid(pid, pid)  # before anybody can signal the group
             ends[os.pidfd_open(pid)] = pid
             _say(channel, {"pid": pid})
 
@@ -51,7 +51,7 @@ def serve(channel: socket.socket, engine: str, once: bool) -> None:
 def _become(arguments: list[str], log: str, environment: dict[str, str], cwd: str) -> NoReturn:
     """Be the process that `python -m tpt.launch.worker` would have been.
 
-    All that lasts is on the disk when a stage returns, so it ends at once: taking an engine down takes seconds.
+    It exits as soon as the stage returns: all results are on disk, and shutting an engine down takes seconds.
     """
     interrupt.die_with_parent()
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
@@ -73,7 +73,7 @@ def _become(arguments: list[str], log: str, environment: dict[str, str], cwd: st
 
 
 def _say(channel: socket.socket, words: dict[str, Any]) -> None:
-    with contextlib.suppress(OSError):  # nobody listens any more: the next `recv` says so
+    with contextlib.suppress(OSError):  # nobody is listening; the next `recv` notices
         channel.sendall(json.dumps(words).encode() + b"\n")
 
 

@@ -1,9 +1,9 @@
 """Stages forked from a process that has imported what they need: torch, transformers, Lightning, vLLM.
 
-Those imports take seconds, and a run of two rounds has ten stages. Each stage still is a process of its own, which can
-be killed and gives its memory back. Where there is a GPU nothing is forked, for a process that has looked at one must
-not be: there the process that has imported what a stage needs becomes the stage, and the next one imports meanwhile, so
-that an engine is ready to load as soon as the training before it has written its model.
+These imports take seconds, and a run of two rounds has a dozen stages. Each stage is still a process of its own, which
+can be killed and frees its memory when it ends. With a GPU, nothing is forked, because a process that has initialised
+CUDA must not be. Instead, the process that has imported what a stage needs becomes that stage while the next process
+imports, so that an engine can load as soon as the training before it has written its model.
 """
 
 import atexit
@@ -24,19 +24,19 @@ from tpt.run.folder import Run
 from tpt.run.stage import Stage
 from tpt.settings import interpreter
 
-_templates: dict[str, "Template"] = {}  # of each interpreter
+_templates: dict[str, "Template"] = {}  # by interpreter
 
 
 class Forked:
-    """A forked stage, as much like a `subprocess.Popen` as is needed of one."""
+    """A forked stage, with the part of `subprocess.Popen`'s interface that is needed."""
 
     def __init__(self, template: "Template", pid: int) -> None:
         self.pid = pid
-        self.returncode: Any = None  # an int once it has ended; typed as Popen's is
+        self.returncode: Any = None  # an int once it has ended; typed like Popen's
         self._template = template
 
     def poll(self) -> int | None:
-        """The exit code, or None while it runs; like Popen's, -9 where a signal 9 ended it."""
+        """The exit code, or None while it is running; like Popen's, -9 if signal 9 ended it."""
         if self.returncode is None:
             self._template.listen(0)
             self.returncode = self._template.code(self.pid)
@@ -44,20 +44,20 @@ class Forked:
         return code
 
     def wait(self) -> int:
-        """Wait for its end; returns the exit code."""
+        """Wait until it has ended; returns the exit code."""
         while self.poll() is None:
             self._template.listen(None)
         return int(self.returncode)
 
 
 class Template:
-    """The process that is forked, and the socket that it is told of stages and tells of their ends by.
+    """The process that is forked, and the socket for requests to it and for its reports of stages that have ended.
 
     Args:
         engine: the sampling engine whose packages it imports.
-        environment: its variables; a stage gets its own.
-        once: whether it becomes the one stage that it is told of, instead of forking it.
-        python: the interpreter of its stages.
+        environment: its environment variables; each stage has its own.
+        once: whether it becomes the first stage that is requested, instead of forking stages.
+        python: the interpreter.
     """
 
     def __init__(
@@ -85,14 +85,14 @@ class Template:
     def start(
         self, arguments: Sequence[str], log: Path, environment: Mapping[str, str]
     ) -> "Forked | subprocess.Popen[bytes] | None":
-        """Start a worker with these arguments, once the imports are done; None if the template is gone."""
+        """Start a worker with these arguments once the imports are done; None if the template has ended."""
         order = {"arguments": list(arguments), "log": str(log), "environment": dict(environment), "cwd": os.getcwd()}
         while self._once and not (self.ready or self.dead):
-            self.listen(None)  # what it says unheard would take the order with it when this end is closed
+            self.listen(None)  # a report left unread would discard the request when this end is closed
         if self.dead:
             return None
         self._forked = None
-        with contextlib.suppress(OSError):  # it is gone: `listen` sees that
+        with contextlib.suppress(OSError):  # it has ended; `listen` notices
             self._ours.sendall(json.dumps(order).encode() + b"\n")
         if self._once:
             return self._become_the_stage()
@@ -101,12 +101,12 @@ class Template:
         return None if self._forked is None else Forked(self, self._forked)
 
     def _become_the_stage(self) -> "subprocess.Popen[bytes] | None":
-        self.dead = True  # to others
+        self.dead = True  # as a template
         self._ours.close()
         return self._popen if self._popen.poll() is None else None
 
     def listen(self, seconds: float | None) -> None:
-        """Take in what the template says within some seconds, of which None are endless."""
+        """Receive what the template reports within some seconds; None waits for a report without limit."""
         if self.dead or not select.select([self._ours], [], [], seconds)[0]:
             return
         try:
@@ -125,11 +125,11 @@ class Template:
                 self.ready = True
 
     def code(self, pid: int) -> int | None:
-        """A forked stage's exit code; None while it runs. With the template its stages are killed."""
+        """A forked stage's exit code; None while it is running. If the template dies, its stages are killed."""
         return self._codes.get(pid, -9 if self.dead else None)
 
     def close(self) -> None:
-        """End it, and what it has forked; a stage that it has become is no longer its own."""
+        """End it and what it has forked; a stage that it has become is left running."""
         if self.dead and self._once:
             return
         self.dead = True
@@ -139,9 +139,9 @@ class Template:
 
 
 def template_for(run: Run, stage: Stage, environment: Mapping[str, str]) -> Template | None:
-    """The template of a stage of this process's; None where it has to be started anew."""
+    """The template for a stage that this process starts; None if the stage has to be started from scratch."""
     spec = table.of(stage)
-    if spec.trains and run.config.train.ranks > 1:  # Lightning starts the other ranks as it was started
+    if spec.trains and run.config.train.ranks > 1:  # Lightning starts the other ranks the way this one was
         return None
     once = has_gpu()
     python = interpreter.of(run.config.sampler, samples=spec.draws is not None)
@@ -153,7 +153,7 @@ def template_for(run: Run, stage: Stage, environment: Mapping[str, str]) -> Temp
             template.close()
         template = _templates[python] = Template(engine, environment, once, python)
     template.listen(0)
-    plain = not (spec.draws or spec.trains)  # a new process starts it fast enough while the template still imports
+    plain = not (spec.draws or spec.trains)  # a new process is fast enough while the template is importing
     if plain and (once or not template.ready):
         return None
     if once and len(run.owed()) > 1:

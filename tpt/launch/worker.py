@@ -1,6 +1,6 @@
 """One stage as a process: `python -m tpt.launch.worker RUN STAGE`, the same on a laptop and on a cluster.
 
-A stage reads and writes the run folder and nothing else, so it can be killed at any moment and started again.
+A stage reads and writes only the run folder, so it can be killed at any moment and started again.
 """
 
 import argparse
@@ -22,14 +22,14 @@ from tpt.run.stage import Results, Stage
 from tpt.stages.sharding import Worker
 from tpt.stages.think import check_sampled, engines_of, sample
 
-SETTLE_SECONDS = 600  # how long the other ranks of a training wait for rank 0 to have its inputs
+SETTLE_SECONDS = 600  # how long the other ranks of a training wait until rank 0 has settled its inputs
 
 
 def perform(run: Run, stage: Stage, before: float = 0.0) -> None:
-    """Do one stage and leave its manifest; a stage that is done is left alone.
+    """Do one stage and write its manifest, unless it is already done.
 
     Args:
-        before: seconds that other processes have spent on the stage.
+        before: seconds that other processes have already spent on the stage.
     """
     if run.done(stage):
         return
@@ -49,13 +49,13 @@ def perform(run: Run, stage: Stage, before: float = 0.0) -> None:
 
 
 def share(run: Run, stage: Stage, index: int, count: int) -> None:
-    """Write the sample shards that fall to one of several workers; `finish` then finishes the stage."""
+    """Write the sample shards assigned to one of several workers; `finish` then finishes the stage."""
     run.begin(stage)
     sample(run, stage, Progress(run.progress_path(stage, index)), Worker(index, count))
 
 
 def finish(run: Run, stage: Stage) -> None:
-    """Finish a stage whose shards others have sampled, without an engine.
+    """Finish a stage whose shards other processes have sampled, without an engine.
 
     Raises:
         RunError: shards are missing.
@@ -67,9 +67,9 @@ def finish(run: Run, stage: Stage) -> None:
 
 
 def settle(run: Run, stage: Stage) -> None:
-    """Take over a stage that others did: jobs of this run's array, or another run with the same settings.
+    """Finish or adopt a stage that others did: jobs of this run's array, or another run with the same settings.
 
-    Of the processes that train together only rank 0 does it; the others wait for it.
+    Of several processes that train together, only rank 0 does so; the others wait for it.
 
     Raises:
         RunError: the stage has not been done.
@@ -86,17 +86,19 @@ def settle(run: Run, stage: Stage) -> None:
             finish(owner, stage)
     with run.hold(stage):
         if not run.done(stage) and shared.adopt(run, stage) is None:
-            raise RunError(f"{stage} of {run.root} has not been done", "`tpt status` shows what became of it")
+            raise RunError(f"{stage} of {run.root} has not been done", "`tpt status` shows what happened to it")
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line's grammar."""
+    """The parser of the command line."""
     top = argparse.ArgumentParser(prog="python -m tpt.launch.worker", description=__doc__)
     top.add_argument("run", type=Path)
     top.add_argument("stage", type=Stage.parse, metavar="STAGE", help="e.g. round-01/think")
-    top.add_argument("--worker", help="I/K: only the sample shards of worker I of K")
-    top.add_argument("--finish", action="store_true", help="all shards are there: do what comes after sampling")
-    top.add_argument("--max-num-seqs", type=int, help="instead of sampler.max_num_seqs, after one ran out of memory")
+    top.add_argument("--worker", help="I/K: sample only the shards of worker I of K")
+    top.add_argument("--finish", action="store_true", help="finish a stage whose shards have all been sampled")
+    top.add_argument(
+        "--max-num-seqs", type=int, help="replaces sampler.max_num_seqs after an attempt that ran out of memory"
+    )
     top.add_argument("--die-with-parent", action="store_true")
     return top
 
@@ -105,8 +107,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one stage.
 
     Returns:
-        0; 75 where it was asked to stop and can go on from its checkpoint; 1 where it failed, with `error-*.json` in
-        its folder saying why.
+        0; 75 if it was told to stop and can continue from its checkpoint; 1 if it failed, with the reason in
+        `error-*.json` in its folder.
     """
     options = parser().parse_args(arguments)
     if options.die_with_parent:

@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tpt import explain, files, locks
+from tpt import artefacts, explain, files, locks
 from tpt.environment import SET_CACHE, cache_dir
 from tpt.models.folder import check_folder
 
@@ -14,7 +14,7 @@ def cached(name: str) -> Path | None:
     folder = cache_dir() / name
     with explain.in_words(folder, SET_CACHE):
         # The folder is renamed into place with everything in it.
-        return folder if (folder / "origin.json").exists() else None
+        return folder if (folder / artefacts.ORIGIN).exists() else None
 
 
 def build_once(name: str, build: Callable[[Path], None]) -> Path:

@@ -5,7 +5,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tpt import files
+from tpt import artefacts, files
 from tpt.artefacts import ModelDescription
 from tpt.errors import ModelError, said
 from tpt.models.folder import tensors, weights
@@ -115,7 +115,7 @@ def _stretched_from(config: "PretrainedConfig") -> int | None:
 
 
 def _origin(folder: Path) -> dict[str, Any]:
-    recorded = folder / "origin.json"
+    recorded = folder / artefacts.ORIGIN
     if recorded.exists():
         return dict(files.read_json(recorded))
     if folder.parent.name == "snapshots":  # the hub's cache: models--OWNER--NAME/snapshots/COMMIT

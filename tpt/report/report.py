@@ -8,6 +8,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from tpt import files
+from tpt.artefacts import TABLE, TABLE_CSV, TABLE_TEX
 from tpt.errors import Damaged, RunError
 from tpt.report import figure, page, table
 from tpt.report.latex import latex
@@ -103,20 +104,20 @@ def _write(runs: list[Run], left_out: list[str], out: Path, html: Path) -> Repor
     words = [(gain_in_words(row), 0 if row.unjudged else row.gains["baseline"]["strict"].direction) for row in gained]
     out.mkdir(parents=True, exist_ok=True)
     page.write(html, runs, rows, words, notes)  # first: it reads the most, and so finds what cannot be read
-    files.write_text(out / "table.md", table.markdown(rows, notes))
-    files.write_text(out / "table.csv", table.to_csv(rows))
-    files.write_text(out / "table.tex", latex(rows, notes))
+    files.write_text(out / TABLE, table.markdown(rows, notes))
+    files.write_text(out / TABLE_CSV, table.to_csv(rows))
+    files.write_text(out / TABLE_TEX, latex(rows, notes))
     png, *drawings = figure.draw(rows, out)
     told: list[RenderableType] = [*table.rich_tables(rows)]
     told += [Text(one) for one, _ in words]
     told += [Text(note) for note in notes]
-    told.append(Text(f"table: {out / 'table.md'}\npage: {html}\nfigure: {png}", no_wrap=True, overflow="ignore"))
+    told.append(Text(f"table: {out / TABLE}\npage: {html}\nfigure: {png}", no_wrap=True, overflow="ignore"))
     paths = [*_tables(out), *drawings, png, html]
-    return Report(out / "table.csv", png, html, paths, told, rows, [one for one, _ in words], notes)
+    return Report(out / TABLE_CSV, png, html, paths, told, rows, [one for one, _ in words], notes)
 
 
 def _tables(out: Path) -> list[Path]:
-    return [out / f"table.{kind}" for kind in ("md", "csv", "tex")]
+    return [out / name for name in (TABLE, TABLE_CSV, TABLE_TEX)]
 
 
 def gain_in_words(row: Row) -> str:

@@ -11,7 +11,7 @@ from rich.text import Text
 from tpt import files, markdown
 from tpt.analysis import ANALYSES
 from tpt.analysis.outcome import Outcome
-from tpt.artefacts import Manifest
+from tpt.artefacts import TABLE, TABLE_CSV, Manifest
 from tpt.errors import DataError
 from tpt.evaluate.metrics import doubts
 from tpt.report.rows import ends
@@ -69,14 +69,14 @@ def report(
         *[f"{one}\n" for one in notes],
         *[f"- {one}" for one in _found(analysed)],
     ]
-    files.write_text(folder / "table.md", "\n".join(parts).rstrip() + "\n")
-    files.write_text(folder / "table.csv", table.to_csv(found))
+    files.write_text(folder / TABLE, "\n".join(parts).rstrip() + "\n")
+    files.write_text(folder / TABLE_CSV, table.to_csv(found))
     told: list[RenderableType] = [*table.rich_tables(found, experiment.columns, confidence)]
     told += [Text(one) for one in said]
     told += [sheet.rich() for outcome in analysed.values() for sheet in outcome.sheets]
     told += [Text(one) for one in _found(analysed)]
     told += [Text(one) for one in notes]
-    return [*told, Text(f"table: {folder / 'table.md'}\nfigure: {drawn[0]}", no_wrap=True, overflow="ignore")]
+    return [*told, Text(f"table: {folder / TABLE}\nfigure: {drawn[0]}", no_wrap=True, overflow="ignore")]
 
 
 def _analyse(

@@ -178,12 +178,9 @@ def _of_model(model: ModelConfig | None) -> str:
 def _of_examples(run: str | None) -> str:
     """Of another run's examples and the problems they belong to; "" where there are none yet."""
     root = Path(run).expanduser() if run else None
-    found = sorted(root.glob(f"round-*/prune/{artefacts.EXAMPLES}")) if root else []
-    if not (root and found):
-        return ""
-    return digest(
-        [of_files([path]) for path in [*found, root / str(Stage(0, "prepare")) / artefacts.problems("train")]]
-    )
+    found = sorted(root.glob(f"round-*/*/{artefacts.EXAMPLES}")) if root else []
+    problems = sorted(root.glob(f"round-*/*/{artefacts.problems('train')}")) if root else []
+    return digest([of_files([path]) for path in [*found, *problems]]) if found else ""
 
 
 def _of_code(kind: type) -> str:

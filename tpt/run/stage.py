@@ -92,6 +92,8 @@ class StageSpec:
         version: of its rules. Raising it does the stage again, and what follows from it only where its outcome is
             another one. The first version is 1.
         keeps: patterns of files in its folder that a raised version does not make worthless.
+        progress_files: patterns of files in its folder that it adds or replaces as it advances. A job that meets its
+            time limit several times without a change in these is given up.
         draws: what it samples, if it does. Several engines share such a stage, each with shards of its own.
         finishes: with `draws`, the name of the job that finishes the stage once its engines are done; "" leaves that
             to the first stage that needs it.
@@ -115,6 +117,7 @@ class StageSpec:
     names: tuple[str, ...] = ()
     version: Callable[[Config], int] = lambda _: 1
     keeps: tuple[str, ...] = ()
+    progress_files: tuple[str, ...] = ()
     draws: Callable[[Config, Stage], Draws] | None = None
     finishes: str = ""
     judges: Callable[[Stage], Stage] | None = None

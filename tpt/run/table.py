@@ -11,10 +11,12 @@ from pkgutil import resolve_name
 from tpt import artefacts
 from tpt.artefacts import (
     CHECKPOINT,
+    CHECKPOINTS,
     ENGINE,
     EXAMPLES,
     METRICS,
     SAMPLES,
+    STEP,
     VERDICTS,
     Evaluated,
     Judged,
@@ -195,6 +197,7 @@ THINK = StageSpec(
     plan=_sampling_plan,
     outcome=_think_outcome,
     sections=("think", "sampler"),
+    progress_files=(shards(SAMPLES),),
     draws=_think_draws,
     resources="think",
 )
@@ -205,6 +208,7 @@ JUDGE = StageSpec(
     made=partial(_files_made, shards(VERDICTS)),
     plan=_judge_plan,
     outcome=_judge_outcome,
+    progress_files=(shards(VERDICTS),),
     judges=lambda stage: Stage(stage.round, THINK.name),
     # Runs that differ only in how they prune share verdicts, unless one needs the tests that another stops before.
     facts=lambda config: {"partial": wants_partial_credit(config)},
@@ -229,6 +233,7 @@ TRAIN = StageSpec(
     plan=_train_plan,
     outcome=_train_outcome,
     sections=("train",),
+    progress_files=(f"{CHECKPOINTS}/{artefacts.every(STEP)}",),
     trains=True,
     resources="train",
 )
@@ -242,6 +247,7 @@ EVALUATE = StageSpec(
     sections=("evaluate", "sampler"),
     version=_judge_rules,
     keeps=(shards(SAMPLES), artefacts.every(ENGINE)),
+    progress_files=(shards(SAMPLES), shards(VERDICTS)),
     draws=_evaluate_draws,
     finishes="score",
     judges=lambda stage: stage,

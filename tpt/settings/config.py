@@ -136,10 +136,6 @@ def validate(config: Config) -> None:
             f"rounds={config.rounds} is a number, and stop.auto=true leaves the number open",
             "rounds=auto stop.most=N does N rounds at most",
         )
-    if config.train.nodes > 1 and config.cluster.name != "slurm":
-        raise ConfigError(
-            f"train.nodes={config.train.nodes} on one machine", "set cluster=slurm, or train.nodes=1 train.devices=N"
-        )
     _validate_sampling(config)
     _validate_prune(config)
     _validate_precision(config.train)

@@ -16,7 +16,7 @@ from torch.distributed.checkpoint import state_dict_saver
 from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.filesystem import FileSystemWriter
 
-from tpt import explain, files
+from tpt import artefacts, explain, files
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ def _write(value: Any, path: Path) -> None:
 
 def save(trainer: pl.Trainer, folder: Path) -> None:
     """Write a checkpoint of a training and remove the previous ones."""
-    path = folder / f"step={trainer.global_step}.ckpt"
+    path = folder / artefacts.STEP.format(trainer.global_step)
     trainer.save_checkpoint(path)
     if trainer.is_global_zero:
         keep_only(path, folder)
@@ -92,7 +92,7 @@ def save(trainer: pl.Trainer, folder: Path) -> None:
 
 def keep_only(path: Path | None, folder: Path) -> None:
     """Remove all checkpoints except `path`, and remains of one after a kill; each may be six times the base model."""
-    for one in [*folder.glob("*.ckpt"), *folder.glob(f".*{files.TEMPORARY_SUFFIX}")]:
+    for one in [*folder.glob(artefacts.every(artefacts.STEP)), *folder.glob(f".*{files.TEMPORARY_SUFFIX}")]:
         if one != path:
             shutil.rmtree(one) if one.is_dir() else one.unlink()
 
@@ -104,7 +104,7 @@ def newest(folder: Path, sharded: bool = False) -> Path | None:
         sharded: whether a checkpoint is a folder, to which each rank has added its part, or a file. Those of the other
             kind date from before `train.strategy` was changed, and cannot be used.
     """
-    found = sorted(folder.glob("*.ckpt"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    found = sorted(folder.glob(artefacts.every(artefacts.STEP)), key=lambda path: path.stat().st_mtime_ns, reverse=True)
     for path in found:
         if path.is_dir() is not sharded:
             logger.warning("the checkpoint %s was written with another train.strategy and is not used", path)
