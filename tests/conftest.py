@@ -35,6 +35,7 @@ FIRST = (
     "test_resume.py",
     "test_real_model.py",
     "test_fit.py",
+    "test_architectures.py",
     "test_slurm_user.py",
     "test_job.py",
     "test_judge.py",

@@ -167,7 +167,8 @@ def test_two_rounds_go_through_the_cluster_though_the_shell_that_submitted_them_
     run = the_run(tmp_path)
     assert re.search(r"running|waiting", tpt("status", str(tmp_path / "runs")).stdout)
     # The same line again, while the jobs are running, submits none of them twice.
-    assert "submitted 0 jobs; 16 of earlier submissions are still waiting or running" in tpt(*arguments, **elsewhere).stdout
+    again = tpt(*arguments, **elsewhere).stdout
+    assert "submitted 0 jobs; 16 of earlier submissions are still waiting or running" in again
     hold.unlink()
     followed = tpt("attach", str(run.root)).stdout
     assert "pass_at_k.png" in followed.replace("\n", "")
