@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 from side_by_side import Figure, alternate, save
 
-from tpt.evaluate.bootstrap import interval
+from tpt.evaluate.intervals import interval
 from tpt.evaluate.passk import Ints, pass_at_k
 
 CONFIDENCE = 0.95

@@ -17,7 +17,7 @@ from tpt.analysis.gradient_equivalence import agrees, choose
 from tpt.analysis.outcome import Outcome, Sheet
 from tpt.cli import main
 from tpt.errors import DataError
-from tpt.evaluate.bootstrap import Interval
+from tpt.evaluate.intervals import Interval
 from tpt.evaluate.passk import pass_at_k
 from tpt.records import Problem, Sample, Status, Verdict
 from tpt.run.folder import Run, find

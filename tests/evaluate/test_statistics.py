@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from tpt.evaluate.bootstrap import Interval, interval, interval_words, paired
+from tpt.evaluate.intervals import Interval, interval, interval_words, paired
 from tpt.evaluate.passk import pass_at_k
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tpt import files
 from tpt.cli import main
 from tpt.commands.shared.named_runs import runs_at
-from tpt.evaluate.bootstrap import Interval
+from tpt.evaluate.intervals import Interval
 from tpt.evaluate.stop import rule
 from tpt.launch.loop import carry_out
 from tpt.report import report

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tpt.evaluate.bootstrap import Interval
+from tpt.evaluate.intervals import Interval
 from tpt.evaluate.metrics import READERS, difference
 from tpt.evaluate.passk import pass_at_k
 from tpt.report.rows import Row

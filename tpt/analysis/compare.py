@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from tpt.errors import DataError
-from tpt.evaluate.bootstrap import Interval, interval, paired
+from tpt.evaluate.intervals import Interval, mean_interval
 from tpt.report.rows import round_name
 from tpt.settings.sampling import EvaluateConfig
 
 ByProblem = dict[str, float]
 
-FEWEST = 5  # problems that a claim needs: with fewer, the bootstrap gives intervals that are far too narrow
+FEWEST = 5  # problems that a claim needs: with fewer, nothing is known of how they spread
 
 
 @dataclass(frozen=True)
@@ -40,21 +40,19 @@ class Compared:
         return {"problems": self.problems, "value": self.value.to_dict(), "pairs": self.pairs, "change": change}
 
 
-def compare(by_round: dict[int, ByProblem], config: EvaluateConfig, seed: int) -> list[Compared]:
+def compare(by_round: dict[int, ByProblem], config: EvaluateConfig) -> list[Compared]:
     """A measure of some rounds, round 0 among them, against round 0.
 
     Raises:
         ValueError: a round has no problem with a value.
     """
-    settings = config.confidence, config.bootstrap, seed
     base = by_round[0]
     found = []
     for round, values in by_round.items():
         both = [problem for problem in values if problem in base] if round else []
-        change = (
-            paired(_array(values[one] for one in both), _array(base[one] for one in both), *settings) if both else None
-        )
-        found.append(Compared(round, interval(_array(values.values()), *settings), len(values), change, len(both)))
+        change = mean_interval(_array(values[one] - base[one] for one in both), config.confidence) if both else None
+        value = mean_interval(_array(values.values()), config.confidence)
+        found.append(Compared(round, value, len(values), change, len(both)))
     return found
 
 

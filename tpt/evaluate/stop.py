@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tpt.evaluate.bootstrap import Interval
+from tpt.evaluate.intervals import Interval
 from tpt.settings.stop import StopConfig
 
 Gain = Callable[[int, int], Interval]

@@ -12,7 +12,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from tpt import __version__, artefacts, files, locks
-from tpt.artefacts import Prepared
+from tpt.artefacts import Metrics, Prepared
 from tpt.errors import RunError, TptError
 from tpt.evaluate import store
 from tpt.evaluate.stop import Stop
@@ -157,7 +157,7 @@ class Run(Manifests):
         stage = table.evaluation(round)
         return self.manifest_path(stage).stat().st_mtime_ns if self.done(stage) else None
 
-    def evaluation(self, round: int) -> dict[str, Any]:
+    def evaluation(self, round: int) -> Metrics:
         """All figures of a finished main evaluation, see `evaluate.store.load`.
 
         Raises:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from tpt import files
+from tpt.artefacts import Metrics
 from tpt.errors import Damaged
-from tpt.evaluate.bootstrap import Interval
+from tpt.evaluate.intervals import Interval
 from tpt.evaluate.metrics import Reader, difference
 from tpt.evaluate.stop import Stop, model_name, rule
 from tpt.settings import config
@@ -34,7 +35,7 @@ class Evaluations(Protocol):
     def evaluated(self, round: int) -> int | None:
         """When a round's evaluation was written, in nanoseconds; None: it is not done."""
 
-    def evaluation(self, round: int) -> dict[str, Any]:
+    def evaluation(self, round: int) -> Metrics:
         """All figures of a finished evaluation."""
 
 
@@ -95,4 +96,4 @@ def _difference(run: Evaluations, after: int, before: int, written: tuple[int | 
     """As the report's, and computed once: whoever asks for a run's stages asks for this."""
     reader, settings = cast(Reader, run.config.stop.reader), run.config.evaluate
     metrics = run.evaluation(after), run.evaluation(before)
-    return difference(*metrics, reader, min(settings.ks), settings, run.config.seed)
+    return difference(*metrics, reader, min(settings.ks), settings)
