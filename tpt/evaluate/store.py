@@ -36,7 +36,7 @@ def save(folder: Path, metrics: Metrics) -> None:
         DiskFull: nothing half written is left.
     """
     with files.atomic(folder / artefacts.PER_PROBLEM) as temporary:
-        pq.write_table(pa.table(metrics[PER_PROBLEM]), temporary, compression="zstd")
+        pq.write_table(pa.table(dict(metrics["per_problem"])), temporary, compression="zstd")
     files.write_json(folder / artefacts.METRICS, headline(metrics))
 
 
