@@ -36,8 +36,8 @@ from tpt.evaluate.intervals import Floats, Interval, gain_interval, share_interv
 from tpt.evaluate.passk import Ints, pass_at_k
 
 CONFIDENCE = 0.95
-RESAMPLES = 1000  # of the peer
-PEERS = 4  # of so many evaluations, the peer computes the interval of one: it is slow
+RESAMPLES = 500  # of the peer
+PEERS = 10  # of so many evaluations, the peer computes the interval of one: it is slow
 MARK = (0.93, 0.97)
 FLOOR = 0.90
 SOLVABLE = 2.0  # rate x problems from which on the mark holds

@@ -2,8 +2,8 @@
 
     python benchmarks/intervals.py
 
-Our side is what an evaluation does with the counts of right samples: `pass_at_k` and `share_interval`. The peer uses the
-same estimator one problem at a time, and a bootstrap that draws the problems of each resample one by one; both use
+Our side is what an evaluation does with the counts of right samples: `pass_at_k` and `share_interval`. The peer uses
+the same estimator one problem at a time, and a bootstrap that draws the problems of each resample one by one; both use
 numpy. With so many problems the intervals must agree; `coverage.py` says what they are worth with few.
 """
 

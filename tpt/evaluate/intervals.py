@@ -4,8 +4,8 @@ A share has Wilson's interval at the effective number of outcomes, and a gain co
 Nothing is drawn at random: the same figures give the same interval. `benchmarks/coverage.py` measures the coverage.
 
 Sources: Wilson 1927; Korn and Graubard 1998 (effective size by the design effect, with Student's t); Dean and Pagano
-2015 (a comparison of such intervals); Brown, Cai and DasGupta 2001 (Wilson's limits near 0 and 1); Newcombe 1998, method
-10 (paired differences), in the general form of Zou and Donner 2008 (MOVER).
+2015 (a comparison of such intervals); Brown, Cai and DasGupta 2001 (Wilson's limits near 0 and 1); Newcombe 1998
+(method 10, for paired differences), in the general form of Zou and Donner 2008 (MOVER).
 """
 
 import math
