@@ -1,9 +1,12 @@
 """The figures of an evaluation, counted by hand on a few samples."""
 
 import tracemalloc
+from collections import Counter
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tpt.errors import DataError, RunError
 from tpt.evaluate.metrics import difference, doubts, summarise
@@ -124,6 +127,20 @@ def test_one_answer_in_three_forms_has_three_votes_of_the_lenient_reader() -> No
     found = summarise([s for s, _ in pairs], [v for _, v in pairs], CONFIG)
     assert found["lenient"]["maj@k"]["5"]["value"] == 1
     assert found["strict"]["maj@k"]["5"]["value"] == 0, "the paper's reader compares texts"
+
+
+FORMS = {18: ("18", "$18", "18.00", "18 dollars", "36/2"), 20: ("20", "20.0", "\\$20"), 5: ("5", "five", "10/2")}
+answers_in_forms = st.sampled_from(sorted(FORMS)).flatmap(
+    lambda value: st.tuples(st.just(value), st.sampled_from(FORMS[value]))
+)
+
+
+@given(st.lists(answers_in_forms, min_size=1, max_size=9))
+def test_the_lenient_readers_vote_is_on_values_whatever_their_form(answers: list[tuple[int, str]]) -> None:
+    pairs = [judged("a", index, W, C if value == 18 else W, form) for index, (value, form) in enumerate(answers)]
+    found = summarise([s for s, _ in pairs], [v for _, v in pairs], replace(CONFIG, ks=[1]))
+    [(winner, _)] = Counter(value for value, _ in answers).most_common(1)
+    assert found["lenient"]["maj@k"][str(len(answers))]["value"] == (winner == 18)
 
 
 def test_samples_that_never_left_their_thinking_are_counted() -> None:

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from tpt.evaluate.intervals import Interval
 from tpt.evaluate.metrics import READERS
-from tpt.report.table import all_ks, csv_of
+from tpt.report.table import PLAIN, TROUBLES, all_ks, csv_of
 from tpt.reproduce.lines import Line
 from tpt.terminal import unfolded
 
@@ -91,7 +91,7 @@ def _numbers(line: Line) -> dict[str, str | float]:
         for k in row.ks:
             record |= row.interval(reader, "pass@k", k).columns(f"{reader}_pass@{k}")
             record[f"{reader}_correct@{k}"] = row.metrics[reader]["correct@k"][str(k)]
-    record |= {name: row.metrics[name] for name in ("well_formed", "cut_off", "mean_tokens", "problems", "samples")}
+    record |= {name: row.metrics[name] for name in (*PLAIN, *TROUBLES)}
     for reader, gains in row.gains.get("baseline", {}).items() if line.arm else ():
         for k, gain in gains.items():
             record |= gain.columns(f"{reader}_gain_pass@{k}")
