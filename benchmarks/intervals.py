@@ -56,8 +56,9 @@ def main() -> None:
     rng = np.random.default_rng(0)
     right = rng.binomial(options.samples, rng.beta(0.5, 1.5, options.problems))
     work = (right, options.samples, options.k)
-    sides = {"tpt": partial(ours, *work), "loops": partial(theirs, *work, options.resamples)}
-    times, found = alternate(sides, options.turns)
+    times, found = alternate(
+        {"tpt": partial(ours, *work), "loops": partial(theirs, *work, options.resamples)}, options.turns
+    )
     apart = max(abs(one - other) for one, other in zip(found["tpt"], found["loops"], strict=True))
     assert apart < CLOSE, found
     size = f"{options.problems:,} problems x {options.samples}"

@@ -1,5 +1,6 @@
 """A measure of each problem, round by round: its mean with an interval, and the paired change over the base model."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -36,8 +37,8 @@ class Compared:
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON."""
-        change = self.change.to_dict() if self.change else None
-        return {"problems": self.problems, "value": self.value.to_dict(), "pairs": self.pairs, "change": change}
+        change = _plain(self.change) if self.change else None
+        return {"problems": self.problems, "value": _plain(self.value), "pairs": self.pairs, "change": change}
 
 
 def compare(by_round: dict[int, ByProblem], config: EvaluateConfig) -> list[Compared]:
@@ -86,6 +87,11 @@ def shown(value: Interval, digits: int, sign: bool = False) -> str:
     """A figure with its interval: `0.61 [0.55, 0.67]`."""
     form = f"{'+' if sign else ''}.{digits}f"
     return f"{value.value:{form}} [{value.low:{form}}, {value.high:{form}}]"
+
+
+def _plain(found: Interval) -> dict[str, float | None]:
+    """As JSON, which has no infinite numbers: the interval of a single problem has no ends."""
+    return {name: end if math.isfinite(end) else None for name, end in found.to_dict().items()}
 
 
 def _array(values: Iterable[float]) -> "np.ndarray[Any, np.dtype[np.float64]]":

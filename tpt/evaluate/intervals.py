@@ -84,7 +84,7 @@ def gain_interval(after: Floats, before: Floats, confidence: float) -> Interval:
     """The mean difference of two shares of the same problems, in the same order, with its interval.
 
     The intervals of both shares are combined for the difference, given their correlation over problems (Newcombe 1998,
-    method 10; Zou and Donner 2008, equation 8).
+    method 10; Zou and Donner 2008).
 
     Args:
         after, before: between 0 and 1, shape (problems,).

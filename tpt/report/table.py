@@ -221,6 +221,6 @@ def numbers(row: Row) -> dict[str, str | float]:
     record |= {"sandbox": "none"} if row.unsafe else {}
     for name, gains in row.gains.items():
         for reader, by_k in gains.items():
-            for k, gain in by_k.items():
-                record |= gain.columns(f"{reader}_pass@{k}_gain_over_{name}")
+            for number, gain in by_k.items():
+                record |= gain.columns(f"{reader}_pass@{number}_gain_over_{name}")
     return record | {f"seconds_{name}": row.seconds.get(name, "") for name in stage_names()} | row.extra
