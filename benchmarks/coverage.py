@@ -109,6 +109,13 @@ def cells() -> Iterator[Cell]:
         yield Cell("gain", problems, 1, 1, 0.5, 0.0, 4 / problems, 1.0)
     for problems, rate in product((20, 150, 500), (0.02, 0.3, 0.9)):
         yield Cell("maj", problems, 9, 9, rate, 2.0)
+    # The lowest coverage in a wider search.
+    yield Cell("pass", 10, 1, 1, 0.3, 0.0)
+    yield Cell("pass", 8, 1, 1, 0.29, 0.0)
+    yield Cell("pass", 50, 100, 20, 0.96, 0.3)
+    yield Cell("pass", 50, 20, 5, 0.96, 0.3)
+    yield Cell("pass", 10, 100, 20, 0.8, 0.3)
+    yield Cell("pass", 500, 100, 1, 0.005, 1.0)
 
 
 def figure_of(rate: float, concentration: float, samples: int, k: int, figure: str) -> float:
@@ -207,13 +214,12 @@ def summary(found: list[tuple[Cell, Measured, Measured]]) -> str:
     """How many cells meet the mark, by either method."""
     words = []
     for name, which in (("these intervals", 1), ("the percentile bootstrap", 2)):
-        told = [(cell, both[which - 1]) for cell, *both in found]
-        marks = [verdict(cell, one.coverage) for cell, one in told]
-        worst = 100 * min(one.coverage for _, one in told)
-        missed = sum("NOT" in one for one in marks)
+        told = [(one[0], one[which].coverage) for one in found]
+        marks = [verdict(*one) for one in told]
+        below, wide = sum("NOT" in one for one in marks), marks.count("wide")
         words.append(
-            f"{name}: {len(marks) - missed} of {len(marks)} cells meet the mark, {marks.count('wide')} of them wide; "
-            f"the lowest coverage is {worst:.1f} %"
+            f"{name}: {len(marks) - below - wide} of {len(marks)} cells meet the mark, {wide} are wide and {below} "
+            f"below it; the lowest coverage is {100 * min(coverage for _, coverage in told):.1f} %"
         )
     text = "; ".join(words)
     return f"{text[0].upper()}{text[1:]}."
