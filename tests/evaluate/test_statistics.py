@@ -61,7 +61,7 @@ def test_more_draws_than_samples_is_an_error(k: int) -> None:
 shares = st.lists(st.integers(0, 20).map(lambda right: right / 20), min_size=1, max_size=60).map(np.array)
 
 
-# The cells of `benchmarks/coverage.py` in which the intervals are worst, and the least coverage that is asked of each.
+# Some of the cells of `benchmarks/coverage.py` in which intervals cover least, with the least coverage asked of each.
 # In all of them the percentile bootstrap over problems, the usual method, covers less.
 WORST = [
     # problems, samples of each, rate, concentration of the problems' rates (0: all or none), least coverage
