@@ -213,8 +213,9 @@ def line(cell: Cell, ours: Measured, theirs: Measured) -> dict[str, str]:
 def summary(found: list[tuple[Cell, Measured, Measured]]) -> str:
     """How many cells meet the mark, by either method."""
     words = []
-    for name, which in (("these intervals", 1), ("the percentile bootstrap", 2)):
-        told = [(one[0], one[which].coverage) for one in found]
+    ours = [(cell, one.coverage) for cell, one, _ in found]
+    theirs = [(cell, one.coverage) for cell, _, one in found]
+    for name, told in (("these intervals", ours), ("the percentile bootstrap", theirs)):
         marks = [verdict(*one) for one in told]
         below, wide = sum("NOT" in one for one in marks), marks.count("wide")
         words.append(

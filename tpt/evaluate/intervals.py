@@ -17,8 +17,8 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-# Where no problem changed, the correlation is 1, though some may change among problems that were not drawn. With 2 the
-# interval of a change that happens to two problems in all covers 88 %, with 3 over 95 % (`benchmarks/coverage.py`).
+# Where no problem changed, the correlation is 1, though some may change among problems that were not drawn. In
+# simulations of a change that two problems are expected to undergo, the interval covers 88 % with 2, and 99 % with 3.
 UNLIKE = 3
 
 
