@@ -87,7 +87,7 @@ $(TRL)/.installed: Makefile
 	$(TRL)/bin/pip install -q '$(TORCH)' && $(TRL)/bin/pip install -q 'trl>=1.16,<2'
 	@touch $@
 
-BENCHMARKS := answers busy intervals programs scale loop think train
+BENCHMARKS := answers busy coverage intervals programs scale loop think train
 
 bench: install sandbox $(TRL)/.installed ## Compare with the tools that people would use instead; ends with one table of ratios
 	for one in $(BENCHMARKS); do $(BIN)/python benchmarks/$$one.py || exit 1; done

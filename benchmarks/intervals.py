@@ -1,10 +1,10 @@
-"""pass@k and its bootstrap interval for 10,000 problems x 100 samples, against the loops of scripts.
+"""pass@k and its interval for 10,000 problems x 100 samples, against the loops of scripts.
 
     python benchmarks/intervals.py
 
-Our side is what an evaluation does with the counts of right samples: `pass_at_k` and `interval`. The peer uses the same
-estimator one problem at a time, and draws the problems of each resample one by one; both use numpy. Intervals must
-agree.
+Our side is what an evaluation does with the counts of right samples: `pass_at_k` and `share_interval`. The peer uses
+the same estimator one problem at a time, and a bootstrap that draws the problems of each resample one by one; both use
+numpy. With so many problems the intervals must agree; `coverage.py` says what they are worth with few.
 """
 
 import argparse
@@ -13,19 +13,19 @@ from functools import partial
 import numpy as np
 from side_by_side import Figure, alternate, save
 
-from tpt.evaluate.bootstrap import interval
+from tpt.evaluate.intervals import share_interval
 from tpt.evaluate.passk import Ints, pass_at_k
 
 CONFIDENCE = 0.95
-CLOSE = 2e-3  # between two ends of intervals: both are random
+CLOSE = 2e-3  # between two ends of intervals: the peer's are random
 
 Found = tuple[float, float, float]
 
 
-def ours(right: Ints, samples: int, k: int, resamples: int) -> Found:
+def ours(right: Ints, samples: int, k: int) -> Found:
     """Value and interval, computed by tpt."""
     values = pass_at_k(np.full_like(right, samples), right, k)
-    found = interval(values, CONFIDENCE, resamples, seed=0)
+    found = share_interval(values, CONFIDENCE)
     return found.value, found.low, found.high
 
 
@@ -55,17 +55,19 @@ def main() -> None:
     options = parser.parse_args()
     rng = np.random.default_rng(0)
     right = rng.binomial(options.samples, rng.beta(0.5, 1.5, options.problems))
-    work = (right, options.samples, options.k, options.resamples)
-    times, found = alternate({"tpt": partial(ours, *work), "loops": partial(theirs, *work)}, options.turns)
+    work = (right, options.samples, options.k)
+    times, found = alternate(
+        {"tpt": partial(ours, *work), "loops": partial(theirs, *work, options.resamples)}, options.turns
+    )
     apart = max(abs(one - other) for one, other in zip(found["tpt"], found["loops"], strict=True))
     assert apart < CLOSE, found
-    size = f"{options.problems:,} problems x {options.samples}, {options.resamples:,} resamples"
+    size = f"{options.problems:,} problems x {options.samples}"
     save(
         "intervals",
         [
             Figure(
                 what=f"pass@{options.k} with its interval, {size}",
-                peer="a loop over problems and resamples",
+                peer=f"a loop over problems and {options.resamples:,} resamples",
                 ours=times["tpt"].words(),
                 theirs=times["loops"].words(),
                 ratio=times["loops"].median / times["tpt"].median,

@@ -25,7 +25,7 @@ def finish_evaluation(run: Run, round: int, solved: int, leniently: int = 0, unj
         for index in range(2):
             samples.append(Sample(f"p{number}", index, [], [1, 2], "text", "stop"))
             verdicts.append(Verdict(f"p{number}", index, lenient, strict, lenient, "hash_marks", "1", "1"))
-    metrics = summarise(samples, verdicts, run.config.evaluate, 0)
+    metrics = summarise(samples, verdicts, run.config.evaluate)
     stage = Stage(round, "evaluate")
     store.save(run.folder(stage), metrics)
     run.finish(stage, {"metrics": metrics}, 3.0)

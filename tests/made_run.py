@@ -93,6 +93,6 @@ def _evaluate(run: Run, round: int, samples: int, right: float, rng: random.Rand
     stage = Stage(round, "evaluate")
     pairs = _sampled(run, "test", samples, right, rng)
     tokens = _write(run, stage, stage, pairs)
-    metrics = summarise([one for one, _ in pairs], [one for _, one in pairs], run.config.evaluate, 0)
+    metrics = summarise([one for one, _ in pairs], [one for _, one in pairs], run.config.evaluate)
     store.save(run.folder(stage), metrics)
     run.finish(stage, {"samples": len(pairs), "tokens": tokens, "metrics": metrics}, 75.0)

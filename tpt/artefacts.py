@@ -3,6 +3,7 @@
 The columns of the parquet files are the fields of the classes in `tpt.records`.
 """
 
+from collections.abc import Sequence
 from typing import Any, NotRequired, TypedDict
 
 # In a run folder
@@ -254,6 +255,69 @@ class Trained(TypedDict):
     warnings: NotRequired[list[str]]
 
 
+class Ends(TypedDict):
+    """A figure and its interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+# Keys as in the file; those that are no names need this form. Each maps k, as text, to a figure.
+Figures = TypedDict("Figures", {"pass@k": dict[str, Ends], "correct@k": dict[str, float], "maj@k": dict[str, Ends]})
+
+
+class PerProblem(TypedDict):
+    """Counts of each problem, from which evaluations are paired: lists, or the arrays that `store.load` gives.
+
+    Attributes:
+        id: of the problem.
+        n: samples.
+        strict, lenient: how many of them each reader finds correct.
+    """
+
+    id: Sequence[str]
+    n: Sequence[int]
+    strict: Sequence[int]
+    lenient: Sequence[int]
+
+
+class Headline(TypedDict):
+    """The figures of one evaluation. Shares are between 0 and 1, of all samples, if nothing else is said.
+
+    Attributes:
+        problems, samples: how many.
+        mean_tokens: of a completion.
+        cut_off: share that hit `max_tokens`.
+        well_formed: share in which the strict reader found an answer, and could judge it.
+        judge_error, gold_unreadable: shares of which a reader could not say whether they are right.
+        unfinished_thinking: share that ends inside the thinking.
+        distinct: different texts per problem.
+        statuses: how many samples have each status.
+        strict, lenient: for each reader `pass@k` and `maj@k` with intervals, and `correct@k` (the paper's count of
+            problems solved at least once in k samples, expected where k is less than what was drawn).
+    """
+
+    problems: int
+    samples: int
+    mean_tokens: float
+    cut_off: float
+    well_formed: float
+    judge_error: float
+    gold_unreadable: float
+    unfinished_thinking: float
+    distinct: float
+    statuses: dict[str, int]
+    strict: Figures
+    lenient: Figures
+
+
+class Metrics(Headline):
+    """The figures of one evaluation, and the counts of each problem."""
+
+    per_problem: PerProblem
+
+
 class Evaluated(Sampled, Marks):
     """Results of an evaluation.
 
@@ -262,7 +326,7 @@ class Evaluated(Sampled, Marks):
         warnings: what the user should know.
     """
 
-    metrics: dict[str, Any]
+    metrics: Headline
     warnings: NotRequired[list[str]]
 
 

@@ -17,7 +17,7 @@ from tpt.analysis.gradient_equivalence import agrees, choose
 from tpt.analysis.outcome import Outcome, Sheet
 from tpt.cli import main
 from tpt.errors import DataError
-from tpt.evaluate.bootstrap import Interval
+from tpt.evaluate.intervals import Interval
 from tpt.evaluate.passk import pass_at_k
 from tpt.records import Problem, Sample, Status, Verdict
 from tpt.run.folder import Run, find
@@ -184,7 +184,7 @@ def test_the_crossing_is_the_smallest_k_from_which_on_the_last_round_is_behind()
 def test_a_model_that_solves_fewer_problems_more_often_is_overtaken() -> None:
     base = {"a": (10, 2), "b": (10, 2), "c": (10, 2)}
     last = {"a": (10, 9), "b": (10, 1), "c": (10, 0)}
-    found = curves({0: base, 1: last}, "strict", EvaluateConfig(bootstrap=200), 0)
+    found = curves({0: base, 1: last}, "strict", EvaluateConfig())
     means = [
         [pass_at_k(np.array([10] * 3), np.array([c for _, c in counts.values()]), k).mean() for k in range(1, 11)]
         for counts in (base, last)

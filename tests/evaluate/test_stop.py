@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tpt import files
 from tpt.cli import main
 from tpt.commands.shared.named_runs import runs_at
-from tpt.evaluate.bootstrap import Interval
+from tpt.evaluate.intervals import Interval
 from tpt.evaluate.stop import rule
 from tpt.launch.loop import carry_out
 from tpt.report import report
@@ -131,7 +131,7 @@ def test_a_run_ends_with_the_round_that_gains_nothing_and_everyone_agrees(
     assert len(run.owed()) == 2 + len(ROUND) * 8
     assert do(run)[-1] == "round-03/evaluate"
     words = (
-        "rounds=auto stopped after round 3: round 3 gained +0.0 [+0.0, +0.0] points over round 2: the interval covers "
+        "rounds=auto stopped after round 3: round 3 gained +0.0 [-6.5, +6.5] points over round 2: the interval covers "
         "0. Take round 2: the last with a clear gain in pass@1 strict"
     )
     recorded = files.read_json(run.stopped_path)

@@ -64,7 +64,7 @@ def evaluate(run: Run, round: int, solved: int) -> None:
         for index in range(2):
             samples.append(Sample(f"p{number}", index, [], [1], "text", "stop"))
             verdicts.append(Verdict(f"p{number}", index, status, status, status))
-    metrics = summarise(samples, verdicts, run.config.evaluate, 0)
+    metrics = summarise(samples, verdicts, run.config.evaluate)
     store.save(run.folder(Stage(round, "evaluate")), metrics)
     run.finish(Stage(round, "evaluate"), {"metrics": metrics}, 1.0)
 

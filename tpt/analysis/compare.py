@@ -1,5 +1,6 @@
 """A measure of each problem, round by round: its mean with an interval, and the paired change over the base model."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -7,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from tpt.errors import DataError
-from tpt.evaluate.bootstrap import Interval, interval, paired
+from tpt.evaluate.intervals import Interval, mean_interval
 from tpt.report.rows import round_name
 from tpt.settings.sampling import EvaluateConfig
 
 ByProblem = dict[str, float]
 
-FEWEST = 5  # problems that a claim needs: with fewer, the bootstrap gives intervals that are far too narrow
+FEWEST = 5  # problems that a claim needs: with fewer, nothing is known of how they spread
 
 
 @dataclass(frozen=True)
@@ -36,25 +37,23 @@ class Compared:
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON."""
-        change = self.change.to_dict() if self.change else None
-        return {"problems": self.problems, "value": self.value.to_dict(), "pairs": self.pairs, "change": change}
+        change = _plain(self.change) if self.change else None
+        return {"problems": self.problems, "value": _plain(self.value), "pairs": self.pairs, "change": change}
 
 
-def compare(by_round: dict[int, ByProblem], config: EvaluateConfig, seed: int) -> list[Compared]:
+def compare(by_round: dict[int, ByProblem], config: EvaluateConfig) -> list[Compared]:
     """A measure of some rounds, round 0 among them, against round 0.
 
     Raises:
         ValueError: a round has no problem with a value.
     """
-    settings = config.confidence, config.bootstrap, seed
     base = by_round[0]
     found = []
     for round, values in by_round.items():
         both = [problem for problem in values if problem in base] if round else []
-        change = (
-            paired(_array(values[one] for one in both), _array(base[one] for one in both), *settings) if both else None
-        )
-        found.append(Compared(round, interval(_array(values.values()), *settings), len(values), change, len(both)))
+        change = mean_interval(_array(values[one] - base[one] for one in both), config.confidence) if both else None
+        value = mean_interval(_array(values.values()), config.confidence)
+        found.append(Compared(round, value, len(values), change, len(both)))
     return found
 
 
@@ -88,6 +87,11 @@ def shown(value: Interval, digits: int, sign: bool = False) -> str:
     """A figure with its interval: `0.61 [0.55, 0.67]`."""
     form = f"{'+' if sign else ''}.{digits}f"
     return f"{value.value:{form}} [{value.low:{form}}, {value.high:{form}}]"
+
+
+def _plain(found: Interval) -> dict[str, float | None]:
+    """As JSON, which has no infinite numbers: the interval of a single problem has no ends."""
+    return {name: end if math.isfinite(end) else None for name, end in found.to_dict().items()}
 
 
 def _array(values: Iterable[float]) -> "np.ndarray[Any, np.dtype[np.float64]]":

@@ -7,14 +7,14 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from tpt.analysis import picture
-from tpt.evaluate.bootstrap import Floats, Interval, interval, paired
+from tpt.evaluate.intervals import Floats, Interval, gain_interval, share_interval
 from tpt.evaluate.metrics import READERS, Reader
 from tpt.evaluate.passk import pass_at_k
 from tpt.report.rows import round_name
 from tpt.settings.sampling import EvaluateConfig
 
 SHOWN = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)  # k of the table, and the largest
-POINTS = 24  # k at which the bands are computed; a bootstrap for each of hundreds of k takes minutes
+POINTS = 24  # k at which the bands are computed: enough for a smooth curve
 
 Counts = dict[str, tuple[int, int]]  # of each problem: samples, right ones
 
@@ -49,9 +49,8 @@ class Curves:
         }
 
 
-def curves(by_round: dict[int, Counts], reader: Reader, config: EvaluateConfig, seed: int) -> Curves:
+def curves(by_round: dict[int, Counts], reader: Reader, config: EvaluateConfig) -> Curves:
     """The curves of some rounds of the same problems, round 0 among them."""
-    settings = config.confidence, config.bootstrap, seed
     order = list(by_round[0])
     n = {round: np.array([counts[one][0] for one in order]) for round, counts in by_round.items()}
     c = {round: np.array([counts[one][1] for one in order]) for round, counts in by_round.items()}
@@ -66,9 +65,9 @@ def curves(by_round: dict[int, Counts], reader: Reader, config: EvaluateConfig, 
     return Curves(
         reader,
         largest,
-        {round: {k: interval(rates(round, k), *settings) for k in grid(largest)} for round in by_round},
+        {round: {k: share_interval(rates(round, k), config.confidence) for k in grid(largest)} for round in by_round},
         crossing,
-        {k: paired(rates(last, k), rates(0, k), *settings) for k in told},
+        {k: gain_interval(rates(last, k), rates(0, k), config.confidence) for k in told},
     )
 
 
@@ -133,9 +132,6 @@ def draw(panel: Axes, found: Curves) -> None:
     picture.name(panel, f"pass@k, {found.reader}")
 
 
-def by_reader(by_round: dict[int, dict[Reader, Counts]], config: EvaluateConfig, seed: int) -> list[Curves]:
+def by_reader(by_round: dict[int, dict[Reader, Counts]], config: EvaluateConfig) -> list[Curves]:
     """The curves of both readers."""
-    return [
-        curves({round: counts[reader] for round, counts in by_round.items()}, reader, config, seed)
-        for reader in READERS
-    ]
+    return [curves({round: counts[reader] for round, counts in by_round.items()}, reader, config) for reader in READERS]

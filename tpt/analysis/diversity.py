@@ -11,7 +11,7 @@ from tpt.analysis import curves, picture, structure, variety
 from tpt.analysis.compare import ByProblem, Compared, compare, in_words, same_problems, shown
 from tpt.analysis.outcome import Outcome, Sheet
 from tpt.analysis.samples import Judged, evaluated_rounds, evaluation
-from tpt.evaluate.bootstrap import interval_words
+from tpt.evaluate.intervals import interval_words
 from tpt.evaluate.metrics import Reader
 from tpt.judge.code.program import extract
 from tpt.records import Status
@@ -50,8 +50,8 @@ def analyse(run: Run, out: Path, seed: int) -> Outcome:
             values[name][round] = {problem: value for problem, value in found if value is not None}
     same_problems({round: of_round["strict"] for round, of_round in counts.items()})
     values = {name: by_round for name, by_round in values.items() if all(by_round.values())}
-    compared = {name: compare(by_round, config, seed) for name, by_round in values.items()}
-    passing = curves.by_reader(counts, config, seed)
+    compared = {name: compare(by_round, config) for name, by_round in values.items()}
+    passing = curves.by_reader(counts, config)
     _write(out / "diversity.json", run, seed, compared, values, passing)
     return Outcome(
         _sentences(compared, passing, rounds[-1]),

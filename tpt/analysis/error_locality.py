@@ -16,7 +16,7 @@ from tpt.analysis.outcome import Outcome, Sheet
 from tpt.analysis.samples import TOKENS, evaluated_rounds, evaluation, is_right, is_wrong
 from tpt.analysis.spans import Span, nearest, shared_steps, span
 from tpt.errors import DataError
-from tpt.evaluate.bootstrap import interval_words
+from tpt.evaluate.intervals import interval_words
 from tpt.records import Sample
 from tpt.report.rows import round_name
 from tpt.run.folder import Run
@@ -93,7 +93,7 @@ def analyse(run: Run, out: Path, seed: int, most: int = WRONG) -> Outcome:
     rounds = {round: pair_up(run, round, most, seed) for round in evaluated_rounds(run)}
     compared = {
         measure.name: compare(
-            {round: by_problem(one.pairs, measure) for round, one in rounds.items()}, run.config.evaluate, seed
+            {round: by_problem(one.pairs, measure) for round, one in rounds.items()}, run.config.evaluate
         )
         for measure in MEASURES
     }

@@ -23,7 +23,7 @@ from tpt.analysis.outcome import Outcome, Sheet
 from tpt.analysis.samples import Judged, is_right, is_wrong, thought
 from tpt.analysis.spans import is_between
 from tpt.errors import DataError
-from tpt.evaluate.bootstrap import Interval, interval, interval_words
+from tpt.evaluate.intervals import Interval, interval_words, mean_interval
 from tpt.prune.modes import finished
 from tpt.records import Example, Sample
 from tpt.report.figure import COLOURS, GREY
@@ -167,7 +167,7 @@ def _interval(run: Run, values: list[float], seed: int) -> Interval | None:
     """The mean over problems with its interval; None where too few have a value."""
     array = np.array([value for value in values if not np.isnan(value)])
     config = run.config.evaluate
-    return interval(array, config.confidence, config.bootstrap, seed) if array.size >= FEWEST else None
+    return mean_interval(array, config.confidence) if array.size >= FEWEST else None
 
 
 def _sentences(run: Run, measured: list[Measured], total: "Products", seed: int) -> list[str]:

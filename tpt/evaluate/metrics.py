@@ -5,14 +5,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import groupby
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 
 from tpt import pairs
+from tpt.artefacts import Ends, Figures, Headline, Metrics, PerProblem
 from tpt.errors import DataError
-from tpt.evaluate.bootstrap import Floats, Interval, interval, paired
+from tpt.evaluate.intervals import Floats, Interval, gain_interval, share_interval
 from tpt.evaluate.passk import pass_at_k
 from tpt.judge.answer import canonical
 from tpt.judge.thinking import UNFINISHED
@@ -20,6 +21,8 @@ from tpt.records import Sample, Status, Verdict
 from tpt.settings.sampling import EvaluateConfig
 
 Reader = Literal["strict", "lenient"]
+Figure = Literal["pass@k", "maj@k"]
+FIGURES: tuple[Figure, Figure] = ("pass@k", "maj@k")
 READERS: tuple[Reader, Reader] = ("strict", "lenient")
 JUDGED = (Status.CORRECT, Status.PARTIAL, Status.WRONG)
 
@@ -106,22 +109,16 @@ def summarise(
     samples: Iterable[Sample],
     verdicts: Iterable[Verdict],
     config: EvaluateConfig,
-    seed: int,
     tokens: int | None = None,
-) -> dict[str, Any]:
-    """All figures of an evaluation, ready for JSON. Shares are between 0 and 1.
+) -> Metrics:
+    """All figures of an evaluation, ready for JSON.
 
     Args:
         samples: of all problems; those of one problem lie together.
         verdicts: one for each sample, in the same order.
-        config: which k, which confidence, how many resamples.
-        seed: of the bootstrap.
+        config: which k, which confidence.
         tokens: of all completions; None: they are counted.
 
-    Returns:
-        counts and shares; for each reader `pass@k` and `maj@k` with intervals and `correct@k` (the paper's count of
-        problems solved at least once in k samples, expected where k is less than what was drawn); and `per_problem`,
-        from which evaluations are paired.
     Raises:
         DataError: there are no samples, or the samples of a problem lie apart.
         RunError: a verdict is of another sample than the one it stands beside.
@@ -145,12 +142,18 @@ def summarise(
         "unfinished_thinking": tally.unfinished_thinking / total,
         "distinct": tally.distinct / len(tally.ids),
         "statuses": {str(status): tally.statuses[status] for status in Status},
-        **{reader: _figures(tally, reader, config, seed) for reader in READERS},
-        "per_problem": {"id": tally.ids, "n": tally.n, **tally.correct},
+        "strict": _figures(tally, "strict", config),
+        "lenient": _figures(tally, "lenient", config),
+        "per_problem": {
+            "id": tally.ids,
+            "n": tally.n,
+            "strict": tally.correct["strict"],
+            "lenient": tally.correct["lenient"],
+        },
     }
 
 
-def doubts(metrics: dict[str, Any]) -> list[str]:
+def doubts(metrics: Headline) -> list[str]:
     """A sentence for each kind of samples that count as not correct though nobody knows whether they are.
 
     Args:
@@ -158,38 +161,35 @@ def doubts(metrics: dict[str, Any]) -> list[str]:
     """
     total = metrics["samples"]
     found = []
-    for name, why in (
-        ("judge_error", "could not be judged: the judge failed"),
-        ("gold_unreadable", "could not be judged: the gold answer cannot be read"),
+    for share, why in (
+        (metrics["judge_error"], "could not be judged: the judge failed"),
+        (metrics["gold_unreadable"], "could not be judged: the gold answer cannot be read"),
     ):
-        count = round(metrics.get(name, 0) * total)
+        count = round(share * total)
         if count:
             effect = "its figures mean nothing" if count == total else "its figures may be too low"
             found.append(f"{count:,} of {total:,} samples {why}. They count as not correct, so {effect}")
     return found
 
 
-def _figures(tally: _Tally, reader: Reader, config: EvaluateConfig, seed: int) -> dict[str, Any]:
+def _figures(tally: _Tally, reader: Reader, config: EvaluateConfig) -> Figures:
     n, c = np.array(tally.n), np.array(tally.correct[reader])
-    figures: dict[str, Any] = {"pass@k": {}, "correct@k": {}}
+    figures: Figures = {"pass@k": {}, "correct@k": {}, "maj@k": {}}
     for k in config.ks:
         values = pass_at_k(n, c, k)
-        figures["pass@k"][str(k)] = _interval(values, config, seed).to_dict()
+        figures["pass@k"][str(k)] = _ends(share_interval(values, config.confidence))
         figures["correct@k"][str(k)] = round(float(values.sum()), 2)
-    figures["maj@k"] = {}
     if reader in tally.voted:
         majority = np.array(tally.majority[reader], dtype=np.float64)
-        figures["maj@k"] = {str(int(n.max())): _interval(majority, config, seed).to_dict()}
+        figures["maj@k"][str(n.max())] = _ends(share_interval(majority, config.confidence))
     return figures
 
 
-def _interval(values: Floats, config: EvaluateConfig, seed: int) -> Interval:
-    return interval(values, config.confidence, config.bootstrap, seed)
+def _ends(found: Interval) -> Ends:
+    return {"value": found.value, "low": found.low, "high": found.high}
 
 
-def difference(
-    after: dict[str, Any], before: dict[str, Any], reader: Reader, k: int, config: EvaluateConfig, seed: int
-) -> Interval:
+def difference(after: Metrics, before: Metrics, reader: Reader, k: int, config: EvaluateConfig) -> Interval:
     """The gain in pass@k from one evaluation to another of the same problems, paired by problem.
 
     Args:
@@ -209,8 +209,8 @@ def difference(
                 "the two evaluations are of different problems", "compare runs of the same task and test split"
             )
         other = other[place.to_numpy()]
-    return paired(one, other, config.confidence, config.bootstrap, seed)
+    return gain_interval(one, other, config.confidence)
 
 
-def _rates(per_problem: dict[str, Any], reader: Reader, k: int) -> Floats:
+def _rates(per_problem: PerProblem, reader: Reader, k: int) -> Floats:
     return pass_at_k(np.asarray(per_problem["n"]), np.asarray(per_problem[reader]), k)

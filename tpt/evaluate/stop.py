@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tpt.settings.stop import StopConfig
 
 if TYPE_CHECKING:
-    from tpt.evaluate.bootstrap import Interval
+    from tpt.evaluate.intervals import Interval
 
 Gain = Callable[[int, int], "Interval"]
 

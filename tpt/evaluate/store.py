@@ -1,34 +1,46 @@
 """An evaluation's figures on disk: `metrics.json`, and a row a problem in `per_problem.parquet`, for pairing."""
 
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tpt import artefacts, files, records
+from tpt.artefacts import Headline, Metrics
 
 PER_PROBLEM = "per_problem"
 COLUMNS = [pa.field("id", pa.string()), *(pa.field(name, pa.int64()) for name in ("n", "strict", "lenient"))]
 NEEDS: files.Needs = {
     **dict.fromkeys(("strict", "lenient"), dict),
     **dict.fromkeys(("problems", "samples"), int),
-    **dict.fromkeys(("well_formed", "cut_off", "mean_tokens", "distinct"), float | int),
+    **dict.fromkeys(
+        (
+            "well_formed",
+            "cut_off",
+            "mean_tokens",
+            "distinct",
+            "judge_error",
+            "gold_unreadable",
+            "unfinished_thinking",
+        ),
+        float | int,
+    ),
 }
 
 
-def save(folder: Path, metrics: dict[str, Any]) -> None:
+def save(folder: Path, metrics: Metrics) -> None:
     """Write what `metrics.summarise` gave.
 
     Raises:
         DiskFull: nothing half written is left.
     """
     with files.atomic(folder / artefacts.PER_PROBLEM) as temporary:
-        pq.write_table(pa.table(metrics[PER_PROBLEM]), temporary, compression="zstd")
+        pq.write_table(pa.table(dict(metrics["per_problem"])), temporary, compression="zstd")
     files.write_json(folder / artefacts.METRICS, headline(metrics))
 
 
-def load(folder: Path) -> dict[str, Any]:
+def load(folder: Path) -> Metrics:
     """What `save` wrote; the columns of `per_problem` are arrays: ids of arrow's, numpy's for the counts.
 
     Raises:
@@ -36,9 +48,9 @@ def load(folder: Path) -> dict[str, Any]:
     """
     table = records.read_columns(folder / artefacts.PER_PROBLEM, COLUMNS)
     columns = {name: table[name] if name == "id" else table[name].to_numpy() for name in table.column_names}
-    return files.read_json(folder / artefacts.METRICS, NEEDS) | {PER_PROBLEM: columns}
+    return cast(Metrics, files.read_json(folder / artefacts.METRICS, NEEDS) | {PER_PROBLEM: columns})
 
 
-def headline(metrics: dict[str, Any]) -> dict[str, Any]:
+def headline(metrics: Metrics) -> Headline:
     """The figures without a problem's own."""
-    return {name: value for name, value in metrics.items() if name != PER_PROBLEM}
+    return cast(Headline, {name: value for name, value in metrics.items() if name != PER_PROBLEM})

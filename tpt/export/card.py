@@ -92,7 +92,7 @@ def _results(run: Run, number: int, rows: list[Row]) -> str:
     readers = (
         "`pass@k` is the unbiased estimate. *Strict* reads an answer only in the asked-for form (programs: all tests "
         "pass), *lenient* also in other forms (programs: the same): a gain in strict that lenient does not show is one "
-        "of format. Gains are paired by problem; intervals are bootstrapped over problems."
+        "of format. Gains are paired by problem; intervals are over problems."
     )
     return f"{drawn} {readers}\n\n{table.markdown(rows, notes)}"
 

@@ -10,6 +10,7 @@ from rich.text import Text
 from tpt import files
 from tpt.artefacts import TABLE, TABLE_CSV, TABLE_TEX
 from tpt.errors import Damaged, RunError
+from tpt.evaluate.metrics import READERS
 from tpt.report import figure, page, table
 from tpt.report.latex import latex
 from tpt.report.rows import Row, collect, doubtful, ends, unevaluated
@@ -101,7 +102,10 @@ def _write(runs: list[Run], left_out: list[str], out: Path, html: Path) -> Repor
     # Where runs are compared, a sentence for the last round of each; the table has the others.
     said = rows if len(runs) == 1 else list({row.root: row for row in rows}.values())
     gained = [row for row in said if "baseline" in row.gains]
-    words = [(gain_in_words(row), 0 if row.unjudged else row.gains["baseline"]["strict"].direction) for row in gained]
+    words = [
+        (gain_in_words(row), 0 if row.unjudged else row.gains["baseline"]["strict"][row.ks[0]].direction)
+        for row in gained
+    ]
     out.mkdir(parents=True, exist_ok=True)
     page.write(html, runs, rows, words, notes)  # first: it reads the most, and so finds what cannot be read
     files.write_text(out / TABLE, table.markdown(rows, notes))
@@ -125,7 +129,7 @@ def gain_in_words(row: Row) -> str:
 
     A gain that only the strict reader sees may be one of format alone, so the lenient reader's always stands beside it.
     """
-    strict, lenient = row.gains["baseline"]["strict"], row.gains["baseline"]["lenient"]
+    strict, lenient = (row.gains["baseline"][reader][row.ks[0]] for reader in READERS)
     where = f"{row.label}: {row.name}" if row.label else row.name
     what = f"pass@{row.ks[0]} strict"
     over = f"{strict.in_points()} points over the baseline"

@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from tpt.artefacts import Manifest, Marks, Pruned
-from tpt.evaluate.bootstrap import Interval
-from tpt.evaluate.metrics import READERS, Reader, difference, doubts
+from tpt.artefacts import Manifest, Marks, Metrics, Pruned
+from tpt.evaluate.intervals import Interval
+from tpt.evaluate.metrics import READERS, Figure, Reader, difference, doubts
 from tpt.nested import flatten
 from tpt.run import rounds, table
 from tpt.run.folder import Run
@@ -14,6 +13,7 @@ from tpt.run.stage import Stage
 from tpt.settings import config
 
 Cell = str | float  # of a column that a stage adds to the report
+Gains = dict[Reader, dict[int, Interval]]
 
 
 def stage_names() -> list[str]:
@@ -50,8 +50,8 @@ class Row:
         seconds: of each stage of the round.
         by_threshold: usable samples of the round that each `prune.threshold` would keep, where that was counted.
         unsafe: whether solutions of this round were judged without a sandbox.
-        gains: paired difference in pass@k for the smallest k, over the "baseline" and over the "previous" round, by
-            reader; a round that is not evaluated is left out.
+        gains: paired differences in pass@k over the "baseline" and over the "previous" round, by reader and k; a round
+            that is not evaluated is left out.
         unjudged: whether samples of this round or of the baseline could not be judged, which may explain the gains.
         extra: what else the stages of the round report, by column, see `extra_columns`.
     """
@@ -60,13 +60,13 @@ class Row:
     root: Path
     labels: dict[str, str]
     round: int
-    metrics: dict[str, Any]
+    metrics: Metrics
     confidence: float
     kept: int | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     by_threshold: dict[str, int] = field(default_factory=dict)
     unsafe: bool = False
-    gains: dict[str, dict[Reader, Interval]] = field(default_factory=dict)
+    gains: dict[str, Gains] = field(default_factory=dict)
     unjudged: bool = False
     extra: dict[str, Cell] = field(default_factory=dict)
 
@@ -85,7 +85,7 @@ class Row:
         """The k of pass@k, ascending."""
         return sorted(int(k) for k in self.metrics["strict"]["pass@k"])
 
-    def interval(self, reader: str, figure: str, k: int | str) -> Interval:
+    def interval(self, reader: Reader, figure: Figure, k: int | str) -> Interval:
         """A figure with its interval, e.g. `interval("strict", "pass@k", 1)`."""
         return Interval(**self.metrics[reader][figure][str(k)])
 
@@ -155,15 +155,17 @@ def _of_run(run: Run, labels: dict[str, str]) -> list[Row]:
                 row.by_threshold |= run.results(stage, Pruned).get("by_threshold", {})
         for name, earlier in (("baseline", 0), ("previous", round - 1)):
             if earlier in rows:
-                row.gains[name] = _gain(run, row, rows[earlier])
+                row.gains[name] = _gains(run, row, rows[earlier])
         rows[round] = row
         row.unjudged = any(doubts(one.metrics) for one in (row, rows.get(0, row)))
     return list(rows.values())
 
 
-def _gain(run: Run, row: Row, earlier: Row) -> dict[Reader, Interval]:
-    settings, seed, k = run.config.evaluate, run.config.seed, row.ks[0]
-    return {reader: difference(row.metrics, earlier.metrics, reader, k, settings, seed) for reader in READERS}
+def _gains(run: Run, row: Row, earlier: Row) -> Gains:
+    settings = run.config.evaluate
+    return {
+        reader: {k: difference(row.metrics, earlier.metrics, reader, k, settings) for k in row.ks} for reader in READERS
+    }
 
 
 def _kept(run: Run, round: int) -> int | None:

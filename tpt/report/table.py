@@ -5,22 +5,27 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from rich.table import Table
 from rich.text import Text
 
 from tpt import markdown as tables
-from tpt.evaluate import bootstrap
-from tpt.evaluate.metrics import READERS, Reader
+from tpt.evaluate import intervals
+from tpt.evaluate.metrics import FIGURES, READERS, Reader
 from tpt.report.rows import Cell, Row, stage_names
 from tpt.terminal import unfolded
 
 UNSAFE = "NOT SANDBOXED: solutions were judged with task.sandbox=none, with this user's rights"
 THRESHOLD_TITLE = "samples that each threshold of soft-positive pruning keeps"
+GAIN_TITLE = "gain in pass@{}, points, paired by problem"
 COST_TITLE = "what each round took"
 EXTRA_TITLE = "what else the stages of each round report"
+Trouble = Literal["judge_error", "gold_unreadable", "unfinished_thinking"]
+Plain = Literal["well_formed", "cut_off", "mean_tokens", "distinct", "problems", "samples"]
+PLAIN: tuple[Plain, ...] = ("well_formed", "cut_off", "mean_tokens", "distinct", "problems", "samples")
 # Shares that have a column only where some row has them.
-TROUBLES = {
+TROUBLES: dict[Trouble, str] = {
     "judge_error": "judge errors",
     "gold_unreadable": "unreadable golds",
     "unfinished_thinking": "unfinished thinking",
@@ -30,7 +35,7 @@ TROUBLES = {
 def interval_words(rows: list[Row]) -> str:
     """What the brackets are, e.g. `95 % intervals over problems`."""
     confidences = {row.confidence for row in rows}
-    return bootstrap.interval_words(confidences.pop()) if len(confidences) == 1 else "intervals"
+    return intervals.interval_words(confidences.pop()) if len(confidences) == 1 else "intervals"
 
 
 def all_ks(rows: list[Row]) -> list[int]:
@@ -53,8 +58,8 @@ def figure_cells(row: Row, rows: list[Row]) -> dict[str, str]:
 
 def trouble_cells(row: Row, rows: list[Row]) -> dict[str, str]:
     """The shares of a row's samples that could not be judged or never came to an answer, by column."""
-    shown = [name for name in TROUBLES if any(one.metrics.get(name) for one in rows)]
-    return {TROUBLES[name]: f"{100 * row.metrics.get(name, 0):.1f}" for name in shown}
+    shown = [name for name in TROUBLES if any(one.metrics[name] for one in rows)]
+    return {TROUBLES[name]: f"{100 * row.metrics[name]:.1f}" for name in shown}
 
 
 def majority_cells(row: Row, rows: list[Row]) -> dict[str, str]:
@@ -90,26 +95,32 @@ def _shown(cell: Cell) -> str:
     return f"{cell:,}" if isinstance(cell, int) else f"{cell:.4g}"
 
 
-def gain_cells(row: Row, rows: list[Row]) -> dict[str, str]:
-    """A row's paired gains in points, by column; the k is named if the runs differ in it."""
-    several = len({one.ks[0] for one in rows}) > 1
-    found = {"of": f"pass@{row.ks[0]}"} if several else {}
+def gain_cells(row: Row, k: int) -> dict[str, str]:
+    """A row's paired gains in pass@k, in points, by column; "" where it has none."""
     compared: list[tuple[Reader, str, str]] = [
         ("strict", "baseline", "baseline"),
         ("lenient", "baseline", "baseline"),
         ("strict", "previous", "round before"),
     ]
+    found = {}
     for reader, name, words in compared:
-        found[f"{reader} over {words}"] = row.gains[name][reader].in_points() if name in row.gains else ""
+        gain = row.gains[name][reader].get(k) if name in row.gains else None
+        found[f"{reader} over {words}"] = gain.in_points() if gain else ""
     return found
+
+
+def gained(rows: list[Row]) -> dict[int, list[Row]]:
+    """The rows that have a paired gain in pass@k, by k."""
+    having = {k: [row for row in rows if row.gains and k in row.ks] for k in all_ks(rows)}
+    return {k: some for k, some in having.items() if some}
 
 
 def rich_tables(rows: list[Row]) -> list[Table]:
     """For a terminal of 80 columns, 100 if runs are compared: the figures, the gains, what they cost, and the rest."""
-    gained = [row for row in rows if row.gains]
     tables = [_rich(f"%, with {interval_words(rows)}", rows, [figure_cells(row, rows) for row in rows])]
-    if gained:
-        tables.append(_rich(_gain_title(rows), gained, [gain_cells(row, rows) for row in gained]))
+    tables += [
+        _rich(GAIN_TITLE.format(k), some, [gain_cells(row, k) for row in some]) for k, some in gained(rows).items()
+    ]
     counted = [row for row in rows if row.by_threshold]
     if counted:
         tables.append(_rich(THRESHOLD_TITLE, counted, [threshold_cells(row) for row in counted]))
@@ -117,12 +128,6 @@ def rich_tables(rows: list[Row]) -> list[Table]:
     if any(row.extra for row in rows):
         tables.append(_rich(EXTRA_TITLE, rows, [extra_cells(row, rows) for row in rows]))
     return tables
-
-
-def _gain_title(rows: list[Row]) -> str:
-    ks = {row.ks[0] for row in rows}
-    what = f"pass@{ks.pop()}" if len(ks) == 1 else "pass@k"
-    return f"gain in {what}, points, paired by problem"
 
 
 def _rich(title: str, rows: list[Row], cells: list[dict[str, str]]) -> Table:
@@ -166,9 +171,9 @@ def parts(rows: list[Row]) -> list[Part]:
     """The tables for a page or a paper: figures, gains, the thresholds of pruning, what it all took, and the rest."""
     figures = [figure_cells(row, rows) | majority_cells(row, rows) for row in rows]
     found = [_part(f"Shares in %, with {interval_words(rows)}", rows, figures)]
-    if gained := [row for row in rows if row.gains]:
-        title = f"{_gain_title(rows)}, with {interval_words(rows)}"
-        found.append(_part(title, gained, [gain_cells(row, rows) for row in gained]))
+    for k, some in gained(rows).items():
+        title = f"{GAIN_TITLE.format(k)}, with {interval_words(rows)}"
+        found.append(_part(title, some, [gain_cells(row, k) for row in some]))
     if counted := [row for row in rows if row.by_threshold]:
         found.append(_part(THRESHOLD_TITLE, counted, [threshold_cells(row) for row in counted]))
     found.append(_part(COST_TITLE, rows, [cost_cells(row) for row in rows]))
@@ -206,18 +211,16 @@ def numbers(row: Row) -> dict[str, str | float]:
     """A row's plain numbers by the name of their column; "" if there is none."""
     record: dict[str, str | float] = {"run": row.run, "confidence": row.confidence, **row.labels, "round": row.round}
     for reader in READERS:
-        for figure in ("pass@k", "maj@k"):
+        for figure in FIGURES:
             for k in row.metrics[reader][figure]:
                 record |= row.interval(reader, figure, k).columns(f"{reader}_{figure.replace('@k', f'@{k}')}")
-        for k, count in row.metrics[reader]["correct@k"].items():
-            record[f"{reader}_correct@{k}"] = count
-    for name in ("well_formed", "cut_off", "mean_tokens", "distinct", "problems", "samples"):
-        record[name] = row.metrics[name]
-    record |= {name: row.metrics.get(name, 0) for name in TROUBLES}
+        record |= {f"{reader}_correct@{k}": count for k, count in row.metrics[reader]["correct@k"].items()}
+    record |= {name: row.metrics[name] for name in (*PLAIN, *TROUBLES)}
     record["kept"] = "" if row.kept is None else row.kept
     record |= {f"kept_at_{name}": count for name, count in row.by_threshold.items()}
     record |= {"sandbox": "none"} if row.unsafe else {}
     for name, gains in row.gains.items():
-        for reader, gain in gains.items():
-            record |= gain.columns(f"{reader}_pass@{row.ks[0]}_gain_over_{name}")
+        for reader, by_k in gains.items():
+            for number, gain in by_k.items():
+                record |= gain.columns(f"{reader}_pass@{number}_gain_over_{name}")
     return record | {f"seconds_{name}": row.seconds.get(name, "") for name in stage_names()} | row.extra

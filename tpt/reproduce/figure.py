@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from tpt.evaluate.bootstrap import Interval
+from tpt.evaluate.intervals import Interval
+from tpt.evaluate.metrics import Reader
 from tpt.report.figure import COLOURS, GREY, STYLE, save
 from tpt.report.table import all_ks
 from tpt.reproduce.lines import Line
@@ -70,10 +71,10 @@ def _panel(panel: Axes, lines: Sequence[Line], what: str) -> None:
         panel.set_xlim(left=min(0.0, panel.get_xlim()[0]))
 
 
-def _measured(line: Line, what: str, reader: str) -> Interval | None:
+def _measured(line: Line, what: str, reader: Reader) -> Interval | None:
     if what == "gain":
         gains = line.row.gains.get("baseline", {}) if line.arm else {}
-        return gains["strict" if reader == "strict" else "lenient"] if gains else None
+        return gains[reader][line.row.ks[0]] if gains else None
     k = int(what.split("@")[1])
     return line.row.interval(reader, "pass@k", k) if k in line.row.ks else None
 

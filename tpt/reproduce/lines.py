@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tpt.errors import DataError
-from tpt.evaluate.bootstrap import Interval
+from tpt.evaluate.intervals import Interval
 from tpt.evaluate.metrics import READERS, Reader, difference
 from tpt.report.rows import Row, collect
 from tpt.reproduce.arms import PlannedArm
@@ -40,7 +40,9 @@ class Line:
     @property
     def gain(self) -> Interval | None:
         """Of pass@k for the smallest k, strict, over the baseline."""
-        return self.row.gains["baseline"]["strict"] if self.arm and "baseline" in self.row.gains else None
+        return (
+            self.row.gains["baseline"]["strict"][self.row.ks[0]] if self.arm and "baseline" in self.row.gains else None
+        )
 
     @property
     def beyond_paper(self) -> Interval | None:
@@ -102,10 +104,10 @@ def _shown(run: Run, rows: dict[int, Row], rounds: str) -> list[Row]:
 
 def _differences(run: Run, row: Row, reference: Row) -> dict[int, Differences]:
     """By k; empty if the two were evaluated on different problems."""
-    settings, seed = run.config.evaluate, run.config.seed
+    settings = run.config.evaluate
     try:
         return {
-            k: {reader: difference(row.metrics, reference.metrics, reader, k, settings, seed) for reader in READERS}
+            k: {reader: difference(row.metrics, reference.metrics, reader, k, settings) for reader in READERS}
             for k in row.ks
             if k in reference.ks
         }

@@ -6,8 +6,9 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from tpt.evaluate.bootstrap import Interval
-from tpt.report.table import all_ks, csv_of
+from tpt.evaluate.intervals import Interval
+from tpt.evaluate.metrics import READERS
+from tpt.report.table import PLAIN, TROUBLES, all_ks, csv_of
 from tpt.reproduce.lines import Line
 from tpt.terminal import unfolded
 
@@ -36,10 +37,10 @@ def figures(line: Line, lines: Sequence[Line], columns: Sequence[str]) -> Cells:
 def comparisons(line: Line) -> Cells:
     """What the line is compared with, in points, by column."""
     k = line.row.ks[0]
-    lenient = line.row.gains.get("baseline", {}).get("lenient") if line.arm else None
+    gains = line.row.gains.get("baseline") if line.arm else None
     return {
         "gain strict": _points(line.gain),
-        "gain lenient": _points(lenient),
+        "gain lenient": _points(gains["lenient"][k] if gains else None),
         "against": line.against,
         "difference": line.differences[k]["strict"].in_points() if line.against else "",
         "paper gain": "" if line.paper_gain is None else f"{line.paper_gain:+.1f}",
@@ -86,13 +87,14 @@ def _numbers(line: Line) -> dict[str, str | float]:
     row = line.row
     record: dict[str, str | float] = {"arm": line.arm or "baseline", "label": line.label, "run": row.run}
     record |= {"round": row.round, "kept": "" if row.kept is None else row.kept, "confidence": row.confidence}
-    for reader in ("strict", "lenient"):
+    for reader in READERS:
         for k in row.ks:
             record |= row.interval(reader, "pass@k", k).columns(f"{reader}_pass@{k}")
             record[f"{reader}_correct@{k}"] = row.metrics[reader]["correct@k"][str(k)]
-    record |= {name: row.metrics[name] for name in ("well_formed", "cut_off", "mean_tokens", "problems", "samples")}
-    for reader, gain in row.gains.get("baseline", {}).items() if line.arm else ():
-        record |= gain.columns(f"{reader}_gain")
+    record |= {name: row.metrics[name] for name in (*PLAIN, *TROUBLES)}
+    for reader, gains in row.gains.get("baseline", {}).items() if line.arm else ():
+        for k, gain in gains.items():
+            record |= gain.columns(f"{reader}_gain_pass@{k}")
     record["against"] = line.against
     for k, both in line.differences.items():
         for reader, one in both.items():

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tpt.evaluate.bootstrap import Interval
+from tpt.evaluate.intervals import Interval
 from tpt.report.report import gain_in_words
 from tpt.reproduce.lines import Line
 

@@ -12,7 +12,7 @@ from typing import Any, cast
 from omegaconf import OmegaConf
 
 from tpt import __version__, artefacts, files, locks
-from tpt.artefacts import Head, Prepared
+from tpt.artefacts import Head, Metrics, Prepared
 from tpt.errors import RunError, TptError
 from tpt.evaluate.stop import Stop
 from tpt.explain import in_words, may_write, refused
@@ -162,7 +162,7 @@ class Run(Manifests):
         stage = table.evaluation(round)
         return self.manifest_path(stage).stat().st_mtime_ns if self.done(stage) else None
 
-    def evaluation(self, round: int) -> dict[str, Any]:
+    def evaluation(self, round: int) -> Metrics:
         """All figures of a finished main evaluation, see `evaluate.store.load`.
 
         Raises:

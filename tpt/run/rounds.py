@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from tpt import files
+from tpt.artefacts import Metrics
 from tpt.errors import Damaged
 from tpt.evaluate.stop import Stop, model_name, rule
 from tpt.settings import config
 from tpt.settings.config import Config
 
 if TYPE_CHECKING:
-    from tpt.evaluate.bootstrap import Interval
+    from tpt.evaluate.intervals import Interval
     from tpt.evaluate.metrics import Reader
 
 
@@ -36,7 +37,7 @@ class Evaluations(Protocol):
     def evaluated(self, round: int) -> int | None:
         """When a round's evaluation was written, in nanoseconds; None: it is not done."""
 
-    def evaluation(self, round: int) -> dict[str, Any]:
+    def evaluation(self, round: int) -> Metrics:
         """All figures of a finished evaluation."""
 
 
@@ -99,4 +100,4 @@ def _difference(run: Evaluations, after: int, before: int, written: tuple[int | 
 
     reader, settings = cast("Reader", run.config.stop.reader), run.config.evaluate
     metrics = run.evaluation(after), run.evaluation(before)
-    return difference(*metrics, reader, min(settings.ks), settings, run.config.seed)
+    return difference(*metrics, reader, min(settings.ks), settings)

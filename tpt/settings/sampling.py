@@ -48,7 +48,6 @@ class EvaluateConfig(SampleConfig):
         hint="name at least one k, e.g. evaluate.ks=[1]",
     )
     confidence: float = setting(0.95, "The confidence of intervals.", low=0.5, high=0.999)
-    bootstrap: int = setting(10_000, "Resamples of the problems, for intervals.", low=100)
     also: list[str] = setting(
         [],
         "Further named sets of problems to evaluate in addition to the test split, e.g. [train].",

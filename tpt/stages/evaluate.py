@@ -29,7 +29,6 @@ def evaluate(run: Run, stage: Stage, progress: Progress) -> Evaluated:
         records.read(samples, Sample, LIGHT),
         records.read(verdicts, Verdict, VERDICT),
         run.config.evaluate,
-        run.config.seed,
         tokens=drawn["tokens"],
     )
     store.save(folder, metrics)

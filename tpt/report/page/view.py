@@ -55,7 +55,7 @@ def tiles(rows: list[Row]) -> list[Tile]:
         value, interval = row.interval("strict", "pass@k", k).in_percent().split(" ", 1)
         found.append(Tile(f"pass@{k} strict, {row.name}", f"{value} %", interval))
     if "baseline" in last.gains:
-        found.append(Tile("gain, in points", *last.gains["baseline"]["strict"].in_points().split(" ", 1)))
+        found.append(Tile("gain, in points", *last.gains["baseline"]["strict"][k].in_points().split(" ", 1)))
     return found
 
 
