@@ -24,7 +24,7 @@ def check(run: Run) -> None:
     folder = models.look(run.config.model)
     if teacher:
         models.look(teacher)
-    for split in (table.TRAIN_SET, table.TEST):
+    for split in run.config.task.sets:
         if next(iter(run.config.task.load(split)), None) is None:
             raise DataError(f"the task {run.config.task.name} has no {split} problems", "see task.* and its files")
     if folder:

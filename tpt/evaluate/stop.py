@@ -24,6 +24,23 @@ class Stop:
     reason: str
 
 
+def look_confidence(confidence: float, looks: int) -> float:
+    """The confidence of the interval at each of several looks.
+
+    A wrong gain is an interval that lies above 0 though nothing was gained: at one look its chance is half of what the
+    interval leaves out. Bonferroni's inequality gives each look an equal part of the whole error, 1 - `confidence`.
+    It holds however the looks depend on each other, as they do: all are on the same problems.
+
+    Args:
+        confidence: of the whole; the chance of a wrong gain at any look is at most 1 - `confidence`.
+        looks: the most there can be.
+
+    Returns:
+        of two-sided intervals; at least `confidence`.
+    """
+    return 1 - 2 * (1 - confidence) / max(looks, 2)
+
+
 def rule(evaluated: int, gain: Gain, settings: StopConfig) -> Stop | None:
     """Where to stop, given the evaluations of the rounds so far; later ones never change it.
 
@@ -32,7 +49,7 @@ def rule(evaluated: int, gain: Gain, settings: StopConfig) -> Stop | None:
 
     Args:
         evaluated: rounds 1 to `evaluated`, and the base model, are evaluated.
-        gain: the paired gain of one round over an earlier one, as a difference of shares.
+        gain: the paired gain of one round over an earlier one, as a difference of shares, with the interval of a look.
         settings: `stop.*`.
 
     Returns:

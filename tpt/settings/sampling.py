@@ -51,7 +51,7 @@ class EvaluateConfig(SampleConfig):
     bootstrap: int = setting(10_000, "Resamples of the problems, for intervals.", low=100)
     also: list[str] = setting(
         [],
-        "Further named sets of problems to evaluate beside the test split, e.g. [train].",
+        "Further named sets of problems to evaluate beside the test split, e.g. [dev] or [train].",
         fits=_names_another,
         words=f"names of lower-case letters, digits and '_' that begin with a letter, and not {MAIN}",
         unique=True,
