@@ -34,8 +34,12 @@ def finish_evaluation(
     run.finish(stage, {"metrics": metrics}, 3.0)
 
 
-def finish_round(run: Run, round: int, solved: int) -> None:
-    """All stages of a round, whose evaluations are as `finish_evaluation` makes them."""
+def finish_round(run: Run, round: int, solved: int, tested: int | None = None) -> None:
+    """All stages of a round, whose evaluations are as `finish_evaluation` makes them.
+
+    Args:
+        tested: problems of the test split that are solved, if not as many as of the further sets.
+    """
     if round:
         run.finish(Stage(round, "think"), {"samples": 80, "tokens_per_second": 50.0}, 2.0)
         run.finish(Stage(round, "judge"), {"judged": 80, "correct": 9, "lenient": 9}, 1.0)
@@ -44,4 +48,4 @@ def finish_round(run: Run, round: int, solved: int) -> None:
     else:
         run.finish(Stage(0, "prepare"), {"train": 40, "test": PROBLEMS, "model_dir": str(run.root)}, 1.0)
     for which in ("", *run.config.evaluate.also):
-        finish_evaluation(run, round, solved, which=which)
+        finish_evaluation(run, round, solved if which or tested is None else tested, which=which)
