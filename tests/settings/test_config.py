@@ -279,7 +279,7 @@ KEPT = {
     "train=lora train.group_problems=true": "d8e966dbf58fd910",
     "train=fsdp": "a09db0a921101411",
     "+model@think.teacher=gemma2-9b model=gemma2-2b": "49e81d8d2075148e",
-    "rounds=auto stop.most=5": "d7d89394e852317c",
+    "rounds=4 stop.most=5": "d7d89394e852317c",
     "cluster=slurm model=llama3.3-70b": "f08d2e4377329355",
     "seed=3 prune.source=mix prune.mix.self=5": "59c629aa3982f450",
 }
