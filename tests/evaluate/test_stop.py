@@ -1,5 +1,10 @@
 """`rounds=auto` stops where a round no longer gains, says why, and whoever looks at the run sees the same."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,12 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from tpt import files
+from tpt import files, records
 from tpt.cli import main
 from tpt.commands.shared.named_runs import runs_at
 from tpt.evaluate.bootstrap import Interval
 from tpt.evaluate.stop import look_confidence, rule
 from tpt.launch.loop import carry_out
+from tpt.records import Problem, Sample
 from tpt.report import report
 from tpt.run.folder import Run
 from tpt.run.rounds import in_words
@@ -282,13 +288,27 @@ def test_over_all_looks_the_chance_of_a_wrong_gain_is_at_most_what_the_confidenc
 
 
 @pytest.mark.slow
-def test_a_model_that_learns_nothing_is_stopped_when_the_patience_is_at_an_end(
+def test_a_model_that_learns_nothing_is_stopped_even_if_the_run_is_killed_in_an_evaluation_on_dev(
     tiny_command: Callable[..., list[str]], tiny_config: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(tiny_command("rounds=auto")) == 0
-    run = Run.of(tiny_config("rounds=auto"))
+    run, command = Run.of(tiny_config("rounds=auto")), tiny_command("rounds=auto")
+    killed = subprocess.Popen([sys.executable, "-m", "tpt.cli", *command], start_new_session=True)
+    while killed.poll() is None and not run.folder(choosing(1)).exists():
+        time.sleep(0.02)
+    os.killpg(killed.pid, signal.SIGKILL)
+    assert killed.wait() == -signal.SIGKILL
+    assert main(command) == 0
     assert run.rounds == 2
     assert not run.folder(Stage(3, "think")).exists()
     output = capsys.readouterr().out.replace("\n", "")
     assert "rounds=auto stopped after round 2: round 1 gained +0.0" in output
     assert "Take the base model: no round gained clearly in pass@1 strict on dev" in output
+    dev, train = ({one.id for one in records.read(run.problems_path(split), Problem)} for split in ("dev", "train"))
+    sampled = [Stage(round, "think") for round in (1, 2)], [choosing(round) for round in (0, 1, 2)]
+    for stages, problems in zip(sampled, (train, dev), strict=True):
+        for stage in stages:
+            shards = records.shards(run.folder(stage), "samples")
+            assert {one.problem_id for one in records.read(shards, Sample, ("problem_id",))} == problems
+    assert not dev & train
+    assert main(["status", str(run.root)]) == 0
+    assert "round-02/evaluate-dev" in capsys.readouterr().out
