@@ -22,6 +22,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -89,23 +90,25 @@ class Rule:
         patience: see `stop.patience`.
         confidence: of the interval at a look.
         on_test: whether it chooses on the very problems that it reports.
-        best: whether it takes the highest of the rounds done, as `tpt export --round best` does.
+        take: which of the rounds done it takes: the last with a clear gain, the highest since then as `rule` says, or the
+            highest of all as `tpt export --round best` does.
     """
 
     name: str
     patience: int = 2
     confidence: float = CONFIDENCE
     on_test: bool = False
-    best: bool = False
+    take: Literal["clear", "rule", "best"] = "rule"
 
 
 NOW = look_confidence(CONFIDENCE, MOST)
 RULES = (
-    Rule("before: patience 1, 95 % a look, on test", patience=1, on_test=True),
+    Rule("before: patience 1, 95 % a look, on test", patience=1, on_test=True, take="clear"),
     Rule("patience 1, error spent, on dev", patience=1, confidence=NOW),
     Rule("patience 2, 95 % a look, on dev"),
+    Rule("patience 2, error spent, on dev, takes the last clear gain", confidence=NOW, take="clear"),
     Rule("now: patience 2, error spent, on dev", confidence=NOW),
-    Rule("now, then the best on dev", confidence=NOW, best=True),
+    Rule("the same, then --round best", confidence=NOW, take="best"),
     Rule("patience 3, error spent, on dev", patience=3, confidence=NOW),
 )
 
@@ -185,7 +188,8 @@ def _run(one: Rule, expected: Floats, truth: Floats, on_dev: Floats, on_test: Fl
     # The old rule chose and reported on the same problems; here it gets as many as the others have to choose by.
     stop = rule(MOST, gain_of(on_dev, one.confidence), StopConfig(patience=one.patience, most=MOST))
     assert stop is not None
-    take = int(on_dev[: stop.after + 1].mean(axis=1).argmax()) if one.best else stop.take
+    best = int(on_dev[: stop.after + 1].mean(axis=1).argmax())
+    take = {"clear": stop.clear, "rule": stop.take, "best": best}[one.take]
     high_enough = int(np.argmax(expected > expected.max() - 0.01))
     reported = (on_dev if one.on_test else on_test)[take].mean()
     return (
@@ -212,7 +216,7 @@ def by_size(found: dict[int, Rows]) -> tuple[list[str], list[list[str]]]:
     rows = [
         [curve.name, one.name, *(f"{found[size][at][2].loss:.2f}" for size in found)]
         for at, (curve, one, _) in enumerate(next(iter(found.values())))
-        if one in RULES[-3:-1] or one is RULES[0]
+        if one is RULES[0] or one in RULES[3:6]
     ]
     return ["curve", "rule", *(f"{size} problems" for size in found)], rows
 

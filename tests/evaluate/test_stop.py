@@ -53,11 +53,11 @@ def after(by_round: list[float], settings: StopConfig) -> int:
     return stop.after if stop else 99
 
 
-def test_it_stops_when_the_patience_is_at_an_end_and_takes_the_last_round_that_gained_clearly() -> None:
+def test_it_stops_when_the_patience_is_at_an_end_and_takes_the_highest_since_the_last_clear_gain() -> None:
     assert rule(3, gains([0.2, 0.3, 0.4, 0.42]), StopConfig()) is None
     stop = rule(4, gains([0.2, 0.3, 0.4, 0.42, 0.41]), StopConfig())
     assert stop is not None
-    assert (stop.after, stop.take) == (4, 2)
+    assert (stop.after, stop.clear, stop.take) == (4, 2, 3)
     assert stop.reason == (
         "round 3 gained +2.0 [-2.0, +6.0] points over round 2: the interval covers 0; "
         "round 4 gained +1.0 [-3.0, +5.0] points over round 2: the interval covers 0"
@@ -90,6 +90,12 @@ def test_what_wins_back_a_loss_has_gained_nothing() -> None:
     assert stop.reason == (
         "round 2 fell: -20.0 [-24.0, -16.0] points over round 1; round 3 fell: -10.0 [-14.0, -6.0] points over round 1"
     )
+
+
+def test_without_a_clear_gain_the_base_model_is_taken_however_high_a_round_is() -> None:
+    stop = rule(2, gains([0.2, 0.23, 0.22]), StopConfig())
+    assert stop is not None
+    assert (stop.after, stop.clear, stop.take) == (2, 0, 0)
 
 
 def test_small_gains_that_add_up_to_a_clear_one_count_for_the_patient() -> None:

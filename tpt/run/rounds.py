@@ -50,9 +50,9 @@ def stopped(run: Evaluations) -> Stop | None:
     if not run.config.stop.auto:
         return None
     with contextlib.suppress(Damaged):  # the evaluations say the same, if more slowly
-        found = files.read_json(run.stopped_path, {"after": int, "take": int, "reason": str, "basis": dict})
+        found = files.read_json(run.stopped_path, {"after": int, "clear": int, "take": int, "reason": str, "basis": dict})
         if found["basis"] == _basis(run, found["after"]):
-            return Stop(found["after"], found["take"], found["reason"])
+            return Stop(found["after"], found["clear"], found["take"], found["reason"])
     evaluated = 0
     while _written(run, 0) and _written(run, evaluated + 1):
         evaluated += 1
@@ -104,6 +104,8 @@ def in_words(run: Evaluations) -> str:
         return f"rounds=auto: up to {run.rounds} rounds; stops after {few} without a clear gain in {figure}"
     ended = "stopped" if run.rounds == stop.after else "would have stopped"
     best = f"the last with a clear gain in {figure}" if stop.take else f"no round gained clearly in {figure}"
+    if stop.take != stop.clear:
+        best = f"the highest in {figure} since round {stop.clear}, the last with a clear gain"
     return (
         f"rounds=auto {ended} after round {stop.after}: {stop.reason}. Take {model_name(stop.take)}: {best} "
         f"({100 * _confidence(run):.4g} % intervals). Chosen on dev, reported on test"
