@@ -90,8 +90,8 @@ class Rule:
         patience: see `stop.patience`.
         confidence: of the interval at a look.
         on_test: whether it chooses on the very problems that it reports.
-        take: which of the rounds done it takes: the last with a clear gain, the highest since then as `rule` says, or the
-            highest of all as `tpt export --round best` does.
+        take: which of the rounds done it takes: the last with a clear gain; the highest since then, as `rule` says; or
+            the highest of all, as `tpt export --round best` does.
     """
 
     name: str

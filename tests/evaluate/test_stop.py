@@ -80,7 +80,9 @@ def test_a_clear_gain_below_the_minimum_does_not_count() -> None:
     stop = rule(1, gains([0.2, 0.25]), StopConfig(minimum=6, patience=1))
     assert stop is not None
     assert stop.reason.endswith("+5.0 [+1.0, +9.0] points over the base model: less than stop.minimum=6")
-    assert rule(1, gains([0.71, 1.0]), StopConfig(minimum=29, patience=1)) is None  # 29 points, of which a float lacks a bit
+    assert (
+        rule(1, gains([0.71, 1.0]), StopConfig(minimum=29, patience=1)) is None
+    )  # 29 points, of which a float lacks a bit
 
 
 def test_what_wins_back_a_loss_has_gained_nothing() -> None:

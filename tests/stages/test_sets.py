@@ -145,5 +145,5 @@ def test_only_a_run_that_chooses_pays_for_a_dev_set(tiny_config: Make) -> None:
         config = tiny_config(*asked)
         assert (config.task.dev_size, config.evaluate.also) == (6, ["dev"])  # as many as are tested
     assert tiny_config("rounds=auto", "task.test_size=null", *MINE[:1]).task.dev_size == 200
-    with pytest.raises(ConfigError, match="rounds=auto needs dev problems, and task.dev_size=0 sets none aside"):
+    with pytest.raises(ConfigError, match=r"rounds=auto needs dev problems, and task.dev_size=0 sets none aside"):
         tiny_config("rounds=auto", "task.dev_size=0")

@@ -9,7 +9,6 @@ from tpt.cluster.planning import Planned
 from tpt.cluster.slurm import Nodes
 from tpt.cluster.submit import parameters_of_kind, script
 from tpt.errors import ClusterError, DataError, nearest
-from tpt.run import table
 from tpt.run.folder import Run
 from tpt.stages.prepare import check_disk
 

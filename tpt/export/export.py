@@ -71,7 +71,8 @@ def export(run: Run, round: int | str | None = None, out: Path | None = None, fo
         force: overwrite an existing export, and with it any changes made there.
 
     Raises:
-        RunError: the round is not trained or cannot be chosen, files of the run are gone, or the folder holds something else.
+        RunError: the round is not trained or cannot be chosen, files of the run are gone, or the folder holds something
+            else.
         FileError: the folder cannot be written.
         DiskFull: the model does not fit on the disk.
     """

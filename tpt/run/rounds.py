@@ -50,7 +50,9 @@ def stopped(run: Evaluations) -> Stop | None:
     if not run.config.stop.auto:
         return None
     with contextlib.suppress(Damaged):  # the evaluations say the same, if more slowly
-        found = files.read_json(run.stopped_path, {"after": int, "clear": int, "take": int, "reason": str, "basis": dict})
+        found = files.read_json(
+            run.stopped_path, {"after": int, "clear": int, "take": int, "reason": str, "basis": dict}
+        )
         if found["basis"] == _basis(run, found["after"]):
             return Stop(found["after"], found["clear"], found["take"], found["reason"])
     evaluated = 0
@@ -70,7 +72,7 @@ def best(run: Evaluations, rounds: Sequence[int]) -> int | None:
     """
     if not all(_written(run, round) for round in rounds):
         return None
-    return max(rounds, key=lambda round: (dev_score(run, round), -round))
+    return max(rounds, key=lambda one: (dev_score(run, one), -one))
 
 
 def dev_score(run: Evaluations, round: int) -> float:

@@ -10,8 +10,8 @@ class StopConfig:
     """When `rounds=auto` stops: after `patience` rounds in a row without a clear gain in pass@k, for the smallest k.
 
     Each evaluated round is a look at the dev set. A round gains clearly if the whole interval of its paired gain over
-    the last round that gained clearly, or the base model, is above 0. The intervals are so wide that over `most` looks the chance of a wrong gain is
-    at most 1 - `evaluate.confidence`.
+    the last round that gained clearly, or the base model, is above 0. The intervals are so wide that over `most` looks
+    the chance of a wrong gain is at most 1 - `evaluate.confidence`.
     """
 
     auto: bool = setting(False, "What `rounds=auto` sets.")

@@ -111,7 +111,9 @@ def _write_set(run: Run, split: Split, unusable: Unusable, progress: Progress) -
     rows = records.write(run.problems_path(split), Problem, task.screen(loaded(), reject))
     if not rows and unusable:
         first = unusable[0]
-        raise DataError(f"no {split} problem can be judged; the first: {first['id']}: {first['reason']}", SET_ASIDE_HINT)
+        raise DataError(
+            f"no {split} problem can be judged; the first: {first['id']}: {first['reason']}", SET_ASIDE_HINT
+        )
     if not rows:
         raise DataError(f"the task {task.name} has no {split} problems", "see task.* and the files it names")
     return rows
