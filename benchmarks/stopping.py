@@ -155,7 +155,7 @@ def evaluations(truth: Floats, problems: int, samples: int, rng: np.random.Gener
     moved = ALIKE * place + (1 - ALIKE**2) ** 0.5 * rng.standard_normal((truth.size, problems))
     column = (special.ndtr(moved) * _PLACES.size).astype(int).clip(0, _PLACES.size - 1)
     rates = _quantiles()[np.rint(truth / _STEP).astype(int)[:, None] - 1, column]
-    return rng.binomial(samples, rates) / samples
+    return np.asarray(rng.binomial(samples, rates) / samples, dtype=np.float64)
 
 
 def gain_of(shares: Floats, confidence: float) -> Callable[[int, int], Interval]:
