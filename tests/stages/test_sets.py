@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tpt import records
 from tpt.errors import ConfigError, DataError
+from tpt.progress import Progress
 from tpt.prune.decontaminate import words
 from tpt.records import Problem
 from tpt.run import table
@@ -46,15 +47,11 @@ def test_as_many_are_drawn_as_requested_and_a_larger_draw_holds_a_smaller_one(si
     assert size < 4 or drawn != carve(problems, [], size, seed + 1)
 
 
-def quiet(*_: object, **__: object) -> None:
-    """Progress that nobody looks at."""
-
-
 def written(config: Config) -> dict[str, list[Problem]]:
     """The sets of problems that prepare writes for a config."""
     run = Run.create(config)
     run.folder(table.PREPARED).mkdir(parents=True)
-    counts, _ = sets.write(run, quiet)
+    counts, _ = sets.write(run, Progress(run.progress_path(table.PREPARED)))
     found = {split: list(records.read(run.problems_path(split), Problem)) for split in counts}
     assert {split: len(problems) for split, problems in found.items()} == counts
     return found
