@@ -111,6 +111,7 @@ class Prepared(Marks):
         model_dir: the base model's checkpoint.
         model: what it is.
         train, test: problems.
+        dev: problems, if there is a dev set.
         prompt_tokens: of the longest test prompt.
         teacher_dir: the teacher's checkpoint, if there is one.
         set_aside: problems that cannot be judged.
@@ -121,6 +122,7 @@ class Prepared(Marks):
     model: ModelDescription
     train: int
     test: int
+    dev: NotRequired[int]
     prompt_tokens: int
     teacher_dir: NotRequired[str]
     set_aside: NotRequired[int]

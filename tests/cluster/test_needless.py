@@ -18,10 +18,12 @@ from tpt.cluster.slurm import State
 from tpt.launch import process
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
+from tpt.run.table import choosing
 from tpt.settings.config import Config
 
 Make = Callable[..., Config]
-AUTO = ("cluster=slurm", "rounds=auto", "stop.most=3", "tracker=none")
+DEV = "task.dev_size=6"  # what rounds=auto sets aside here: as many problems as are tested
+AUTO = ("cluster=slurm", "rounds=auto", "stop.most=3", "stop.patience=1", "tracker=none")
 THINK, TRAIN, EVALUATE = Stage(2, "think"), Stage(2, "train"), Stage(2, "evaluate")
 
 
@@ -64,7 +66,7 @@ def test_a_round_may_have_begun_before_it_is_known_that_it_is_not_needed(tiny_co
 
 
 def test_a_stage_that_another_run_waits_for_is_done_for_that_run(run: Run, tiny_config: Make) -> None:
-    other = Run.create(tiny_config("cluster=slurm", "evaluate.temperature=0.9", "rounds=2"))
+    other = Run.create(tiny_config("cluster=slurm", "evaluate.temperature=0.9", "rounds=2", DEV))
     assert not needless.is_needed(run, TRAIN)
     for job in jobs_of(other, EVALUATE):
         ledger.add(other, Submitted(job.name, "99", 1, [f"round-02-train@{run.name}"]))
@@ -79,23 +81,23 @@ def test_another_run_that_has_stopped_too_waits_for_nothing(run: Run, tiny_confi
     ledger.add(other, Submitted("round-02-evaluate", "99", 1, [f"round-02-train@{run.name}"]))
     assert needless.is_needed(run, TRAIN)
     for round in (0, 1):
-        finish_evaluation(other, round, 20)
+        finish_evaluation(other, round, 20, which="dev")
     assert not needless.is_needed(run, TRAIN)
 
 
 def test_what_another_run_evaluated_counts(tiny_config: Make) -> None:
-    other = Run.create(tiny_config("cluster=slurm", "prune=ground_truth"))
+    other = Run.create(tiny_config("cluster=slurm", "prune=ground_truth", DEV))
     run = Run.create(tiny_config(*AUTO))
     finish_round(run, 1, 20)
     assert needless.is_needed(run, THINK)
-    finish_evaluation(other, 0, 20)
-    other.publish(Stage(0, "evaluate"))
+    finish_evaluation(other, 0, 20, which="dev")
+    other.publish(choosing(0))
     assert not needless.is_needed(run, THINK)
-    assert run.done(Stage(0, "evaluate"))
+    assert run.done(choosing(0))
 
 
 def test_a_job_works_again_when_more_rounds_are_asked_for_by_number(run: Run, tiny_config: Make) -> None:
-    Run.create(tiny_config("cluster=slurm", "rounds=2"))
+    Run.create(tiny_config("cluster=slurm", "rounds=2", DEV))
     now = Run.open(run.root)
     assert needless.is_needed(now, TRAIN)
     assert not needless.is_needed(now, Stage(3, "think"))
@@ -114,11 +116,10 @@ def test_a_run_that_stopped_is_given_no_job_and_one_that_goes_on_by_number_the_r
     run: Run, tiny_config: Make
 ) -> None:
     assert [planned.job.name for planned in Plan([Run.open(run.root)], {}).jobs] == []
-    longer = Run.create(tiny_config("cluster=slurm", "rounds=2"))
+    longer = Run.create(tiny_config("cluster=slurm", "rounds=2", DEV))
     names = {planned.job.name for planned in Plan([longer], {}).jobs}
-    assert names == {f"round-02-{name}" for name in ("think", "judge", "prune", "train", "evaluate", "score")} | {
-        "report"
-    }
+    stages = ("think", "judge", "prune", "train", "evaluate", "score", "evaluate-dev", "score-dev")
+    assert names == {f"round-02-{name}" for name in stages} | {"report"}
 
 
 def test_all_rounds_are_submitted_and_the_report_does_not_depend_on_how_they_end(tiny_config: Make) -> None:
@@ -126,7 +127,7 @@ def test_all_rounds_are_submitted_and_the_report_does_not_depend_on_how_they_end
     *_, last = Plan([run], {}).jobs
     assert last.job.name == "report"
     assert not last.after
-    assert len(last.after_any) == 2 + 5 * 3
+    assert len(last.after_any) == 3 + 6 * 3
     fixed = Run.create(tiny_config("cluster=slurm", "rounds=3", "seed=1"))
     assert not Plan([fixed], {}).jobs[-1].after_any
 

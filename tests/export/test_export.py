@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from datasets import load_dataset
+from evaluations import finish_evaluation
 from hub import TOKEN, running
 from huggingface_hub import ModelCard
 from tokenizers.processors import TemplateProcessing
@@ -22,7 +23,7 @@ from tpt.errors import FileError, RunError
 from tpt.evaluate import store
 from tpt.evaluate.metrics import summarise
 from tpt.export.card import KEEPS
-from tpt.export.export import export
+from tpt.export.export import BEST, export
 from tpt.prune.modes import MODES
 from tpt.records import Example, Problem, Sample, Status, Verdict
 from tpt.run.folder import Run, find
@@ -507,3 +508,46 @@ def test_a_real_runs_export_computes_what_its_checkpoint_computes(
             logits.append(model(**inputs).logits)
     assert torch.equal(logits[0], logits[1])
     assert not torch.equal(logits[0], logits[2]), "it is the trained model, not the base"
+
+
+# Which round
+
+
+def on_dev(make: Make, model: Path, *solved: int, rounds: str = "rounds=2") -> Run:
+    """A run of two trained rounds that solve so many of the 40 dev problems; the test split likes the second best."""
+    run = made(Run.create(make(rounds, "evaluate.also=[dev]", "stop.most=2")), model)
+    for round, number in enumerate(solved):
+        finish_evaluation(run, round, number, which="dev")
+    run.finish(Stage(0, "prepare"), run.manifest(Stage(0, "prepare")) | {"dev": 40}, 1.0)
+    return run
+
+
+def test_the_best_round_is_the_best_on_dev_and_the_card_says_so(
+    tiny_config: Make, tiny_model: Path, tmp_path: Path
+) -> None:
+    run = on_dev(tiny_config, tiny_model, 10, 30, 20)
+    card = (export(run, BEST, tmp_path / "out").model / "README.md").read_text()
+    assert "after 1 round" in card
+    assert "Chosen on dev, reported on test: this round was chosen by pass@1 strict on 40 dev problems" in card
+    by_hand = (export(run, None, tmp_path / "last").model / "README.md").read_text()
+    assert "may have been chosen by them" in by_hand
+
+
+def test_after_auto_the_round_that_it_takes_is_exported(tiny_config: Make, tiny_model: Path, tmp_path: Path) -> None:
+    run = on_dev(tiny_config, tiny_model, 10, 30, 30, rounds="rounds=auto")
+    assert "after 1 round" in (export(run, None, tmp_path / "out").model / "README.md").read_text()
+    run.manifest_path(Stage(2, "evaluate", "dev")).unlink()
+    with pytest.raises(RunError, match="rounds=auto has not yet chosen a round"):
+        export(run)
+
+
+@pytest.mark.parametrize(
+    ("solved", "words"),
+    [((), "round 0, 1, 2 is not evaluated on it"), ((30, 20, 30), "no round of .* is better than the base model")],
+)
+def test_no_round_is_called_the_best_without_evidence_on_dev(
+    tiny_config: Make, tiny_model: Path, solved: tuple[int, ...], words: str
+) -> None:
+    with pytest.raises(RunError, match=words) as error:
+        export(on_dev(tiny_config, tiny_model, *solved), BEST)
+    assert "give --round (trained: 1, 2)" in error.value.hint

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from evaluations import finish_evaluation
 
 from tpt.artefacts import Figures, Metrics, PerProblem
 from tpt.evaluate.intervals import Interval
@@ -145,8 +146,11 @@ def test_an_arm_of_rounds_auto_stands_with_the_round_to_take_and_others_are_comp
     make_run: Callable[..., Run],
 ) -> None:
     fixed = make_run(rounds=2)
-    stopping = StopConfig(auto=True, most=2, minimum=100.0)  # no round gains 100 points: the base model is to be taken
+    # No round gains 100 points on dev: the base model is to be taken.
+    stopping = StopConfig(auto=True, most=2, minimum=100.0, patience=1)
     auto = Run(fixed.root, dataclasses.replace(fixed.config, stop=stopping), fixed.contents)
+    for round in range(3):
+        finish_evaluation(auto, round, 10 + 5 * round, which="dev")
     end = auto.stopped()
     assert end is not None
     assert (end.after, end.take) == (1, 0)

@@ -279,7 +279,7 @@ KEPT = {
     "train=lora train.group_problems=true": "b5633c5c719eb494",
     "train=fsdp": "4c279999d9a9d93f",
     "+model@think.teacher=gemma2-9b model=gemma2-2b": "760cea619a1aebfe",
-    "rounds=auto stop.most=5": "b00303faf2a5f9bf",
+    "rounds=4 stop.most=5": "b00303faf2a5f9bf",
     "cluster=slurm model=llama3.3-70b": "076cd0bc337c4cb0",
     "seed=3 prune.source=mix prune.mix.self=5": "d4fce7426a507a8b",
 }

@@ -90,7 +90,7 @@ class Submits(Backend):
         folder = models.look(run.config.model)
         if run.config.think.teacher:
             models.look(run.config.think.teacher)
-        for split in (table.TRAIN_SET, table.TEST):
+        for split in run.config.task.sets:
             if next(iter(run.config.task.load(split)), None) is None:
                 raise DataError(f"the task {run.config.task.name} has no {split} problems", "see task.* and its files")
         return folder

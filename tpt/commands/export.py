@@ -18,11 +18,24 @@ Read and complete the cards; the same command with --push OWNER/NAME then upload
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("run", type=Path, metavar="RUN", help="the run's folder")
-    parser.add_argument("--round", type=int, metavar="N", help="1, 2, ... (default: the last trained one)")
+    parser.add_argument(
+        "--round",
+        type=a_round,
+        metavar="N",
+        help="1, 2, ..., or best: by its figure on dev (default: the last trained one; after rounds=auto, the one that "
+        "it takes)",
+    )
     parser.add_argument("--out", type=Path, metavar="DIR", help="a new folder (default: RUN/export/round-N)")
     parser.add_argument("--force", action="store_true", help="replace an export that is already there")
     parser.add_argument("--push", metavar="OWNER/NAME", help="upload to the Hub as OWNER/NAME and OWNER/NAME-examples")
     parser.add_argument("--private", action="store_true", help="with --push: make the repositories private")
+
+
+def a_round(text: str) -> int | str:
+    """A number of a round, or `best`."""
+    if text != "best" and not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text} is neither a number of a round nor best")
+    return text if text == "best" else int(text)
 
 
 def call(options: argparse.Namespace, terminal: "Terminal") -> int:

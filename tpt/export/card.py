@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import OmegaConf
 
 from tpt import markdown, prompt
+from tpt.artefacts import Prepared
 from tpt.export.examples import FILE
 from tpt.export.front_matter import front_matter
 from tpt.export.origin import Base
 from tpt.report import table
 from tpt.report.report import gain_in_words
 from tpt.report.rows import Row, collect, round_name
+from tpt.run import rounds
 from tpt.run import table as stages
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
@@ -116,11 +118,23 @@ def _measured(run: Run, number: int, rows: list[Row]) -> str:
     lines.append(
         f"Overlap of training and test problems: {overlap}. Whether the base model had seen them is not known."
     )
-    if number > 1:
-        lines.append(
-            "The test problems are the same for every round; the round that is exported may have been chosen by them."
-        )
+    lines += [line for line in [_choice(run, number)] if line]
     return "\n".join(f"- {line}" for line in lines)
+
+
+def _choice(run: Run, number: int) -> str:
+    """By which problems the round was chosen; "" if there was nothing to choose."""
+    stop = run.stopped()
+    trained = [stage.round for stage in run.stages() if stages.of(stage).trains and run.done(stage)]
+    if number == (stop.take if stop else rounds.best(run, [0, *trained])):
+        problems = run.results(stages.PREPARED, Prepared)["dev"]
+        return (
+            f"Chosen on dev, reported on test: this round was chosen by {rounds.figure_name(run)} on {problems} dev "
+            "problems, which were not trained on and are not among the test problems."
+        )
+    if number == 1:
+        return ""
+    return "The test problems are the same for every round; the round that is exported may have been chosen by them."
 
 
 def _method(run: Run, number: int) -> str:

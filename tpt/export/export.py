@@ -9,11 +9,13 @@ from typing import Any
 from tpt import artefacts, files, models, prompt, records
 from tpt.errors import Damaged, DiskFull, ModelError, RunError
 from tpt.explain import explained, in_words
-from tpt.run import table
+from tpt.run import rounds, table
 from tpt.run.folder import Run
 from tpt.run.manifests import now, versions
 from tpt.run.stage import Stage
 
+BEST = "best"  # as a round: the one with the highest figure on dev
+GO_ON = "the same `tpt run` as before continues; `tpt status` shows how far it is"
 ANEW = "give another folder (--out DIR), or --force to overwrite it"
 
 
@@ -59,16 +61,17 @@ class Export:
         return self.folder / artefacts.EXPORTED_EXAMPLES
 
 
-def export(run: Run, round: int | None = None, out: Path | None = None, force: bool = False) -> Export:
+def export(run: Run, round: int | str | None = None, out: Path | None = None, force: bool = False) -> Export:
     """Write a trained round's model and the examples kept up to it to a folder; one that has them is left as it is.
 
     Args:
-        round: 1, 2, ...; None: the last that is trained.
+        round: 1, 2, ...; `BEST`: the best on dev; None: the last that is trained, with `rounds=auto` the one it takes.
         out: the folder; None: the run's own place for it.
         force: overwrite an existing export, and with it any changes made there.
 
     Raises:
-        RunError: the round is not trained, files of the run are gone, or the folder holds something else.
+        RunError: the round is not trained or cannot be chosen, files of the run are gone, or the folder holds something
+            else.
         FileError: the folder cannot be written.
         DiskFull: the model does not fit on the disk.
     """
@@ -133,22 +136,55 @@ def _copy(source: str, target: str) -> None:
         raise
 
 
-def _trained(run: Run, round: int | None) -> int:
+def _trained(run: Run, round: int | str | None) -> int:
     """The round to export, which is trained."""
     trained = [stage.round for stage in run.stages() if table.of(stage).trains and run.done(stage)]
     there = f"trained: {', '.join(map(str, trained))}" if trained else "none is trained yet"
-    go_on = "the same `tpt run` as before continues; `tpt status` shows how far it is"
+    if not trained and not isinstance(round, int):
+        raise RunError(f"no round of {run.name} is trained yet", GO_ON)
     if round is None:
-        if not trained:
-            raise RunError(f"no round of {run.name} is trained yet", go_on)
-        return trained[-1]
-    if round == 0:
+        round = _last(run, trained, there)
+    elif isinstance(round, str):
+        round = _best(run, trained, there)
+    elif round == 0:
         raise RunError("round 0 is the base model: nothing of it was trained here", f"give --round from 1 on; {there}")
     if not 1 <= round <= run.rounds:
         raise RunError(f"{run.name} has no round {round}; it has {run.rounds}", f"give another --round; {there}")
     if round not in trained:
-        raise RunError(f"round {round} of {run.name} is not trained yet", f"{there}; {go_on}")
+        raise RunError(f"round {round} of {run.name} is not trained yet", f"{there}; {GO_ON}")
     return round
+
+
+def _last(run: Run, trained: list[int], there: str) -> int:
+    """The last trained round; with `rounds=auto`, the one it takes."""
+    if not run.config.stop.auto:
+        return trained[-1]
+    stop = run.stopped()
+    if stop is None:
+        raise RunError(f"rounds=auto has not yet chosen a round of {run.name}", f"{GO_ON}; or give --round ({there})")
+    return _more_than_base(run, stop.take, there)
+
+
+def _best(run: Run, trained: list[int], there: str) -> int:
+    """The round that is best on dev."""
+    candidates = [0, *trained]
+    found = rounds.best(run, candidates)
+    if found is None:
+        lacking = [str(one) for one in candidates if not run.done(table.choosing(one))]
+        raise RunError(
+            f"the best round of {run.name} is chosen on dev, and round {', '.join(lacking)} is not evaluated on it",
+            f"give --round ({there}); `tpt run` evaluates each round on dev with rounds=auto or task.dev_size=N",
+        )
+    return _more_than_base(run, found, there)
+
+
+def _more_than_base(run: Run, chosen: int, there: str) -> int:
+    if chosen == 0:
+        raise RunError(
+            f"on dev no round of {run.name} is better than the base model: there is nothing to export",
+            f"to export a round all the same, give --round ({there})",
+        )
+    return chosen
 
 
 def _holds(out: Path, mark: Mark, force: bool) -> bool:

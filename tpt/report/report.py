@@ -12,6 +12,7 @@ from tpt.artefacts import TABLE, TABLE_CSV, TABLE_TEX
 from tpt.errors import Damaged, RunError
 from tpt.evaluate.metrics import READERS
 from tpt.report import figure, page, table
+from tpt.report.chosen import best_arm
 from tpt.report.latex import latex
 from tpt.report.rows import Row, collect, doubtful, ends, unevaluated
 from tpt.run.folder import Run
@@ -30,7 +31,7 @@ class Report:
             stopped, what is not evaluated yet, the paths.
         rows: one for each evaluated round of each run.
         sentences: the gains in words.
-        notes: why `rounds=auto` stopped, what could not be judged, what is not evaluated yet.
+        notes: why `rounds=auto` stopped, which arm is best on dev, what could not be judged, what is not evaluated yet.
     """
 
     table: Path
@@ -93,7 +94,7 @@ def _write(runs: list[Run], left_out: list[str], out: Path, html: Path) -> Repor
         Damaged: a file of a run cannot be read.
     """
     rows = collect(runs)
-    notes = [*left_out, *doubtful(rows), *ends(runs), *unevaluated(runs)]
+    notes = [*left_out, *doubtful(rows), *ends(runs), *best_arm(runs, rows), *unevaluated(runs)]
     if any(row.unsafe for row in rows):
         notes.insert(0, table.UNSAFE)
     if not rows:

@@ -157,20 +157,23 @@ class Run(Manifests):
                 found.append(stage)
         return found
 
-    def evaluated(self, round: int) -> int | None:
-        """When a round's main evaluation was written, in nanoseconds; None: it is not done."""
-        stage = table.evaluation(round)
+    def written(self, stage: Stage) -> int | None:
+        """When a finished stage was written, in nanoseconds; None: it is not done."""
         return self.manifest_path(stage).stat().st_mtime_ns if self.done(stage) else None
 
-    def evaluation(self, round: int) -> Metrics:
-        """All figures of a finished main evaluation, see `evaluate.store.load`.
+    def figures(self, stage: Stage) -> Metrics:
+        """All figures of a finished evaluation, see `evaluate.store.load`.
 
         Raises:
             RunError: they are gone.
         """
         from tpt.evaluate import store  # slow to import, and most commands read no figures
 
-        return store.load(self.folder(table.evaluation(round)))
+        return store.load(self.folder(stage))
+
+    def evaluation(self, round: int) -> Metrics:
+        """The figures of a finished main evaluation, as `figures`."""
+        return self.figures(table.evaluation(round))
 
     @contextmanager
     def hold(self, stage: Stage | None = None) -> Iterator[None]:

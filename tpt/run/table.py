@@ -31,13 +31,15 @@ from tpt.run import identity
 from tpt.run.stage import Draws, Results, Stage, StageSpec
 from tpt.settings.config import Config
 from tpt.settings.prune import PruneConfig
+from tpt.tasks.base import DEV
 
 TEST, TRAIN_SET = "test", "train"  # the sets of problems that every task has
 
 
 def _prepare_made(folder: Path, results: Prepared) -> str:
     # Every run has its own, so by the problems and not by how a version of parquet stores them.
-    tables = [identity.of_problems(folder / artefacts.problems(split)) for split in (TRAIN_SET, TEST)]
+    dev = [DEV] if (folder / artefacts.problems(DEV)).exists() else []
+    tables = [identity.of_problems(folder / artefacts.problems(split)) for split in (TRAIN_SET, TEST, *dev)]
     model = results.get("model", {})
     return identity.digest([*tables, model.get("fingerprint")])
 
@@ -95,7 +97,8 @@ def _prepare_plan(config: Config, _: Stage) -> str:
 def _sampling_plan(config: Config, stage: Stage) -> str:
     draws = draws_of(config, stage)
     settings = draws.settings
-    size = {TRAIN_SET: config.task.train_size, TEST: config.task.test_size}.get(draws.split)
+    task = config.task
+    size = {TRAIN_SET: task.train_size, TEST: task.test_size, DEV: task.dev_size}.get(draws.split)
     sizes = [one for one in (settings.problems, size) if one]
     n = settings.samples_per_problem
     total = f"{min(sizes)} problems x {n} = {min(sizes) * n:,}" if sizes else f"all problems x {n}"
@@ -129,7 +132,8 @@ def _train_plan(config: Config, _: Stage) -> str:
 
 
 def _prepare_outcome(results: Prepared) -> str:
-    return f"{results['train']} training and {results['test']} test problems"
+    dev = f", {results['dev']} dev" if "dev" in results else ""
+    return f"{results['train']} training{dev} and {results['test']} test problems"
 
 
 def _think_outcome(results: Sampled) -> str:
@@ -326,6 +330,11 @@ def think_prune_train(rounds: int, also: Sequence[str] = ()) -> Iterator[Stage]:
 def evaluation(round: int) -> Stage:
     """The main evaluation of a round's model; 0: the base model."""
     return Stage(round, EVALUATE.name)
+
+
+def choosing(round: int) -> Stage:
+    """The evaluation of a round's model on the dev set, by which rounds and arms are chosen."""
+    return Stage(round, EVALUATE.name, DEV)
 
 
 def training(round: int) -> Stage:

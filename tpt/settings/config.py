@@ -19,7 +19,9 @@ from tpt.settings.sampling import MAIN, EvaluateConfig, ThinkConfig
 from tpt.settings.stop import StopConfig
 from tpt.settings.tracker import TrackerConfig
 from tpt.settings.train import BF16_TRUE_RATE, TrainConfig
-from tpt.tasks.base import Task
+from tpt.tasks.base import DEV, Task
+
+DEV_SIZE = 200  # problems of a dev set where nothing says how many
 
 
 @dataclass
@@ -123,6 +125,21 @@ def with_rounds_of(config: Config, other: Config) -> Config:
     return dataclasses.replace(config, rounds=max(stop.most, stop.least), stop=stop)
 
 
+def with_dev(config: Config) -> Config:
+    """A config that evaluates a dev set if something is chosen: by `rounds=auto`, `task.dev_size`, `evaluate.also`.
+
+    If the data has no dev set and `task.dev_size` does not say how many problems, it is as large as the test split.
+    """
+    task, evaluate = config.task, config.evaluate
+    if not (config.stop.auto or task.dev_size or DEV in evaluate.also):
+        return config
+    if DEV not in evaluate.also:
+        evaluate = dataclasses.replace(evaluate, also=[DEV, *evaluate.also])
+    if DEV not in task.sets and task.dev_size is None:
+        task = dataclasses.replace(task, dev_size=task.test_size or DEV_SIZE)
+    return dataclasses.replace(config, task=task, evaluate=evaluate)
+
+
 def validate(config: Config) -> None:
     """Check what types cannot: what each setting may be, and contradictions between them.
 
@@ -136,14 +153,30 @@ def validate(config: Config) -> None:
             f"rounds={config.rounds} is a number, and stop.auto=true leaves the number open",
             "rounds=auto stop.most=N does N rounds at most",
         )
+    _validate_dev(config)
     _validate_sampling(config)
     _validate_prune(config)
     _validate_precision(config.train)
     _validate_model(config)
 
 
+def _validate_dev(config: Config) -> None:
+    task = config.task
+    if DEV in task.sets and task.dev_size:
+        raise ConfigError(
+            f"task.dev_size={task.dev_size}: the data of {task.name} has a dev set of its own",
+            "leave task.dev_size out, or remove that set from the data",
+        )
+    if DEV in config.evaluate.also and DEV not in task.sets and not task.dev_size:
+        chooses = "rounds=auto" if config.stop.auto else f"evaluate.also={config.evaluate.also}"
+        raise ConfigError(
+            f"{chooses} needs dev problems, and task.dev_size=0 sets none aside",
+            "give task.dev_size=N, or leave it out",
+        )
+
+
 def _validate_sampling(config: Config) -> None:
-    evaluate, known = config.evaluate, [one for one in config.task.sets if one != MAIN]
+    evaluate, known = config.evaluate, [DEV, *(one for one in config.task.sets if one not in (MAIN, DEV))]
     for name in evaluate.also:
         if name not in known:
             raise ConfigError(

@@ -12,7 +12,7 @@ from tpt import files, tasks
 from tpt.errors import ConfigError, Damaged, nearest
 from tpt.setting import Setting
 from tpt.settings import names
-from tpt.settings.config import SCALARS, SECTIONS, Config, validate
+from tpt.settings.config import SCALARS, SECTIONS, Config, validate, with_dev
 from tpt.settings.typed import typed
 
 AUTO = "auto"  # as a number of rounds: see `StopConfig`
@@ -43,7 +43,7 @@ def from_node(node: DictConfig) -> Config:
     task = node.get("task")
     if not isinstance(task, DictConfig):
         raise ConfigError(f"task={task} is not a group of settings", "name one: task=word_problems")
-    return Config(task=tasks.make(task), **sections, **scalars)
+    return with_dev(Config(task=tasks.make(task), **sections, **scalars))
 
 
 def _scalar(node: DictConfig, name: str) -> Any:

@@ -50,7 +50,7 @@ class EvaluateConfig(SampleConfig):
     confidence: float = setting(0.95, "The confidence of intervals.", low=0.5, high=0.999)
     also: list[str] = setting(
         [],
-        "Further named sets of problems to evaluate in addition to the test split, e.g. [train].",
+        "Further named sets of problems to evaluate in addition to the test split, e.g. [dev] or [train].",
         fits=_names_another,
         words=f"names of lower-case letters, digits and '_' that begin with a letter, and not {MAIN}",
         unique=True,

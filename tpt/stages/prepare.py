@@ -2,13 +2,12 @@
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tpt import checkpoint, files, models, prompt, records
 from tpt.artefacts import CHECKPOINT, SET_ASIDE
-from tpt.errors import ConfigError, DataError, DiskFull, ModelError
+from tpt.errors import ConfigError, DiskFull, ModelError
 from tpt.progress import Progress
 from tpt.records import Problem
 from tpt.run import shared, table
@@ -16,6 +15,7 @@ from tpt.run.folder import Run
 from tpt.run.stage import Results, Stage
 from tpt.settings.model import ModelConfig
 from tpt.settings.sampling import SampleConfig
+from tpt.stages import sets
 from tpt.tasks.base import Split
 from tpt.think.engines import check_environments
 from tpt.train import disk
@@ -24,10 +24,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 GIB = 2**30
-SET_ASIDE_HINT = (
-    "raise task.seconds if a reference is too slow here; task.references=0 keeps problems whose references fail, "
-    "but none without usable tests"
-)
 
 
 def prepare(run: Run, stage: Stage, progress: Progress) -> Results:
@@ -35,7 +31,7 @@ def prepare(run: Run, stage: Stage, progress: Progress) -> Results:
 
     Raises:
         ModelError: a model cannot be found, loaded, prompted or trained.
-        DataError: the problems cannot be read, or train and test share questions.
+        DataError: the problems cannot be read, two sets share questions, or there are too few for a dev set.
         ConfigError: prompts and completions do not fit the model's context, or an environment cannot sample.
         DiskFull: the run would not fit on the disk.
     """
@@ -43,24 +39,17 @@ def prepare(run: Run, stage: Stage, progress: Progress) -> Results:
     check_environments(config.sampler.python)
     from tpt.train.export import rehearse  # it needs torch
 
-    aside: list[dict[str, str]] = []
-    counts = {split: _write_problems(run, split, aside, progress) for split in config.task.sets}
-    common = _shared_questions(run)
-    if common:
-        raise DataError(
-            f"{len(common)} questions are in the training and in the test split, e.g. {common[0]!r}",
-            "remove them from one of the files: an evaluation on trained questions means nothing",
-        )
+    counts, unusable = sets.write(run, progress)
     progress(1, 3, "checks", note="model")
     model_dir = models.locate(config.model)
     tokenizer = check_model(run, config.model, model_dir, trained=config.rounds > 0)
     warnings = rehearse(model_dir, run.folder(stage) / CHECKPOINT) if config.rounds else []
     results: dict[str, Any] = {"model_dir": str(model_dir.resolve()), "model": models.describe(model_dir), **counts}
-    if aside:
+    if unusable:
         listed = run.folder(stage) / SET_ASIDE
-        files.write_json(listed, aside)
-        results["set_aside"] = len(aside)
-        warnings.append(f"{len(aside)} problems cannot be judged and are set aside: {listed}")
+        files.write_json(listed, unusable)
+        results["set_aside"] = len(unusable)
+        warnings.append(f"{len(unusable)} problems cannot be judged and are set aside: {listed}")
     if warnings:
         results["warnings"] = warnings
     _check_training(run, model_dir)
@@ -194,42 +183,3 @@ def _check_training(run: Run, model_dir: Path) -> None:
         from tpt.train import trained
 
         trained.check(model_dir, settings)
-
-
-def _write_problems(run: Run, split: Split, aside: list[dict[str, str]], progress: Progress) -> int:
-    """Write the problems of a split that can be judged; `aside` takes the others."""
-    task, seen = run.config.task, 0
-
-    def reject(problem: Problem, reason: str) -> None:
-        aside.append({"id": problem.id, "reason": reason})
-
-    def loaded() -> Iterator[Problem]:
-        nonlocal seen
-        for problem in _checked(task.load(split), split):
-            seen += 1
-            progress(0, 3, "checks", note=f"{seen:,} {split} problems")
-            yield problem
-
-    rows = records.write(run.problems_path(split), Problem, task.screen(loaded(), reject))
-    if not rows and aside:
-        raise DataError(
-            f"no {split} problem can be judged; the first: {aside[0]['id']}: {aside[0]['reason']}", SET_ASIDE_HINT
-        )
-    if not rows:
-        raise DataError(f"the task {task.name} has no {split} problems", "see task.* and the files it names")
-    return rows
-
-
-def _checked(problems: Iterable[Problem], split: Split) -> Iterator[Problem]:
-    seen: set[str] = set()
-    for problem in problems:
-        if problem.id in seen:
-            raise DataError(f"the {split} split has two problems with the id {problem.id}", "ids must be unique")
-        seen.add(problem.id)
-        yield problem
-
-
-def _shared_questions(run: Run) -> list[str]:
-    questions = {problem.question for problem in records.read(run.problems_path(table.TEST), Problem, ["question"])}
-    train = records.read(run.problems_path(table.TRAIN_SET), Problem, ["question"])
-    return [problem.question for problem in train if problem.question in questions]

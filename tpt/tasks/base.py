@@ -23,6 +23,7 @@ from tpt.records import Problem, Sample, Verdict
 from tpt.setting import check_all, mistyped, setting, walk
 
 Split = str  # the name of a set of problems
+DEV: Split = "dev"  # the set on which rounds and arms are chosen
 
 
 @dataclass
@@ -37,11 +38,22 @@ class Task(ABC):
     test_size: int | None = setting(None, "Problems in the test split; null: all there are.", low=1)
     seed: int = setting(0, "The seed by which problems are drawn.", low=0)
     few_shot: int = setting(0, "Worked examples in the prompt, as earlier turns of the chat.", low=0)
+    dev_size: int | None = setting(
+        None,
+        "Problems set aside from the training split, beside `train_size`: rounds and arms are chosen on them, and "
+        "nothing is trained on them. null: none; where a dev set is needed (`rounds=auto`, `evaluate.also=[dev]`) and "
+        "the data has none of its own, as many as `test_size`, or 200.",
+        low=0,
+        added=True,
+    )
 
-    # The sets of problems that `load` knows.
-    sets: ClassVar[tuple[Split, ...]] = ("train", "test")
     # Whether verdicts depend on the argument `partial` of `judge`; a task whose judge reads it says True.
     partial_credit: ClassVar[bool] = False
+
+    @property
+    def sets(self) -> tuple[Split, ...]:
+        """The sets of problems that `load` knows; data with a dev set of its own names it here."""
+        return "train", "test"
 
     @abstractmethod
     def load(self, split: Split) -> Iterator[Problem]:
@@ -52,8 +64,18 @@ class Task(ABC):
         """
 
     def size(self, split: Split) -> int | None:
-        """How many problems of a set are asked for; None: all there are."""
-        return self.train_size if split == "train" else self.test_size
+        """How many problems of a set `load` yields; None: all there are.
+
+        Those of the training split include the `dev_size` problems that are set aside from it afterwards.
+        """
+        if split == "train":
+            return self.train_size and self.train_size + (self.dev_size or 0)
+        return None if split == DEV else self.test_size
+
+    def requested(self, split: Split) -> str:
+        """The settings that say how many problems of a set are requested, for messages: `task.test_size=500`."""
+        names = [f"{split}_size", *(["dev_size"] if split == "train" and self.dev_size else [])]
+        return " ".join(f"task.{name}={getattr(self, name, None)}" for name in names)
 
     @abstractmethod
     def instruct(self, question: str) -> str:

@@ -50,6 +50,11 @@ class CodeContests(CodeTask):
 
     EVERYTHING: ClassVar[dict[str, Any]] = {"labelled": None, "images": True}
 
+    @property
+    def sets(self) -> tuple[Split, ...]:
+        """See `Task.sets`."""
+        return rows.sets(self.path)
+
     def load(self, split: Split) -> Iterator[Problem]:
         """The problems of a split; those with images are left out.
 

@@ -11,7 +11,7 @@ from tpt.errors import DataError
 from tpt.records import Problem
 from tpt.setting import setting
 from tpt.tasks.base import Split, Task, register
-from tpt.tasks.rows import files, local, rows
+from tpt.tasks.rows import files, local, rows, sets
 
 COLUMNS = ("question", "answer")
 CALCULATION = re.compile(r"<<[^<>]*>>")  # the data set's calculator annotations
@@ -55,6 +55,11 @@ class Gsm8k(Task):
     )
     subset: str = setting("main", "The configuration of the hub data set, by its own name.", free=True)
 
+    @property
+    def sets(self) -> tuple[Split, ...]:
+        """See `Task.sets`."""
+        return sets(self.path)
+
     def load(self, split: Split) -> Iterator[Problem]:
         """All problems of the split, or `train_size`/`test_size` of them drawn by `seed`, in the file's order.
 
@@ -67,7 +72,7 @@ class Gsm8k(Task):
         size = self.size(split)
         if size is not None and size > len(all_rows):
             raise DataError(
-                f"task.{split}_size={size}, but the {split} split has {len(all_rows)} problems", "request fewer"
+                f"{self.requested(split)}, but the {split} split has {len(all_rows)} problems", "request fewer"
             )
         kept = range(len(all_rows))
         chosen = list(kept) if size is None else sorted(random.Random(self.seed).sample(kept, size))

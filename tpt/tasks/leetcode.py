@@ -30,6 +30,11 @@ class LeetCode(CodeTask):
     )
     seconds: float = 10.0
 
+    @property
+    def sets(self) -> tuple[Split, ...]:
+        """See `Task.sets`."""
+        return rows.sets(self.path)
+
     def load(self, split: Split) -> Iterator[Problem]:
         """The problems of a split.
 

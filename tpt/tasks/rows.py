@@ -8,7 +8,7 @@ from typing import Any
 from tpt import explain
 from tpt.errors import DataError
 from tpt.jsonl import read_rows
-from tpt.tasks.base import Split
+from tpt.tasks.base import DEV, Split
 
 FORMS = "give a file, a folder with train.jsonl and test.jsonl, or a hub id"
 PARQUET_ROWS = 64  # at a time: a problem with its tests can be large
@@ -65,15 +65,23 @@ def drawn(
         return
     count = sum(1 for _ in read())
     if size > count:
-        raise DataError(f"{where} has only {count} of the {size} requested problems", "request fewer")
+        raise DataError(
+            f"{where} has only {count} of the {size} requested problems",
+            "lower the task's train_size, dev_size or test_size",
+        )
     chosen = set(random.Random(seed).sample(range(count), size))
     yield from (row for index, row in enumerate(read()) if index in chosen)
 
 
+def sets(path: str) -> tuple[Split, ...]:
+    """The sets of problems of some data: train and test, and dev if its folder has `dev.jsonl` or `dev*.parquet`."""
+    return ("train", "test", *([DEV] if _found(Path(path).expanduser(), DEV) else []))
+
+
 def files(path: str) -> list[Path]:
-    """The existing local files of both splits; none if `path` is a hub id."""
+    """The existing local files of all sets; none if `path` is a hub id."""
     place = Path(path).expanduser()
-    return [place] if place.is_file() else [*_found(place, "train"), *_found(place, "test")]
+    return [place] if place.is_file() else [file for split in sets(path) for file in _found(place, split)]
 
 
 def _found(folder: Path, split: Split) -> list[Path]:

@@ -25,7 +25,11 @@ CANDIDATES = 400  # problems of a split that are looked at
 SAMPLES_A_ROUND = (8, 4, 2, 1)  # of one problem: fewer where few problems would fit
 ENOUGH = 40  # problems
 LONGEST = 6_000  # characters of a text
-TITLES: dict[Split, str] = {"test": "test problems (evaluation)", "train": "training problems (thinking)"}
+TITLES: dict[Split, str] = {
+    "test": "test problems (evaluation)",
+    "dev": "dev problems (evaluation, to choose by)",
+    "train": "training problems (thinking)",
+}
 
 # A sample on the page is a list of these.
 FIELDS = (
