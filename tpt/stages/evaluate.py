@@ -8,6 +8,7 @@ from tpt.evaluate import store
 from tpt.evaluate.metrics import doubts, summarise
 from tpt.progress import Progress
 from tpt.records import LIGHT, Sample, Verdict
+from tpt.run import identity, table
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
 from tpt.stages.judge import judge
@@ -29,7 +30,7 @@ def evaluate(run: Run, stage: Stage, progress: Progress) -> Evaluated:
         records.read(samples, Sample, LIGHT),
         records.read(verdicts, Verdict, VERDICT),
         run.config.evaluate,
-        run.config.seed,
+        identity.seed_of(table.of(stage), stage, run.config),
         tokens=drawn["tokens"],
     )
     store.save(folder, metrics)
