@@ -1,0 +1,112 @@
+"""Intervals over trainings and problems both: what several trainings say of a method.
+
+The model: the share of right samples that training t reaches on problem i is
+
+    y[t, i] = mean + problem[i] + training[t] + (problem x training)[t, i] + noise of the samples,
+
+with problems and trainings drawn independently. The mean over all of them then varies for two reasons, and the interval
+has a part for each: which problems were drawn (the interval over problems of the mean over trainings), and which
+trainings (Student's t on the means of the trainings). The parts are joined as the squares of their half-widths, side by
+side (the method of variance estimates recovery: Zou and Donner, Statistics in Medicine 27, 2008). What the samples add is
+in both parts, so the interval covers at least as often as it says, as does the two-way bootstrap of Owen (Annals of
+Applied Statistics 1, 2007); `benchmarks/trainings.py` measures how often. With two trainings a t distribution of one
+degree of freedom makes it wide: two trainings say little about the next one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tpt.evaluate.bootstrap import Floats, Interval, interval
+
+
+@dataclass(frozen=True)
+class OverTrainings:
+    """A figure of a method.
+
+    Attributes:
+        interval: the mean over trainings and problems, with its interval over both.
+        spread: the standard deviation between the trainings' means; of a difference of arms, between their
+            differences, or within the arms.
+        trainings: how many there are, of the side that has fewer.
+    """
+
+    interval: Interval
+    spread: float
+    trainings: int
+
+
+def level(rates: Sequence[Floats], confidence: float, resamples: int, seed: int) -> OverTrainings:
+    """The mean of a method's rates, or of its gains over a baseline that the trainings share.
+
+    Args:
+        rates: of each training the share of each problem, shape (problems,), in the same order.
+        confidence, resamples, seed: see `bootstrap.interval`.
+
+    Raises:
+        ValueError: fewer than two trainings, or different numbers of problems.
+    """
+    table = _table(rates)
+    means = table.mean(axis=1)
+    spread = float(means.std(ddof=1))
+    problems = interval(table.mean(axis=0), confidence, resamples, seed)
+    error = spread / np.sqrt(len(means))
+    return OverTrainings(_widened(problems, error, len(means) - 1, confidence), spread, len(means))
+
+
+def paired(
+    after: Sequence[Floats], before: Sequence[Floats], confidence: float, resamples: int, seed: int
+) -> OverTrainings:
+    """The mean difference of two arms whose trainings belong together one by one, e.g. trained on the same samples.
+
+    Raises:
+        ValueError: the arms have different numbers of trainings; or see `level`.
+    """
+    if len(after) != len(before):
+        raise ValueError(f"{len(after)} and {len(before)} trainings cannot be paired")
+    return level([one - other for one, other in zip(after, before, strict=True)], confidence, resamples, seed)
+
+
+def independent(
+    after: Sequence[Floats], before: Sequence[Floats], confidence: float, resamples: int, seed: int
+) -> OverTrainings:
+    """The mean difference of two arms whose trainings have nothing in common; problems are still paired.
+
+    The arms' variances between trainings are pooled, as in Student's t test of two samples.
+
+    Raises:
+        ValueError: see `level`.
+    """
+    one, other = _table(after), _table(before)
+    if one.shape[1] != other.shape[1]:
+        raise ValueError(f"{one.shape[1]} and {other.shape[1]} problems cannot be paired")
+    problems = interval(one.mean(axis=0) - other.mean(axis=0), confidence, resamples, seed)
+    degrees = len(one) + len(other) - 2
+    squares = sum(float(((side.mean(axis=1) - side.mean()) ** 2).sum()) for side in (one, other))
+    spread = float(np.sqrt(squares / degrees))
+    error = spread * np.sqrt(1 / len(one) + 1 / len(other))
+    return OverTrainings(_widened(problems, error, degrees, confidence), spread, min(len(one), len(other)))
+
+
+def student(confidence: float, degrees: int) -> float:
+    """How many standard errors an interval of Student's t reaches to either side."""
+    from scipy.special import stdtrit  # here: slow to import, and a report of single trainings needs none
+
+    return float(stdtrit(degrees, (1 + confidence) / 2))
+
+
+def _table(rates: Sequence[Floats]) -> Floats:
+    if len(rates) < 2:
+        raise ValueError(f"{len(rates)} training says nothing about the spread between trainings")
+    if len({len(one) for one in rates}) > 1:
+        raise ValueError("trainings of one method are evaluated on the same problems")
+    return np.stack(list(rates))
+
+
+def _widened(problems: Interval, error: float, degrees: int, confidence: float) -> Interval:
+    """An interval over problems, widened by the standard error of a mean over trainings."""
+    beside = student(confidence, degrees) * float(error)
+    below = float(np.hypot(problems.value - problems.low, beside))
+    above = float(np.hypot(problems.high - problems.value, beside))
+    return Interval(problems.value, problems.value - below, problems.value + above)
