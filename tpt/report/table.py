@@ -18,6 +18,8 @@ from tpt.terminal import unfolded
 UNSAFE = "NOT SANDBOXED: solutions were judged with task.sandbox=none, with this user's rights"
 THRESHOLD_TITLE = "samples that each threshold of soft-positive pruning keeps"
 COST_TITLE = "what each round took"
+METHOD_TITLE = "means over trainings, %, and gains in points, with intervals over trainings and problems"
+DESIGN = "problems x samples x trainings x steps"
 EXTRA_TITLE = "what else the stages of each round report"
 # Shares that have a column only where some row has them.
 TROUBLES = {
@@ -104,10 +106,21 @@ def gain_cells(row: Row, rows: list[Row]) -> dict[str, str]:
     return found
 
 
-def rich_tables(rows: list[Row]) -> list[Table]:
+def method_cells(row: Row, rows: list[Row]) -> dict[str, str]:
+    """A method's means over its trainings by column, for the smallest k."""
+    k = row.ks[0]
+    found = {"trainings": str(row.trainings), f"pass@{k} strict": row.interval("strict", "pass@k", k).in_percent()}
+    found["sd between trainings"] = "" if row.spread is None else f"{100 * row.spread:.1f}"
+    gains = row.gains.get("baseline", {})
+    return found | {f"{one} over baseline": gains[one].in_points() if one in gains else "" for one in READERS}
+
+
+def rich_tables(rows: list[Row], methods: list[Row] | None = None) -> list[Table]:
     """For a terminal of 80 columns, 100 if runs are compared: the figures, the gains, what they cost, and the rest."""
     gained = [row for row in rows if row.gains]
     tables = [_rich(f"%, with {interval_words(rows)}", rows, [figure_cells(row, rows) for row in rows])]
+    if methods:
+        tables.append(_rich(METHOD_TITLE, methods, [method_cells(row, methods) for row in methods]))
     if gained:
         tables.append(_rich(_gain_title(rows), gained, [gain_cells(row, rows) for row in gained]))
     counted = [row for row in rows if row.by_threshold]
@@ -162,10 +175,17 @@ class Part:
     lines: list[dict[str, str]]
 
 
-def parts(rows: list[Row]) -> list[Part]:
-    """The tables for a page or a paper: figures, gains, the thresholds of pruning, what it all took, and the rest."""
-    figures = [figure_cells(row, rows) | majority_cells(row, rows) for row in rows]
+def parts(rows: list[Row], methods: list[Row] | None = None) -> list[Part]:
+    """The tables for a page or a paper: figures, gains, the thresholds of pruning, what it all took, and the rest.
+
+    Args:
+        methods: rows that are means over trainings, which get a table of their own.
+    """
+    figures = [figure_cells(row, rows) | majority_cells(row, rows) | {DESIGN: row.design} for row in rows]
     found = [_part(f"Shares in %, with {interval_words(rows)}", rows, figures)]
+    if methods:
+        cells = [method_cells(row, methods) | {DESIGN: row.design} for row in methods]
+        found.append(_part(METHOD_TITLE, methods, cells))
     if gained := [row for row in rows if row.gains]:
         title = f"{_gain_title(rows)}, with {interval_words(rows)}"
         found.append(_part(title, gained, [gain_cells(row, rows) for row in gained]))
@@ -182,9 +202,9 @@ def _part(title: str, rows: list[Row], cells: list[dict[str, str]]) -> Part:
     return Part(f"{title[0].upper()}{title[1:]}", lines)
 
 
-def markdown(rows: list[Row], notes: list[str]) -> str:
+def markdown(rows: list[Row], notes: list[str], methods: list[Row] | None = None) -> str:
     """The tables for a page, each under its title, then the notes."""
-    written = [text for part in parts(rows) for text in (f"{part.title}.\n", tables.table(part.lines))]
+    written = [text for part in parts(rows, methods) for text in (f"{part.title}.\n", tables.table(part.lines))]
     return "\n".join([*written, *(f"{note}.\n" for note in notes)])
 
 

@@ -1,0 +1,137 @@
+"""Several trainings of one method: runs that differ only in their seed, and what they say together."""
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tpt.errors import DataError
+from tpt.evaluate import trainings
+from tpt.evaluate.bootstrap import Floats, Interval
+from tpt.evaluate.metrics import READERS, Reader, difference
+from tpt.evaluate.passk import pass_at_k
+from tpt.evaluate.trainings import OverTrainings
+from tpt.report.rows import Row, distinguishing
+from tpt.run import identity
+from tpt.run.folder import Run
+from tpt.settings.sampling import EvaluateConfig
+
+MEANS = ("well_formed", "cut_off", "mean_tokens", "distinct", "judge_error", "gold_unreadable", "unfinished_thinking")
+
+
+def repetitions(runs: Sequence[Run]) -> list[list[Run]]:
+    """The runs by method: those that differ in nothing but their seed stand together, in the order of their seeds."""
+    found: dict[str, list[Run]] = defaultdict(list)
+    for run in runs:
+        found[identity.fingerprint(dataclasses.replace(run.config, seed=0), run.contents)].append(run)
+    return [sorted(group, key=lambda run: run.config.seed) for group in found.values()]
+
+
+def method_rows(runs: Sequence[Run], rows: Sequence[Row]) -> list[Row]:
+    """A row for each round that several trainings of a method have reached, see `over_trainings`.
+
+    Args:
+        runs: all of a report.
+        rows: theirs.
+    """
+    methods = [group for group in repetitions(runs) if len(group) > 1]
+    labels = distinguishing([group[0] for group in methods])
+    found = []
+    for group, label in zip(methods, labels, strict=True):
+        of_group = [{row.round: row for row in rows if row.root == run.root} for run in group]
+        for round in range(1, max(run.rounds for run in group) + 1):
+            reached = [one for one in of_group if round in one and 0 in one]
+            if len(reached) > 1:
+                points = [one[round] for one in reached], [one[0] for one in reached]
+                merged = over_trainings(*points, group[0].config.evaluate)
+                own = {name: value for name, value in label.items() if name != "seed"}
+                found.append(dataclasses.replace(merged, labels=own))
+    return found
+
+
+def over_trainings(rows: Sequence[Row], baselines: Sequence[Row], settings: EvaluateConfig) -> Row:
+    """One row for the same point of several trainings: means, with intervals over trainings and problems.
+
+    Args:
+        rows: one for each training; a single one is returned as it is.
+        baselines: the row of the base model of each; none: there is no gain.
+    """
+    if len(rows) == 1:
+        return rows[0]
+    first = rows[0]
+    metrics = dict(first.metrics)
+    metrics |= {name: float(np.mean([row.metrics.get(name, 0.0) for row in rows])) for name in MEANS}
+    for reader in READERS:
+        metrics[reader] = _figures(rows, reader, settings)
+    spread = _level(rows, "strict", first.ks[0], settings).spread
+    merged = dataclasses.replace(first, metrics=metrics, gains={}, trainings=len(rows), spread=spread)
+    merged.kept = _mean([row.kept for row in rows])
+    merged.steps = _mean([row.steps for row in rows])
+    merged.seconds = {name: sum(row.seconds.get(name, 0.0) for row in rows) for name in first.seconds}
+    merged.unsafe, merged.unjudged = any(row.unsafe for row in rows), any(row.unjudged for row in rows)
+    if baselines:
+        gains = {one: compared(rows, baselines, one, first.ks[0], settings, same=True) for one in READERS}
+        merged.gains = {"baseline": {reader: gain.interval for reader, gain in gains.items()}}
+    return merged
+
+
+def compared(
+    after: Sequence[Row], before: Sequence[Row], reader: Reader, k: int, settings: EvaluateConfig, same: bool
+) -> OverTrainings:
+    """The difference in pass@k between two points, over trainings where there are several on both sides.
+
+    Args:
+        after, before: the rows of either side's trainings.
+        settings: their confidence is that of the interval.
+        same: whether both are of the same trainings, one by one (two rounds, or a round and the baseline). Arms of the
+            same seed that share their first samples count as independent: that is no less careful, and leaves more
+            degrees of freedom.
+
+    Raises:
+        DataError: they are of different problems.
+    """
+    if min(len(after), len(before)) == 1:
+        found = difference(after[0].metrics, before[0].metrics, reader, k, settings, 0)
+        return OverTrainings(found, float("nan"), 1)
+    like = after[0].metrics
+    sides = [[_shares(row.metrics, like, reader, k) for row in side] for side in (after, before)]
+    method = trainings.paired if same else trainings.independent
+    return method(sides[0], sides[1], settings.confidence, settings.bootstrap, 0)
+
+
+def _figures(rows: Sequence[Row], reader: Reader, settings: EvaluateConfig) -> dict[str, Any]:
+    """As `metrics.summarise` has them; majority votes are not kept by problem, so there are none over trainings."""
+    levels: Mapping[int, Interval] = {k: _level(rows, reader, k, settings).interval for k in rows[0].ks}
+    counts = {k: float(np.mean([row.metrics[reader]["correct@k"][str(k)] for row in rows])) for k in levels}
+    return {
+        "pass@k": {str(k): one.to_dict() for k, one in levels.items()},
+        "correct@k": {str(k): round(one, 2) for k, one in counts.items()},
+        "maj@k": {},
+    }
+
+
+def _level(rows: Sequence[Row], reader: Reader, k: int, settings: EvaluateConfig) -> OverTrainings:
+    shares = [_shares(row.metrics, rows[0].metrics, reader, k) for row in rows]
+    return trainings.level(shares, settings.confidence, settings.bootstrap, 0)
+
+
+def _shares(metrics: dict[str, Any], like: dict[str, Any], reader: Reader, k: int) -> Floats:
+    """Pass@k of each problem, in the order that another evaluation has them."""
+    of, ids = metrics["per_problem"], list(map(str, like["per_problem"]["id"]))
+    values = pass_at_k(np.asarray(of["n"]), np.asarray(of[reader]), k)
+    own = list(map(str, of["id"]))
+    if own == ids:
+        return values
+    if sorted(own) != sorted(ids):
+        raise DataError(
+            "the trainings are evaluated on different problems", "compare runs of the same task and test split"
+        )
+    place = {name: at for at, name in enumerate(own)}
+    return values[[place[name] for name in ids]]
+
+
+def _mean(values: Sequence[int | None]) -> int | None:
+    known = [one for one in values if one is not None]
+    return round(sum(known) / len(known)) if known else None
