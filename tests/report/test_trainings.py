@@ -9,8 +9,9 @@ from tpt.errors import DataError
 from tpt.evaluate.bootstrap import Interval
 from tpt.report import report
 from tpt.report.rows import collect
-from tpt.report.trainings import compared, method_rows, over_trainings, repetitions
+from tpt.report.trainings import compared, method_rows, over_trainings
 from tpt.run.folder import Run
+from tpt.run.repetitions import repetitions
 
 Make = Callable[..., Run]
 

@@ -1,7 +1,7 @@
 """What a design can see before anything is run: the least difference between two arms that it tells from none.
 
-Two arms are evaluated on the same problems. The problems' shares of right samples have a standard deviation `spread` and
-agree between the arms with the correlation `agreement`; each share is that of n samples; and the trainings of an arm
+Two arms are evaluated on the same problems. The problems' shares of right samples have a standard deviation `spread`
+and agree between the arms with the correlation `agreement`; each share is that of n samples; and the trainings of an arm
 differ by `between`. The interval of the difference is that of `evaluate.trainings.independent`; the least difference
 found with a power of 80 % is its half-width and 0.84 standard errors.
 """
@@ -66,8 +66,9 @@ class Assumed:
         """The assumptions, in a sentence."""
         origin = "as the base model's evaluation has it" if self.measured else "assumed"
         return (
-            f"pass@1 about {100 * self.rate:.0f} %, problems' shares spread by {100 * self.spread:.0f} points ({origin}); "
-            f"assumed: shares of two arms correlate by {self.agreement:g}, trainings spread by {100 * self.between:g} points"
+            f"pass@1 about {100 * self.rate:.0f} %, problems' shares spread by {100 * self.spread:.0f} points "
+            f"({origin}); assumed: shares of two arms correlate by {self.agreement:g}, trainings spread by "
+            f"{100 * self.between:g} points"
         )
 
 

@@ -16,8 +16,8 @@ from tpt.report.trainings import method_rows
 from tpt.run.folder import Run
 
 ONE_TRAINING = (
-    "Each sentence is of one checkpoint: one training says nothing about how much another would gain; "
-    "`tpt run -m seed=0,1,2` does"
+    "Sentences on a checkpoint are of that one alone: one training says nothing about how much another would gain. "
+    "`tpt run -m seed=0,1,2` and `tpt reproduce NAME seeds=3` do"
 )
 
 

@@ -1,7 +1,6 @@
 """Several trainings of one method: runs that differ only in their seed, and what they say together."""
 
 import dataclasses
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,19 +13,11 @@ from tpt.evaluate.metrics import READERS, Reader, difference
 from tpt.evaluate.passk import pass_at_k
 from tpt.evaluate.trainings import OverTrainings
 from tpt.report.rows import Row, distinguishing
-from tpt.run import identity
 from tpt.run.folder import Run
+from tpt.run.repetitions import repetitions
 from tpt.settings.sampling import EvaluateConfig
 
 MEANS = ("well_formed", "cut_off", "mean_tokens", "distinct", "judge_error", "gold_unreadable", "unfinished_thinking")
-
-
-def repetitions(runs: Sequence[Run]) -> list[list[Run]]:
-    """The runs by method: those that differ in nothing but their seed stand together, in the order of their seeds."""
-    found: dict[str, list[Run]] = defaultdict(list)
-    for run in runs:
-        found[identity.fingerprint(dataclasses.replace(run.config, seed=0), run.contents)].append(run)
-    return [sorted(group, key=lambda run: run.config.seed) for group in found.values()]
 
 
 def method_rows(runs: Sequence[Run], rows: Sequence[Row]) -> list[Row]:
