@@ -5,8 +5,9 @@
 A method's problems differ in difficulty (log-odds with a standard deviation of 1.8, about 38 % right), a problem's
 difficulty differs a little between arms (0.7) and trainings (0.5), and the trainings differ as a whole by a standard
 deviation of 0 to 5 points. Four samples of each problem are drawn. A `level` is the mean of a method, whose truth is
-that over all problems and all trainings. A difference is between two arms of equal methods, whose truth is 0: of independent
-trainings, or of trainings that belong together. Beside it stands what an interval over problems alone covers.
+that over all problems and all trainings. A difference is between two arms of equal methods, whose truth is 0: of
+independent trainings, or of trainings that belong together. Beside it stands what an interval over problems alone
+covers.
 """
 
 import argparse

@@ -1,9 +1,9 @@
 """What a design can see before anything is run: the least difference between two arms that it tells from none.
 
 Two arms are evaluated on the same problems. The problems' shares of right samples have a standard deviation `spread`
-and agree between the arms with the correlation `agreement`; each share is that of n samples; and the trainings of an arm
-differ by `between`. The interval of the difference is that of `evaluate.trainings.independent`; the least difference
-found with a power of 80 % is its half-width and 0.84 standard errors.
+and agree between the arms with the correlation `agreement`; each share is that of n samples; and the trainings of an
+arm differ by `between`. The interval of the difference is that of `evaluate.trainings.independent`; the least
+difference found with a power of 80 % is its half-width and 0.84 standard errors.
 """
 
 from collections.abc import Sequence

@@ -4,13 +4,13 @@ The model: the share of right samples that training t reaches on problem i is
 
     y[t, i] = mean + problem[i] + training[t] + (problem x training)[t, i] + noise of the samples,
 
-with problems and trainings drawn independently. The mean over all of them then varies for two reasons, and the interval
-has a part for each: which problems were drawn (the interval over problems of the mean over trainings), and which
-trainings (Student's t on the means of the trainings). The parts are joined as the squares of their half-widths, side
-by side (the method of variance estimates recovery: Zou and Donner, Statistics in Medicine 27, 2008). What the samples add
-is in both parts, so the interval covers at least as often as it says, as does the two-way bootstrap of Owen (Annals of
-Applied Statistics 1, 2007); `benchmarks/trainings.py` measures how often. With two trainings a t distribution of one
-degree of freedom makes it wide: two trainings say little about the next one.
+with problems and trainings drawn independently. The mean over all of them then varies for two reasons, and the
+interval has a part for each: which problems were drawn (the interval over problems of the mean over trainings), and
+which trainings (Student's t on the means of the trainings). The parts are joined as the squares of their half-widths,
+side by side (the method of variance estimates recovery: Zou and Donner, Statistics in Medicine 27, 2008). What the
+samples add is in both parts, so the interval covers at least as often as it says, as does the two-way bootstrap of
+Owen (Annals of Applied Statistics 1, 2007); `benchmarks/trainings.py` measures how often. With two trainings a t
+distribution of one degree of freedom makes it wide: two trainings say little about the next one.
 """
 
 from collections.abc import Sequence
