@@ -13,7 +13,7 @@ from tpt.evaluate.bootstrap import Interval
 
 Expect = Literal["higher", "lower", "different", "alike"]
 EXPECTED: tuple[Expect, ...] = ("higher", "lower", "different", "alike")
-STEPS = 20  # halvings of the confidence: a p of less than a millionth is not needed
+STEPS = 15  # halvings of the confidence: a p to three digits is enough
 
 At = Callable[[float], Interval]  # an interval at a confidence
 

@@ -239,14 +239,16 @@ def read(path: Path, kind: type[Typed]) -> Typed:
 def _fields(kind: Any, parents: list[str]) -> list[str]:
     """The keys that the part of a dataclass under `parents` may have; a level of a dict takes any key."""
     for parent in parents:
-        name = parent.partition("[")[0]
         if get_origin(kind) is dict:
             kind = get_args(kind)[1]
         else:
-            kind = next(item.type for item in dataclasses.fields(kind) if item.name == name)
-        if name != parent:  # an element of a list
-            kind = get_args(kind)[0]
-    return [item.name for item in dataclasses.fields(kind)]
+            kind = next(item.type for item in dataclasses.fields(kind) if item.name == parent)
+    found = [item.name for item in dataclasses.fields(kind)]
+    for item in dataclasses.fields(kind):  # OmegaConf names no key of a list's element with its path
+        inner = get_args(item.type)
+        if get_origin(item.type) is list and dataclasses.is_dataclass(inner[0]):
+            found += [one.name for one in dataclasses.fields(inner[0])]
+    return found
 
 
 def _one_of(where: str, key: str, value: str, known: Collection[str]) -> None:
