@@ -84,7 +84,7 @@ def test_a_line_shows_what_was_measured_and_what_it_rests_on_beside_the_papers_f
     assert better["paper gain"] == "+10.0"
     assert better["problems x samples x trainings x steps"] == "20 x 4 x 1"
     assert same["against"] == "much"
-    assert same["difference, exploratory"].startswith("-50.0 [")
+    assert same["difference"].startswith("-50.0 [")
     assert baseline["gain strict"] == ""
 
 

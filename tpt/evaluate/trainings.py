@@ -38,7 +38,7 @@ class OverTrainings:
 
 
 def level(rates: Sequence[Floats], confidence: float, resamples: int, seed: int) -> OverTrainings:
-    """The mean of a method's rates, or of its gains over a baseline that the trainings share.
+    """The mean of a method's rates, as a share between 0 and 1.
 
     Args:
         rates: of each training the share of each problem, shape (problems,), in the same order.
@@ -47,25 +47,22 @@ def level(rates: Sequence[Floats], confidence: float, resamples: int, seed: int)
     Raises:
         ValueError: fewer than two trainings, or different numbers of problems.
     """
-    table = _table(rates)
-    means = table.mean(axis=1)
-    spread = float(means.std(ddof=1))
-    problems = interval(table.mean(axis=0), confidence, resamples, seed)
-    error = spread / np.sqrt(len(means))
-    return OverTrainings(_widened(problems, error, len(means) - 1, confidence), spread, len(means))
+    found = _mean(rates, confidence, resamples, seed)
+    one = found.interval
+    return OverTrainings(Interval(one.value, max(0.0, one.low), min(1.0, one.high)), found.spread, found.trainings)
 
 
 def paired(
     after: Sequence[Floats], before: Sequence[Floats], confidence: float, resamples: int, seed: int
 ) -> OverTrainings:
-    """The mean difference of two arms whose trainings belong together one by one, e.g. trained on the same samples.
+    """The mean difference of two sides whose trainings belong together one by one, e.g. two rounds of each.
 
     Raises:
-        ValueError: the arms have different numbers of trainings; or see `level`.
+        ValueError: the sides have different numbers of trainings; or see `level`.
     """
     if len(after) != len(before):
         raise ValueError(f"{len(after)} and {len(before)} trainings cannot be paired")
-    return level([one - other for one, other in zip(after, before, strict=True)], confidence, resamples, seed)
+    return _mean([one - other for one, other in zip(after, before, strict=True)], confidence, resamples, seed)
 
 
 def independent(
@@ -94,6 +91,15 @@ def student(confidence: float, degrees: int) -> float:
     from scipy.special import stdtrit  # here: slow to import, and a report of single trainings needs none
 
     return float(stdtrit(degrees, (1 + confidence) / 2))
+
+
+def _mean(rates: Sequence[Floats], confidence: float, resamples: int, seed: int) -> OverTrainings:
+    table = _table(rates)
+    means = table.mean(axis=1)
+    spread = float(means.std(ddof=1))
+    problems = interval(table.mean(axis=0), confidence, resamples, seed)
+    error = spread / np.sqrt(len(means))
+    return OverTrainings(_widened(problems, error, len(means) - 1, confidence), spread, len(means))
 
 
 def _table(rates: Sequence[Floats]) -> Floats:

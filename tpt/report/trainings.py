@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from tpt.errors import DataError
 from tpt.evaluate import trainings
@@ -110,11 +111,12 @@ def _level(rows: Sequence[Row], reader: Reader, k: int, settings: EvaluateConfig
 
 def _shares(metrics: dict[str, Any], like: dict[str, Any], reader: Reader, k: int) -> Floats:
     """Pass@k of each problem, in the order that another evaluation has them."""
-    of, ids = metrics["per_problem"], list(map(str, like["per_problem"]["id"]))
+    of = metrics["per_problem"]
     values = pass_at_k(np.asarray(of["n"]), np.asarray(of[reader]), k)
-    own = list(map(str, of["id"]))
-    if own == ids:
+    listed, wanted = pa.array(of["id"]), pa.array(like["per_problem"]["id"])
+    if listed.equals(wanted):
         return values
+    own, ids = listed.to_pylist(), wanted.to_pylist()
     if sorted(own) != sorted(ids):
         raise DataError(
             "the trainings are evaluated on different problems", "compare runs of the same task and test split"

@@ -66,7 +66,7 @@ class Found:
         expected = self.cells()["expected"]
         points = self.difference.interval.in_points()
         return (
-            f"declared, {whom}: {self.what}: {self.measure} expected {expected}: {self.outcome} "
+            f"declared, {whom}: {self.what}: {self.measure} {self.contrast.reader} expected {expected}: {self.outcome} "
             f"({points} points, Holm p {_p(self.tested.holm)})"
         )
 

@@ -25,6 +25,7 @@ class Line:
         label: what it is called.
         row: the figures; of several trainings their means.
         against: label of the arm that it is compared with; "" if there is none, or it has no such round.
+        other: the name of that arm.
         differences: from that arm's pass@k, by k, paired by problem.
 
         paper: the paper's figures in percent, if it has any.
@@ -35,6 +36,7 @@ class Line:
     label: str
     row: Row
     against: str = ""
+    other: str = ""
     differences: dict[int, Differences] = field(default_factory=dict)
     trainings: int = 1
     paper: dict[str, float] = field(default_factory=dict)
@@ -132,6 +134,7 @@ def _line(arm: Trained, round: int | None, other: Trained | None, paper: Paper |
     if other and reference:
         line.differences = _differences(rows, reference, arm)
         line.against = other.label if line.differences else ""
+        line.other = other.name
         line.trainings = min(len(rows), len(reference))
     if paper:
         at = line.row.round

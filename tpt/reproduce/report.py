@@ -52,7 +52,7 @@ def report(asked: Asked, runs: dict[str, Run], folder: Path) -> list[RenderableT
     confidence = _intervals(found)
     folder.mkdir(parents=True, exist_ok=True)
     drawn = figure.draw(found, experiment.title, confidence, folder)
-    said = [*(one.sentence() for one in declared), *sentences(found), *_ended(arms)]
+    said = [*(one.sentence() for one in declared), *sentences(found, _declared(experiment)), *_ended(arms)]
     analysed = _analyse(experiment, asked.arms, runs, folder)
     notes = [asked.scale.note, _paper_note(paper), *_kinds(found), _unsafe(found), *_doubtful(found)]
     notes = [one for one in notes if one]
@@ -62,7 +62,8 @@ def report(asked: Asked, runs: dict[str, Run], folder: Path) -> list[RenderableT
         f"{experiment.question}\n",
         f"    {asked.command}\n",
         f"{_made_by(list(runs.values()))}\n",
-        f"Shares in %, with {confidence}; gains and differences in points, paired by problem.\n",
+        f"Shares in %, with {confidence}; gains and differences in points, paired by problem, and exploratory except "
+        "where they are declared below.\n",
         markdown.table(table.all_cells(found, experiment.columns)),
         *_titled(DECLARED, tests),
         *_titled(DIFFERS, differs.rows(asked, runs)),
@@ -95,6 +96,15 @@ def _intervals(found: Sequence[Line]) -> str:
 def _ended(arms: Mapping[str, Trained]) -> list[str]:
     """Where and why each training of `rounds=auto` stopped."""
     return [f"{arm.label}: {one}" for arm in arms.values() for run in arm.runs for one in ends([run])]
+
+
+def _declared(experiment: Experiment) -> set[tuple[str, str]]:
+    """The pairs that sentences on the last round's pass@1, strict, compare as declared."""
+    return {
+        (one.arm, one.against)
+        for one in experiment.contrasts
+        if (one.measure, one.reader, one.round, one.against_round) == ("pass@1", "strict", None, None)
+    }
 
 
 def _kinds(found: Sequence[Line]) -> list[str]:

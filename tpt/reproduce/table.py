@@ -42,7 +42,7 @@ def comparisons(line: Line) -> Cells:
         "gain strict": _points(line.gain),
         "gain lenient": _points(lenient),
         "against": line.against,
-        "difference, exploratory": line.differences[k]["strict"].in_points() if line.against else "",
+        "difference": line.differences[k]["strict"].in_points() if line.against else "",
         "paper gain": "" if line.paper_gain is None else f"{line.paper_gain:+.1f}",
     }
 
@@ -73,7 +73,7 @@ def _short(line: Line, lines: Sequence[Line], columns: Sequence[str]) -> Cells:
 
 def _short_gains(line: Line) -> Cells:
     cells = comparisons(line)
-    against = f"{cells['difference, exploratory']}\n{line.against}" if line.against else ""
+    against = f"{cells['difference']}\n{line.against}" if line.against else ""
     wanted = ("gain strict", "gain lenient", "paper gain")
     return {name: cells[name] for name in wanted} | {AGAINST: against}
 
