@@ -84,7 +84,7 @@ class Trained:
         known = [found[row.root] for row in rows]
         return [row for row in known if row] if all(known) else []
 
-    def shown(self, rounds: str) -> list[int | None]:
+    def shown(self, rounds: str) -> Sequence[int | None]:
         """The rounds that are lines: all trained ones, or the last, which may be another one for each training."""
         if rounds == "last":
             return [None] if self.at(None) else []
