@@ -91,7 +91,8 @@ def shown(value: Interval, digits: int, sign: bool = False) -> str:
 
 def _plain(found: Interval) -> dict[str, float | None]:
     """As JSON, which has no infinite numbers: the interval of a single problem has no ends."""
-    return {name: end if math.isfinite(end) else None for name, end in found.to_dict().items()}
+    ends = {"value": found.value, "low": found.low, "high": found.high}
+    return {name: end if math.isfinite(end) else None for name, end in ends.items()}
 
 
 def _array(values: Iterable[float]) -> "np.ndarray[Any, np.dtype[np.float64]]":

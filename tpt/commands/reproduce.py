@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 EPILOG = """\
 tpt reproduce                      list the experiments
 tpt reproduce table3               run one at laptop scale, with the bundled model and tasks
+tpt reproduce table3 seeds=5       five trainings of each arm: what is said is of the method then, not of a checkpoint
 tpt reproduce table3 scale=paper cluster=slurm cluster.partition=gpu
 The same command continues an interrupted experiment; if nothing is owed, it prints the table.
 tpt reproduce --json               list the experiments, each as an object with the keys experiment, asks and arms"""
@@ -21,11 +22,13 @@ tpt reproduce --json               list the experiments, each as an object with 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("--dry-run", action="store_true", help="print the plan of every arm and exit")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print the plan of every arm, and what the design can see, and exit"
+    )
     add_overrides(
         parser,
         "the experiment, its scale, and settings for all of its arms",
-        metavar="NAME | scale=paper|laptop|smoke | KEY=VALUE",
+        metavar="NAME | scale=paper|laptop|smoke | seeds=N | KEY=VALUE",
         completer=completion.experiments,
     )
 

@@ -15,6 +15,8 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from tpt.artefacts import Ends
+
 Floats = npt.NDArray[np.float64]
 
 # Where no problem changed, the correlation is 1, though some may change among problems that were not drawn. In
@@ -30,7 +32,7 @@ class Interval:
     low: float
     high: float
 
-    def to_dict(self) -> dict[str, float]:
+    def to_dict(self) -> Ends:
         """As plain JSON."""
         return {"value": self.value, "low": self.low, "high": self.high}
 

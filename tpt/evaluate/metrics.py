@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from tpt import pairs
-from tpt.artefacts import Ends, Figures, Headline, Metrics, PerProblem
+from tpt.artefacts import Figures, Headline, Metrics, PerProblem
 from tpt.errors import DataError
 from tpt.evaluate.intervals import Floats, Interval, gain_interval, share_interval
 from tpt.evaluate.passk import pass_at_k
@@ -177,16 +177,12 @@ def _figures(tally: _Tally, reader: Reader, config: EvaluateConfig) -> Figures:
     figures: Figures = {"pass@k": {}, "correct@k": {}, "maj@k": {}}
     for k in config.ks:
         values = pass_at_k(n, c, k)
-        figures["pass@k"][str(k)] = _ends(share_interval(values, config.confidence))
+        figures["pass@k"][str(k)] = share_interval(values, config.confidence).to_dict()
         figures["correct@k"][str(k)] = round(float(values.sum()), 2)
     if reader in tally.voted:
         majority = np.array(tally.majority[reader], dtype=np.float64)
-        figures["maj@k"][str(n.max())] = _ends(share_interval(majority, config.confidence))
+        figures["maj@k"][str(n.max())] = share_interval(majority, config.confidence).to_dict()
     return figures
-
-
-def _ends(found: Interval) -> Ends:
-    return {"value": found.value, "low": found.low, "high": found.high}
 
 
 def difference(after: Metrics, before: Metrics, reader: Reader, k: int, config: EvaluateConfig) -> Interval:

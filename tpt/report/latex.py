@@ -14,10 +14,10 @@ SPECIAL = {
 INTERVAL = re.compile(r" (\[[^\]]*\])$")
 
 
-def latex(rows: list[Row], notes: list[str]) -> str:
+def latex(rows: list[Row], notes: list[str], methods: list[Row] | None = None) -> str:
     """A `table` environment for each table, the notes as comments above."""
     comments = [f"% {' '.join(note.split())}." for note in notes]
-    return "\n".join([*comments, *(_table(part.title, part.lines) for part in parts(rows))])
+    return "\n".join([*comments, *(_table(part.title, part.lines) for part in parts(rows, methods))])
 
 
 def _table(title: str, lines: list[dict[str, str]]) -> str:

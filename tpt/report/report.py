@@ -15,7 +15,13 @@ from tpt.report import figure, page, table
 from tpt.report.chosen import best_arm
 from tpt.report.latex import latex
 from tpt.report.rows import Row, collect, doubtful, ends, unevaluated
+from tpt.report.trainings import method_rows
 from tpt.run.folder import Run
+
+ONE_TRAINING = (
+    "Sentences on a checkpoint are of that one alone: one training says nothing about how much another would gain. "
+    "`tpt run -m seed=0,1,2` and `tpt reproduce NAME seeds=3` do"
+)
 
 
 @dataclass
@@ -103,17 +109,20 @@ def _write(runs: list[Run], left_out: list[str], out: Path, html: Path) -> Repor
     # Where runs are compared, a sentence for the last round of each; the table has the others.
     said = rows if len(runs) == 1 else list({row.root: row for row in rows}.values())
     gained = [row for row in said if "baseline" in row.gains]
+    methods = method_rows(runs, rows)
+    gained += list({tuple(row.labels.items()): row for row in methods}.values())
     words = [
         (gain_in_words(row), 0 if row.unjudged else row.gains["baseline"]["strict"][row.ks[0]].direction)
         for row in gained
     ]
+    notes += [ONE_TRAINING] if gained and not methods else []
     out.mkdir(parents=True, exist_ok=True)
-    page.write(html, runs, rows, words, notes)  # first: it reads the most, and so finds what cannot be read
-    files.write_text(out / TABLE, table.markdown(rows, notes))
+    page.write(html, runs, rows, words, notes, methods)  # first: it reads the most, and so finds what cannot be read
+    files.write_text(out / TABLE, table.markdown(rows, notes, methods))
     files.write_text(out / TABLE_CSV, table.to_csv(rows))
-    files.write_text(out / TABLE_TEX, latex(rows, notes))
+    files.write_text(out / TABLE_TEX, latex(rows, notes, methods))
     png, *drawings = figure.draw(rows, out)
-    told: list[RenderableType] = [*table.rich_tables(rows)]
+    told: list[RenderableType] = [*table.rich_tables(rows, methods)]
     told += [Text(one) for one, _ in words]
     told += [Text(note) for note in notes]
     told.append(Text(f"table: {out / TABLE}\npage: {html}\nfigure: {png}", no_wrap=True, overflow="ignore"))
@@ -132,6 +141,7 @@ def gain_in_words(row: Row) -> str:
     """
     strict, lenient = (row.gains["baseline"][reader][row.ks[0]] for reader in READERS)
     where = f"{row.label}: {row.name}" if row.label else row.name
+    where += ", this checkpoint" if row.trainings == 1 else f", this method over {row.trainings} trainings"
     what = f"pass@{row.ks[0]} strict"
     over = f"{strict.in_points()} points over the baseline"
     if row.unjudged:
@@ -144,6 +154,7 @@ def gain_in_words(row: Row) -> str:
         0: f"no change in {what} that can be told from noise: {over}",
     }[strict.direction]
     beside = f"lenient {lenient.in_points()}"
+    beside += "" if row.spread is None else f"; trainings differ by {100 * row.spread:.1f} points (sd)"
     if strict.direction > 0 and lenient.direction <= 0:
         beside += ", so the gain may be one of format alone"
     return f"{where}: {said}; {beside}"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tpt.artefacts import Manifest, Marks, Metrics, Pruned
+from tpt.artefacts import Manifest, Marks, Metrics, Pruned, Trained
 from tpt.evaluate.intervals import Interval
 from tpt.evaluate.metrics import READERS, Figure, Reader, difference, doubts
 from tpt.nested import flatten
@@ -47,6 +47,9 @@ class Row:
         metrics: what `evaluate.metrics.summarise` gave.
         confidence: of every interval, e.g. 0.95.
         kept: examples trained on in this round; None for the base model.
+        steps: of the optimizer in this round; None for the base model.
+        trainings: how many trainings it is the mean of; 1 is a single checkpoint.
+        spread: the standard deviation between the trainings of strict pass@k, for the smallest k; None of one.
         seconds: of each stage of the round.
         by_threshold: usable samples of the round that each `prune.threshold` would keep, where that was counted.
         unsafe: whether solutions of this round were judged without a sandbox.
@@ -63,6 +66,9 @@ class Row:
     metrics: Metrics
     confidence: float
     kept: int | None = None
+    steps: int | None = None
+    trainings: int = 1
+    spread: float | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     by_threshold: dict[str, int] = field(default_factory=dict)
     unsafe: bool = False
@@ -79,6 +85,13 @@ class Row:
     def label(self) -> str:
         """The run's distinguishing settings in one line; "" if the report is of one run."""
         return _label(self.labels)
+
+    @property
+    def design(self) -> str:
+        """What the figures rest on: problems x samples of each x trainings x optimizer steps."""
+        problems, samples = self.metrics["problems"], self.metrics["samples"]
+        counts = [problems, f"{samples / problems:g}", self.trainings, *([] if self.steps is None else [self.steps])]
+        return " x ".join(map(str, counts))
 
     @property
     def ks(self) -> list[int]:
@@ -146,7 +159,7 @@ def _of_run(run: Run, labels: dict[str, str]) -> list[Row]:
         if not run.done(table.evaluation(round)):
             continue
         row = Row(run.name, run.root, labels, round, run.evaluation(round), run.config.evaluate.confidence)
-        row.kept = _kept(run, round)
+        row.kept, row.steps = _kept(run, round), _steps(run, round)
         row.extra = extra_columns(run, round)
         for stage in run.stages():
             if stage.round == round and run.done(stage):
@@ -171,6 +184,11 @@ def _gains(run: Run, row: Row, earlier: Row) -> Gains:
 def _kept(run: Run, round: int) -> int | None:
     prune = Stage(round, table.PRUNE.name)
     return run.results(prune, Pruned)["examples"] if round and run.done(prune) else None
+
+
+def _steps(run: Run, round: int) -> int | None:
+    train = table.training(round)
+    return run.results(train, Trained)["steps"] if round and run.done(train) else None
 
 
 def distinguishing(runs: list[Run]) -> list[dict[str, str]]:

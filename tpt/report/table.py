@@ -20,6 +20,8 @@ UNSAFE = "NOT SANDBOXED: solutions were judged with task.sandbox=none, with this
 THRESHOLD_TITLE = "samples that each threshold of soft-positive pruning keeps"
 GAIN_TITLE = "gain in pass@{}, points, paired by problem"
 COST_TITLE = "what each round took"
+METHOD_TITLE = "means over trainings, %, and gains in points, with intervals over trainings and problems"
+DESIGN = "problems x samples x trainings x steps"
 EXTRA_TITLE = "what else the stages of each round report"
 Trouble = Literal["judge_error", "gold_unreadable", "unfinished_thinking"]
 Plain = Literal["well_formed", "cut_off", "mean_tokens", "distinct", "problems", "samples"]
@@ -115,9 +117,20 @@ def gained(rows: list[Row]) -> dict[int, list[Row]]:
     return {k: some for k, some in having.items() if some}
 
 
-def rich_tables(rows: list[Row]) -> list[Table]:
+def method_cells(row: Row, rows: list[Row]) -> dict[str, str]:
+    """A method's means over its trainings by column, for the smallest k."""
+    k = row.ks[0]
+    found = {"trainings": str(row.trainings), f"pass@{k} strict": row.interval("strict", "pass@k", k).in_percent()}
+    found["sd between trainings"] = "" if row.spread is None else f"{100 * row.spread:.1f}"
+    gains = row.gains.get("baseline", {})
+    return found | {f"{one} over baseline": gains[one][k].in_points() if one in gains else "" for one in READERS}
+
+
+def rich_tables(rows: list[Row], methods: list[Row] | None = None) -> list[Table]:
     """For a terminal of 80 columns, 100 if runs are compared: the figures, the gains, what they cost, and the rest."""
     tables = [_rich(f"%, with {interval_words(rows)}", rows, [figure_cells(row, rows) for row in rows])]
+    if methods:
+        tables.append(_rich(METHOD_TITLE, methods, [method_cells(row, methods) for row in methods]))
     tables += [
         _rich(GAIN_TITLE.format(k), some, [gain_cells(row, k) for row in some]) for k, some in gained(rows).items()
     ]
@@ -167,10 +180,17 @@ class Part:
     lines: list[dict[str, str]]
 
 
-def parts(rows: list[Row]) -> list[Part]:
-    """The tables for a page or a paper: figures, gains, the thresholds of pruning, what it all took, and the rest."""
-    figures = [figure_cells(row, rows) | majority_cells(row, rows) for row in rows]
+def parts(rows: list[Row], methods: list[Row] | None = None) -> list[Part]:
+    """The tables for a page or a paper: figures, gains, the thresholds of pruning, what it all took, and the rest.
+
+    Args:
+        methods: rows that are means over trainings, which get a table of their own.
+    """
+    figures = [figure_cells(row, rows) | majority_cells(row, rows) | {DESIGN: row.design} for row in rows]
     found = [_part(f"Shares in %, with {interval_words(rows)}", rows, figures)]
+    if methods:
+        cells = [method_cells(row, methods) | {DESIGN: row.design} for row in methods]
+        found.append(_part(METHOD_TITLE, methods, cells))
     for k, some in gained(rows).items():
         title = f"{GAIN_TITLE.format(k)}, with {interval_words(rows)}"
         found.append(_part(title, some, [gain_cells(row, k) for row in some]))
@@ -187,9 +207,9 @@ def _part(title: str, rows: list[Row], cells: list[dict[str, str]]) -> Part:
     return Part(f"{title[0].upper()}{title[1:]}", lines)
 
 
-def markdown(rows: list[Row], notes: list[str]) -> str:
+def markdown(rows: list[Row], notes: list[str], methods: list[Row] | None = None) -> str:
     """The tables for a page, each under its title, then the notes."""
-    written = [text for part in parts(rows) for text in (f"{part.title}.\n", tables.table(part.lines))]
+    written = [text for part in parts(rows, methods) for text in (f"{part.title}.\n", tables.table(part.lines))]
     return "\n".join([*written, *(f"{note}.\n" for note in notes)])
 
 

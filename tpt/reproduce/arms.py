@@ -22,12 +22,18 @@ class PlannedArm:
     Attributes:
         label: "" for an arm that only other arms need.
         against: the arm it is compared with.
+        of: the arm of the experiment that it is a training of; several seeds make several trainings of one.
     """
 
     name: str
     label: str
     overrides: list[str]
     against: str | None = None
+    of: str = ""
+
+    def __post_init__(self) -> None:
+        """An arm with one training is named after itself."""
+        self.of = self.of or self.name
 
     @property
     def needs(self) -> list[str]:
@@ -77,6 +83,27 @@ def plan(experiment: Experiment, scale_name: str, scale: Scale, extra: Sequence[
         if arm.label:
             add(name, ())
     return list(ordered.values())
+
+
+def repeated(arms: Sequence[PlannedArm], seeds: Sequence[int]) -> list[PlannedArm]:
+    """The arms once for each seed; what only other arms need, such as a teacher, is trained once and serves all.
+
+    Args:
+        seeds: the first is that of the arms as they were planned.
+    """
+    own = {arm.name for arm in arms if arm.label}
+
+    def named(arm: str, seed: int) -> str:
+        return arm if seed == seeds[0] or arm not in own else f"{arm}.seed{seed}"
+
+    def again(arm: PlannedArm, seed: int) -> PlannedArm:
+        def renamed(found: "re.Match[str]") -> str:
+            return f"{{{found[1]}:{named(found[2], seed)}}}"
+
+        overrides = [NAMED.sub(renamed, one) for one in arm.overrides]
+        return PlannedArm(named(arm.name, seed), arm.label, [*overrides, f"seed={seed}"], arm.against, arm.name)
+
+    return [*arms, *(again(arm, seed) for seed in seeds[1:] for arm in arms if arm.label)]
 
 
 def expand(overrides: Sequence[str], values: Mapping[str, object]) -> list[str]:

@@ -15,14 +15,17 @@ from tpt.cluster import backend
 from tpt.cluster.backend import Submits
 from tpt.errors import ConfigError, Damaged, TptError
 from tpt.reproduce import experiment as experiments
-from tpt.reproduce.arms import PlannedArm, compose_all, plan
-from tpt.reproduce.experiment import DEFAULT_SCALE, Experiment
+from tpt.reproduce.arms import PlannedArm, compose_all, plan, repeated
+from tpt.reproduce.asked import Asked
+from tpt.reproduce.experiment import DEFAULT_SCALE
 from tpt.run import table
 from tpt.run.folder import Run
 from tpt.settings.compose import compose
 from tpt.settings.config import Config
 from tpt.terminal import Terminal
 
+SEEDS = "seeds="
+MOST_SEEDS = 100
 ELSEWHERE = ("run_root=", "cluster", "tracker")  # overrides that do not change what is measured
 
 
@@ -68,7 +71,7 @@ def reproduce(name: str, words: Sequence[str], dry_run: bool, console: Terminal)
     """Carry out what an experiment still owes, then write and print its table; the same command continues it.
 
     Args:
-        words: `scale=...`, and overrides for all arms.
+        words: `scale=...`, `seeds=...` (trainings of each arm), and overrides for all arms.
 
     Returns:
         0, or 1 if an arm failed.
@@ -76,10 +79,11 @@ def reproduce(name: str, words: Sequence[str], dry_run: bool, console: Terminal)
         ConfigError: a wrong name or setting; in that case nothing has been run.
     """
     scale_name = next((one.partition("=")[2] for one in reversed(words) if one.startswith("scale=")), DEFAULT_SCALE)
-    extra = [one for one in words if not one.startswith("scale=")]
+    seeds = next((one.partition("=")[2] for one in reversed(words) if one.startswith(SEEDS)), "1")
+    extra = [one for one in words if not one.startswith(("scale=", SEEDS))]
     experiment = experiments.load(name)
     scale = experiments.scale(experiment, scale_name)
-    arms = plan(experiment, scale_name, scale, extra)
+    arms = repeated(plan(experiment, scale_name, scale, extra), _seeds(seeds, extra))
     # Every arm is composed before the first is run: a wrong setting costs no work.
     configs = compose_all(arms, lambda run: run.root.exists() and not run.owed())
     for one in configs.values():
@@ -91,19 +95,23 @@ def reproduce(name: str, words: Sequence[str], dry_run: bool, console: Terminal)
     folder = (
         Path(next(iter(configs.values())).run_root).expanduser() / "experiments" / _folder_name(name, scale_name, extra)
     )
-    command = shlex.join(["tpt", "reproduce", name, f"scale={scale_name}", *extra])
-    _report(name, experiment, scale.note, arms, outcome, folder, command, console)
+    repeats = [f"{SEEDS}{seeds}"] if seeds != "1" else []
+    command = shlex.join(["tpt", "reproduce", name, f"scale={scale_name}", *repeats, *extra])
+    asked = Asked(name, scale_name, experiment, scale, arms, configs, command)
+    _report(asked, outcome, folder, console)
     _print_undone(outcome, command, console)
     return 1 if outcome.failed else 0
 
 
 def _dry_run(arms: Sequence[PlannedArm], configs: dict[str, Config], submits: Submits | None, console: Terminal) -> int:
     for arm in arms:
-        console.heading(arm.label or f"{arm.name}, which other arms need")
+        seed = "" if arm.of == arm.name else f", {arm.overrides[-1]}"
+        console.heading(f"{arm.label}{seed}" if arm.label else f"{arm.name}, which other arms need")
         console.print(shlex.join(arm.overrides))
         planned_run.show(configs[arm.name], console)
         if arm.needs:
             console.print(f"its folder's name is known when {', '.join(arm.needs)} is done")
+    planned_run.show_power([configs[arm.name] for arm in arms if arm.label], console)
     ready = [configs[arm.name] for arm in arms if not arm.needs]
     return submits.dry_run(ready, console) if submits else 0
 
@@ -145,23 +153,14 @@ def _submit(arms: Sequence[PlannedArm], submits: Submits, console: Terminal) -> 
     return outcome
 
 
-def _report(
-    name: str,
-    experiment: Experiment,
-    note: str,
-    arms: Sequence[PlannedArm],
-    outcome: Outcome,
-    folder: Path,
-    command: str,
-    console: Terminal,
-) -> None:
+def _report(asked: Asked, outcome: Outcome, folder: Path, console: Terminal) -> None:
     evaluated = {arm: run for arm, run in _readable(outcome).items() if run.done(table.evaluation(0))}
-    if not any(arm.name in evaluated for arm in arms if arm.label):
+    if not any(arm.name in evaluated for arm in asked.arms if arm.label):
         console.print("nothing is evaluated yet")
         return
     from tpt.reproduce.report import report  # matplotlib is slow to import
 
-    for renderable in report(name, experiment, note, arms, evaluated, folder, command):
+    for renderable in report(asked, evaluated, folder):
         console.print(renderable)
 
 
@@ -186,6 +185,16 @@ def _print_undone(outcome: Outcome, command: str, console: Terminal) -> None:
         console.failed(f"{arm}: {why}")
     if outcome.waiting or outcome.failed:
         console.progress.print(f"to continue, run the same command again: {command}")
+
+
+def _seeds(count: str, extra: Sequence[str]) -> list[int]:
+    """The seeds of `seeds=N`: N of them, from `seed=` on."""
+    first = next((one.partition("=")[2] for one in reversed(extra) if one.startswith("seed=")), "0")
+    if not (count.isdecimal() and 1 <= int(count) <= MOST_SEEDS):
+        raise ConfigError(f"seeds={count} is not a number of trainings", f"from 1 to {MOST_SEEDS}: seeds=5")
+    if not first.isdecimal() and count != "1":
+        raise ConfigError(f"seed={first} with seeds={count}", "give seed= as a number: the seeds count from it")
+    return [int(first) + number for number in range(int(count))] if first.isdecimal() else [0]
 
 
 def _folder_name(name: str, scale: str, extra: Sequence[str]) -> str:

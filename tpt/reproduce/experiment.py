@@ -7,6 +7,7 @@ checkpoint of its last round; an arm that names another is run after it.
 """
 
 import dataclasses
+import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,11 +19,14 @@ from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from tpt.analysis import ANALYSES
 from tpt.errors import ConfigError, nearest
+from tpt.evaluate.contrasts import EXPECTED
+from tpt.evaluate.metrics import READERS
 
 SCALES = ("paper", "laptop", "smoke")
 ROUNDS = ("last", "all")
 COLUMNS = ("pass@k", "correct@k", "well formed")
 DEFAULT_SCALE = "laptop"
+BASELINE, PAPER = "baseline", "paper"  # what a contrast may name besides an arm
 
 
 @dataclass
@@ -40,6 +44,52 @@ class Arm:
     overrides: list[str] = field(default_factory=list)
     against: str | None = None
     scales: list[str] = field(default_factory=lambda: list(SCALES))
+
+
+@dataclass
+class Contrast:
+    """A comparison that was decided on before anything was run.
+
+    Attributes:
+        arm: whose checkpoint or method is compared.
+        against: another arm, `baseline`, or `paper`: the paper's own gain in pass@1, at paper scale alone.
+        measure: `pass@1`, `pass@k` for the largest k that is evaluated, or pass@ and a number.
+        expect: that it is `higher`, `lower`, `different` or `alike`.
+        margin: for `alike` and `paper`, the points of difference that would still count as none.
+        round: of the arm; null: the last.
+        against_round: of the other side; null: the same round, or the last if the arm's round is the last.
+        reader: whose verdicts count.
+    """
+
+    arm: str = ""
+    against: str = BASELINE
+    measure: str = "pass@1"
+    expect: str = "higher"
+    margin: float | None = None
+    round: int | None = None
+    against_round: int | None = None
+    reader: str = "strict"
+
+    def validate(self, where: str, arms: Collection[str]) -> None:
+        """Check what types cannot.
+
+        Raises:
+            ConfigError: an unknown name, or a margin that is missing or means nothing.
+        """
+        _one_of(where, "arm", self.arm, arms)
+        _one_of(where, "against", self.against, [*arms, BASELINE, PAPER])
+        _one_of(where, "expect", self.expect, EXPECTED)
+        _one_of(where, "reader", self.reader, READERS)
+        if not re.fullmatch(r"pass@(k|[1-9]\d*)", self.measure):
+            raise ConfigError(f"{where}: measure={self.measure} is not known", "pass@1, pass@k or pass@ and a number")
+        if self.against == self.arm and self.round == self.against_round:
+            raise ConfigError(f"{where}: {self.arm} is compared with itself", "name two rounds, or another arm")
+        if (self.expect == "alike") != (self.margin is not None):
+            raise ConfigError(f"{where}: expect={self.expect}, margin={self.margin}", "alike, and only that, needs one")
+        if self.margin is not None and self.margin <= 0:
+            raise ConfigError(f"{where}: margin={self.margin:g} points", "give the largest that is still none")
+        if self.against == PAPER and (self.expect, self.measure) != ("alike", "pass@1"):
+            raise ConfigError(f"{where}: the paper's figure is a gain in pass@1", "expect: alike, measure: pass@1")
 
 
 @dataclass
@@ -71,6 +121,7 @@ class Experiment:
         base: overrides of every arm.
         arms: by name, in the order of the table.
         scales: what is particular to this experiment at a scale.
+        contrasts: the comparisons that the experiment is for; all others are exploratory.
         analysis: an analysis of the runs in addition to the table: one of `tpt.analysis.ANALYSES`.
     """
 
@@ -81,6 +132,7 @@ class Experiment:
     base: list[str] = field(default_factory=list)
     arms: dict[str, Arm] = field(default_factory=dict)
     scales: dict[str, Scale] = field(default_factory=dict)
+    contrasts: list[Contrast] = field(default_factory=list)
     analysis: str | None = None
 
     def validate(self, where: str) -> None:
@@ -106,6 +158,8 @@ class Experiment:
                 _one_of(where, f"arms.{name}.against", arm.against, [one for one in self.arms if one != name])
             for scale in arm.scales:
                 _one_of(where, f"arms.{name}.scales", scale, SCALES)
+        for number, contrast in enumerate(self.contrasts):
+            contrast.validate(f"{where}: contrasts[{number}]", self.arms)
 
 
 @dataclass
@@ -189,7 +243,12 @@ def _fields(kind: Any, parents: list[str]) -> list[str]:
             kind = get_args(kind)[1]
         else:
             kind = next(item.type for item in dataclasses.fields(kind) if item.name == parent)
-    return [item.name for item in dataclasses.fields(kind)]
+    found = [item.name for item in dataclasses.fields(kind)]
+    for item in dataclasses.fields(kind):  # OmegaConf names no key of a list's element with its path
+        inner = get_args(item.type)
+        if get_origin(item.type) is list and dataclasses.is_dataclass(inner[0]):
+            found += [one.name for one in dataclasses.fields(inner[0])]
+    return found
 
 
 def _one_of(where: str, key: str, value: str, known: Collection[str]) -> None:

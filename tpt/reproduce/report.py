@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import RenderableType
@@ -14,55 +14,59 @@ from tpt.analysis.outcome import Outcome
 from tpt.artefacts import TABLE, TABLE_CSV, Manifest
 from tpt.errors import DataError
 from tpt.evaluate.metrics import doubts
+from tpt.report.report import ONE_TRAINING
 from tpt.report.rows import ends
 from tpt.report.table import UNSAFE, interval_words
-from tpt.reproduce import figure, table
+from tpt.reproduce import differs, figure, table
 from tpt.reproduce.arms import PlannedArm
+from tpt.reproduce.asked import Asked
+from tpt.reproduce.declared import examined
 from tpt.reproduce.experiment import Experiment
-from tpt.reproduce.lines import Line, lines
+from tpt.reproduce.lines import Line, Trained, lines, trained
 from tpt.reproduce.paper import Paper, load_paper
 from tpt.reproduce.words import sentences
 from tpt.run import table as stages
 from tpt.run.folder import Run
 
-MANY = "Each interval stands for itself: where there are many, some lie beside 0 by chance alone."
+EXPLORATORY = (
+    "What is exploratory was not declared before the runs: each interval stands for itself, and where there are many, "
+    "some lie beside 0 by chance alone."
+)
+DECLARED = "Declared contrasts, in points, with Holm's correction for their number"
+DIFFERS = "Differs from the paper"
 
 
-def report(
-    name: str,
-    experiment: Experiment,
-    note: str,
-    arms: Sequence[PlannedArm],
-    runs: dict[str, Run],
-    folder: Path,
-    command: str,
-) -> list[RenderableType]:
+def report(asked: Asked, runs: dict[str, Run], folder: Path) -> list[RenderableType]:
     """Write `table.md`, `table.csv`, the figure and the analysis of an experiment to `folder`.
 
     Args:
-        note: what the reader must know about the scale.
         runs: those with at least one evaluation, by arm.
-        command: the command that was given, for the page.
 
     Returns:
         what a terminal shows, the path last.
     """
-    paper = load_paper(name, experiment)
-    found = lines(arms, runs, experiment.rounds, paper)
-    confidence = interval_words([line.row for line in found])
+    experiment, paper = asked.experiment, load_paper(asked.name, asked.experiment)
+    arms = trained(asked.arms, runs)
+    found = lines(arms, experiment.rounds, paper)
+    declared = examined(experiment.contrasts, arms, paper if asked.scale_name == differs.AT_PAPER_SCALE else None)
+    confidence = _intervals(found)
     folder.mkdir(parents=True, exist_ok=True)
     drawn = figure.draw(found, experiment.title, confidence, folder)
-    ended = [f"{arm.label}: {one}" for arm in arms if arm.name in runs for one in ends([runs[arm.name]])]
-    said = [*sentences(found), *ended]
-    analysed = _analyse(experiment, arms, runs, folder)
-    notes = [one for one in (note, _paper_note(paper), MANY, _unsafe(found), *_doubtful(found)) if one]
+    said = [*(one.sentence() for one in declared), *sentences(found, _declared(experiment)), *_ended(arms)]
+    analysed = _analyse(experiment, asked.arms, runs, folder)
+    notes = [asked.scale.note, _paper_note(paper), *_kinds(found), _unsafe(found), *_doubtful(found)]
+    notes = [one for one in notes if one]
+    tests = [one.cells() for one in declared]
     parts = [
         f"# {experiment.title}\n",
         f"{experiment.question}\n",
-        f"    {command}\n",
+        f"    {asked.command}\n",
         f"{_made_by(list(runs.values()))}\n",
-        f"Shares in %, with {confidence}; gains and differences in points, paired by problem.\n",
+        f"Shares in %, with {confidence}; gains and differences in points, paired by problem, and exploratory except "
+        "where they are declared below.\n",
         markdown.table(table.all_cells(found, experiment.columns)),
+        *_titled(DECLARED, tests),
+        *_titled(DIFFERS, differs.rows(asked, runs)),
         f"![{experiment.title}]({drawn[0].name})\n",
         *[f"- {one}" for one in said],
         "",
@@ -77,6 +81,36 @@ def report(
     told += [Text(one) for one in _found(analysed)]
     told += [Text(one) for one in notes]
     return [*told, Text(f"table: {folder / TABLE}\nfigure: {drawn[0]}", no_wrap=True, overflow="ignore")]
+
+
+def _titled(title: str, rows: Sequence[Mapping[str, str]]) -> list[str]:
+    return [f"{title}:\n", markdown.table(rows)] if rows else []
+
+
+def _intervals(found: Sequence[Line]) -> str:
+    """What the brackets are: over problems, and over trainings too where an arm has several."""
+    words = interval_words([line.row for line in found])
+    return f"{words} and trainings" if any(line.row.trainings > 1 for line in found) else words
+
+
+def _ended(arms: Mapping[str, Trained]) -> list[str]:
+    """Where and why each training of `rounds=auto` stopped."""
+    return [f"{arm.label}: {one}" for arm in arms.values() for run in arm.runs for one in ends([run])]
+
+
+def _declared(experiment: Experiment) -> set[tuple[str, str]]:
+    """The pairs that sentences on the last round's pass@1, strict, compare as declared."""
+    return {
+        (one.arm, one.against)
+        for one in experiment.contrasts
+        if (one.measure, one.reader, one.round, one.against_round) == ("pass@1", "strict", None, None)
+    }
+
+
+def _kinds(found: Sequence[Line]) -> list[str]:
+    """What the sentences are of, and which of them were not declared."""
+    alone = any(line.arm and line.row.trainings == 1 for line in found)
+    return [ONE_TRAINING if alone else "", EXPLORATORY]
 
 
 def _analyse(
@@ -95,9 +129,10 @@ def _analyse(
             outcome = ANALYSES[experiment.analysis](run, out, run.config.seed)
         except DataError as error:  # nothing to compare, e.g. if no sample is right; the table remains
             outcome = Outcome([f"{experiment.analysis} has nothing to say: {error.message}"], [], [])
-        title = f"{experiment.analysis.replace('_', ' ').capitalize()}: {arm.label}"
+        label = arm.label if arm.of == arm.name else f"{arm.label}, {arm.overrides[-1]}"
+        title = f"{experiment.analysis.replace('_', ' ').capitalize()}: {label}"
         files.write_text(out / f"{experiment.analysis}.md", outcome.markdown(title))
-        found[arm.label] = outcome
+        found[label] = outcome
     return found
 
 

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from tpt.evaluate.intervals import Interval
 from tpt.evaluate.metrics import READERS
-from tpt.report.table import PLAIN, TROUBLES, all_ks, csv_of
+from tpt.report.table import DESIGN, PLAIN, TROUBLES, all_ks, csv_of
 from tpt.reproduce.lines import Line
 from tpt.terminal import unfolded
 
@@ -26,12 +26,13 @@ def figures(line: Line, lines: Sequence[Line], columns: Sequence[str]) -> Cells:
         if k == ks[0]:
             cells[f"pass@{k} lenient"] = row.interval("lenient", "pass@k", k).in_percent() if k in row.ks else ""
     if "correct@k" in columns:
-        cells[f"correct@{ks[-1]}"] = _count(row.metrics["strict"]["correct@k"].get(str(ks[-1])))
+        count = _count(row.metrics["strict"]["correct@k"].get(str(ks[-1])))
+        cells[f"correct@{ks[-1]}"] = f"{count} of {row.metrics['problems']}" if count else ""
     if "well formed" in columns:
         cells["well formed"] = f"{100 * row.metrics['well_formed']:.1f}"
     for figure in ("pass@1", *(one for one in columns if one.endswith("@k"))):
         cells[f"paper {figure}"] = line.paper_cell(figure)
-    return cells
+    return cells | {DESIGN: row.design}
 
 
 def comparisons(line: Line) -> Cells:
@@ -44,7 +45,6 @@ def comparisons(line: Line) -> Cells:
         "against": line.against,
         "difference": line.differences[k]["strict"].in_points() if line.against else "",
         "paper gain": "" if line.paper_gain is None else f"{line.paper_gain:+.1f}",
-        "gain - paper": _points(line.beyond_paper),
     }
 
 
@@ -67,6 +67,7 @@ def _short(line: Line, lines: Sequence[Line], columns: Sequence[str]) -> Cells:
     cells = figures(line, lines, columns)
     lenient = next(name for name in cells if name.endswith("lenient"))
     cells[lenient] = cells[lenient].split(" [")[0]
+    cells.pop(DESIGN)  # too wide
     papers = [cells.pop(name) for name in list(cells) if name.startswith("paper")]
     return cells | {"paper": "\n".join(one.replace("(k=", "@").replace(")", "") for one in papers if one)}
 
@@ -86,6 +87,8 @@ def to_csv(lines: Sequence[Line]) -> str:
 def _numbers(line: Line) -> dict[str, str | float]:
     row = line.row
     record: dict[str, str | float] = {"arm": line.arm or "baseline", "label": line.label, "run": row.run}
+    record |= {"trainings": row.trainings, "sd_between_trainings": "" if row.spread is None else row.spread}
+    record |= {"steps": "" if row.steps is None else row.steps}
     record |= {"round": row.round, "kept": "" if row.kept is None else row.kept, "confidence": row.confidence}
     for reader in READERS:
         for k in row.ks:

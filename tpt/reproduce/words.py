@@ -1,26 +1,41 @@
 """What an experiment's table says, in sentences that claim no more than the intervals do."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from tpt.evaluate.intervals import Interval
 from tpt.report.report import gain_in_words
+from tpt.reproduce.experiment import BASELINE
 from tpt.reproduce.lines import Line
 
+EXPLORATORY = "exploratory, "
+Pairs = Container[tuple[str, str]]
 
-def sentences(lines: Sequence[Line]) -> list[str]:
-    """One or more for the last line of each arm; the table has the other rounds."""
+
+def sentences(lines: Sequence[Line], declared: Pairs = ()) -> list[str]:
+    """One or more for the last line of each arm; the table has the other rounds.
+
+    Args:
+        declared: pairs of an arm and what its pass@1 was to be compared with; any other comparison is exploratory.
+    """
     last = {line.arm: line for line in lines if line.arm}
-    return [one for line in last.values() for one in _of_line(line)]
+    return [one for line in last.values() for one in _of_line(line, declared)]
 
 
-def _of_line(line: Line) -> list[str]:
-    said = [f"{line.label}: {gain_in_words(line.row)}{_beside_paper(line)}"] if line.gain else []
+def _of_line(line: Line, declared: Pairs) -> list[str]:
+    def kind(against: str | None) -> str:
+        return "" if (line.arm, against) in declared else EXPLORATORY
+
+    said = [f"{kind(BASELINE)}{line.label}: {gain_in_words(line.row)}"] if line.gain else []
     k = line.row.ks[0]
     if line.against:
         both = line.differences[k]
-        name = f"{line.label} against {line.against}: pass@{k} strict"
+        name = f"{kind(line.other)}{line.label} against {line.against}, {_whose(line)}: pass@{k} strict"
         said.append(f"{name} {_compared(both['strict'])}; lenient {both['lenient'].in_points()}")
     return said
+
+
+def _whose(line: Line) -> str:
+    return "these checkpoints" if line.trainings == 1 else f"the methods, {line.trainings} trainings"
 
 
 def _compared(difference: Interval) -> str:
@@ -30,14 +45,3 @@ def _compared(difference: Interval) -> str:
         -1: f"is lower by {found} points",
         0: f"does not differ by more than the interval: {found} points",
     }[difference.direction]
-
-
-def _beside_paper(line: Line) -> str:
-    if line.beyond_paper is None:
-        return ""
-    where = {
-        1: "is below the strict interval",
-        -1: "is above the strict interval",
-        0: "lies within the strict interval",
-    }
-    return f"; the paper's gain, {line.paper_gain:+.1f}, {where[line.beyond_paper.direction]}"

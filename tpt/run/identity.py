@@ -107,6 +107,14 @@ def fingerprint(settings: Config, named: Contents) -> str:
     return digest({"config": settings_of(settings, named), "format": FORMAT})
 
 
+def seed_of(spec: StageSpec, stage: Stage, settings: Config) -> int:
+    """The run's seed, or 0 for what runs share that differ only in their seed (`seeds_share`)."""
+    baseline = stage.round == 0
+    samples = stage.round == 1 and spec.draws is not None and not spec.measures
+    shared = {"nothing": False, "baseline": baseline, "samples": baseline or samples}[settings.seeds_share]
+    return 0 if shared else settings.seed
+
+
 def of_stage(spec: StageSpec, stage: Stage, settings: Config, named: Contents, inputs: Sequence[str]) -> str:
     """What the results of a stage depend on, as a hash: its settings, its round's seed, its inputs.
 
@@ -119,7 +127,7 @@ def of_stage(spec: StageSpec, stage: Stage, settings: Config, named: Contents, i
     found |= {"stage": stage.name, "format": FORMAT, "inputs": list(inputs)}
     if spec.seeded:
         # The base model's evaluation and a round's work differ by seed; a round's number is part of the seed.
-        found |= {"seed": settings.seed, "round": stage.round}
+        found |= {"seed": seed_of(spec, stage, settings), "round": stage.round}
     if stage.which:
         found["which"] = stage.which
     if spec.version(settings) > 1:

@@ -82,7 +82,8 @@ class Manifests(Paths):
     def seed(self, stage: Stage) -> int:
         """A seed of the stage's own, below 2**31, drawn from the config's."""
         which = [stage.which] if stage.which else []
-        return int(identity.digest([self.config.seed, stage.round, stage.name, *which])[:7], 16)
+        seed = identity.seed_of(table.of(stage), stage, self.config)
+        return int(identity.digest([seed, stage.round, stage.name, *which])[:7], 16)
 
     def version(self, stage: Stage) -> int:
         """The version of the rules that a stage follows today."""

@@ -45,6 +45,13 @@ class Config:
         runtime=True,
     )
     seed: int = setting(0, "The seed of all that is drawn.", low=0)
+    seeds_share: str = setting(
+        "baseline",
+        "What runs that differ only in their seed share, drawn as with seed 0: nothing; the evaluation of the base "
+        "model; or the samples of the first round as well.",
+        choices=("nothing", "baseline", "samples"),
+        added=True,
+    )
     run_root: str = setting(
         "runs",
         "The folder of the run folders.",
@@ -58,6 +65,7 @@ class Config:
 _TOP = [one for one in walk(Config) if "." not in one.key and one.kind is not Task]
 SECTIONS: dict[str, Any] = {one.key: one.kind for one in _TOP if one.section}
 SCALARS: dict[str, Any] = {one.key: one.kind for one in _TOP if not one.section}
+ADDED: dict[str, Any] = {one.key: one.value for one in _TOP if one.facts.added}  # which older run folders lack
 
 
 def to_dict(config: Any, runtime: bool = True) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from tpt import files, tasks
 from tpt.errors import ConfigError, Damaged, nearest
 from tpt.setting import Setting
 from tpt.settings import names
-from tpt.settings.config import SCALARS, SECTIONS, Config, validate, with_dev
+from tpt.settings.config import ADDED, SCALARS, SECTIONS, Config, validate, with_dev
 from tpt.settings.typed import typed
 
 AUTO = "auto"  # as a number of rounds: see `StopConfig`
@@ -48,6 +48,8 @@ def from_node(node: DictConfig) -> Config:
 
 def _scalar(node: DictConfig, name: str) -> Any:
     """A setting outside the sections; a text that says a number, as one of the environment, is that number."""
+    if name in ADDED and name not in node:
+        return ADDED[name]
     if name not in node or OmegaConf.is_missing(node, name):
         raise ConfigError(f"{name} has no value")
     value = node[name]
@@ -67,7 +69,8 @@ def load(path: Path) -> Config:
     then = "the same `tpt run` as before writes it again"
     with files.reading(path, then, yaml.YAMLError, OmegaConfBaseException):
         node = OmegaConf.load(path)
-    lacks = [name for name in (*SECTIONS, *SCALARS, "task") if not isinstance(node, DictConfig) or name not in node]
+    needed = [name for name in (*SECTIONS, *SCALARS, "task") if name not in ADDED]
+    lacks = [name for name in needed if not isinstance(node, DictConfig) or name not in node]
     if lacks:
         raise files.damaged(path, f"does not hold what it should: {', '.join(lacks)}", then)
     try:

@@ -16,13 +16,21 @@ from tpt.run.folder import Run
 HERE = Path(__file__).parent
 
 
-def write(path: Path, runs: list[Run], rows: list[Row], said: list[tuple[str, int]], notes: list[str]) -> None:
+def write(
+    path: Path,
+    runs: list[Run],
+    rows: list[Row],
+    said: list[tuple[str, int]],
+    notes: list[str],
+    methods: list[Row] | None = None,
+) -> None:
     """Write the page of some runs, from their folders alone.
 
     Args:
         rows: of the report.
         said: the gains in words, each with 1 for a rise, -1 for a fall, 0 if neither can be told.
         notes: what is not evaluated yet, and warnings.
+        methods: rows that are means over trainings.
     """
     style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
     environment = jinja2.Environment(
@@ -54,7 +62,7 @@ def write(path: Path, runs: list[Run], rows: list[Row], said: list[tuple[str, in
         costs=view.costs(rows, runs),
         stages=stage_names(),
         differences=view.differences(rows),
-        parts=table.parts(rows),
+        parts=table.parts(rows, methods),
     )
     files.write_text(path, text)
 

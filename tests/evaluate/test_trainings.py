@@ -1,0 +1,156 @@
+"""Several trainings: intervals that cover, tests that keep their level, and power that simulation finds too."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from tpt.evaluate import trainings
+from tpt.evaluate.contrasts import Expect, examine, holm
+from tpt.evaluate.intervals import Floats, Interval, gain_interval
+from tpt.evaluate.power import Assumed, Design, detectable, enough, in_words
+
+SLOPE = 0.15  # points of pass@1 for a step of 1 in log-odds, of the problems below
+
+
+def arms(rng: np.random.Generator, problems: int, count: int, between: float, shift: float = 0.0) -> list[list[Floats]]:
+    """Two arms of as many trainings; true shares of a problem differ by arm, training means by `between` (a share)."""
+    hard = rng.normal(-0.8, 1.8, problems)
+    found = []
+    for arm in range(2):
+        own = hard + rng.normal(0, 0.7, problems) + arm * shift / SLOPE
+        odds = own + rng.normal(0, between / SLOPE, (count, 1))
+        found.append(list(rng.binomial(4, 1 / (1 + np.exp(-odds))) / 4))
+    return found
+
+
+def test_two_arms_of_the_same_method_seldom_differ_clearly_though_their_checkpoints_often_do() -> None:
+    rng = np.random.default_rng(0)
+    trials = 150
+    methods = checkpoints = 0
+    for _ in range(trials):
+        one, other = arms(rng, 500, 3, between=0.025)
+        methods += trainings.independent(one, other, 0.95).interval.direction != 0
+        checkpoints += gain_interval(one[0], other[0], 0.95).direction != 0
+    assert methods / trials <= 0.06
+    assert checkpoints / trials > 0.2, "what the sentences about methods are there for"
+
+
+def test_a_real_difference_is_found_with_enough_trainings() -> None:
+    rng = np.random.default_rng(1)
+    pairs = [arms(rng, 300, 5, 0.01, shift=0.12) for _ in range(40)]
+    found = [trainings.independent(other, one, 0.95).interval for one, other in pairs]
+    assert sum(one.direction == 1 for one in found) >= 36
+
+
+def test_the_mean_is_that_of_all_and_the_interval_is_wider_than_one_over_problems() -> None:
+    rng = np.random.default_rng(2)
+    one, other = arms(rng, 80, 3, 0.03)
+    found = trainings.paired(one, other, 0.95)
+    over_problems = gain_interval(np.mean(one, axis=0), np.mean(other, axis=0), 0.95)
+    assert found.interval.value == pytest.approx(np.mean(one) - np.mean(other))
+    assert found.interval.low < over_problems.low < over_problems.high < found.interval.high
+    assert found.spread == pytest.approx(np.std(np.mean(one, axis=1) - np.mean(other, axis=1), ddof=1))
+
+
+def test_without_differences_between_problems_the_interval_is_students() -> None:
+    means = np.array([0.2, 0.35, 0.3])
+    found = trainings.level([np.full(50, one) for one in means], 0.95).interval
+    expected = stats.t.interval(0.95, 2, means.mean(), stats.sem(means))
+    assert (found.low, found.high) == pytest.approx(expected)
+
+
+def test_one_training_or_other_problems_are_refused() -> None:
+    shares = np.zeros(4)
+    with pytest.raises(ValueError, match="1 training says nothing"):
+        trainings.level([shares], 0.95)
+    with pytest.raises(ValueError, match="the same problems"):
+        trainings.level([shares, shares[1:]], 0.95)
+    with pytest.raises(ValueError, match="cannot be paired"):
+        trainings.independent([shares] * 2, [shares[1:]] * 2, 0.95)
+    with pytest.raises(ValueError, match="cannot be paired"):
+        trainings.paired([shares] * 2, [shares] * 3, 0.95)
+
+
+def normal(value: float, error: float, confidence: float) -> Interval:
+    half = float(stats.norm.ppf((1 + confidence) / 2)) * error
+    return Interval(value, value - half, value + half)
+
+
+@pytest.mark.parametrize(
+    ("expect", "value", "p", "outcome"),
+    [
+        ("higher", 0.05, stats.norm.sf(2.5), "holds"),
+        ("higher", -0.05, stats.norm.cdf(2.5), "contradicted"),
+        ("lower", -0.05, stats.norm.sf(2.5), "holds"),
+        ("different", 0.05, 2 * stats.norm.sf(2.5), "holds"),
+        ("alike", 0.0, stats.norm.sf(2.5), "holds"),
+        ("alike", 0.01, stats.norm.sf(2.0), "holds"),
+        ("alike", 0.03, stats.norm.sf(1.0), "open"),
+        ("alike", 0.2, 1.0, "contradicted"),
+        ("higher", 0.01, stats.norm.sf(0.5), "open"),
+    ],
+)
+def test_a_test_is_its_interval_turned_round(expect: Expect, value: float, p: float, outcome: str) -> None:
+    [found] = examine([(partial(normal, value, 0.02), expect, 0.05)])
+    assert found.p == pytest.approx(p, abs=5e-5)
+    assert found.outcome() == outcome
+
+
+def test_fewer_data_never_make_two_things_alike() -> None:
+    ps = [examine([(partial(normal, 0.0, error), "alike", 0.05)])[0].p for error in (0.01, 0.03, 0.1, 1.0)]
+    assert ps == sorted(ps)
+    assert ps[0] < 0.001
+    assert ps[-1] > 0.4
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+def test_holm_rejects_what_stepping_down_by_hand_rejects(ps: list[float]) -> None:
+    corrected = holm(ps)
+    ordered = sorted(ps)
+    for level in (0.01, 0.05, 0.2):
+        passed = [p * (len(ps) - rank) < level for rank, p in enumerate(ordered)]
+        assert sum(one < level for one in corrected) == [*passed, False].index(False)
+    assert all(one >= p for one, p in zip(corrected, ps, strict=True))
+
+
+@pytest.mark.parametrize("design", [Design(150, 4, 3), Design(500, 4, 5)])
+def test_power_is_what_simulation_finds(design: Design) -> None:
+    assumed = Assumed()
+    least, rng, trials = detectable(design, assumed), np.random.default_rng(3), 100
+    shape = assumed.rate * (1 - assumed.rate) / assumed.spread**2 - 1
+    of_arm = np.sqrt((1 - assumed.agreement) * 2) * assumed.spread
+    seen = 0
+    for _ in range(trials):
+        true = rng.beta(assumed.rate * shape, (1 - assumed.rate) * shape, design.problems)
+        sides = []
+        for arm in range(2):
+            moved = arm * (least + rng.normal(0, of_arm, design.problems))
+            shares = true + moved + rng.normal(0, assumed.between, (design.trainings, 1))
+            noise = np.sqrt((true * (1 - true)) / design.samples) * rng.normal(size=shares.shape)
+            sides.append(list(np.clip(shares + noise, 0, 1)))
+        seen += trainings.independent(sides[1], sides[0], 0.95).interval.low > 0
+    assert 0.7 <= seen / trials <= 0.92
+
+
+def test_a_design_says_what_it_can_see_and_which_would_see_five_points() -> None:
+    words = in_words(Design(150, 4, 1), Assumed())
+    assert words.startswith("150 problems x 4 samples, 1 training: arms must differ by 12 points to be told apart")
+    assert "for 5 points take" in words
+    assert "nothing about the methods" in words
+    more = enough(4, Assumed())
+    assert more is not None
+    assert detectable(more, Assumed()) <= 0.05
+    sizes = [detectable(Design(problems, 4, 3), Assumed()) for problems in (50, 200, 1000)]
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def test_spread_is_measured_without_the_samples_noise() -> None:
+    rng = np.random.default_rng(4)
+    true = rng.beta(2, 3, 20_000)
+    n = np.full(true.size, 4)
+    found = Assumed.of_counts(n, rng.binomial(4, true))
+    assert (found.rate, found.spread) == pytest.approx((true.mean(), true.std()), abs=0.01)
