@@ -35,7 +35,7 @@ def read(kind: type[Options], given: Sequence[str]) -> Options:
     except OmegaConfBaseException as error:
         raise ConfigError(f"{error.full_key}: {str(error).splitlines()[0]}", help_of(kind)) from error
     check_all(found)
-    return found  # type: ignore[no-any-return]  # to_object of a structured node is its class
+    return found  # type: ignore[return-value]  # to_object of a structured node is its class
 
 
 def help_of(kind: type) -> str:

@@ -1,4 +1,4 @@
-"""Sampling on from prefixes of solutions: shards in a folder, of which none is drawn twice, however often it is killed."""
+"""Sampling on from prefixes of solutions, into shards of which none is drawn twice, however often it is killed."""
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -34,6 +34,11 @@ class Prefix:
     prompt_ids: tuple[int, ...]
     completion_ids: tuple[int, ...]
     opened: str = ""
+
+    @property
+    def key(self) -> tuple[str, tuple[int, ...]]:
+        """What tells prefixes apart."""
+        return self.problem.id, self.completion_ids
 
 
 Report = Callable[[int], None]  # how many prefixes have been sampled from since the last call
@@ -97,9 +102,7 @@ class Resampler:
                 samples: list[list[Sample]] = [[] for _ in shard]
                 for prompt, completions in sampler.sample(prompts, self.draw):
                     place = int(prompt.key)
-                    samples[place] = [
-                        self._solution(shard[place], index, one) for index, one in enumerate(completions)
-                    ]
+                    samples[place] = [self._solution(shard[place], index, one) for index, one in enumerate(completions)]
                     report(1)
                 records.write(self._samples(number), Sample, itertools.chain.from_iterable(samples))
 

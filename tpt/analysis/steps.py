@@ -21,8 +21,8 @@ def steps(text: str, unit: str = "sentences") -> list[str]:
 def step_ends(ids: Sequence[int], decode: Callable[[list[int]], str], unit: str) -> list[int]:
     """After how many tokens each step of a completion ends; the last number is that of all its tokens.
 
-    A token belongs to the step in which it begins. A line break belongs to the step that it ends, a space between two
-    sentences to the later one, as in the vocabularies of most models.
+    A token belongs to the step in which it begins. A line break belongs to the step that it ends, other
+    spacing to the step that follows, as in the vocabularies of most models.
 
     Args:
         ids: of the completion, with its end token if it has one, which belongs to the last step.
@@ -54,6 +54,6 @@ def _boundaries(text: str, unit: str) -> list[int]:
     found, start = [], 0
     for match in _ENDS[unit].finditer(text):
         if text[start : match.start()].strip() and text[match.end() :].strip():
-            start = match.end() if "\n" in match[0] else match.start()
+            start = match.start() + match[0].rfind("\n") + 1  # of a space: where it begins
             found.append(start)
     return found

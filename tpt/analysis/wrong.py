@@ -1,10 +1,10 @@
-"""Which wrong solutions are looked at: seeded draws of problems that are solved sometimes, and the nearest right one."""
+"""Which wrong solutions are looked at: a draw by seed, of problems solved sometimes, and the nearest right one."""
 
 import random
 from dataclasses import dataclass
 
 from tpt.analysis.samples import TOKENS, evaluation, is_right, is_wrong
-from tpt.analysis.spans import nearest
+from tpt.analysis.spans import Span, nearest, span
 from tpt.errors import DataError
 from tpt.records import Sample
 from tpt.report.rows import round_name
@@ -22,6 +22,11 @@ class Pair:
     wrong: Sample
     right: Sample
     edits: int
+
+    @property
+    def span(self) -> Span:
+        """The part between their common beginning and their common end."""
+        return span(self.wrong.completion_ids, self.right.completion_ids)
 
     @property
     def edited(self) -> float:

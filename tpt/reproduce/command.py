@@ -92,7 +92,7 @@ def reproduce(name: str, words: Sequence[str], dry_run: bool, console: Terminal)
         Path(next(iter(configs.values())).run_root).expanduser() / "experiments" / _folder_name(name, scale_name, extra)
     )
     command = shlex.join(["tpt", "reproduce", name, f"scale={scale_name}", *extra])
-    _report(name, experiment, scale.note, arms, outcome, folder, command, console)
+    _report(name, experiment, scale, arms, outcome, folder, command, console)
     _print_undone(outcome, command, console)
     return 1 if outcome.failed else 0
 
@@ -148,7 +148,7 @@ def _submit(arms: Sequence[PlannedArm], submits: Submits, console: Terminal) -> 
 def _report(
     name: str,
     experiment: Experiment,
-    note: str,
+    scale: experiments.Scale,
     arms: Sequence[PlannedArm],
     outcome: Outcome,
     folder: Path,
@@ -161,7 +161,7 @@ def _report(
         return
     from tpt.reproduce.report import report  # matplotlib is slow to import
 
-    for renderable in report(name, experiment, note, arms, evaluated, folder, command):
+    for renderable in report(name, experiment, scale, arms, evaluated, folder, command):
         console.print(renderable)
 
 

@@ -18,7 +18,7 @@ from tpt.report.rows import ends
 from tpt.report.table import UNSAFE, interval_words
 from tpt.reproduce import figure, table
 from tpt.reproduce.arms import PlannedArm
-from tpt.reproduce.experiment import Experiment
+from tpt.reproduce.experiment import Experiment, Scale
 from tpt.reproduce.lines import Line, lines
 from tpt.reproduce.paper import Paper, load_paper
 from tpt.reproduce.words import sentences
@@ -31,7 +31,7 @@ MANY = "Each interval stands for itself: where there are many, some lie beside 0
 def report(
     name: str,
     experiment: Experiment,
-    note: str,
+    scale: Scale,
     arms: Sequence[PlannedArm],
     runs: dict[str, Run],
     folder: Path,
@@ -40,7 +40,7 @@ def report(
     """Write `table.md`, `table.csv`, the figure and the analysis of an experiment to `folder`.
 
     Args:
-        note: what the reader must know about the scale.
+        scale: whose note and settings of the analysis are used.
         runs: those with at least one evaluation, by arm.
         command: the command that was given, for the page.
 
@@ -54,8 +54,8 @@ def report(
     drawn = figure.draw(found, experiment.title, confidence, folder)
     ended = [f"{arm.label}: {one}" for arm in arms if arm.name in runs for one in ends([runs[arm.name]])]
     said = [*sentences(found), *ended]
-    analysed = _analyse(experiment, arms, runs, folder)
-    notes = [one for one in (note, _paper_note(paper), MANY, _unsafe(found), *_doubtful(found)) if one]
+    analysed = _analyse(experiment, scale.analysis, arms, runs, folder)
+    notes = [one for one in (scale.note, _paper_note(paper), MANY, _unsafe(found), *_doubtful(found)) if one]
     parts = [
         f"# {experiment.title}\n",
         f"{experiment.question}\n",
@@ -80,7 +80,7 @@ def report(
 
 
 def _analyse(
-    experiment: Experiment, arms: Sequence[PlannedArm], runs: dict[str, Run], folder: Path
+    experiment: Experiment, asked: Sequence[str], arms: Sequence[PlannedArm], runs: dict[str, Run], folder: Path
 ) -> dict[str, Outcome]:
     """The experiment's analysis of each finished arm, by label; each is a page in a folder of its own."""
     if not experiment.analysis:
@@ -92,7 +92,7 @@ def _analyse(
             continue
         out = folder / arm.name
         try:
-            outcome = ANALYSES[experiment.analysis](run, out, run.config.seed)
+            outcome = ANALYSES[experiment.analysis](run, out, run.config.seed, asked)
         except DataError as error:  # nothing to compare, e.g. if no sample is right; the table remains
             outcome = Outcome([f"{experiment.analysis} has nothing to say: {error.message}"], [], [])
         title = f"{experiment.analysis.replace('_', ' ').capitalize()}: {arm.label}"
