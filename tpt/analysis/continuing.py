@@ -79,7 +79,7 @@ def continue_all(run: Run, round: int, solutions: list[Sample], out: Path, seed:
 
 def _problems(run: Run, wanted: set[str]) -> dict[str, Problem]:
     path = run.problems_path(table.draws_of(run.config, table.evaluation(0)).split)
-    return {one.id: one for one in records.read(path, Problem, problem_ids=wanted)}
+    return {one.id: one for one in records.read(path, Problem) if one.id in wanted}
 
 
 def _prefixes(problem: Problem, solution: Sample, ends: list[int], decode: Decode) -> list[Prefix]:
