@@ -43,7 +43,7 @@ def test_cuts_ascend_and_leave_no_token_out(tokenizer: PreTrainedTokenizerBase, 
     ids = [*tokenizer.encode(text), tokenizer.eos_token_id]
     ends = step_ends(ids, decoder(tokenizer), unit)
     assert ends == sorted(set(ends))
-    assert 0 < ends[0]
+    assert ends[0] > 0
     assert ends[-1] == len(ids)
 
 

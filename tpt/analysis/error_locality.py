@@ -112,13 +112,13 @@ def _sentences(looked: dict[int, Looked], compared: dict[str, list[Compared]], c
         found.append(
             f"{round_name(round)}: of {of.drawn.wrong:,} wrong solutions {of.drawn.eligible:,} are to problems that "
             f"are solved sometimes; {len(of.solutions):,} of these, to {of.drawn.problems} problems, were looked at. "
-            f"The step at which they go wrong is located in {len(told)} with {confidence:.0%} confidence ({len(several)} "
-            f"of them have more than one step); in {len(of.solutions) - len(told)} it cannot be told"
+            f"The step at which they go wrong is located in {len(told)} with {confidence:.0%} confidence "
+            f"({len(several)} of them have more than one step); in {len(of.solutions) - len(told)} it cannot be told"
         )
     digits = {one.name: one.digits for one in MEASURES}
     found += [in_words(name, of[-1], of[0], digits[name]) for name, of in compared.items()]
     if missing := [one.name for one in MEASURES if one.name not in compared]:
-        found.append(f"not in both rounds: {', '.join(missing)}")
+        found.append(f"not of both rounds, since too little was located: {'; '.join(missing)}")
     return found
 
 
