@@ -35,7 +35,7 @@ Values = dict[str, dict[int, ByProblem]]  # by what is measured, and by round
 
 DIGITS = {"self-BLEU": 1, "distinct-1": 3, "distinct-2": 3, "distinct-3": 3}  # behind the point; 2 of the others
 COLUMNS = 3
-DRAWS = 10  # of equal numbers of samples, of which the mean is taken
+DRAWS = 5  # of equal numbers of samples, of which the mean is taken
 ALL, ANY, RIGHT = "all samples", "{} of all", "{} right ones"
 ANSWERS = "distinct answers"
 
