@@ -246,7 +246,8 @@ def test_what_was_drawn_is_kept_beside_the_page(narrowed: Run, tmp_path: Path) -
         ANALYSES["error_locality"](narrowed, tmp_path, 0, GIVEN["error_locality"])
         return {path: path.stat().st_mtime_ns for path in tmp_path.glob("error_locality/round-0*/*.parquet")}
 
-    assert len({path.parent for path in (first := drawn())}) == 2, "samples and verdicts of two rounds"
+    first = drawn()
+    assert len({path.parent for path in first}) == 2, "samples and verdicts of two rounds"
     assert drawn() == first
 
 
