@@ -15,6 +15,7 @@ from tpt.analysis.curves import crossing_point, curves
 from tpt.analysis.diversity import measures
 from tpt.analysis.gradient_equivalence import agrees, choose
 from tpt.analysis.outcome import Outcome, Sheet
+from tpt.analysis.wrong import draw_wrong
 from tpt.cli import main
 from tpt.errors import DataError
 from tpt.evaluate.intervals import Interval
@@ -27,7 +28,8 @@ from tpt.settings.sampling import EvaluateConfig
 
 Make = Callable[..., Config]
 Text = Callable[[int, int], tuple[str, bool]]  # number of a problem, of a sample -> its text, whether it is right
-PROBLEMS, SAMPLES = 6, 4
+PROBLEMS, SAMPLES = 24, 4
+GIVEN = {"error_locality": ("solutions=2", "continuations=4"), "diversity": ("right=2",)}  # for speed
 
 VARIED = ("Tom has {a} + {b} = {c} pens.", "First {a} + {b} = {c}.", "{b} and {a} more: {b} + {a} = {c}.", "So {c}.")
 
@@ -35,6 +37,10 @@ VARIED = ("Tom has {a} + {b} = {c} pens.", "First {a} + {b} = {c}.", "{b} and {a
 def solution(problem: int, way: int, error: int = 0) -> str:
     a, b = 3 + problem, 5
     return VARIED[way].format(a=a, b=b, c=a + b + error) + f"\nThat is all.\n#### {a + b + error}"
+
+
+def question(problem: int) -> str:
+    return f"Tom has {3 + problem} pens and buys 5 more."
 
 
 def varied(problem: int, index: int) -> tuple[str, bool]:
@@ -54,6 +60,11 @@ class Maker:
         self.run = run
         self.tokenizer = AutoTokenizer.from_pretrained(model)
         run.finish(Stage(0, "prepare"), {"model_dir": str(model)}, 1.0)
+        problems = [Problem(f"p{number}", question(number), str(8 + number)) for number in range(PROBLEMS)]
+        records.write(run.problems_path("test"), Problem, problems)
+        for round in (1, 2):
+            run.trained_model(round).parent.mkdir(parents=True)
+            run.trained_model(round).symlink_to(model)
 
     def evaluated(self, round: int, text: Text) -> None:
         stage = Stage(round, "evaluate")
@@ -68,7 +79,7 @@ class Maker:
     def _write(self, sampled: Stage, judged: Stage, text: Text) -> None:
         samples, verdicts = [], []
         for problem in range(PROBLEMS):
-            prompt = self.tokenizer.encode(f"Tom has {3 + problem} pens and buys 5 more.")
+            prompt = self.tokenizer.encode(question(problem))
             for index in range(SAMPLES):
                 words, right = text(problem, index)
                 status = Status.CORRECT if right else Status.WRONG
@@ -108,7 +119,7 @@ def number(cell: str) -> float:
 def test_each_analysis_gives_sentences_tables_pictures_and_all_numbers(
     name: str, narrowed: Run, tmp_path: Path
 ) -> None:
-    outcome = ANALYSES[name](narrowed, tmp_path, 0)
+    outcome = ANALYSES[name](narrowed, tmp_path, 0, GIVEN.get(name, ()))
     assert outcome.sentences
     assert all(sheet.rows for sheet in outcome.sheets)
     for sheet in outcome.sheets:
@@ -122,12 +133,13 @@ def test_each_analysis_gives_sentences_tables_pictures_and_all_numbers(
 
 @pytest.mark.parametrize("name", ANALYSES)
 def test_the_same_run_and_seed_give_the_same_outcome(name: str, narrowed: Run, tmp_path: Path) -> None:
-    one, other = (ANALYSES[name](narrowed, tmp_path / folder, 3) for folder in ("one", "other"))
+    given = GIVEN.get(name, ())
+    one, other = (ANALYSES[name](narrowed, tmp_path / folder, 3, given) for folder in ("one", "other"))
     assert (one.sentences, one.sheets) == (other.sentences, other.sheets)
 
 
 def test_the_command_writes_a_page_beside_its_figures(narrowed: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["analyse", "error_locality", str(narrowed.root)]) == 0
+    assert main(["analyse", "error_locality", str(narrowed.root), *GIVEN["error_locality"]]) == 0
     folder = narrowed.analysis_dir
     page = (folder / "error_locality.md").read_text()
     assert "](error_locality.png)" in page
@@ -138,11 +150,11 @@ def test_the_command_writes_a_page_beside_its_figures(narrowed: Run, capsys: pyt
 def test_samples_that_become_alike_are_said_to(narrowed: Run, tmp_path: Path) -> None:
     outcome = ANALYSES["diversity"](narrowed, tmp_path, 0)
     for measure in ("distinct-1", "distinct-2", "distinct-3", "distinct answers"):
-        assert any(sentence.startswith(f"{measure} fell:") for sentence in outcome.sentences), measure
-    assert any(sentence.startswith("self-BLEU rose:") for sentence in outcome.sentences)
+        assert any(sentence.startswith(f"{measure}, all samples fell:") for sentence in outcome.sentences), measure
+    assert any(sentence.startswith("self-BLEU, all samples rose:") for sentence in outcome.sentences)
     # By hand: `8`, `10`, `12` of sums right and wrong by 2 and by 4; then right, and wrong by 1.
-    assert number(cells(outcome, 0, measure="distinct answers", round="baseline")["mean"]) == 3
-    assert number(cells(outcome, 0, measure="distinct answers", round="round 1")["mean"]) == 2
+    assert number(cells(outcome, 0, measure="distinct answers", among="all samples", round="baseline")["mean"]) == 3
+    assert number(cells(outcome, 0, measure="distinct answers", among="all samples", round="round 1")["mean"]) == 2
 
 
 def test_of_code_the_shapes_of_programs_are_counted_and_not_answers(tiny_config: Make) -> None:
@@ -165,7 +177,9 @@ def test_an_unchanged_model_is_not_said_to_change(maker: Maker, tmp_path: Path) 
     maker.evaluated(0, varied)
     maker.evaluated(1, varied)
     for name in ("diversity", "error_locality"):
-        outcome = ANALYSES[name](maker.run, tmp_path, 0)
+        outcome = ANALYSES[name](
+            maker.run, tmp_path, 0, ["solutions=20", "continuations=4"] if name == "error_locality" else GIVEN[name]
+        )
         assert not [one for one in outcome.sentences if " rose: " in one or " fell: " in one]
         assert any("no change" in one for one in outcome.sentences)
 
@@ -202,15 +216,75 @@ def test_where_nothing_crosses_it_is_said(narrowed: Run, tmp_path: Path) -> None
     assert any("pass@k strict: crossing point: none up to k=4" in one for one in sentences)
 
 
-def test_a_wrong_sample_lies_beside_the_nearest_right_one_of_its_round(narrowed: Run, tmp_path: Path) -> None:
-    outcome = ANALYSES["error_locality"](narrowed, tmp_path, 0)
-    pairs = files.read_json(tmp_path / "error_locality.json")["rounds"]
-    assert len(pairs["0"]["pairs"]) == 2 * PROBLEMS
-    assert len(pairs["1"]["pairs"]) == PROBLEMS
-    assert number(cells(outcome, 0, measure="steps shared", round="round 1")["mean"]) == pytest.approx(1 / 3, abs=0.01)
-    example = next(row for row in outcome.sheets[1].rows if row["round"] == "round 1")
-    assert "⟦" in example["wrong"]
-    assert "Tom has" in example["wrong"].partition("⟦")[0]
+def test_wrong_solutions_are_drawn_over_all_problems_before_a_second_of_any(narrowed: Run) -> None:
+    drawn = draw_wrong(narrowed, 0, PROBLEMS + 3, 5)
+    assert drawn.problems == PROBLEMS
+    assert (drawn.wrong, drawn.eligible) == (2 * PROBLEMS, 2 * PROBLEMS)
+    later = draw_wrong(narrowed, 1, 3, 5)
+    assert [pair.wrong.problem_id for pair in later.pairs] == [pair.wrong.problem_id for pair in drawn.pairs[:3]]
+    assert later.pairs[0].right.text.replace("\n", " ").startswith("Tom has"), "the nearest right one"
+
+
+def test_the_page_shows_each_step_and_nothing_of_a_model_has_a_meaning_in_it(maker: Maker, tmp_path: Path) -> None:
+    def hostile(problem: int, index: int) -> tuple[str, bool]:
+        text, right = varied(problem, index)
+        return (text if right else "<script>hacked()</script>\n" + text), right
+
+    maker.evaluated(0, hostile)
+    maker.evaluated(1, hostile)
+    outcome = ANALYSES["error_locality"](maker.run, tmp_path, 0, ["solutions=6", "continuations=4", "unit=lines"])
+    page = outcome.pages[0].read_text()
+    assert page.count('class="solution"') == 10
+    assert page.count("of 4</td>") == 10 * 4, "four lines each, and the continuations from before each"
+    assert "<script" not in page
+    assert "&lt;script&gt;hacked()" in page
+    assert "http" not in page.replace("http-equiv", "")
+
+
+def test_what_was_drawn_is_kept_beside_the_page(narrowed: Run, tmp_path: Path) -> None:
+    def drawn() -> dict[Path, int]:
+        ANALYSES["error_locality"](narrowed, tmp_path, 0, GIVEN["error_locality"])
+        return {path: path.stat().st_mtime_ns for path in tmp_path.glob("error_locality/round-0*/*.parquet")}
+
+    first = drawn()
+    assert len({path.parent for path in first}) == 2, "samples and verdicts of two rounds"
+    assert drawn() == first
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "words"),
+    [
+        ("error_locality", "solution=3", "unknown setting of the analysis: solution=3"),
+        ("error_locality", "unit=words", "unit=words is not known; one of: lines, sentences, tokens"),
+        ("error_locality", "continuations=some", "continuations"),
+        ("diversity", "right=1", "right=1 is out of range"),
+        ("gradient_equivalence", "right=1", "has no settings"),
+    ],
+)
+def test_a_wrong_setting_of_an_analysis_is_refused(
+    name: str, given: str, words: str, maker: Maker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["analyse", name, str(maker.run.root), given]) == 1
+    assert words in capsys.readouterr().err
+
+
+def test_among_right_solutions_only_their_own_wording_counts_and_not_how_many_they_are(
+    maker: Maker, tmp_path: Path
+) -> None:
+    """The later round is right twice as often, in the same wording: all samples narrow, right ones do not."""
+
+    def half(problem: int, index: int) -> tuple[str, bool]:
+        return (solution(problem, 0), True) if index < 2 else (solution(problem, index, error=index), False)
+
+    maker.evaluated(0, half)
+    maker.evaluated(1, lambda problem, index: (solution(problem, 0), True))
+    sentences = ANALYSES["diversity"](maker.run, tmp_path, 0, ["right=2"]).sentences
+    assert any(one.startswith("distinct-2, all samples fell:") for one in sentences)
+    assert any(one.startswith("distinct-2, 2 of all fell:") for one in sentences)
+    assert any(one.startswith("no change in distinct-2, 2 right ones") for one in sentences)
+    assert any(
+        one.startswith(f"{PROBLEMS} problems have at least 2 right solutions in every round") for one in sentences
+    )
 
 
 def test_right_but_badly_formatted_samples_are_no_errors(maker: Maker, tmp_path: Path) -> None:
@@ -221,7 +295,7 @@ def test_right_but_badly_formatted_samples_are_no_errors(maker: Maker, tmp_path:
     leniently = [replace(one, status=Status.PARTIAL, lenient=Status.CORRECT) for one in verdicts if one.index == 3]
     kept = {one.problem_id: one for one in leniently}
     records.write(path, Verdict, [kept[one.problem_id] if one.index == 3 else one for one in verdicts])
-    with pytest.raises(DataError, match="0 wrong and 18 right"):
+    with pytest.raises(DataError, match=f"0 wrong and {3 * PROBLEMS} right"):
         ANALYSES["error_locality"](maker.run, tmp_path, 0)
 
 
@@ -248,7 +322,10 @@ def test_of_a_few_problems_no_claim_is_made(maker: Maker, tmp_path: Path) -> Non
     maker.evaluated(0, mixed_in_two)
     maker.evaluated(1, lambda problem, index: alike(problem, index) if problem < 2 else (solution(problem, 0), True))
     maker.thought(mixed_in_two)
-    told = " ".join(ANALYSES["error_locality"](maker.run, tmp_path, 0).sentences)
+    outcome = ANALYSES["error_locality"](maker.run, tmp_path, 0, GIVEN["error_locality"])
+    assert all("[" not in row["mean"] + row["change, paired"] for row in outcome.sheets[0].rows)
+    assert "low" not in (tmp_path / "error_locality.json").read_text()
+    told = " ".join(outcome.sentences)
     assert "2 problems have both, too few to tell a change" in told
     told = " ".join(ANALYSES["gradient_equivalence"](maker.run, tmp_path, 0).sentences)
     assert "too few problems" in told
@@ -302,7 +379,7 @@ def test_a_real_run_of_every_stage_can_be_analysed(tiny_command: Callable[..., l
             right = {"status": Status.CORRECT, "strict": Status.CORRECT, "lenient": Status.CORRECT}
             records.write(path, Verdict, [replace(one, **right) if one.index == 0 else one for one in verdicts])  # type: ignore[arg-type]
     for name, analyse in ANALYSES.items():
-        outcome = analyse(run, tmp_path / "out", 0)
+        outcome = analyse(run, tmp_path / "out", 0, GIVEN.get(name, ()))
         assert outcome.sentences, name
         assert all(figure.exists() for figure in outcome.figures)
     assert sum(1 for _ in records.read(run.problems_path("test"), Problem)) == 6

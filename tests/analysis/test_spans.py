@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tpt.analysis.spans import distances, is_between, nearest, shared_steps, span, steps
+from tpt.analysis.spans import distances, is_between, nearest, span
 
 IDS = st.lists(st.integers(0, 3), max_size=12)
 
@@ -69,17 +69,6 @@ def test_no_more_is_edited_than_the_span_holds(one: list[int], others: list[list
     at, least = nearest(one, others)
     assert least <= span(one, others[at]).length
     assert all(least <= edits(one, other) for other in others)
-
-
-def test_steps_are_lines_and_sentences() -> None:
-    text = "Zoe has 3.5 + 5 = 8.5 kites. She sells 2!\n\n  So  6.5 are left\n#### 6.5"
-    assert steps(text) == ["Zoe has 3.5 + 5 = 8.5 kites.", "She sells 2!", "So 6.5 are left", "#### 6.5"]
-
-
-def test_the_share_of_steps_that_are_shared() -> None:
-    assert shared_steps("a\nb\nc\nd", "a\nb\nx") == 0.5
-    assert shared_steps("a\na", "a") == 0.5
-    assert shared_steps("", "a") == 0
 
 
 def test_a_value_on_an_edge_falls_into_the_upper_bin_but_the_last_edge() -> None:

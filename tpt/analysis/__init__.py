@@ -3,21 +3,36 @@
 Each compares the base model (round 0) with the rounds after it, from the run folder alone.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
+
+from tpt.errors import ConfigError
 
 if TYPE_CHECKING:
     from tpt.analysis.outcome import Outcome
     from tpt.run.folder import Run
 
-# (run, the folder to write to, seed) -> what was found; figures and NAME.json are written to the folder.
-Analysis = Callable[["Run", Path, int], "Outcome"]
+
+class Analysis(Protocol):
+    """An analysis of one run."""
+
+    def __call__(self, run: "Run", out: Path, seed: int, given: Sequence[str] = ()) -> "Outcome":
+        """Analyse a run, and write figures and NAME.json to a folder.
+
+        Args:
+            out: the folder.
+            given: settings of the analysis that differ from its defaults, as `KEY=VALUE`.
+
+        Returns:
+            what was found.
+        """
+        ...
 
 
 def _named(name: str) -> Analysis:
-    def analyse(run: "Run", out: Path, seed: int) -> "Outcome":
+    def analyse(run: "Run", out: Path, seed: int, given: Sequence[str] = ()) -> "Outcome":
         # Imported only now: these would slow down `tpt --help`; torch, matplotlib and sacrebleu, every command.
         from tpt import files
         from tpt.analysis.outcome import Outcome
@@ -25,7 +40,10 @@ def _named(name: str) -> Analysis:
         for kind in ("md", "json", "png"):
             files.check_writable(out / f"{name}.{kind}")
         out.mkdir(parents=True, exist_ok=True)
-        found = import_module(f"tpt.analysis.{name}").analyse(run, out, seed)
+        module = import_module(f"tpt.analysis.{name}")
+        if given and not hasattr(module, "Options"):
+            raise ConfigError(f"{name} has no settings, and {given[0]} was given", "leave it out")
+        found = module.analyse(run, out, seed, given) if hasattr(module, "Options") else module.analyse(run, out, seed)
         assert isinstance(found, Outcome)
         return found
 

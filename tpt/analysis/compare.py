@@ -1,9 +1,8 @@
 """A measure of each problem, round by round: its mean with an interval, and the paired change over the base model."""
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -14,7 +13,9 @@ from tpt.settings.sampling import EvaluateConfig
 
 ByProblem = dict[str, float]
 
-FEWEST = 5  # problems that a claim needs: with fewer, nothing is known of how they spread
+FEWEST = 20  # problems that an interval needs: with fewer, too little is known of how they spread
+
+TOO_FEW = "too few problems"
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,20 @@ class Compared:
     pairs: int
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain JSON."""
-        change = _plain(self.change) if self.change else None
-        return {"problems": self.problems, "value": _plain(self.value), "pairs": self.pairs, "change": change}
+        """As plain JSON; without the interval of too few problems."""
+        value, change = _told(self.value, self.problems), self.change and _told(self.change, self.pairs)
+        return {"problems": self.problems, "value": value, "pairs": self.pairs, "change": change}
+
+    def words(self, digits: int) -> str:
+        """The value with its interval; alone if it is of too few problems."""
+        return shown(self.value, digits) if self.problems >= FEWEST else f"{self.value.value:.{digits}f} ({TOO_FEW})"
+
+    def change_words(self, digits: int) -> str:
+        """The change with its interval; alone if it is of too few problems; "" if there is none."""
+        if self.change is None:
+            return ""
+        enough = self.pairs >= FEWEST
+        return shown(self.change, digits, True) if enough else f"{self.change.value:+.{digits}f} ({TOO_FEW})"
 
 
 def compare(by_round: dict[int, ByProblem], config: EvaluateConfig) -> list[Compared]:
@@ -69,12 +81,10 @@ def same_problems(by_round: Mapping[int, Iterable[str]]) -> None:
 
 def in_words(name: str, compared: Compared, base: Compared, digits: int) -> str:
     """The change of a measure as a sentence that claims no more than its interval does."""
-    of_both = (
-        f"{shown(compared.value, digits)} in {round_name(compared.round)}, {shown(base.value, digits)} at baseline"
-    )
+    of_both = f"{compared.words(digits)} in {round_name(compared.round)}, {base.words(digits)} at baseline"
     if compared.change is None or compared.pairs < FEWEST:
         return f"{name}: {of_both}; {compared.pairs} problems have both, too few to tell a change"
-    change = shown(compared.change, digits, sign=True)
+    change = compared.change_words(digits)
     said = {
         1: f"{name} rose: {change}",
         -1: f"{name} fell: {change}",
@@ -89,10 +99,8 @@ def shown(value: Interval, digits: int, sign: bool = False) -> str:
     return f"{value.value:{form}} [{value.low:{form}}, {value.high:{form}}]"
 
 
-def _plain(found: Interval) -> dict[str, float | None]:
-    """As JSON, which has no infinite numbers: the interval of a single problem has no ends."""
-    ends = {"value": found.value, "low": found.low, "high": found.high}
-    return {name: end if math.isfinite(end) else None for name, end in ends.items()}
+def _told(value: Interval, problems: int) -> Mapping[str, float]:
+    return cast(Mapping[str, float], value.to_dict()) if problems >= FEWEST else {"value": value.value}
 
 
 def _array(values: Iterable[float]) -> "np.ndarray[Any, np.dtype[np.float64]]":

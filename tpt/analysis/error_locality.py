@@ -1,7 +1,11 @@
-"""Are errors local? Wrong solutions beside the nearest right one to the same problem, before training and after."""
+"""Where does a wrong solution go wrong? The step at which its chance of success falls, before training and after.
 
-import random
-from collections.abc import Callable
+Wrong solutions of the evaluations of the base model and of the last round are cut between their steps, and the
+model that wrote them continues each prefix anew, as the evaluation sampled. `locate` says at which step the chance
+falls; `alignment` says how the solution differs from the nearest right one.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,242 +14,193 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from tpt import files
-from tpt.analysis import picture
-from tpt.analysis.compare import ByProblem, Compared, compare, in_words, shown
+from tpt.analysis import options, picture
+from tpt.analysis.compare import FEWEST, Compared, compare, in_words
+from tpt.analysis.continuing import continue_all
+from tpt.analysis.locality_page import write_page
+from tpt.analysis.locate import locate
 from tpt.analysis.outcome import Outcome, Sheet
-from tpt.analysis.samples import TOKENS, evaluated_rounds, evaluation, is_right, is_wrong
-from tpt.analysis.spans import Span, nearest, shared_steps, span
-from tpt.errors import DataError
+from tpt.analysis.samples import evaluated_rounds, is_right
+from tpt.analysis.solution import GRID, MEASURES, Solution, by_problem
+from tpt.analysis.steps import UNITS
+from tpt.analysis.wrong import Drawn, draw_wrong, nearest_right
 from tpt.evaluate.intervals import interval_words
-from tpt.records import Sample
 from tpt.report.rows import round_name
 from tpt.run.folder import Run
+from tpt.setting import setting
 
-WRONG = 100  # samples a round: as many as the question asks for
-EXAMPLES = 3  # a round, in the table of examples
-BINS = 20
+__all__ = ["Options", "analyse", "nearest_right"]
 
-
-@dataclass(frozen=True)
-class Pair:
-    """A wrong solution and the right one that is the fewest edits of tokens away.
-
-    Attributes:
-        edits: tokens to be inserted, deleted or replaced.
-        span: of their tokens.
-        shared: share of the wrong one's steps that the right one has.
-    """
-
-    wrong: Sample
-    right: Sample
-    edits: int
-    span: Span
-    shared: float
-
-    @property
-    def edited(self) -> float:
-        """The edits as a share of the longer one's tokens, in [0, 1]."""
-        return self.edits / max(1, self.span.wrong_total, self.span.right_total)
-
-
-@dataclass(frozen=True)
-class Measure:
-    """Something that is measured of a pair, how it is called, and how many digits are shown."""
-
-    name: str
-    of: Callable[[Pair], float]
-    digits: int = 2
-    is_share: bool = True
-
-
-MEASURES = (
-    Measure("differing span, tokens", lambda pair: pair.span.length, 1, is_share=False),
-    Measure("differing span, share of the tokens", lambda pair: pair.span.share),
-    Measure("first difference, share of the way", lambda pair: pair.span.place),
-    Measure("edits, share of the tokens", lambda pair: pair.edited),
-    Measure("steps shared", lambda pair: pair.shared),
-)
+BINS = np.linspace(0, 1, 11)
 
 
 @dataclass
-class Paired:
-    """The pairs of one round, and what they were drawn from.
+class Options:
+    """The settings of this analysis."""
 
-    Attributes:
-        wrong: wrong samples.
-        pairable: of them, those to whose problem there is a right one in the same round.
-    """
-
-    pairs: list[Pair]
-    wrong: int
-    pairable: int
+    solutions: int = setting(100, "Wrong solutions of the base model, and of the last round.", low=1)
+    continuations: int = setting(
+        32, "Continuations of each prefix: one half chooses the step, the other half tests it.", low=4
+    )
+    unit: str = setting("sentences", "What a step is: lines, sentences within lines, or tokens.", choices=UNITS)
 
 
-def analyse(run: Run, out: Path, seed: int, most: int = WRONG) -> Outcome:
-    """Compare the evaluations' wrong samples with the nearest right ones.
+@dataclass(frozen=True)
+class Looked:
+    """The solutions of one round that were looked at, and what they were drawn from."""
+
+    drawn: Drawn
+    solutions: list[Solution]
+
+
+def analyse(run: Run, out: Path, seed: int, given: Sequence[str] = ()) -> Outcome:
+    """Find the step at which wrong solutions of the base model and of the last round go wrong.
+
+    Continuations are kept in `out/error_locality`, and are not drawn again by another call.
 
     Args:
-        most: wrong samples of each round, drawn from those that have a right one beside them.
+        given: settings that differ from those of `Options`.
 
     Raises:
+        ConfigError: a setting is unknown or not allowed; or the engine is not installed.
         DataError: there are no two evaluations to compare, or a round has no problem with right and wrong samples.
+        EngineError, ModelError: the engine cannot load a model, or died; finished shards stay.
     """
-    rounds = {round: pair_up(run, round, most, seed) for round in evaluated_rounds(run)}
-    compared = {
-        measure.name: compare(
-            {round: by_problem(one.pairs, measure) for round, one in rounds.items()}, run.config.evaluate
-        )
-        for measure in MEASURES
-    }
-    _write(out / "error_locality.json", run, seed, rounds, compared)
+    chosen = options.read(Options, given)
+    compared_rounds = evaluated_rounds(run)
+    ends = (compared_rounds[0], compared_rounds[-1])
+    drawn = {round: draw_wrong(run, round, chosen.solutions, seed) for round in ends}
+    looked = {round: Looked(one, _solutions(run, round, one, out, seed, chosen)) for round, one in drawn.items()}
+    compared = _compared(run, looked)
+    _write(out / "error_locality.json", run, seed, chosen, looked, compared)
+    page = out / "error_locality.html"
+    write_page(page, run.name, chosen.unit, {round: one.solutions for round, one in looked.items()})
     return Outcome(
-        _sentences(rounds, compared),
-        [_figures_sheet(run, rounds, compared), _examples_sheet(rounds)],
-        [_draw(out / "error_locality.png", run, rounds)],
+        _sentences(looked, compared, run.config.evaluate.confidence),
+        [_figures_sheet(run, looked, compared)],
+        [_draw(out / "error_locality.png", run, looked)],
+        [page],
     )
 
 
-def pair_up(run: Run, round: int, most: int, seed: int) -> Paired:
-    """Draw wrong samples of a round's evaluation and find the nearest right one of each.
-
-    Raises:
-        DataError: no problem has both.
-    """
-    problems = evaluation(run, round, TOKENS)
-    right = {problem: [s for s, v in judged if is_right(v, run.config.prune)] for problem, judged in problems.items()}
-    wrong = [sample for judged in problems.values() for sample, verdict in judged if is_wrong(verdict)]
-    pairable = [sample for sample in wrong if right[sample.problem_id]]
-    if not pairable:
-        counts = f"{len(wrong):,} wrong and {sum(map(len, right.values())):,} right samples"
-        raise DataError(
-            f"no problem has both in {round_name(round)}: {counts}, so no wrong one can be compared with a right one",
-            "raise evaluate.samples_per_problem or evaluate.problems",
-        )
-    drawn = random.Random(f"{seed} {round}").sample(pairable, min(most, len(pairable)))
-    return Paired([nearest_right(sample, right[sample.problem_id]) for sample in drawn], len(wrong), len(pairable))
-
-
-def nearest_right(wrong: Sample, right: list[Sample]) -> Pair:
-    """A wrong sample beside the right one that is nearest to it."""
-    unlike = list({tuple(sample.completion_ids): sample for sample in right}.values())
-    at, edits = nearest(wrong.completion_ids, [sample.completion_ids for sample in unlike])
-    found = unlike[at]
-    return Pair(
-        wrong, found, edits, span(wrong.completion_ids, found.completion_ids), shared_steps(wrong.text, found.text)
-    )
-
-
-def by_problem(pairs: list[Pair], measure: Measure) -> ByProblem:
-    """The mean of a measure over each problem's pairs: those of one problem are not independent."""
-    values: dict[str, list[float]] = {}
-    for pair in pairs:
-        values.setdefault(pair.wrong.problem_id, []).append(measure.of(pair))
-    return {problem: float(np.mean(some)) for problem, some in values.items()}
-
-
-def _sentences(rounds: dict[int, Paired], compared: dict[str, list[Compared]]) -> list[str]:
-    found = [
-        in_words(measure.name, compared[measure.name][-1], compared[measure.name][0], measure.digits)
-        for measure in MEASURES
-    ]
-    for round in (min(rounds), max(rounds)):
-        one = rounds[round]
-        found.append(
-            f"{round_name(round)}: of {one.wrong:,} wrong samples {one.pairable:,} have a right one to the same "
-            f"problem, and {len(one.pairs):,} of those were drawn; of problems that no sample solved this says nothing"
-        )
+def _solutions(run: Run, round: int, drawn: Drawn, out: Path, seed: int, chosen: Options) -> list[Solution]:
+    """Cut the solutions, continue every prefix, and locate the step in each."""
+    continued = continue_all(run, round, [one.wrong for one in drawn.pairs], out, seed, chosen)
+    found = []
+    for pair, one in zip(drawn.pairs, continued, strict=True):
+        succeeded = [[is_right(verdict, run.config.prune) for verdict in of_one] for of_one in one.verdicts]
+        where = locate(succeeded, lost=True, confidence=run.config.evaluate.confidence)
+        found.append(Solution(pair, one.question, one.ends, one.texts, succeeded, where))
     return found
 
 
-def _figures_sheet(run: Run, rounds: dict[int, Paired], compared: dict[str, list[Compared]]) -> Sheet:
-    words = interval_words(run.config.evaluate.confidence)
+def _compared(run: Run, looked: dict[int, Looked]) -> dict[str, list[Compared]]:
+    """Each measure of both rounds; one that a round has no value of is left out."""
+    values = {one.name: {round: by_problem(of.solutions, one) for round, of in looked.items()} for one in MEASURES}
+    return {name: compare(by_round, run.config.evaluate) for name, by_round in values.items() if all(by_round.values())}
+
+
+def _sentences(looked: dict[int, Looked], compared: dict[str, list[Compared]], confidence: float) -> list[str]:
+    found = []
+    for round, of in looked.items():
+        told = [one for one in of.solutions if one.located.told]
+        several = [one for one in told if len(one.ends) > 1]
+        found.append(
+            f"{round_name(round)}: of {of.drawn.wrong:,} wrong solutions {of.drawn.eligible:,} are to problems that "
+            f"are solved sometimes; {len(of.solutions):,} of these, to {of.drawn.problems} problems, were looked at. "
+            f"The step at which they go wrong is located in {len(told)} with {confidence:.0%} confidence "
+            f"({len(several)} of them have more than one step); in {len(of.solutions) - len(told)} it cannot be told"
+        )
+    digits = {one.name: one.digits for one in MEASURES}
+    found += [in_words(name, of[-1], of[0], digits[name]) for name, of in compared.items()]
+    if missing := [one.name for one in MEASURES if one.name not in compared]:
+        found.append(f"not of both rounds, since too little was located: {'; '.join(missing)}")
+    return found
+
+
+def _figures_sheet(run: Run, looked: dict[int, Looked], compared: dict[str, list[Compared]]) -> Sheet:
+    digits = {one.name: one.digits for one in MEASURES}
     rows = [
         {
-            "measure": measure.name,
+            "measure": name,
             "round": round_name(one.round),
-            "pairs": str(len(rounds[one.round].pairs)),
+            "solutions": str(len(looked[one.round].solutions)),
             "problems": str(one.problems),
-            "mean": shown(one.value, measure.digits),
-            "change, paired": shown(one.change, measure.digits, sign=True) if one.change else "",
+            "mean": one.words(digits[name]),
+            "change, paired": one.change_words(digits[name]),
+            "problems of both": str(one.pairs) if one.round else "",
         }
-        for measure in MEASURES
-        for one in compared[measure.name]
+        for name, of in compared.items()
+        for one in of
     ]
-    return Sheet(f"a wrong solution beside the nearest right one, with {words}", rows)
+    words = interval_words(run.config.evaluate.confidence)
+    return Sheet(f"where wrong solutions go wrong, with {words}, of at least {FEWEST} problems", rows)
 
 
-def _examples_sheet(rounds: dict[int, Paired]) -> Sheet:
-    rows = [
-        {
-            "round": round_name(round),
-            "problem": pair.wrong.problem_id,
-            "wrong": _marked(pair.wrong.text, pair.right.text),
-            "right": _marked(pair.right.text, pair.wrong.text),
-        }
-        for round, one in rounds.items()
-        for pair in one.pairs[:EXAMPLES]
-    ]
-    return Sheet("examples, the first that were drawn; the differing words stand in ⟦ ⟧", rows)
-
-
-def _marked(text: str, other: str) -> str:
-    """A text in one line, with the words marked in which it differs from another; long ones lose their middle."""
-    ours, theirs = (" ".join(one.replace("\n", " ⏎ ").split()).split(" ") for one in (text, other))
-    found = span(ours, theirs)
-    end = found.start + found.wrong
-    marked = [*ours[: found.start], "⟦" + " ".join(ours[found.start : end]) + "⟧", *ours[end:]]
-    return _shortened(" ".join(marked))
-
-
-def _shortened(text: str, most: int = 400) -> str:
-    return text if len(text) <= most else f"{text[: most // 2]} … {text[-most // 2 :]}"
-
-
-def _draw(path: Path, run: Run, rounds: dict[int, Paired]) -> Path:
-    shown_rounds = [min(rounds), max(rounds)]
-    title = f"{run.name}\nwrong solutions beside the nearest right one to the same problem, in % of the pairs"
-    with picture.panels(path, len(MEASURES), 3, title) as axes:
-        for panel, measure in zip(axes, MEASURES, strict=True):
-            _histogram(panel, measure, {round: rounds[round].pairs for round in shown_rounds})
-        axes[0].set_ylabel("% of the pairs")
-        axes[0].legend(frameon=False, fontsize=9)
+def _draw(path: Path, run: Run, looked: dict[int, Looked]) -> Path:
+    title = f"{run.name}\nwrong solutions to problems that are solved sometimes"
+    with picture.panels(path, 3, 3, title) as axes:
+        for round, of in looked.items():
+            colour = picture.colour(round, list(looked))
+            label = f"{round_name(round)} ({len(of.solutions)})"
+            mean = np.mean([one.along() for one in of.solutions], axis=0)
+            axes[0].plot(GRID, 100 * mean, color=colour, linewidth=2, label=label)
+            told = [one for one in of.solutions if one.located.told and len(one.ends) > 1]
+            _histogram(axes[1], [one.begins / one.ends[-1] for one in told], BINS, colour, round_name(round))
+            stretch = [one.ends[-1] - one.begins for one in of.solutions if one.located.told]
+            _histogram(axes[2], stretch, _token_bins(looked), colour, round_name(round))
+        picture.name(axes[0], "chance of success along the way")
+        axes[0].set(xlabel="share of the tokens", ylabel="continuations that succeed, %", ylim=(0, None))
+        picture.name(axes[1], "tokens before the step")
+        axes[1].set(xlabel="share of the tokens", ylabel="located, of several steps", ylim=(0, None))
+        picture.name(axes[2], "wrong stretch")
+        axes[2].set(xlabel="tokens", ylabel="located", ylim=(0, None))
+        for panel in axes:
+            panel.legend(frameon=False, fontsize=9)
     return path
 
 
-def _histogram(panel: Axes, measure: Measure, rounds: dict[int, list[Pair]]) -> None:
-    values = {round: [measure.of(pair) for pair in pairs] for round, pairs in rounds.items()}
-    top = 1.0 if measure.is_share else max(1.0, *(max(some) for some in values.values()))
-    edges = np.linspace(0, top, BINS + 1)
-    for round, some in values.items():
-        colour = picture.colour(round, list(rounds))
-        heights, _ = np.histogram(some, edges)
-        shares = 100 * heights / len(some)
-        panel.stairs(shares, edges, fill=True, color=colour, alpha=0.35, label=f"{round_name(round)} ({len(some)})")
-        panel.stairs(shares, edges, color=colour, linewidth=1.2)
-    panel.set_xlim(0, top)
-    panel.set_ylim(bottom=0)
-    picture.name(panel, measure.name)
+def _token_bins(looked: dict[int, Looked]) -> "np.ndarray[Any, np.dtype[np.float64]]":
+    return np.linspace(0, max(one.ends[-1] for of in looked.values() for one in of.solutions), 11)
 
 
-def _write(path: Path, run: Run, seed: int, rounds: dict[int, Paired], compared: dict[str, list[Compared]]) -> None:
+def _histogram(
+    panel: Axes, values: Sequence[float], edges: "np.ndarray[Any, np.dtype[np.float64]]", colour: str, label: str
+) -> None:
+    heights, _ = np.histogram(values, edges)
+    panel.stairs(heights, edges, fill=True, color=colour, alpha=0.35, label=f"{label} ({len(values)})")
+    panel.stairs(heights, edges, color=colour, linewidth=1.2)
+
+
+def _write(
+    path: Path, run: Run, seed: int, chosen: Options, looked: dict[int, Looked], compared: dict[str, list[Compared]]
+) -> None:
     found: dict[str, Any] = {
         "run": run.name,
         "seed": seed,
         "reader": run.config.prune.reader,
         "confidence": run.config.evaluate.confidence,
+        "options": vars(chosen),
         "measures": {name: {str(one.round): one.to_dict() for one in of} for name, of in compared.items()},
         "rounds": {
             str(round): {
-                "wrong": one.wrong,
-                "pairable": one.pairable,
-                "pairs": [_numbers(pair) for pair in one.pairs],
+                "wrong": of.drawn.wrong,
+                "eligible": of.drawn.eligible,
+                "solutions": [_numbers(one) for one in of.solutions],
             }
-            for round, one in rounds.items()
+            for round, of in looked.items()
         },
     }
     files.write_json(path, found)
 
 
-def _numbers(pair: Pair) -> dict[str, str | float]:
-    names: dict[str, str | float] = {"problem": pair.wrong.problem_id, "wrong": pair.wrong.index}
-    return names | {"right": pair.right.index} | {measure.name: measure.of(pair) for measure in MEASURES}
+def _numbers(one: Solution) -> dict[str, Any]:
+    return {
+        "problem": one.pair.wrong.problem_id,
+        "wrong": one.pair.wrong.index,
+        "right": one.pair.right.index,
+        "ends": one.ends,
+        "succeeded": [sum(some) for some in one.succeeded],
+        "located": vars(one.located),
+        **{measure.name: measure.of(one) for measure in MEASURES},
+    }

@@ -1,6 +1,6 @@
 """What an analysis found, in words, tables and pictures, for a terminal and for a page."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,15 +52,18 @@ class Outcome:
         sentences: one each, which claim no more than the intervals do.
         sheets: tables.
         figures: PNG files; each has an SVG of the same name beside it.
+        pages: HTML files for a browser.
     """
 
     sentences: list[str]
     sheets: list[Sheet]
     figures: list[Path]
+    pages: list[Path] = field(default_factory=list)
 
     def markdown(self, title: str) -> str:
         """As a page, to be written to the folder of its figures."""
         parts = [f"# {title}\n", *(f"- {sentence}" for sentence in self.sentences), ""]
+        parts += [f"[{page.stem.replace('_', ' ')}, for a browser]({page.name})\n" for page in self.pages]
         parts += [sheet.markdown() for sheet in self.sheets]
         parts += [f"![{figure.stem.replace('_', ' ')}]({figure.name})\n" for figure in self.figures]
         return "\n".join(parts)

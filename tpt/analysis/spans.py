@@ -1,7 +1,5 @@
 """Where a wrong solution differs from a right one."""
 
-import re
-from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, takewhile
@@ -10,8 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 Ints = npt.NDArray[np.int64]
-
-_STEP_END = re.compile(r"(?<=[.!?])\s+|\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +79,6 @@ def nearest(one: Sequence[int], others: Sequence[Sequence[int]]) -> tuple[int, i
     found = distances(one, others)
     best = int(found.argmin())
     return best, int(found[best])
-
-
-def steps(text: str) -> list[str]:
-    """The lines of a solution, and their sentences, without empty ones and spacing."""
-    return [" ".join(step.split()) for step in _STEP_END.split(text) if step.strip()]
-
-
-def shared_steps(wrong: str, right: str) -> float:
-    """Share of the steps of a wrong solution that the right one has too, in [0, 1]; 0 where it has no steps."""
-    ours, theirs = Counter(steps(wrong)), Counter(steps(right))
-    return (ours & theirs).total() / max(1, ours.total())
 
 
 def is_between(value: float, edges: Sequence[float]) -> int:

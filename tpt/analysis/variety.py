@@ -4,8 +4,13 @@ import random
 import re
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from functools import cache
+from typing import TYPE_CHECKING
 
 from tpt.judge.segment import plain_number
+
+if TYPE_CHECKING:
+    from sacrebleu.metrics.bleu import BLEU
 
 _WORD = re.compile(r"\w+|[^\w\s]")
 HYPOTHESES = 10  # of a problem that self-BLEU is taken of; each costs as much as there are samples
@@ -43,12 +48,17 @@ def self_bleu(texts: Sequence[str], seed: int, most: int = HYPOTHESES) -> float 
     """
     if len(texts) < 2:
         return None
-    from sacrebleu.metrics.bleu import BLEU
-
-    metric = BLEU(effective_order=True)
+    metric = _bleu()
     drawn = random.Random(seed).sample(range(len(texts)), min(most, len(texts)))
     scores = [metric.sentence_score(texts[one], [*texts[:one], *texts[one + 1 :]]).score for one in drawn]
     return min(100.0, sum(scores) / len(scores))  # equal texts score a rounding error above 100
+
+
+@cache
+def _bleu() -> "BLEU":
+    from sacrebleu.metrics.bleu import BLEU  # here: slow to import
+
+    return BLEU(effective_order=True)
 
 
 def distinct(values: Iterable[str]) -> int:

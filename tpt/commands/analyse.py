@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 EPILOG = """\
 diversity: do a problem's samples become more alike, and from which k on does that cost pass@k?
-error_locality: how long is the part in which a wrong solution differs from the nearest correct one, and where is it?
+error_locality: at which step of a wrong solution does its chance of success fall? It samples continuations for that.
 gradient_equivalence: is the policy gradient (+1 correct, -1 wrong) twice the gradient on correct samples (paper, 2.1)?
 Each compares the base model with the rounds after it, and writes NAME.md, NAME.json and figures."""
 
@@ -21,6 +21,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("name", choices=ANALYSES, metavar="NAME", help=", ".join(ANALYSES))
     parser.add_argument("run", type=Path, metavar="RUN", help="the run's folder")
+    parser.add_argument("settings", nargs="*", metavar="KEY=VALUE", help="settings of the analysis, e.g. solutions=20")
     parser.add_argument("--out", type=Path, metavar="DIR", help="where to write (default: RUN/analysis)")
 
 
@@ -31,13 +32,14 @@ def call(options: argparse.Namespace, terminal: "Terminal") -> int:
 
     run = Run.open(options.run)
     folder = options.out or run.analysis_dir
-    outcome = ANALYSES[options.name](run, folder, run.config.seed)
+    outcome = ANALYSES[options.name](run, folder, run.config.seed, options.settings)
     page = folder / f"{options.name}.md"
     title = options.name.replace("_", " ").capitalize()
     files.write_text(page, outcome.markdown(f"{title} of {run.name}"))
     for sheet in outcome.sheets:
         terminal.print(sheet.rich())
-    for line in (*outcome.sentences, f"page: {page}", *(f"figure: {figure}" for figure in outcome.figures)):
+    pages = (f"page: {one}" for one in (page, *outcome.pages))
+    for line in (*outcome.sentences, *pages, *(f"figure: {figure}" for figure in outcome.figures)):
         terminal.print(line)
     return 0
 

@@ -101,12 +101,14 @@ class Scale:
         values: what `{name}` means; a list stands for several overrides.
         arms: runs that arms may name (`{model:ARM}`); run only if one does, and not part of the table.
         note: what the reader of a table must know about this scale.
+        analysis: settings of the experiment's analysis, as `KEY=VALUE`.
     """
 
     overrides: list[str] = field(default_factory=list)
     values: dict[str, Any] = field(default_factory=dict)
     arms: dict[str, list[str]] = field(default_factory=dict)
     note: str = ""
+    analysis: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -209,6 +211,7 @@ def scale(experiment: Experiment, name: str) -> Scale:
         common.values | own.values,
         common.arms | own.arms,
         " ".join(one for one in (common.note.strip(), own.note.strip()) if one),
+        [*common.analysis, *own.analysis],
     )
 
 

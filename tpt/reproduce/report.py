@@ -53,7 +53,7 @@ def report(asked: Asked, runs: dict[str, Run], folder: Path) -> list[RenderableT
     folder.mkdir(parents=True, exist_ok=True)
     drawn = figure.draw(found, experiment.title, confidence, folder)
     said = [*(one.sentence() for one in declared), *sentences(found, _declared(experiment)), *_ended(arms)]
-    analysed = _analyse(experiment, asked.arms, runs, folder)
+    analysed = _analyse(experiment, asked.scale.analysis, asked.arms, runs, folder)
     notes = [asked.scale.note, _paper_note(paper), *_kinds(found), _unsafe(found), *_doubtful(found)]
     notes = [one for one in notes if one]
     tests = [one.cells() for one in declared]
@@ -114,7 +114,7 @@ def _kinds(found: Sequence[Line]) -> list[str]:
 
 
 def _analyse(
-    experiment: Experiment, arms: Sequence[PlannedArm], runs: dict[str, Run], folder: Path
+    experiment: Experiment, asked: Sequence[str], arms: Sequence[PlannedArm], runs: dict[str, Run], folder: Path
 ) -> dict[str, Outcome]:
     """The experiment's analysis of each finished arm, by label; each is a page in a folder of its own."""
     if not experiment.analysis:
@@ -126,7 +126,7 @@ def _analyse(
             continue
         out = folder / arm.name
         try:
-            outcome = ANALYSES[experiment.analysis](run, out, run.config.seed)
+            outcome = ANALYSES[experiment.analysis](run, out, run.config.seed, asked)
         except DataError as error:  # nothing to compare, e.g. if no sample is right; the table remains
             outcome = Outcome([f"{experiment.analysis} has nothing to say: {error.message}"], [], [])
         label = arm.label if arm.of == arm.name else f"{arm.label}, {arm.overrides[-1]}"
