@@ -112,8 +112,8 @@ def choose(run: Run, count: int, seed: int) -> list[Problem]:
             f"{counts[1]:,} wrong",
             "raise think.samples_per_problem or think.max_tokens, or take easier or harder problems",
         )
-    drawn = random.Random(seed).sample(both, min(count, len(both)))
-    return list(records.read(run.problems_path(table.TRAIN_SET), Problem, problem_ids=drawn))
+    drawn = set(random.Random(seed).sample(both, min(count, len(both))))
+    return [one for one in records.read(run.problems_path(table.TRAIN_SET), Problem) if one.id in drawn]
 
 
 def measure(run: Run, problems: Sequence[Problem], size: Size, seed: int) -> dict[str, Scores]:

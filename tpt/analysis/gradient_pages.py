@@ -5,7 +5,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from matplotlib.axes import Axes
 
 from tpt.analysis import picture
@@ -33,10 +32,10 @@ Figures = dict[str, Interval | None]
 # What section 2.1 claims, and how far from it still counts as "about".
 CLAIM = {"cosine": (1.0, 0.1), "ratio": (2.0, 0.2), "sides": (-1.0, 0.1), "residual": (0.0, 0.1)}
 WORDS = {
-    "cosine": "cosine of the policy gradient and p g+",
-    "ratio": "norm ratio |policy gradient| / |p g+|",
-    "sides": "cosine of p g+ and (1-p) g-",
-    "residual": "residual |p g+ + (1-p) g-|² / |p g+|²",
+    "cosine": "cos(policy, p g+)",
+    "ratio": "|policy| / |p g+|",
+    "sides": "cos(p g+, (1-p) g-)",
+    "residual": "|p g+ + (1-p) g-|² / |p g+|²",
 }
 LEVEL = {"within": "within problems", "across": "over problems"}
 UNKNOWN = "cannot be told"
@@ -164,7 +163,7 @@ class Found:
             for name, found in self.directions.items()
         ]
         return [
-            Sheet(f"right and wrong samples, {words}", ordered),
+            Sheet(f"right and wrong samples (policy = p g+ - (1-p) g-), {words}", ordered),
             Sheet(f"what a round follows, over problems, {words}", directions),
             Sheet(f"convergence: the base model's own samples at T = 1, {words}", self._converging()),
         ]
@@ -176,7 +175,7 @@ class Found:
             for name in ("sides", "ratio"):
                 row |= {f"{WORDS[name]}, {LEVEL[level]}": _cell(self.curve[n, level][name]) for level in LEVELS}
             sides, ratio = plugged_in(self.scores["base"].first(n))
-            rows.append(row | {"sides from plain means (biased)": f"{sides:.2f}", "ratio (biased)": f"{ratio:.2f}"})
+            rows.append(row | {"cos(g+, g-) of plain means": f"{sides:.2f}", "|g+ - g-| / |g+|": f"{ratio:.2f}"})
         return rows
 
     def to_dict(self) -> dict[str, Any]:
@@ -211,7 +210,7 @@ class Found:
         sizes = list(dict.fromkeys(n for n, _ in self.curve))
         base = self.scores["base"]
         plain = [plugged_in(base.first(n))[at] for n in sizes]
-        panel.plot(sizes, plain, "x--", color=GREY, linewidth=1, label="from plain means (biased)")
+        panel.plot(sizes, plain, "x--", color=GREY, linewidth=1, label="of plain means (biased)")
         for number, level in enumerate(LEVELS):
             told = [(n, found) for n in sizes if (found := self.curve[n, level][name])]
             for n, found in told:
@@ -222,7 +221,7 @@ class Found:
         panel.set_xticks(sizes, [str(n) for n in sizes])
         panel.set_xlabel("samples of a problem")
         panel.legend(frameon=False, fontsize=8)
-        picture.name(panel, WORDS[name].replace(" of", "\nof", 1).replace(" |p", "\n|p", 1))
+        picture.name(panel, WORDS[name])
 
     def _direct(self, panel: Axes) -> None:
         claim, margin = CLAIM["cosine"]
@@ -237,4 +236,8 @@ class Found:
         panel.set_yticks(range(len(names)), names, fontsize=7)
         panel.set_ylim(len(names) - 0.5, -0.5)
         panel.set_xlim(left=min(0.0, panel.get_xlim()[0]))
-        picture.name(panel, "cosine with\nthe policy gradient")
+        picture.name(panel, "cosine with the policy gradient")
+
+
+def _cell(found: Interval | None) -> str:
+    return shown(found, 2) if found else UNKNOWN

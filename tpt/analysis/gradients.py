@@ -41,7 +41,8 @@ class Sketch:
         for one in model.parameters():
             if one.requires_grad:
                 signs = torch.randint(0, 2, (one.numel(),), generator=generator, dtype=torch.int8)
-                one.register_post_accumulate_grad_hook(self._folding((2 * signs - 1).to(self._device), start))
+                fold = self._folding((2 * signs - 1).to(self._device), start)
+                one.register_post_accumulate_grad_hook(fold)  # type: ignore[no-untyped-call]  # torch gives no hints here
                 start = (start + one.numel()) % size
 
     def scores(self, samples: Sequence[Sample]) -> Vectors:

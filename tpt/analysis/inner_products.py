@@ -1,10 +1,10 @@
 """Unbiased inner products of expected gradients, from the scores of samples, with intervals over problems.
 
-The score of a sample y of a problem with prompt x is s(y) = grad log pi(y | x). What is compared are expectations such as
-E[r s], where r is 1 for a right sample and 0 for a wrong one. The squared norm of a mean of n scores exceeds that of the
-expectation by the variance divided by n, which for a language model is many times the squared norm itself, so a figure
-computed from such means mostly shows noise. Every inner product here is therefore a U-statistic (Hoeffding 1948): it
-multiplies only scores of different, independent samples,
+The score of a sample y of a problem with prompt x is s(y) = grad log pi(y | x). What is compared are expectations such
+as E[r s], where r is 1 for a right sample and 0 for a wrong one. The squared norm of a mean of n scores exceeds that of
+the expectation by the variance divided by n, which for a language model is many times the squared norm itself, so that
+figures computed from such means mostly show noise. Every inner product here is therefore a U-statistic (Hoeffding
+1948): it multiplies only scores of different, independent samples,
 
 - `within`: of different samples of one problem, averaged over problems;
 - `across`: of samples of different problems, which estimates the inner product of the gradients averaged over problems.
@@ -67,7 +67,8 @@ class Side:
     @cached_property
     def sums(self) -> Floats:
         """The estimate of each problem, shape (problems, size)."""
-        return np.einsum("qn,qnd->qd", self.weights, self.scores.vectors)
+        found: Floats = np.einsum("qn,qnd->qd", self.weights, self.scores.vectors)
+        return found
 
 
 def right(scores: Scores) -> Side:
@@ -108,7 +109,7 @@ def within(one: Side, other: Side) -> Floats:
         samples = one.weights.shape[1]
         own = (one.weights * other.weights * one.scores.squares).sum(1)
         products = (products - own) * samples / (samples - 1)
-    rest = (products.sum() - products) / (products.size - 1)
+    rest = (products.sum() - products) / max(1, products.size - 1)
     return np.concatenate([[products.mean()], rest])
 
 
@@ -116,16 +117,17 @@ def across(one: Side, other: Side) -> Floats:
     """The inner product of two expected gradients, averaged over pairs of different problems.
 
     Args:
-        one: with `other`, of the same problems in the same order, at least 3.
+        one: with `other`, of the same problems in the same order.
 
     Returns:
         as `within` does.
     """
     products = one.sums @ other.sums.T
     np.fill_diagonal(products, 0.0)
-    count, total = len(products), products.sum()
-    rest = (total - products.sum(0) - products.sum(1)) / ((count - 1) * (count - 2))
-    return np.concatenate([[total / (count * (count - 1))], rest])
+    totals = np.concatenate([[products.sum()], products.sum() - products.sum(0) - products.sum(1)])
+    count = np.array([len(products), *[len(products) - 1] * len(products)])
+    found: Floats = totals / np.maximum(1, count * (count - 1))
+    return found
 
 
 def jackknife(values: Floats, confidence: float) -> Interval:

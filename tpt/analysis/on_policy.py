@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tpt import models, prompt
 from tpt.analysis.samples import is_right
-from tpt.checkpoint import load_tokenizer
+from tpt.checkpoint import load_tokenizer, quiet
 from tpt.prune.modes import finished
 from tpt.records import Problem, Sample
 from tpt.run.folder import Run
@@ -56,7 +56,8 @@ def draw(run: Run, checkpoint: Path, problems: Sequence[Problem], how: How) -> D
     Raises:
         EngineError, ModelError: the checkpoint cannot be loaded or does not fit into memory.
     """
-    samples = dict(_sampled(run, checkpoint, problems, how))
+    with quiet():
+        samples = dict(_sampled(run, checkpoint, problems, how))
     ordered = [samples[problem.id] for problem in problems]
     pairs = [(problem, one) for problem, some in zip(problems, ordered, strict=True) for one in some]
     config = run.config.prune
