@@ -37,12 +37,12 @@ class Sketch:
         self._device = next(model.parameters()).device
         self._sum = torch.zeros(size, device=self._device)
         generator = torch.Generator().manual_seed(seed)
+        self._folds: list[tuple[Tensor, Callable[[Tensor], None]]] = []
         start = 0
         for one in model.parameters():
             if one.requires_grad:
-                signs = torch.randint(0, 2, (one.numel(),), generator=generator, dtype=torch.int8)
-                fold = self._folding((2 * signs - 1).to(self._device), start)
-                one.register_post_accumulate_grad_hook(fold)  # type: ignore[no-untyped-call]  # torch gives no hints here
+                signs = 2 * torch.randint(0, 2, (one.numel(),), generator=generator, dtype=torch.int8) - 1
+                self._folds.append((one, self._folding(signs.to(self._device), start)))
                 start = (start + one.numel()) % size
 
     def scores(self, samples: Sequence[Sample]) -> Vectors:
@@ -51,14 +51,22 @@ class Sketch:
         Returns:
             shape (samples, size).
         """
-        return np.stack([self._score(one) for one in samples])
+        hooks = [
+            one.register_post_accumulate_grad_hook(fold)  # type: ignore[no-untyped-call]  # torch gives no hints here
+            for one, fold in self._folds
+        ]
+        try:
+            return np.stack([self._score(one) for one in samples])
+        finally:
+            for hook in hooks:
+                hook.remove()
 
     def _score(self, sample: Sample) -> Vectors:
         example = Example(sample.problem_id, "self", 0, sample.prompt_ids, sample.completion_ids, sample.text)
         how = packing(self._model, len(example.prompt_ids) + len(example.completion_ids))
+        batch = move_data_to_device(collate([example], pad_id=0, packing=how), self._device)
         self._sum.zero_()
-        batch = collate([example], pad_id=0, packing=how)
-        (-self._objective(**move_data_to_device(batch, self._device))).backward()
+        (-self._objective(**batch)).backward()
         found: Vectors = self._sum.cpu().numpy().copy()
         return found
 
