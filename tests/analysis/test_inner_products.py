@@ -1,8 +1,7 @@
 """Estimates of inner products against toys whose expected gradients are computed exactly."""
 
-import itertools
-from dataclasses import dataclass
-from functools import cache, cached_property
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +11,6 @@ from hypothesis import strategies as st
 from tpt.analysis.inner_products import (
     FEWEST,
     LEVELS,
-    Bools,
     Floats,
     Scores,
     across,
@@ -27,68 +25,8 @@ from tpt.analysis.inner_products import (
 )
 from tpt.evaluate.bootstrap import Interval
 
-LENGTH, VOCABULARY = 3, 2
-
-
-@dataclass(frozen=True, eq=False)
-class Toy:
-    """An autoregressive policy over sequences of a few tokens, with parameters that the problems share.
-
-    After each beginning the next token has the logits `features[problem, beginning, token] @ theta`, divided by the
-    temperature where samples are drawn.
-    """
-
-    features: Floats  # (problems, beginnings, tokens, parameters)
-    theta: Floats
-    is_right: Bools  # (problems, sequences)
-
-    @classmethod
-    def make(cls, problems: int, parameters: int = 4, seed: int = 0) -> "Toy":
-        rng = np.random.default_rng(seed)
-        beginnings = sum(VOCABULARY**length for length in range(LENGTH))
-        shape = (beginnings, VOCABULARY, parameters)
-        features = rng.normal(size=shape) + rng.normal(size=(problems, *shape)) / 3
-        is_right = np.zeros((problems, VOCABULARY**LENGTH), bool)
-        is_right[:, [1, 4, 5]] = True
-        return cls(features, rng.normal(size=parameters) / 2, is_right)
-
-    @cache  # noqa: B019  # a test's toys live as long as the test
-    def chances_and_scores(self, temperature: float = 1.0) -> tuple[Floats, Floats]:
-        """Of each sequence: its chance at the temperature, and the gradient of its log-likelihood at temperature 1."""
-        chances, scores = [], []
-        for sequence in itertools.product(range(VOCABULARY), repeat=LENGTH):
-            chance, score, beginning = 1.0, 0.0, 0
-            for token in sequence:
-                features = self.features[:, beginning]
-                hot, own = (_softmax(features @ self.theta / heat) for heat in (temperature, 1.0))
-                chance = chance * hot[:, token]
-                score = score + features[:, token] - np.einsum("qt,qtd->qd", own, features)
-                beginning = VOCABULARY * beginning + token + 1
-            chances.append(chance)
-            scores.append(score)
-        return np.stack(chances, axis=1), np.stack(scores, axis=1)
-
-    @cached_property
-    def exact(self) -> tuple[Floats, Floats, Floats]:
-        """p, p g+ and (1 - p) g- of each problem."""
-        return self.exact_at(1.0)
-
-    def exact_at(self, temperature: float) -> tuple[Floats, Floats, Floats]:
-        chances, scores = self.chances_and_scores(temperature)
-        sides = [np.einsum("qk,qkd->qd", chances * side, scores) for side in (self.is_right, ~self.is_right)]
-        return (chances * self.is_right).sum(1), sides[0], sides[1]
-
-    def draw(self, samples: int, rng: np.random.Generator, temperature: float = 1.0) -> Scores:
-        chances, scores = self.chances_and_scores(temperature)
-        ends = chances.cumsum(1)[:, None]
-        drawn = np.minimum((rng.random((len(chances), samples, 1)) > ends).sum(2), chances.shape[1] - 1)
-        rows = np.arange(len(chances))[:, None]
-        return Scores(scores[rows, drawn].astype(np.float32), self.is_right[rows, drawn])
-
-
-def _softmax(logits: Floats) -> Floats:
-    found: Floats = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
-    return found
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+from toy_gradients import Toy
 
 
 def apart(one: Floats, other: Floats) -> float:
@@ -195,8 +133,7 @@ def test_intervals_cover_the_draw_of_problems_and_of_samples() -> None:
     expected = apart(plus, minus)
     held = 0
     for _ in range(300):
-        some = rng.choice(3000, 20, replace=False)
-        drawn = Toy(many.features[some], many.theta, many.is_right[some]).draw(4, rng)
+        drawn = many.draw(4, rng, problems=rng.choice(3000, 20, replace=False))
         told = jackknife(across(right(drawn), wrong(drawn)), 0.95)
         held += told.low <= expected <= told.high
     assert 0.9 <= held / 300 <= 0.99
