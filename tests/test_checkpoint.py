@@ -14,7 +14,7 @@ from trainable import SETTINGS, example
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from tpt import models, records
-from tpt.analysis.gradient_equivalence import _measure
+from tpt.analysis.gradient_equivalence import Size, measure
 from tpt.checkpoint import check_tensors, load_causal_lm, quantization
 from tpt.errors import ModelError
 from tpt.progress import Progress
@@ -170,7 +170,7 @@ def test_its_gradients_are_not_measured(holed: Path, tiny_config: Make) -> None:
     run = Run.create(tiny_config())
     run.finish(Stage(0, "prepare"), {"model_dir": str(holed)}, 0.0)
     with pytest.raises(ModelError, match=RANDOM):
-        _measure(run, [])
+        measure(run, [], Size(1, 1, 1), 0)
 
 
 @pytest.mark.parametrize("rounds", [0, 1])

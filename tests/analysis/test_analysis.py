@@ -13,12 +13,10 @@ from tpt import files, records
 from tpt.analysis import ANALYSES
 from tpt.analysis.curves import crossing_point, curves
 from tpt.analysis.diversity import measures
-from tpt.analysis.gradient_equivalence import agrees, choose
 from tpt.analysis.outcome import Outcome, Sheet
 from tpt.analysis.wrong import draw_wrong
 from tpt.cli import main
 from tpt.errors import DataError
-from tpt.evaluate.intervals import Interval
 from tpt.evaluate.passk import pass_at_k
 from tpt.records import Problem, Sample, Status, Verdict
 from tpt.run.folder import Run, find
@@ -62,6 +60,7 @@ class Maker:
         run.finish(Stage(0, "prepare"), {"model_dir": str(model)}, 1.0)
         problems = [Problem(f"p{number}", question(number), str(8 + number)) for number in range(PROBLEMS)]
         records.write(run.problems_path("test"), Problem, problems)
+        records.write(run.problems_path("train"), Problem, problems)
         for round in (1, 2):
             run.trained_model(round).parent.mkdir(parents=True)
             run.trained_model(round).symlink_to(model)
@@ -258,7 +257,8 @@ def test_what_was_drawn_is_kept_beside_the_page(narrowed: Run, tmp_path: Path) -
         ("error_locality", "unit=words", "unit=words is not known; one of: lines, sentences, tokens"),
         ("error_locality", "continuations=some", "continuations"),
         ("diversity", "right=1", "right=1 is out of range"),
-        ("gradient_equivalence", "right=1", "has no settings"),
+        ("gradient_equivalence", "right=1", "unknown setting of the analysis: right=1"),
+        ("gain", "right=1", "has no settings"),
     ],
 )
 def test_a_wrong_setting_of_an_analysis_is_refused(
@@ -299,22 +299,6 @@ def test_right_but_badly_formatted_samples_are_no_errors(maker: Maker, tmp_path:
         ANALYSES["error_locality"](maker.run, tmp_path, 0)
 
 
-def test_the_gradients_are_of_problems_with_both_kinds_of_samples(maker: Maker) -> None:
-    maker.thought(lambda problem, index: varied(problem, index) if problem < 3 else (solution(problem, 0), True))
-    chosen = choose(maker.run, problems=10, samples=1, seed=0)
-    assert {one.problem for one in chosen} == {"p0", "p1", "p2"}
-    assert all(
-        len(one.right) == len(one.wrong) == 1 and 0 < one.locality["edits"] <= one.locality["span"] <= 1
-        for one in chosen
-    )
-
-
-def test_a_mean_agrees_with_a_claim_that_it_is_near_or_that_its_interval_holds() -> None:
-    assert agrees(Interval(1.95, 1.93, 1.97), 2)
-    assert agrees(Interval(1.5, 0.9, 2.1), 2)
-    assert not agrees(Interval(1.2, 1.0, 1.4), 2)
-
-
 def test_of_a_few_problems_no_claim_is_made(maker: Maker, tmp_path: Path) -> None:
     def mixed_in_two(problem: int, index: int) -> tuple[str, bool]:
         return varied(problem, index) if problem < 2 else (solution(problem, 0), True)
@@ -327,9 +311,6 @@ def test_of_a_few_problems_no_claim_is_made(maker: Maker, tmp_path: Path) -> Non
     assert "low" not in (tmp_path / "error_locality.json").read_text()
     told = " ".join(outcome.sentences)
     assert "2 problems have both, too few to tell a change" in told
-    told = " ".join(ANALYSES["gradient_equivalence"](maker.run, tmp_path, 0).sentences)
-    assert "too few problems" in told
-    assert "agree" not in told
 
 
 def test_without_a_baseline_or_a_round_there_is_nothing_to_compare(maker: Maker, tmp_path: Path) -> None:
@@ -340,8 +321,6 @@ def test_without_a_baseline_or_a_round_there_is_nothing_to_compare(maker: Maker,
     for name in ("diversity", "error_locality"):
         with pytest.raises(DataError, match="only its base model"):
             ANALYSES[name](maker.run, tmp_path, 0)
-    with pytest.raises(DataError, match="not judged yet"):
-        ANALYSES["gradient_equivalence"](maker.run, tmp_path, 0)
 
 
 @pytest.mark.parametrize("right", [True, False])
@@ -356,8 +335,6 @@ def test_with_right_or_wrong_samples_alone_nothing_can_be_laid_side_by_side(
     maker.thought(one_kind)
     with pytest.raises(DataError, match="no problem has both in baseline"):
         ANALYSES["error_locality"](maker.run, tmp_path, 0)
-    with pytest.raises(DataError, match="no problem has right and wrong samples"):
-        ANALYSES["gradient_equivalence"](maker.run, tmp_path, 0)
     assert main(["analyse", "error_locality", str(maker.run.root)]) == 1
     assert "raise evaluate.samples_per_problem" in capsys.readouterr().err
     ANALYSES["diversity"](maker.run, tmp_path, 0)

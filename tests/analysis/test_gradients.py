@@ -1,19 +1,24 @@
-"""Gradients of right and wrong samples, against what autograd says of the whole objective."""
+"""Sketched scores, against what autograd says of the log-likelihood."""
 
-import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
-from tpt.analysis.gradients import Gradient, Products, Running, log_likelihood_gradient, products
-from tpt.records import Example
+from tpt.analysis.gradients import Sketch, folded
+from tpt.analysis.inner_products import Vectors
+from tpt.records import Sample
 
-RIGHT = [Example("p", "self", 1, [5, 6, 7], [8, 9, 2], ""), Example("p", "self", 1, [5, 6, 7], [10, 2], "")]
-WRONG = [Example("p", "self", 1, [5, 6, 7], [8, 11, 12, 2], "")]
+PROMPT = [5, 6, 7]
+SAMPLES = [
+    Sample("p", 0, PROMPT, [8, 9, 2], "", "stop"),
+    Sample("p", 1, PROMPT, [10, 2], "", "stop"),
+    Sample("p", 2, PROMPT, [8, 11, 12], "", "length"),
+]
 
 
 @pytest.fixture
@@ -22,72 +27,52 @@ def model(tiny_model: Path) -> PreTrainedModel:
     return found
 
 
-def log_likelihood(model: PreTrainedModel, one: Example) -> torch.Tensor:
-    """By the book: the sum over completion tokens of log p(token | what is before it)."""
-    ids = torch.tensor([one.prompt_ids + one.completion_ids])
-    logits = model(input_ids=ids).logits[0].log_softmax(-1)
-    of_tokens = [logits[at - 1, ids[0, at]] for at in range(len(one.prompt_ids), ids.shape[1])]
-    return torch.stack(of_tokens).sum()
+def scores(model: PreTrainedModel, samples: list[Sample]) -> Vectors:
+    """By the book: the gradient of the sum over completion tokens of log p(token | what is before it), in full."""
+    found = []
+    for one in samples:
+        ids = torch.tensor([one.prompt_ids + one.completion_ids])
+        logits = model(input_ids=ids).logits[0].log_softmax(-1)
+        of_tokens = [logits[at - 1, ids[0, at]] for at in range(len(one.prompt_ids), ids.shape[1])]
+        gradient = torch.autograd.grad(torch.stack(of_tokens).sum(), list(model.parameters()))
+        found.append(torch.cat([part.flatten() for part in gradient]).numpy())
+    return np.stack(found)
 
 
-def flat(gradient: Gradient) -> torch.Tensor:
-    return torch.cat([one.flatten() for one in gradient])
-
-
-def test_right_minus_wrong_is_the_gradient_of_the_objective_with_rewards_1_and_minus_1(model: PreTrainedModel) -> None:
-    right = log_likelihood_gradient(model, RIGHT, 0, batch=8)
-    wrong = log_likelihood_gradient(model, WRONG, 0, batch=8)
-    rewarded = [(one, 1 / len(RIGHT)) for one in RIGHT] + [(one, -1 / len(WRONG)) for one in WRONG]
-    objective = sum(reward * log_likelihood(model, one) for one, reward in rewarded)
-    expected = torch.autograd.grad(objective, list(model.parameters()))  # type: ignore[arg-type]  # not the int 0
-    torch.testing.assert_close(flat(right) - flat(wrong), flat(list(expected)), rtol=1e-4, atol=1e-4)
-
-    found = products(right, wrong)
-    policy = flat(list(expected)).double()
-    assert found.ratio == pytest.approx(float(policy.norm() / flat(right).double().norm()), rel=1e-4)
-    cosine = torch.nn.functional.cosine_similarity(policy, flat(right).double(), dim=0)
-    assert found.cosine == pytest.approx(float(cosine), rel=1e-4)
-
-
-def test_how_samples_are_batched_does_not_matter(model: PreTrainedModel) -> None:
-    one = log_likelihood_gradient(model, RIGHT, 0, batch=1)
-    other = log_likelihood_gradient(model, RIGHT, 0, batch=2)
-    torch.testing.assert_close(flat(one), flat(other), rtol=1e-4, atol=1e-4)
+def test_sketches_have_the_inner_products_of_the_scores(model: PreTrainedModel) -> None:
+    exact = scores(model, SAMPLES)
+    found = [Sketch(model, size=2**12, seed=seed).scores(SAMPLES) for seed in range(8)]
+    lengths = np.linalg.norm(exact, axis=1)
+    errors = np.array([(one @ one.T - exact @ exact.T) / np.outer(lengths, lengths) for one in found])
+    # 4 standard errors of the mean of 8, each with a standard deviation of at most sqrt(2 / size)
+    assert np.abs(errors.mean(0)).max() < 4 * np.sqrt(2 / 2**12 / 8)
+    assert np.abs(errors).max() > 0, "they are sketches"
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
-def test_opposite_gradients_are_what_the_paper_claims() -> None:
-    gradient = [torch.tensor([1.0, 2.0]), torch.tensor([[3.0]])]
-    found = products(gradient, [-one for one in gradient])
-    assert (found.cosine, found.ratio, found.sides) == pytest.approx((1, 2, -1))
+def test_a_sample_has_the_same_sketch_alone_and_among_others(model: PreTrainedModel) -> None:
+    sketch = Sketch(model, size=512)
+    np.testing.assert_allclose(sketch.scores(SAMPLES)[1:2], sketch.scores(SAMPLES[1:2]))
 
 
-def test_equal_gradients_leave_nothing_of_the_policys() -> None:
-    found = products([torch.tensor([1.0, 2.0])], [torch.tensor([1.0, 2.0])])
-    assert found.ratio == 0
-    assert math.isnan(found.cosine)
+@given(st.lists(st.floats(-10, 10, width=32), min_size=1, max_size=40), st.integers(0, 6))
+def test_folding_adds_what_stands_as_many_places_apart_as_the_sketch_has(values: list[float], start: int) -> None:
+    expected = [0.0] * 7
+    for at, value in enumerate(values):
+        expected[(start + at) % 7] += value
+    found = folded(torch.tensor(values, dtype=torch.float64), start, 7)
+    assert found.tolist() == pytest.approx(expected)
 
 
-def test_a_wrong_side_that_has_nothing_to_do_with_the_right_one() -> None:
-    found = products([torch.tensor([1.0, 0.0])], [torch.tensor([0.0, 1.0])])
-    assert found.ratio == pytest.approx(math.sqrt(2))
-    assert found.cosine == pytest.approx(math.sqrt(0.5))
-    assert found.sides == 0
-
-
-vectors = st.lists(st.floats(-10, 10, width=32), min_size=3, max_size=3)
-
-
-@given(vectors, vectors)
-def test_figures_stay_within_their_bounds(one: list[float], other: list[float]) -> None:
-    found = products([torch.tensor(one)], [torch.tensor(other)])
-    for cosine in (found.cosine, found.sides):
-        assert math.isnan(cosine) or -1 - 1e-3 <= cosine <= 1 + 1e-3
-    assert math.isnan(found.ratio) or found.ratio >= 0
-
-
-def test_problems_are_summed_side_by_side() -> None:
-    running = Running()
-    running.add([torch.tensor([1.0, 0.0])], [torch.tensor([0.0, 1.0])])
-    running.add([torch.tensor([1.0, 0.0])], [torch.tensor([-2.0, 0.0])])
-    assert running.products() == Products(right=4.0, wrong=5.0, cross=-4.0)
+@pytest.mark.slow  # one backward pass for each token of the vocabulary
+def test_the_mean_score_of_a_real_model_is_zero_at_temperature_1_and_at_no_other(model: PreTrainedModel) -> None:
+    """The theorem, exactly: all completions of one token, each with its probability."""
+    sketch = Sketch(model, size=2**12)
+    with torch.no_grad():
+        logits = model(input_ids=torch.tensor([PROMPT])).logits[0, -1].double()
+    every = sketch.scores([Sample("p", 0, PROMPT, [token], "", "length") for token in range(len(logits))])
+    right = np.arange(len(logits)) % 3 == 0
+    own, hotter = ((logits / heat).softmax(-1).numpy() for heat in (1.0, 0.8))
+    plus, minus = (own * right) @ every, (own * ~right) @ every
+    np.testing.assert_allclose(plus, -minus, atol=1e-4 * np.abs(plus).max())
+    assert np.linalg.norm(hotter @ every) > 0.01 * np.linalg.norm(plus)

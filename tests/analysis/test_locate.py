@@ -116,7 +116,7 @@ class Toy:
             yield prompt, found
 
     def describe(self) -> EngineDescription:
-        return {"engine": "toy", "version": "1", "device": "cpu", "dtype": "none", "determinism": "always"}
+        return {"engine": "toy", "version": "1", "device": "cpu", "dtype": "-", "rows": 1, "determinism": "always"}
 
     def close(self) -> None: ...
 

@@ -23,13 +23,11 @@ from tpt.analysis.outcome import Outcome, Sheet
 from tpt.analysis.samples import evaluated_rounds, is_right
 from tpt.analysis.solution import GRID, MEASURES, Solution, by_problem
 from tpt.analysis.steps import UNITS
-from tpt.analysis.wrong import Drawn, draw_wrong, nearest_right
+from tpt.analysis.wrong import Drawn, draw_wrong
 from tpt.evaluate.intervals import interval_words
 from tpt.report.rows import round_name
 from tpt.run.folder import Run
 from tpt.setting import setting
-
-__all__ = ["Options", "analyse", "nearest_right"]
 
 BINS = np.linspace(0, 1, 11)
 

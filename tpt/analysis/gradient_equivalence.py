@@ -1,285 +1,188 @@
-"""Is fine-tuning on right samples like policy gradient? Section 2.1 of arXiv 2504.18116, on a run's own samples.
+"""Is fine-tuning on right samples like policy gradient? Section 2.1 of arXiv 2504.18116, on a run's own checkpoints.
 
-Of each problem with right and wrong samples in the first think stage, g+ is the base model's gradient of the mean
-log-likelihood of the right ones, each summed over its tokens, and g- that of the wrong ones. With rewards +1 and -1
-and both sides weighing the same, the policy gradient is g+ - g-. The claim: it is about 2 g+, so the norm ratio
-|g+ - g-| / |g+| is about 2 and the cosine of g+ - g- and g+ about 1, where errors are local.
+What is a theorem. Let s = grad log pi(y | x) be the score of a sample y that the model itself drew at temperature 1
+from all tokens. The probabilities of all y sum to 1, so E[s] = sum of grad pi(y | x) = 0. With p the chance of a right
+sample, g+ = E[s | right] and g- = E[s | wrong],
+
+    p g+ + (1 - p) g- = E[s] = 0.
+
+So g- = -p / (1 - p) g+: the two sides are exactly opposite, whether errors are local or not. With rewards +1 and -1 the
+policy gradient is grad E[reward] = p g+ - (1 - p) g- = 2 p g+: exactly twice the gradient p g+ on right samples. If
+both sides weigh the same instead, g+ - g- = g+ / (1 - p), which is twice g+ only for p = 1/2. This holds for samples
+that are cut off too, if they count as what they are (wrong), and for any definition of "right".
+
+What is measured is what the theorem leaves out, and a round of this method does: it samples at another temperature, it
+trains on one solution per problem, and after its first steps the samples are those of an older model.
 """
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
 
-from tpt import files
-from tpt.analysis import picture
-from tpt.analysis.compare import FEWEST, shown
-from tpt.analysis.error_locality import nearest_right
-from tpt.analysis.outcome import Outcome, Sheet
-from tpt.analysis.samples import Judged, is_right, is_wrong, thought
-from tpt.analysis.spans import is_between
-from tpt.errors import DataError
-from tpt.evaluate.intervals import Interval, interval_words, mean_interval
+from tpt import files, records
+from tpt.analysis import gradient_pages, options
+from tpt.analysis.inner_products import Scores
+from tpt.analysis.on_policy import Drawn, How, draw
+from tpt.analysis.outcome import Outcome
+from tpt.analysis.samples import is_right, is_wrong, thought
+from tpt.errors import ConfigError, DataError
 from tpt.prune.modes import finished
-from tpt.records import Example, Sample
-from tpt.report.figure import COLOURS, GREY
+from tpt.prune.select import hashed
+from tpt.records import LIGHT, Problem
+from tpt.run import table
 from tpt.run.folder import Run
+from tpt.setting import setting
 
 if TYPE_CHECKING:
-    from tpt.analysis.gradients import Products
+    from transformers import PreTrainedModel
 
-PROBLEMS = 20
-SAMPLES = 2  # of each side of a problem
-# How local a problem's errors are: the mean over its wrong samples, each beside the nearest right one, of ...
-LOCALITY = {"span": "differing span, share of the tokens", "edits": "edits, share of the tokens"}
-EDGES = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)  # of the bins of either
-NEAR = 0.1  # the claim says "about": a mean so far from its figure, as a share of that, still agrees with it
-CLAIM = {"cosine": 1.0, "ratio": 2.0, "sides": -1.0}
-WORDS = {"cosine": "cosine of g+ - g- and g+", "ratio": "norm ratio |g+ - g-| / |g+|", "sides": "cosine of g+ and g-"}
+SEEDS = 2**31
 
 
-@dataclass
-class Sides:
-    """The samples of one problem that are gone through, and how local its errors are (see `LOCALITY`)."""
+@dataclass(frozen=True)
+class Size:
+    """How much is sampled.
 
-    problem: str
-    right: list[Sample]
-    wrong: list[Sample]
-    locality: dict[str, float]
-
-
-@dataclass
-class Measured:
-    """One problem's gradients."""
-
-    problem: str
-    locality: dict[str, float]
-    products: "Products"
-
-    def value(self, name: str) -> float:
-        """A figure by the name it has in `Products`."""
-        return float(getattr(self.products, name))
-
-
-def analyse(run: Run, out: Path, seed: int, problems: int = PROBLEMS, samples: int = SAMPLES) -> Outcome:
-    """Compare the gradients of right and wrong samples, problem by problem and over all.
-
-    Args:
-        problems: at most so many, drawn from those that have both.
-        samples: at most so many of each side of a problem, drawn too.
-
-    Raises:
-        DataError: the first round is not judged, a teacher thought it, or no problem has right and wrong samples.
+    Attributes:
+        problems: at most so many.
+        samples: of each, from the base model at temperature 1.
+        others: of each, for every other condition; at most `samples`.
     """
-    chosen = choose(run, problems, samples, seed)
-    measured, total = _measure(run, chosen)
-    _write(out / "gradient_equivalence.json", run, seed, samples, measured, total)
-    return Outcome(
-        _sentences(run, measured, total, seed),
-        [_overall_sheet(run, measured, total, seed), _locality_sheet(run, measured, seed)],
-        [_draw(out / "gradient_equivalence.png", run, measured, seed)],
+
+    problems: int
+    samples: int
+    others: int
+
+
+SIZES = {"cpu": Size(20, 8, 4), "cuda": Size(100, 32, 16)}
+FITTING = "null: as many as fit this machine."
+
+
+@dataclass
+class Options:
+    """The settings of this analysis."""
+
+    problems: int | None = setting(None, f"Problems, at most; {FITTING}", low=1)
+    samples: int | None = setting(
+        None, f"Samples of each problem from the base model at temperature 1; {FITTING}", low=2
+    )
+    others: int | None = setting(
+        None, f"Samples of each problem for every other condition, at most `samples`; {FITTING}", low=2
     )
 
+    def size(self) -> Size:
+        """As much as was given; the rest as fits this machine.
 
-def choose(run: Run, problems: int, samples: int, seed: int) -> list[Sides]:
-    """Draw problems with right and wrong samples, and samples of both sides.
+        Raises:
+            ConfigError: more other samples than samples.
+        """
+        import torch
 
-    Samples that could not be trained on (cut off, empty) are left out of both sides, so that the sides differ in
-    being right alone.
+        fitting = SIZES["cuda" if torch.cuda.is_available() else "cpu"]
+        samples = self.samples or fitting.samples
+        others = self.others or min(samples, fitting.others)
+        if others > samples:
+            raise ConfigError(f"others={others} is more than samples={samples}", "lower others or raise samples")
+        return Size(self.problems or fitting.problems, samples, others)
+
+
+def analyse(run: Run, out: Path, seed: int, given: Sequence[str] = ()) -> Outcome:
+    """Compare the gradients of right and of wrong samples where the theorem holds, and where a round departs from it.
+
+    Args:
+        given: settings that differ from those of `Options`.
+
+    Raises:
+        ConfigError: a setting is unknown or not allowed.
+        DataError: the first round is not judged, a teacher thought it, or no problem has right and wrong samples.
+    """
+    size = options.read(Options, given).size()
+    problems = choose(run, size.problems, seed)
+    found = gradient_pages.Found(
+        run, measure(run, problems, size, seed), min(size.others, run.config.think.samples_per_problem)
+    )
+    files.write_json(out / "gradient_equivalence.json", {"run": run.name, "seed": seed} | found.to_dict())
+    return Outcome(found.sentences(), found.sheets(), [found.draw(out / "gradient_equivalence.png")])
+
+
+def choose(run: Run, count: int, seed: int) -> list[Problem]:
+    """Draw problems of which the run's first round has right and wrong samples: the others have little of either side.
+
+    The round's samples only choose the problems. What is measured comes from samples drawn anew: to choose by the same
+    samples would bias it.
 
     Raises:
         DataError: see `analyse`.
     """
     if run.config.think.teacher:
         raise DataError(
-            f"the samples of {run.name} are a teacher's: their tokens are not the base model's",
+            f"the samples of {run.name} are a teacher's: they say nothing about the base model's",
             "take a run without think.teacher",
         )
-    found: list[tuple[str, list[Sample], list[Sample]]] = []
-    counts = [0, 0]
-    for problem, judged in thought(run, 1).items():
-        right, wrong = _split(judged, run)
-        counts = [counts[0] + len(right), counts[1] + len(wrong)]
-        if right and wrong:
-            found.append((problem, right, wrong))
-    if not found:
+    config, counts, both = run.config.prune, [0, 0], []
+    for problem, judged in thought(run, 1, LIGHT).items():
+        usable = [verdict for sample, verdict in judged if finished(sample, config.keep_cut_off)]
+        sides = [sum(is_right(one, config) for one in usable), sum(is_wrong(one) for one in usable)]
+        counts = [total + one for total, one in zip(counts, sides, strict=True)]
+        if all(sides):
+            both.append(problem)
+    if not both:
         raise DataError(
             f"no problem has right and wrong samples that end in round 1 of {run.name}: {counts[0]:,} are right and "
             f"{counts[1]:,} wrong",
             "raise think.samples_per_problem or think.max_tokens, or take easier or harder problems",
         )
-    rng = random.Random(seed)
-    drawn = rng.sample(found, min(problems, len(found)))
-    return [
-        _sides(problem, *(rng.sample(side, min(samples, len(side))) for side in (right, wrong)))
-        for problem, right, wrong in drawn
-    ]
+    drawn = set(random.Random(seed).sample(both, min(count, len(both))))
+    return [one for one in records.read(run.problems_path(table.TRAIN_SET), Problem) if one.id in drawn]
 
 
-def _split(judged: list[Judged], run: Run) -> tuple[list[Sample], list[Sample]]:
-    config = run.config.prune
-    usable = [(sample, verdict) for sample, verdict in judged if finished(sample, config.keep_cut_off)]
-    right = [sample for sample, verdict in usable if is_right(verdict, config)]
-    return right, [sample for sample, verdict in usable if is_wrong(verdict)]
+def measure(run: Run, problems: Sequence[Problem], size: Size, seed: int) -> dict[str, Scores]:
+    """The scores of fresh samples under each condition.
 
+    Returns:
+        `base`: the base model's samples at temperature 1, and its gradient. `sampled`: its samples as the run samples
+        them, and its gradient. If round 1 is trained, `frozen`: the first of the samples of `base`, and the gradient
+        of round 1's model; `fresh`: that model's own samples at temperature 1, and its gradient.
 
-def _sides(problem: str, right: list[Sample], wrong: list[Sample]) -> Sides:
-    pairs = [nearest_right(one, right) for one in wrong]
-    locality = {
-        "span": float(np.mean([pair.span.share for pair in pairs])),
-        "edits": float(np.mean([pair.edited for pair in pairs])),
-    }
-    return Sides(problem, right, wrong, locality)
+    Raises:
+        EngineError, ModelError: a checkpoint cannot be loaded or does not fit into memory.
+    """
 
+    def drawn(name: str, round: int, n: int, temperature: float = 1.0, top_p: float = 1.0) -> Drawn:
+        first = hashed("gradient_equivalence", seed, name) % SEEDS
+        return draw(run, run.model(round), problems, How(n, temperature, top_p, first))
 
-def _measure(run: Run, chosen: list[Sides]) -> "tuple[list[Measured], Products]":
-    import torch
-    from transformers.utils.logging import disable_progress_bar
-
-    from tpt.analysis.gradients import Running, log_likelihood_gradient, products
-    from tpt.checkpoint import load_causal_lm
-
-    disable_progress_bar()  # type: ignore[no-untyped-call]  # of loading the weights: it would stand among the tables
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    model: Any = load_causal_lm(run.base_model(), dtype=torch.float32)
-    model = model.to(device).eval()
-    model.config.use_cache = False
-    running, measured = Running(), []
-    for sides in chosen:
-        right, wrong = (
-            log_likelihood_gradient(model, [_example(one) for one in side], pad_id=0, batch=run.config.train.micro)
-            for side in (sides.right, sides.wrong)
-        )
-        measured.append(Measured(sides.problem, sides.locality, products(right, wrong)))
-        running.add(right, wrong)
-    return measured, running.products()
-
-
-def _example(sample: Sample) -> Example:
-    return Example(sample.problem_id, "self", 1, sample.prompt_ids, sample.completion_ids, sample.text)
-
-
-def _interval(run: Run, values: list[float], seed: int) -> Interval | None:
-    """The mean over problems with its interval; None where too few have a value."""
-    array = np.array([value for value in values if not np.isnan(value)])
-    config = run.config.evaluate
-    return mean_interval(array, config.confidence) if array.size >= FEWEST else None
-
-
-def _sentences(run: Run, measured: list[Measured], total: "Products", seed: int) -> list[str]:
-    found = []
-    for name in ("cosine", "ratio"):
-        claim = CLAIM[name]
-        mean = _interval(run, [one.value(name) for one in measured], seed)
-        of_all = f"{getattr(total, name):.2f} for the sums over problems, which have no interval"
-        if mean is None:
-            found.append(f"{WORDS[name]}: {of_all}; too few problems for one, so this says little")
-            continue
-        says = "agrees with" if agrees(mean, claim) else "does NOT agree with"
-        found.append(
-            f"{WORDS[name]}: {shown(mean, 2)}, mean over {len(measured)} problems, which {says} the claim of about "
-            f"{claim:g} for this model ({of_all})"
-        )
-    sides = _interval(run, [one.value("sides") for one in measured], seed)
-    if sides is not None:
-        words = {
-            -1: "they point opposite ways, as the claim supposes",
-            0: "they are neither alike nor opposite that one could tell",
-            1: "they point the same way, where the claim supposes opposite ones",
-        }
-        found.append(f"{WORDS['sides']}: {shown(sides, 2)}: {words[sides.direction]}")
+    base = drawn("base", 0, size.samples)
+    think = run.config.think
+    before = {"base": base, "sampled": drawn("sampled", 0, size.others, think.temperature, think.top_p)}
+    found = _scores(run.model(0), before)
+    if run.done(table.training(1)):
+        fresh = drawn("fresh", 1, size.others)
+        found |= _scores(run.model(1), {"frozen": base.first(size.others), "fresh": fresh})
     return found
 
 
-def agrees(mean: Interval, claim: float) -> bool:
-    """Whether a mean is about what is claimed: the interval holds it, or the mean is within `NEAR` of it."""
-    return mean.low <= claim <= mean.high or abs(mean.value - claim) <= NEAR * claim
+def _scores(checkpoint: Path, drawn: dict[str, Drawn]) -> dict[str, Scores]:
+    from tpt.analysis.gradients import Sketch
 
-
-def _overall_sheet(run: Run, measured: list[Measured], total: "Products", seed: int) -> Sheet:
-    rows = []
-    for name, words in WORDS.items():
-        mean = _interval(run, [one.value(name) for one in measured], seed)
-        rows.append(
-            {
-                "figure": words,
-                "mean over problems": shown(mean, 2) if mean else "",
-                "of the sums": f"{getattr(total, name):.2f}",
-                "claimed": f"{CLAIM[name]:g}",
-            }
-        )
-    words = interval_words(run.config.evaluate.confidence)
-    return Sheet(f"gradients of the base model on {len(measured)} problems, with {words}", rows)
-
-
-def _locality_sheet(run: Run, measured: list[Measured], seed: int) -> Sheet:
-    rows = []
-    for kind, local in LOCALITY.items():
-        for low, high, some in binned(measured, kind):
-            means = {name: _interval(run, [one.value(name) for one in some], seed) for name in WORDS}
-            cells = {WORDS[name]: shown(mean, 2) if mean else "" for name, mean in means.items()}
-            rows.append({"errors": f"{local}: {low:.0%} to {high:.0%}", "problems": str(len(some))} | cells)
-    return Sheet(f"the same by how local the errors are, with {interval_words(run.config.evaluate.confidence)}", rows)
-
-
-def binned(measured: list[Measured], kind: str) -> list[tuple[float, float, list[Measured]]]:
-    """Problems by how local their errors are: the ends of each bin that is not empty, and what is in it."""
-    bins: list[list[Measured]] = [[] for _ in pairwise(EDGES)]
-    for one in measured:
-        bins[is_between(one.locality[kind], EDGES)].append(one)
-    return [(low, high, some) for (low, high), some in zip(pairwise(EDGES), bins, strict=True) if some]
-
-
-def _draw(path: Path, run: Run, measured: list[Measured], seed: int) -> Path:
-    words = interval_words(run.config.evaluate.confidence)
-    title = f"{run.name}, base model, {len(measured)} problems\nblue: means of bins with {words}"
-    with picture.panels(path, len(LOCALITY) * len(WORDS), len(WORDS), title) as axes:
-        for panel, (kind, name) in zip(axes, product(LOCALITY, WORDS), strict=True):
-            _panel(panel, run, measured, kind, name, seed)
-    return path
-
-
-def _panel(panel: Axes, run: Run, measured: list[Measured], kind: str, name: str, seed: int) -> None:
-    claim = CLAIM[name]
-    panel.axhline(claim, color=COLOURS[1], linewidth=1.2, linestyle=(0, (4, 2)), label=f"claimed: {claim:g}")
-    panel.scatter(
-        [one.locality[kind] for one in measured],
-        [one.value(name) for one in measured],
-        s=16,
-        color=GREY,
-        alpha=0.6,
-        label="a problem",
-    )
-    for low, high, some in binned(measured, kind):
-        mean = _interval(run, [one.value(name) for one in some], seed)
-        if mean:
-            panel.hlines(mean.value, low, high, color=COLOURS[0], linewidth=2)
-            panel.vlines((low + high) / 2, mean.low, mean.high, color=COLOURS[0], linewidth=1.2)
-    panel.set_xlim(0, 1)
-    panel.set_ylim(min(0.0, 1.1 * claim, *panel.get_ylim()), max(1.1 * claim, panel.get_ylim()[1]))
-    panel.set_xlabel(LOCALITY[kind])
-    panel.legend(frameon=False, fontsize=8.5)
-    picture.name(panel, WORDS[name])
-
-
-def _write(path: Path, run: Run, seed: int, samples: int, measured: list[Measured], total: "Products") -> None:
-    def numbers(products: "Products") -> dict[str, float | None]:
-        named = {name: float(getattr(products, name)) for name in ("right", "wrong", "cross", *WORDS)}
-        return {name: None if np.isnan(value) else value for name, value in named.items()}
-
-    found: dict[str, Any] = {
-        "run": run.name,
-        "seed": seed,
-        "samples_of_each_side": samples,
-        "of_sums": numbers(total),
-        "means": {
-            name: mean.to_dict() if (mean := _interval(run, [one.value(name) for one in measured], seed)) else None
-            for name in WORDS
-        },
-        "per_problem": [{"problem": one.problem} | one.locality | numbers(one.products) for one in measured],
+    sketch = Sketch(_loaded(checkpoint))
+    return {
+        name: Scores(np.stack([sketch.scores(some) for some in one.samples]), np.array(one.right))
+        for name, one in drawn.items()
     }
-    files.write_json(path, found)
+
+
+def _loaded(checkpoint: Path) -> "PreTrainedModel":
+    import torch
+
+    from tpt.checkpoint import load_causal_lm, quiet
+
+    with quiet():
+        model: Any = load_causal_lm(checkpoint, dtype=torch.float32)
+    model.config.use_cache = False
+    loaded: PreTrainedModel = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+    return loaded

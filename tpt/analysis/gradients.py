@@ -1,114 +1,93 @@
-"""Gradients of the log-likelihood of right and of wrong samples, and the angle between them.
+"""The scores of samples, grad log pi(completion | prompt), as sketches of flat size."""
 
-Section 2.1 of arXiv 2504.18116: if errors are local, a wrong solution's gradient is roughly opposite to a right one's,
-so that the policy gradient with rewards +1 and -1 is roughly twice the gradient on right samples alone.
-"""
+from collections.abc import Callable, Sequence
 
-import math
-from collections.abc import Iterable
-from dataclasses import dataclass
-
+import numpy as np
 import torch
 from lightning_fabric.utilities import move_data_to_device
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from tpt.records import Example
+from tpt.analysis.inner_products import Vectors
+from tpt.records import Example, Sample
 from tpt.train.attention import packing
 from tpt.train.data import collate
 from tpt.train.module import CompletionLoss
 
-Gradient = list[Tensor]  # one tensor per parameter
+SIZE = 2**15
 
 
-@dataclass(frozen=True, slots=True)
-class Products:
-    """Inner products of g+, the gradient on right samples, and g-, the one on wrong samples; the rest follows.
+class Sketch:
+    """Scores of one model, with a random sign at each parameter, folded into `size` sums.
 
-    Attributes:
-        right: <g+, g+>.
-        wrong: <g-, g->.
-        cross: <g+, g->.
-    """
-
-    right: float
-    wrong: float
-    cross: float
-
-    @property
-    def policy(self) -> float:
-        """|g+ - g-|**2, the squared norm of the policy gradient."""
-        return max(0.0, self.right + self.wrong - 2 * self.cross)
-
-    @property
-    def cosine(self) -> float:
-        """Cosine of the angle between g+ - g- and g+; NaN if one of them is 0."""
-        return _divided(self.right - self.cross, math.sqrt(self.policy * self.right))
-
-    @property
-    def ratio(self) -> float:
-        """|g+ - g-| / |g+|; NaN if g+ is 0."""
-        return _divided(math.sqrt(self.policy), math.sqrt(self.right))
-
-    @property
-    def sides(self) -> float:
-        """Cosine of the angle between g+ and g-: -1 if they are opposite, 1 if they have the same direction."""
-        return _divided(self.cross, math.sqrt(self.right * self.wrong))
-
-
-def log_likelihood_gradient(model: PreTrainedModel, samples: list[Example], pad_id: int, batch: int) -> Gradient:
-    """Gradient of the mean over samples of a completion's log-likelihood, summed over its tokens.
-
-    Batches and labels are as in training (`CompletionLoss`, `collate`): only the completion counts, including its end
-    token. The model's own gradients are set to None.
+    Inner products of sketches have the scores' inner products as their expectation over the signs, with a standard
+    deviation of about |s| |s'| sqrt(2 / size) (the count sketch of Charikar, Chen and Farach-Colton 2002, with buckets
+    in turn). Gradients are folded parameter by parameter during the backward pass, so no whole gradient is held; the
+    signs take one byte per parameter.
 
     Args:
-        model: in float32 and in eval mode, since dropout would make the gradient random.
-        samples: at least one.
-        batch: samples that go through the model at a time.
+        model: in float32 and in eval mode, since dropout would make the scores random. Its gradients are not kept.
+        size: numbers in a sketch.
+        seed: of the signs. Only sketches of the same seed and size can be multiplied.
+    """
+
+    def __init__(self, model: PreTrainedModel, size: int = SIZE, seed: int = 0) -> None:
+        self._model, self._size = model, size
+        self._objective = CompletionLoss(model, fused=False)
+        self._device = next(model.parameters()).device
+        self._sum = torch.zeros(size, device=self._device)
+        generator = torch.Generator().manual_seed(seed)
+        self._folds: list[tuple[Tensor, Callable[[Tensor], None]]] = []
+        start = 0
+        for one in model.parameters():
+            if one.requires_grad:
+                signs = 2 * torch.randint(0, 2, (one.numel(),), generator=generator, dtype=torch.int8) - 1
+                self._folds.append((one, self._folding(signs.to(self._device), start)))
+                start = (start + one.numel()) % size
+
+    def scores(self, samples: Sequence[Sample]) -> Vectors:
+        """The sketched score of each sample: of its completion, including its end token, at temperature 1.
+
+        Returns:
+            shape (samples, size).
+        """
+        hooks = [
+            one.register_post_accumulate_grad_hook(fold)  # type: ignore[no-untyped-call]  # torch gives no hints here
+            for one, fold in self._folds
+        ]
+        try:
+            return np.stack([self._score(one) for one in samples])
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+    def _score(self, sample: Sample) -> Vectors:
+        example = Example(sample.problem_id, "self", 0, sample.prompt_ids, sample.completion_ids, sample.text)
+        how = packing(self._model, len(example.prompt_ids) + len(example.completion_ids))
+        batch = move_data_to_device(collate([example], pad_id=0, packing=how), self._device)
+        self._sum.zero_()
+        (-self._objective(**batch)).backward()
+        found: Vectors = self._sum.cpu().numpy().copy()
+        return found
+
+    def _folding(self, signs: Tensor, start: int) -> Callable[[Tensor], None]:
+        def fold(parameter: Tensor) -> None:
+            gradient, parameter.grad = parameter.grad, None
+            if gradient is not None:
+                self._sum += folded(gradient.flatten() * signs, start, self._size)
+
+        return fold
+
+
+def folded(values: Tensor, start: int, size: int) -> Tensor:
+    """Sums of the values that stand `size` places apart.
+
+    Args:
+        values: shape (n,).
+        start: the place of the first value, below `size`.
 
     Returns:
-        a tensor per trainable parameter, of the same shape, in the order of `model.parameters()`.
+        shape (size,).
     """
-    objective, device = CompletionLoss(model, fused=False), next(model.parameters()).device
-    how = packing(model, max(len(one.prompt_ids) + len(one.completion_ids) for one in samples))
-    model.zero_grad(set_to_none=True)
-    for start in range(0, len(samples), batch):
-        nll = objective(**move_data_to_device(collate(samples[start : start + batch], pad_id, how), device))
-        (-nll / len(samples)).backward()
-    found = [torch.zeros_like(one) if one.grad is None else one.grad for one in model.parameters() if one.requires_grad]
-    model.zero_grad(set_to_none=True)
-    return found
-
-
-def products(right: Gradient, wrong: Gradient) -> Products:
-    """The inner products of two gradients, summed in float64."""
-    return Products(_dot(right, right), _dot(wrong, wrong), _dot(right, wrong))
-
-
-class Running:
-    """The sums of both gradients over problems; holds two gradients, however many problems there are."""
-
-    def __init__(self) -> None:
-        self._right: Gradient = []
-        self._wrong: Gradient = []
-
-    def add(self, right: Gradient, wrong: Gradient) -> None:
-        """Add a problem's gradients; the tensors may be kept and changed."""
-        if not self._right:
-            self._right, self._wrong = right, wrong
-            return
-        for total, one in zip((*self._right, *self._wrong), (*right, *wrong), strict=True):
-            total.add_(one)
-
-    def products(self) -> Products:
-        """The inner products of the sums."""
-        return products(self._right, self._wrong)
-
-
-def _dot(one: Iterable[Tensor], other: Iterable[Tensor]) -> float:
-    return sum(float((a * b).sum(dtype=torch.float64)) for a, b in zip(one, other, strict=True))
-
-
-def _divided(one: float, other: float) -> float:
-    return one / other if other else math.nan
+    padded = torch.nn.functional.pad(values, (start, -(start + len(values)) % size))
+    return padded.view(-1, size).sum(0)

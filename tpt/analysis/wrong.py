@@ -3,8 +3,8 @@
 import random
 from dataclasses import dataclass
 
+from tpt.analysis.edits import nearest
 from tpt.analysis.samples import TOKENS, evaluation, is_right, is_wrong
-from tpt.analysis.spans import Span, nearest, span
 from tpt.errors import DataError
 from tpt.records import Sample
 from tpt.report.rows import round_name
@@ -22,11 +22,6 @@ class Pair:
     wrong: Sample
     right: Sample
     edits: int
-
-    @property
-    def span(self) -> Span:
-        """The part between their common beginning and their common end."""
-        return span(self.wrong.completion_ids, self.right.completion_ids)
 
     @property
     def edited(self) -> float:

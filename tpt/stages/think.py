@@ -99,7 +99,7 @@ def _sample_shards(run: Run, stage: Stage, owed: dict[int, int], progress: Progr
         loaded = time.monotonic()
         prompts = _prompts(run, stage, owed, begun, tokenizer, draw.n)
         for one, completions in sampler.sample(prompts, draw):
-            whole = begun.add(one.key, _samples(one, completions, _begun_for_it(one.ids, tokenizer)))
+            whole = begun.add(one.key, as_samples(one, completions, opened_by(one.ids, tokenizer)))
             if whole:
                 number, shard = whole
                 records.write(samples_path(run, stage, number), Sample, shard)
@@ -158,12 +158,17 @@ def _prompts(
                 yield Prompt(problem.id, ids, base + (number * size + position) * n)
 
 
-def _begun_for_it(prompt_ids: list[int], tokenizer: "PreTrainedTokenizerBase") -> str:
+def opened_by(prompt_ids: list[int], tokenizer: "PreTrainedTokenizerBase") -> str:
     """What the prompt has already written of the model's thinking: its opening tag, or ""."""
     return left_open(str(tokenizer.decode(prompt_ids[-TAIL:])))
 
 
-def _samples(one: Prompt, completions: list[Completion], begun: str) -> list[Sample]:
+def as_samples(one: Prompt, completions: list[Completion], begun: str) -> list[Sample]:
+    """A problem's completions as samples.
+
+    Args:
+        begun: what the prompt has already written of each, see `opened_by`.
+    """
     return [
         Sample(one.key, index, one.ids, completion.ids, begun + completion.text, completion.finish_reason)
         for index, completion in enumerate(completions)

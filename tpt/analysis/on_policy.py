@@ -1,0 +1,80 @@
+"""Samples that an analysis draws itself, from a checkpoint at a temperature, judged as the run judges its own."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tpt import models, prompt
+from tpt.analysis.samples import is_right
+from tpt.checkpoint import load_tokenizer, quiet
+from tpt.prune.modes import finished
+from tpt.records import Problem, Sample
+from tpt.run.folder import Run
+from tpt.stages.think import as_samples, opened_by
+from tpt.think.base import Draw, Prompt
+from tpt.think.engines import make_sampler
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Samples of some problems.
+
+    Attributes:
+        samples: of each problem, in the problems' order, the same number of each.
+        right: whether a round would train on it: right as the run's pruning reads it, and not cut off.
+    """
+
+    samples: list[list[Sample]]
+    right: list[list[bool]]
+
+    def first(self, n: int) -> "Drawn":
+        """The first samples of each problem."""
+        return Drawn([some[:n] for some in self.samples], [some[:n] for some in self.right])
+
+
+@dataclass(frozen=True)
+class How:
+    """How samples are drawn; those of the model's own distribution with temperature 1 and top_p 1.
+
+    Attributes:
+        n: of each problem.
+        seed: of the first sample; the others follow it.
+    """
+
+    n: int
+    temperature: float
+    top_p: float
+    seed: int
+
+
+def draw(run: Run, checkpoint: Path, problems: Sequence[Problem], how: How) -> Drawn:
+    """Draw samples of each problem from a checkpoint, and judge them.
+
+    They are drawn by the transformers engine in float32, so that the distribution drawn from is the one whose gradient
+    is taken.
+
+    Raises:
+        EngineError, ModelError: the checkpoint cannot be loaded or does not fit into memory.
+    """
+    with quiet():
+        samples = dict(_sampled(run, checkpoint, problems, how))
+    ordered = [samples[problem.id] for problem in problems]
+    pairs = [(problem, one) for problem, some in zip(problems, ordered, strict=True) for one in some]
+    config = run.config.prune
+    judged = zip(pairs, run.config.task.judge(pairs), strict=True)
+    right = [finished(one, config.keep_cut_off) and is_right(verdict, config) for (_, one), verdict in judged]
+    return Drawn(ordered, [right[at : at + how.n] for at in range(0, len(right), how.n)])
+
+
+def _sampled(run: Run, checkpoint: Path, problems: Sequence[Problem], how: How) -> Iterator[tuple[str, list[Sample]]]:
+    tokenizer, model = load_tokenizer(checkpoint), replace(run.config.model, dtype="float32")
+    ends = tuple(prompt.end_ids(tokenizer, checkpoint))
+    request = Draw(how.n, how.temperature, how.top_p, run.config.think.max_tokens, ends)
+    prompts = [
+        Prompt(problem.id, prompt.render(problem, run.config.task, tokenizer), how.seed + at * how.n)
+        for at, problem in enumerate(problems)
+    ]
+    engine = replace(run.config.sampler, engine="transformers")
+    with make_sampler(engine, model, checkpoint, models.context_length(checkpoint, model), how.seed) as sampler:
+        for one, completions in sampler.sample(prompts, request):
+            yield one.key, as_samples(one, completions, opened_by(one.ids, tokenizer))
