@@ -81,8 +81,7 @@ def fit(
     how = packing(model, max(rows.lengths)) if settings.share_prefix else None
     data = ExampleModule(rows, settings, seed, pad_id, how)
     unread = model_dir if settings.strategy == "fsdp" else None
-    total = settings.epochs * data.steps_per_epoch
-    module = FineTuning(model, settings, total, out / STEPS, unread, seed)
+    module = FineTuning(model, settings, data.steps_per_epoch, out / STEPS, unread, seed)
     checkpoint = checkpoints.newest(out / CHECKPOINTS, sharded=settings.strategy == "fsdp")
     _resume(out, checkpoint, data)
     started = time.monotonic()
@@ -201,7 +200,8 @@ def _trainer(settings: TrainConfig, model: PreTrainedModel, out: Path, steps: Ca
     mixed = settings.precision == "bf16-mixed" and settings.strategy != "fsdp"
     return pl.Trainer(
         default_root_dir=out,
-        max_epochs=settings.epochs,
+        max_epochs=-1 if settings.steps else settings.epochs,
+        max_steps=settings.steps or -1,
         accumulate_grad_batches=settings.accumulate,
         precision="bf16-mixed" if mixed else "32-true",
         accelerator="auto",
