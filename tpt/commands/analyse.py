@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 EPILOG = """\
 diversity: do a problem's samples become more alike, and from which k on does that cost pass@k?
 error_locality: how long is the part in which a wrong solution differs from the nearest correct one, and where is it?
+gain: how much of a gain is fewer samples cut off, better form, other lengths; which problems were won and lost?
 gradient_equivalence: is the policy gradient (+1 correct, -1 wrong) twice the gradient on correct samples (paper, 2.1)?
 Each compares the base model with the rounds after it, and writes NAME.md, NAME.json and figures."""
 
@@ -43,7 +44,7 @@ def call(options: argparse.Namespace, terminal: "Terminal") -> int:
 
 
 COMMAND = Command(
-    help="Analyse one run: diversity, location of errors, gradients.",
+    help="Analyse one run: diversity, location of errors, parts of the gain, gradients.",
     add=add,
     call=call,
     epilog=EPILOG,
