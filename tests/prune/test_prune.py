@@ -77,6 +77,37 @@ def test_ground_truth_keeps_what_the_strict_reader_finds_right(kept: Callable[..
     assert [one.text for one in kept(pairs)] == ["right"]
 
 
+MIXED = [
+    *(pair(number, 0, f"right {number}") for number in range(12)),
+    *(pair(number, 1, f"wrong {number}", WRONG) for number in range(6, 18)),
+    *(pair(number, 2, f"cut {number}", CORRECT, "length") for number in range(18, 20)),
+]
+
+
+@pytest.mark.parametrize(("problems", "eligible"), [("all", 18), ("solved", 12), ("both", 6)])
+def test_only_some_problems_may_give_examples(kept: Callable[..., list[Example]], problems: str, eligible: int) -> None:
+    """A sample that cannot be trained on, such as one that is cut off, solves nothing."""
+    drawn = kept(MIXED, mode="none", problems=problems)
+    assert len({one.problem_id for one in drawn}) == eligible
+
+
+@settings(deadline=None, max_examples=20)
+@given(seed=st.integers(0, 2**32), count=st.integers(1, 6))
+def test_modes_that_draw_as_many_examples_of_such_problems_draw_the_same_problems(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, count: int
+) -> None:
+    drawn = []
+    for mode in ("ground_truth", "well_formed_wrong", "none"):
+        folder = tmp_path_factory.mktemp("prune")
+        config = PruneConfig(mode=mode, problems="both", examples=count)
+        prune(inputs_of(folder, MIXED), config, 1, seed, folder / "examples.parquet")
+        drawn.append(examples(folder / "examples.parquet"))
+    right, wrong, either = ([one.problem_id for one in of] for of in drawn)
+    assert sorted(right) == sorted(wrong) == sorted(either) and len(right) == count
+    assert {one.text.split()[0] for one in drawn[0]} == {"right"}
+    assert {one.text.split()[0] for one in drawn[1]} == {"wrong"}
+
+
 def test_the_lenient_reader_keeps_what_it_finds_right(kept: Callable[..., list[Example]]) -> None:
     pairs = [pair(1, 0, "right"), pair(2, 0, "almost", PARTIAL), pair(3, 0, "wrong", WRONG)]
     assert [one.text for one in kept(pairs, reader="lenient")] == ["right", "almost"]

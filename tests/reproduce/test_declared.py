@@ -69,9 +69,7 @@ def arms_of(make_run: Make, seeds: int) -> dict[str, Trained]:
         for seed in range(seeds):
             arm = PlannedArm(f"{name}{seed}", name, [], None if name == "low" else "low", name)
             planned.append(arm)
-            runs[arm.name] = make_run(
-                f"prune={mode}", f"seed={seed}", "evaluate.bootstrap=200", lift=lift, problems=80, rounds=1
-            )
+            runs[arm.name] = make_run(f"prune={mode}", f"seed={seed}", lift=lift, problems=80, rounds=1)
     return trained(planned, runs)
 
 

@@ -282,6 +282,21 @@ class Stop(Callback):
             raise KeyboardInterrupt
 
 
+def stopped_at(train: Train, monkeypatch: pytest.MonkeyPatch, step: int, name: str, config: TrainConfig) -> None:
+    """Begin a training that is interrupted after some steps."""
+    made = fit_module._trainer
+
+    def stopping(*arguments: Any) -> pl.Trainer:
+        trainer = made(*arguments)
+        trainer.callbacks.append(Stop(step))  # type: ignore[attr-defined]  # a list at run time
+        return trainer
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fit_module, "_trainer", stopping)
+        with pytest.raises((KeyboardInterrupt, SystemExit)):
+            train(name, config)
+
+
 @pytest.mark.parametrize("micro_batch", [2, 1])
 @pytest.mark.parametrize("stop", [1, 2, 3, 5, 6])
 def test_an_interrupted_training_goes_on_to_the_same_loss_curve_and_weights(
@@ -291,22 +306,29 @@ def test_an_interrupted_training_goes_on_to_the_same_loss_curve_and_weights(
     lora = LoraConfig(rank=4, dropout=0.3)
     config = replace(SETTINGS, epochs=2, micro_batch=micro_batch, checkpoint_every=2, lora=lora)
     train("calm", config)
-    made = fit_module._trainer
-
-    def stopping(*arguments: Any) -> pl.Trainer:
-        trainer = made(*arguments)
-        trainer.callbacks.append(Stop(stop))  # type: ignore[attr-defined]  # a list at run time
-        return trainer
-
-    with monkeypatch.context() as patch:
-        patch.setattr(fit_module, "_trainer", stopping)
-        with pytest.raises((KeyboardInterrupt, SystemExit)):
-            train("stopped", config)
+    stopped_at(train, monkeypatch, stop, "stopped", config)
     assert not (tmp_path / "stopped" / "model").exists()
     train("stopped", config)
     assert losses(tmp_path / "stopped") == losses(tmp_path / "calm")
     for name, tensor in weights(tmp_path / "calm" / "model").items():
         assert torch.equal(tensor, weights(tmp_path / "stopped" / "model")[name])
+
+
+@pytest.mark.parametrize(("asked", "epochs"), [(4, 1), (6, 1), (9, 2)])
+def test_a_training_of_so_many_steps_goes_through_the_examples_as_often_as_it_takes(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: int, epochs: int
+) -> None:
+    """Steps of an unfinished epoch count too; a training that is stopped in the second epoch continues in it."""
+    config = replace(SETTINGS, steps=asked, schedule="constant", warmup=0.0)
+    train("steps", config)
+    train("epochs", replace(config, steps=None, epochs=epochs))
+    assert len(losses(tmp_path / "steps")) == asked
+    longer = sorted([losses(tmp_path / "steps"), losses(tmp_path / "epochs")], key=len)
+    assert longer[0] == longer[1][: len(longer[0])]
+    if asked > 8:
+        stopped_at(train, monkeypatch, 8, "stopped", config)
+        train("stopped", config)
+        assert losses(tmp_path / "stopped") == losses(tmp_path / "steps")
 
 
 @pytest.mark.slow

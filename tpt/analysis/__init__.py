@@ -1,4 +1,5 @@
-"""Analyses of one run: what training does to diversity, where errors lie, what the gradients are.
+"""Analyses of one run: what training does to diversity, where errors lie, what a gain is made of,
+what the gradients are.
 
 Each compares the base model (round 0) with the rounds after it, from the run folder alone.
 """
@@ -50,4 +51,5 @@ def _named(name: str) -> Analysis:
     return analyse
 
 
-ANALYSES: dict[str, Analysis] = {name: _named(name) for name in ("diversity", "error_locality", "gradient_equivalence")}
+NAMES = ("diversity", "error_locality", "gain", "gradient_equivalence")
+ANALYSES: dict[str, Analysis] = {name: _named(name) for name in NAMES}

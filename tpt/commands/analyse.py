@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 EPILOG = """\
 diversity: do a problem's samples become more alike, and from which k on does that cost pass@k?
 error_locality: at which step of a wrong solution does its chance of success fall? It samples continuations for that.
-gradient_equivalence: is the policy gradient (+1 correct, -1 wrong) twice the gradient on correct samples (paper, 2.1)?
+gain: how much of a gain is fewer samples cut off, better form, other lengths; which problems were won and lost?
+gradient_equivalence: where does training on correct samples depart from the policy gradient (paper, 2.1)?
 Each compares the base model with the rounds after it, and writes NAME.md, NAME.json and figures."""
 
 
@@ -45,7 +46,7 @@ def call(options: argparse.Namespace, terminal: "Terminal") -> int:
 
 
 COMMAND = Command(
-    help="Analyse one run: diversity, location of errors, gradients.",
+    help="Analyse one run: diversity, location of errors, parts of the gain, gradients.",
     add=add,
     call=call,
     epilog=EPILOG,

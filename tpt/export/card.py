@@ -154,7 +154,7 @@ def _method(run: Run, number: int) -> str:
         f"**Prune**: {kept} (`{prune.mode}`); source of the examples: `{prune.source}`; {each}; {drawn} were drawn"
         f"{', and added to those of earlier rounds' if prune.accumulate else ', in place of those of earlier rounds'}.",
         f"**Train**: supervised fine-tuning from {start} on the completions alone{adapters}; AdamW, learning rate "
-        f"{train.learning_rate:g}, {train.epochs} epoch{'' if train.epochs == 1 else 's'}, batch {train.batch_size}.",
+        f"{train.learning_rate:g}, {train.extent}, batch {train.batch_size}.",
     ]
     listed = "\n".join(f"{place}. {step}" for place, step in enumerate(steps, 1))
     return (

@@ -1,6 +1,6 @@
 """What each pruning mode keeps, as a condition on a verdict (arXiv 2504.18116, section 3)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from tpt.records import Sample, Status, Verdict
 from tpt.settings.prune import PruneConfig
@@ -32,6 +32,19 @@ def soft_positive(verdict: Verdict, config: PruneConfig) -> bool:
 def well_formed_wrong(verdict: Verdict, config: PruneConfig) -> bool:
     """Solutions that end in a wrong answer of the right form: they can teach nothing but the form."""
     return verdict.strict is Status.WRONG and verdict.status is Status.WRONG
+
+
+def gives_examples(judged: Iterable[tuple[Sample, Verdict]], config: PruneConfig) -> bool:
+    """Whether a problem may give examples, from all its samples that can be trained on (`prune.problems`).
+
+    Problems that a model solves are easier than others. Modes that are compared on the same problems differ in their
+    solutions only: a problem's place in the draw depends on the seed and on its id.
+    """
+    if config.problems == "all":
+        return True
+    usable = [verdict for sample, verdict in judged if finished(sample, config.keep_cut_off)]
+    wrong = config.problems == "solved" or any(well_formed_wrong(one, config) for one in usable)
+    return wrong and any(ground_truth(one, config) for one in usable)
 
 
 MODES: dict[str, Mode] = {

@@ -1,12 +1,13 @@
 """Where training examples can come from: the run's own samples, the data set's solutions, another run's examples."""
 
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 
 from tpt import pairs, records
 from tpt.prune.flip import flip
-from tpt.prune.modes import MODES, finished
+from tpt.prune.modes import MODES, finished, gives_examples
 from tpt.prune.select import Candidate, Source
 from tpt.records import LIGHT, Example, Problem, Sample, Verdict
 from tpt.settings.prune import PruneConfig
@@ -59,16 +60,26 @@ def own(inputs: Inputs, config: PruneConfig, round: int, seed: int) -> Iterator[
     Args:
         seed: seed of `prune.flip`.
     """
-    mode = MODES[config.mode]
     problems = _by_id(inputs.problems) if inputs.foreign else {}
     for shard, judgement in pairs.matched(inputs.samples, inputs.verdicts):
         tokens = records.Rows(shard, ("prompt_ids", "completion_ids"))
-        for row, (sample, verdict) in enumerate(pairs.of_shard(shard, judgement, LIGHT, VERDICT)):
-            if finished(sample, config.keep_cut_off) and mode(flip(verdict, config, seed), config):
-                if inputs.foreign:
-                    yield _encoded(problems[sample.problem_id], sample, round, inputs.encode)
-                else:
-                    yield _sampled(sample, round, tokens, row)
+        for row, sample in _kept(pairs.of_shard(shard, judgement, LIGHT, VERDICT), config, seed):
+            if inputs.foreign:
+                yield _encoded(problems[sample.problem_id], sample, round, inputs.encode)
+            else:
+                yield _sampled(sample, round, tokens, row)
+
+
+def _kept(shard: Iterable[tuple[Sample, Verdict]], config: PruneConfig, seed: int) -> Iterator[tuple[int, Sample]]:
+    """The samples of a shard that the mode keeps, each with its row; a problem's samples are in one shard."""
+    mode = MODES[config.mode]
+    heeded = ((row, sample, flip(verdict, config, seed)) for row, (sample, verdict) in enumerate(shard))
+    for _, of_problem in groupby(heeded, key=lambda one: one[1].problem_id):
+        judged = list(of_problem)
+        if gives_examples(((sample, verdict) for _, sample, verdict in judged), config):
+            for row, sample, verdict in judged:
+                if finished(sample, config.keep_cut_off) and mode(verdict, config):
+                    yield row, sample
 
 
 def human(inputs: Inputs, round: int) -> Iterator[Candidate]:

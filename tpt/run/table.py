@@ -128,7 +128,7 @@ def pruning(settings: PruneConfig) -> str:
 def _train_plan(config: Config, _: Stage) -> str:
     train = config.train
     kind = f"LoRA rank {train.lora.rank}" if train.lora.rank else "all weights"
-    return f"{train.epochs} epoch, batch {train.batch_size}, lr {train.learning_rate:g}, {kind}"
+    return f"{train.extent}, batch {train.batch_size}, lr {train.learning_rate:g}, {kind}"
 
 
 def _prepare_outcome(results: Prepared) -> str:

@@ -52,6 +52,13 @@ class PruneConfig:
         fits=_is_threshold,
         words="one, all_but_one, or a share of the tests, as 0.5",
     )
+    problems: str = setting(
+        "all",
+        "Which problems give examples: `all`, those `solved` at least once, or those with `both` a right and a "
+        "well-formed wrong solution. Two modes with the same `prune.examples` then train on the same problems.",
+        choices=("all", "solved", "both"),
+        added=True,
+    )
     examples: int | None = setting(None, "Examples drawn in a round (the paper's f); null: all that are kept.", low=1)
     per_problem: int = setting(1, "The most solutions of one problem; 0: all of them.", low=0)
     accumulate: bool = setting(False, "Whether to add to the examples of earlier rounds instead of replacing them.")

@@ -40,6 +40,13 @@ class TrainConfig:
     )
     learning_rate: float = setting(REQUIRED, "The peak learning rate of the schedule.", low=0, high=1)
     epochs: int = setting(1, "How many times each example is trained on.", low=1)
+    steps: int | None = setting(
+        None,
+        "Optimizer steps of a training, whatever the number of examples, instead of `train.epochs`; null: epochs. Arms "
+        "with more and with fewer examples then differ in their examples alone.",
+        low=1,
+        added=True,
+    )
     batch_size: int = setting(8, "Examples in an optimizer step, over all devices.", low=1)
     warmup: float = setting(0.1, "The share of the steps over which the learning rate rises.", low=0, high=1)
     schedule: str = setting("cosine", "The learning rate after the warm-up.", choices=("cosine", "constant"))
@@ -87,6 +94,13 @@ class TrainConfig:
         30, "How long the ranks of a training wait for one that does not answer before they end.", low=1, runtime=True
     )
     checkpoint_every: int = setting(50, "Optimizer steps between checkpoints.", low=1, runtime=True)
+
+    @property
+    def extent(self) -> str:
+        """How long a training is, in words: `2 epochs`."""
+        if self.steps:
+            return f"{self.steps} step{'' if self.steps == 1 else 's'}"
+        return f"{self.epochs} epoch{'' if self.epochs == 1 else 's'}"
 
     @property
     def ranks(self) -> int:

@@ -73,8 +73,7 @@ def fit(
     share = adapted_share(model) if settings.lora.rank else None
     how = packing(model, max(rows.lengths)) if settings.share_prefix else None
     data = ExampleModule(rows, settings, seed, _pad_id(model_dir), how)
-    total = settings.epochs * data.steps_per_epoch
-    module = FineTuning(model, settings, total, out / STEPS, model_dir if sharding else None, seed)
+    module = FineTuning(model, settings, data.steps_per_epoch, out / STEPS, model_dir if sharding else None, seed)
     started = time.monotonic()
     trainer = _trained(module, data, settings, out, progress)
     state = sharded.gather(module.model, keep=trainer.is_global_zero) if sharding else None
@@ -217,7 +216,8 @@ def _trainer(settings: TrainConfig, model: PreTrainedModel, out: Path, steps: Ca
     mixed = settings.precision == "bf16-mixed" and settings.strategy != "fsdp"
     return pl.Trainer(
         default_root_dir=out,
-        max_epochs=settings.epochs,
+        max_epochs=-1 if settings.steps else settings.epochs,
+        max_steps=settings.steps or -1,
         accumulate_grad_batches=settings.accumulate,
         precision="bf16-mixed" if mixed else "32-true",
         accelerator="auto",

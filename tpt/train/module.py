@@ -75,7 +75,7 @@ class FineTuning(pl.LightningModule):
     Args:
         model: the causal language model, with LoRA adapters if they are used.
         settings: the train config.
-        total_steps: optimizer steps in the whole training.
+        steps_per_epoch: optimizer steps in which every example is trained on once.
         metrics: JSONL file that gets a line per optimizer step.
         model_dir: where sharded training reads its weights; None if `model` has them.
         seed: seed of dropout.
@@ -85,7 +85,7 @@ class FineTuning(pl.LightningModule):
         self,
         model: PreTrainedModel,
         settings: TrainConfig,
-        total_steps: int,
+        steps_per_epoch: int,
         metrics: Path,
         model_dir: Path | None = None,
         seed: int = 0,
@@ -94,7 +94,8 @@ class FineTuning(pl.LightningModule):
         self.objective = CompletionLoss(model, settings.fused)
         self.seed = seed
         self.settings = settings
-        self.total_steps = total_steps
+        self.steps_per_epoch = steps_per_epoch
+        self.total_steps = settings.steps or settings.epochs * steps_per_epoch
         self.metrics = metrics
         self._unread = model_dir
         self._nll = torch.zeros(())
@@ -124,8 +125,8 @@ class FineTuning(pl.LightningModule):
         """
         if "state_dict" in checkpoint:
             checkpoint["state_dict"] |= self._frozen()
-        per_epoch = self.total_steps // self.settings.epochs
-        done = (checkpoint["global_step"] - checkpoint["epoch"] * per_epoch) * self.settings.accumulate
+        in_epoch = checkpoint["global_step"] - checkpoint["epoch"] * self.steps_per_epoch
+        done = in_epoch * self.settings.accumulate
         counts = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
         difference = done - counts["current"]["processed"]
         for kind in ("current", "total"):
