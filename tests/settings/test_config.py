@@ -88,7 +88,7 @@ def test_the_command_line_has_the_last_word_over_the_task() -> None:
         ("prune.source=mix", "takes nothing from any source", "prune.mix.self"),
         ("prune.mix.human=5", "prune.mix has counts", "prune.source=mix"),
         ("prune.source=run", "need prune.from_run", "folder"),
-        ("model.name=a/b", "names a folder", "letters"),
+        ("model.name=a/b", "names the run folder", "letters"),
         ("train.strategy=fsdp train.lora.rank=8", "adapters cannot be merged", "rank=0"),
         ("task.train_size=0", "task.train_size=0", ""),
         ("task.largest=5", "task.largest=5 is out of range; it must be at least 8", ""),
@@ -238,7 +238,7 @@ def test_the_commands_refuse_it_before_anything_runs(
         ("train: {clip: .inf}", "train.clip=inf is not a finite number"),
         ("train: {lora: {alpha: 0}}", "train.lora.alpha=0"),
         ("cluster: {think: {extra: {weight: .nan}}}", "cluster.think.extra.weight=nan is not a finite number"),
-        ("cluster: {sizes: {small: {cpus: [1, -.inf]}}}", "cluster.sizes.small.cpus=-inf is not a finite number"),
+        ("cluster: {sizes: {small: {cpus: [1, -.inf]}}}", "cluster.sizes.small.cpus[1]=-inf is not a finite number"),
         ("evaluate: {also: [a-b]}", "evaluate.also=['a-b'] is not allowed"),
     ],
 )
