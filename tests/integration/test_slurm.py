@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import real_round
 from augmented import augmented
+from filelock import FileLock
 from slurm_lab import Slurm, cluster, missing_programs
 
 from tpt import files, records
@@ -143,8 +144,13 @@ def run_here(root: Path, *settings: str) -> Path:
 
 @pytest.fixture(scope="module")
 def undisturbed(lab: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run which nothing happens to."""
-    return run_here(tmp_path_factory.mktemp("undisturbed"), *LONG_TRAINING, "rounds=1")
+    """A run which nothing happens to; the first worker that needs it makes it for all."""
+    base = tmp_path_factory.getbasetemp()
+    root = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "undisturbed"
+    with FileLock(f"{root}.lock"):
+        if not [run for run in map(Run.open, find(root)) if not run.owed()]:
+            run_here(root, *LONG_TRAINING, "rounds=1")
+    return find(root)[0]
 
 
 @pytest.mark.xdist_group("slurm rounds")
