@@ -461,7 +461,7 @@ def synthetic(folder: Path, samples: int, per_shard: int = 2000) -> Inputs:
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_samples(tmp_path: Path) -> None:
     peaks: dict[int | None, list[int]] = {None: [], 500: []}
-    for samples in (5_000, 25_000):
+    for samples in (10_000, 30_000):
         inputs = synthetic(tmp_path / str(samples), samples)
         for wanted, found in peaks.items():
             tracemalloc.start()
