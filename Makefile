@@ -64,8 +64,8 @@ docs: install ## Build the pages into docs/_build, without a network; a warning 
 	$(BIN)/python -m sphinx -W --keep-going -n -q -E -c docs . docs/_build
 	@echo docs/_build/index.html
 
-WORKERS ?= 2
-# Two tests at a time, each with a thread: programs of more threads than there are cores wait for each other most of the time.
+WORKERS ?= 3
+# Three tests at a time, since those of SLURM mostly wait; each with a thread: with more threads than cores, they would wait for each other.
 # Bytecode is kept, also where containers switch that off: hundreds of processes would each compile tpt anew.
 test: install slurm sandbox browser lint ## All tests: the fast ones, and those with the real model, vLLM, SLURM, sandboxes and a browser
 	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/pytest -m "" -n $(WORKERS) --dist loadgroup --no-loadscope-reorder --durations 40 $(ARGS)

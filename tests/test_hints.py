@@ -4,10 +4,13 @@ import argparse
 import ast
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import tpt
 from tpt import cli
+from tpt.analysis import diversity, error_locality, gradient_equivalence
+from tpt.reproduce.experiment import Contrast
 from tpt.settings import names
 from tpt.settings.config import SECTIONS
 
@@ -47,7 +50,10 @@ def options(parser: argparse.ArgumentParser) -> Iterator[str]:
 
 
 def settings() -> set[str]:
-    return {*names.all_keys(), *(path.name for path in names.conf_dir().iterdir() if path.is_dir())}
+    """Those of a run, of an experiment's contrasts and of the analyses; and what `tpt reproduce` takes besides."""
+    analyses = (error_locality.Options, diversity.Options, gradient_equivalence.Options)
+    others = {one.name for kind in (Contrast, *analyses) for one in fields(kind)}
+    return {*names.all_keys(), *(path.name for path in names.conf_dir().iterdir() if path.is_dir()), *others, "seeds"}
 
 
 def test_every_option_and_setting_that_a_message_names_exists() -> None:

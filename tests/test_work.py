@@ -42,7 +42,7 @@ def test_what_plans_and_watches_a_run_imports_nothing_that_computes(module: str)
 def test_status_imports_nothing_slow_even_where_evaluations_decide_the_rounds(
     tiny_config: Callable[..., Config],
 ) -> None:
-    run = Run.create(tiny_config("rounds=auto", "stop.most=2"))
+    run = Run.create(tiny_config("rounds=auto", "stop.patience=1", "stop.most=2"))
     for round, solved in enumerate((10, 30, 30)):
         finish_round(run, round, solved)
     rounds.record(run)

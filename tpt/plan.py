@@ -3,17 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from tpt import progress
-from tpt.evaluate import power
-from tpt.evaluate.power import Assumed, Design
 from tpt.run import rounds, shared, table
 from tpt.run.folder import Run
-from tpt.run.repetitions import repetitions
 from tpt.run.stage import Stage
 from tpt.settings.config import Config
 from tpt.terminal import unfolded
@@ -32,26 +28,6 @@ def show(settings: Config, console: Console) -> None:
     console.print(drawn)
     console.print(f"run folder: {run.root}")
     show_owed([run], console)
-
-
-def show_power(configs: Sequence[Config], console: Console) -> None:
-    """Print what the design of some runs can see; those that differ only in their seed are trainings of one method."""
-    runs = {run.root: run for run in map(Run.of, configs)}  # points of a sweep may be the same run
-    designs = [_design(group) for group in repetitions(list(runs.values()))]
-    for sentence in power.designs_in_words([one for one in designs if one]):
-        console.print(Text(sentence))
-
-
-def _design(trainings: Sequence[Run]) -> tuple[Design, Assumed] | None:
-    """How much is measured of a method; None where the number of problems is known only when they are there."""
-    run, stage = trainings[0], table.evaluation(0)
-    settings, size = run.config.evaluate, run.config.task.test_size
-    if run.done(stage):
-        counts = run.evaluation(0)["per_problem"]
-        n, right = np.asarray(counts["n"]), np.asarray(counts["strict"])
-        return Design(n.size, settings.samples_per_problem, len(trainings)), Assumed.of_counts(n, right)
-    sizes = [one for one in (settings.problems, size) if one]
-    return (Design(min(sizes), settings.samples_per_problem, len(trainings)), Assumed()) if sizes else None
 
 
 def show_stages(run: Run, console: Console) -> None:

@@ -68,7 +68,7 @@ def test_a_report_as_json_has_the_figures_and_the_files(run: Run, capsys: Captur
     assert 0 < report["rows"][0]["strict_pass@1"] < 1
     assert report["rows"][0]["kept"] is None
     assert all(Path(path).is_file() for path in report["files"])
-    assert [line.startswith("round 1: ") for line in report["sentences"]] == [True]
+    assert [line.startswith("round 1, this checkpoint: ") for line in report["sentences"]] == [True]
 
 
 def test_verdicts_as_json_are_counted_by_reader(tmp_path: Path, capsys: Captured) -> None:

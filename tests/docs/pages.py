@@ -102,7 +102,7 @@ def _try(words: list[str]) -> None:
     overrides = list(getattr(options, "overrides", []))
     if options.command == "reproduce" and overrides:
         experiments.load(overrides[0])
-        overrides = [one for one in overrides[1:] if not one.startswith("scale=")]
+        overrides = [one for one in overrides[1:] if not one.startswith(("scale=", "seeds="))]
     unknown = [one for one in overrides if "=" not in one and options.command != "judge"]
     if unknown:
         raise SystemExit(2)

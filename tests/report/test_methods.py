@@ -48,7 +48,7 @@ def test_a_methods_figure_is_the_mean_and_its_interval_is_wider_than_a_checkpoin
     assert found.value == pytest.approx(sum(values) / 3)
     assert found.low < min(values) and found.high > max(values)
     assert last.spread is not None and 0.01 < last.spread < 0.2
-    assert isinstance(last.gains["baseline"]["strict"], Interval)
+    assert isinstance(last.gains["baseline"]["strict"][last.ks[0]], Interval)
 
 
 def test_one_training_stands_for_itself_and_other_problems_are_refused(make_run: Make) -> None:

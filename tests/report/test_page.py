@@ -54,7 +54,7 @@ def data_of(text: str) -> dict[str, Any]:
 
 def test_the_page_says_what_rose_by_how_much_and_how_sure(make_run: MakeRun, tmp_path: Path) -> None:
     text = page_of([make_run()], tmp_path)
-    assert re.search(r'<li class="rise">round 2: pass@1 strict rose by \+\d+\.\d \[', text)
+    assert re.search(r'<li class="rise">round 2, this checkpoint: pass@1 strict rose by \+\d+\.\d \[', text)
     assert "95 % intervals over problems" in text
 
 
@@ -63,7 +63,7 @@ def test_a_change_within_the_noise_has_no_arrow(make_run: MakeRun, tmp_path: Pat
     for name in ("metrics.json", "per_problem.parquet", "manifest.json"):
         before, after = (run.folder(Stage(round, "evaluate")) / name for round in (0, 1))
         after.write_bytes(before.read_bytes())
-    assert '<li class="flat">round 1: no change' in page_of([run], tmp_path)
+    assert '<li class="flat">round 1, this checkpoint: no change' in page_of([run], tmp_path)
 
 
 def test_the_page_asks_for_nothing_and_forbids_all_requests(make_run: MakeRun, tmp_path: Path) -> None:

@@ -54,7 +54,9 @@ def call(options: argparse.Namespace, terminal: "Terminal") -> int:
     if options.dry_run:
         for config in configs:
             plan.show(config, terminal)
-        plan.show_power(configs, terminal)
+        from tpt import design  # numpy and scipy are slow to import
+
+        design.show_power(configs, terminal)
         return submits.dry_run(configs, terminal) if submits else 0
     if submits:
         return submits.submit(configs, points if options.multirun else None, terminal)

@@ -188,7 +188,7 @@ def _kept(run: Run, round: int) -> int | None:
 
 def _steps(run: Run, round: int) -> int | None:
     train = table.training(round)
-    return run.results(train, Trained)["steps"] if round and run.done(train) else None
+    return run.results(train, Trained).get("steps") if round and run.done(train) else None
 
 
 def distinguishing(runs: list[Run]) -> list[dict[str, str]]:

@@ -111,7 +111,9 @@ def _dry_run(arms: Sequence[PlannedArm], configs: dict[str, Config], submits: Su
         planned_run.show(configs[arm.name], console)
         if arm.needs:
             console.print(f"its folder's name is known when {', '.join(arm.needs)} is done")
-    planned_run.show_power([configs[arm.name] for arm in arms if arm.label], console)
+    from tpt import design  # numpy and scipy are slow to import
+
+    design.show_power([configs[arm.name] for arm in arms if arm.label], console)
     ready = [configs[arm.name] for arm in arms if not arm.needs]
     return submits.dry_run(ready, console) if submits else 0
 

@@ -1,0 +1,34 @@
+"""What the design of some runs can see, said before they are run."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from rich.console import Console
+from rich.text import Text
+
+from tpt.evaluate import power
+from tpt.evaluate.power import Assumed, Design
+from tpt.run import table
+from tpt.run.folder import Run
+from tpt.run.repetitions import repetitions
+from tpt.settings.config import Config
+
+
+def show_power(configs: Sequence[Config], console: Console) -> None:
+    """Print what the design of some runs can see; those that differ only in their seed are trainings of one method."""
+    runs = {run.root: run for run in map(Run.of, configs)}  # points of a sweep may be the same run
+    designs = [_design(group) for group in repetitions(list(runs.values()))]
+    for sentence in power.designs_in_words([one for one in designs if one]):
+        console.print(Text(sentence))
+
+
+def _design(trainings: Sequence[Run]) -> tuple[Design, Assumed] | None:
+    """How much is measured of a method; None where the number of problems is known only when they are there."""
+    run, stage = trainings[0], table.evaluation(0)
+    settings, size = run.config.evaluate, run.config.task.test_size
+    if run.done(stage):
+        counts = run.evaluation(0)["per_problem"]
+        n, right = np.asarray(counts["n"]), np.asarray(counts["strict"])
+        return Design(n.size, settings.samples_per_problem, len(trainings)), Assumed.of_counts(n, right)
+    sizes = [one for one in (settings.problems, size) if one]
+    return (Design(min(sizes), settings.samples_per_problem, len(trainings)), Assumed()) if sizes else None
