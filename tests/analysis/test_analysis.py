@@ -58,7 +58,9 @@ class Maker:
         self.run = run
         self.tokenizer = AutoTokenizer.from_pretrained(model)
         run.finish(Stage(0, "prepare"), {"model_dir": str(model)}, 1.0)
-        problems = [Problem(f"p{number}", question(number), str(8 + number)) for number in range(PROBLEMS)]
+        problems = [
+            Problem(f"p{number}", question(number), str(8 + number), solution(number, 0)) for number in range(PROBLEMS)
+        ]
         records.write(run.problems_path("test"), Problem, problems)
         records.write(run.problems_path("train"), Problem, problems)
         for round in (1, 2):

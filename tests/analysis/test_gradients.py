@@ -55,6 +55,15 @@ def test_a_sample_has_the_same_sketch_alone_and_among_others(model: PreTrainedMo
     np.testing.assert_allclose(sketch.scores(SAMPLES)[1:2], sketch.scores(SAMPLES[1:2]))
 
 
+def test_log_likelihoods_are_sums_over_the_completion(model: PreTrainedModel) -> None:
+    expected = []
+    for one in SAMPLES:
+        ids = torch.tensor([one.prompt_ids + one.completion_ids])
+        logits = model(input_ids=ids).logits[0].log_softmax(-1).detach()
+        expected.append(sum(float(logits[at - 1, ids[0, at]]) for at in range(len(PROMPT), ids.shape[1])))
+    np.testing.assert_allclose(Sketch(model, size=512).log_likelihoods(SAMPLES), expected, rtol=1e-5)
+
+
 @given(st.lists(st.floats(-10, 10, width=32), min_size=1, max_size=40), st.integers(0, 6))
 def test_folding_adds_what_stands_as_many_places_apart_as_the_sketch_has(values: list[float], start: int) -> None:
     expected = [0.0] * 7

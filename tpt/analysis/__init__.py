@@ -51,5 +51,5 @@ def _named(name: str) -> Analysis:
     return analyse
 
 
-NAMES = ("diversity", "error_locality", "gain", "gradient_equivalence")
+NAMES = ("diversity", "error_locality", "gain", "gradient_equivalence", "mixing")
 ANALYSES: dict[str, Analysis] = {name: _named(name) for name in NAMES}

@@ -169,14 +169,15 @@ def measure(run: Run, problems: Sequence[Problem], size: Size, seed: int) -> dic
 def _scores(checkpoint: Path, drawn: dict[str, Drawn]) -> dict[str, Scores]:
     from tpt.analysis.gradients import Sketch
 
-    sketch = Sketch(_loaded(checkpoint))
+    sketch = Sketch(loaded(checkpoint))
     return {
         name: Scores(np.stack([sketch.scores(some) for some in one.samples]), np.array(one.right))
         for name, one in drawn.items()
     }
 
 
-def _loaded(checkpoint: Path) -> "PreTrainedModel":
+def loaded(checkpoint: Path) -> "PreTrainedModel":
+    """A checkpoint to take gradients of: in float32, without dropout, on the GPU if there is one."""
     import torch
 
     from tpt.checkpoint import load_causal_lm, quiet
@@ -184,5 +185,5 @@ def _loaded(checkpoint: Path) -> "PreTrainedModel":
     with quiet():
         model: Any = load_causal_lm(checkpoint, dtype=torch.float32)
     model.config.use_cache = False
-    loaded: PreTrainedModel = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
-    return loaded
+    found: PreTrainedModel = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+    return found

@@ -8,7 +8,7 @@ from lightning_fabric.utilities import move_data_to_device
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from tpt.analysis.inner_products import Vectors
+from tpt.analysis.inner_products import Floats, Vectors
 from tpt.records import Example, Sample
 from tpt.train.attention import packing
 from tpt.train.data import collate
@@ -61,12 +61,25 @@ class Sketch:
             for hook in hooks:
                 hook.remove()
 
-    def _score(self, sample: Sample) -> Vectors:
+    @torch.no_grad()
+    def log_likelihoods(self, samples: Sequence[Sample]) -> Floats:
+        """The log-likelihood of each sample's completion, including its end token, at temperature 1.
+
+        Returns:
+            in nats, shape (samples,).
+        """
+        return np.array([-float(self._nll(one)) for one in samples])
+
+    def _nll(self, sample: Sample) -> Tensor:
         example = Example(sample.problem_id, "self", 0, sample.prompt_ids, sample.completion_ids, sample.text)
         how = packing(self._model, len(example.prompt_ids) + len(example.completion_ids))
         batch = move_data_to_device(collate([example], pad_id=0, packing=how), self._device)
+        nll: Tensor = self._objective(**batch)
+        return nll
+
+    def _score(self, sample: Sample) -> Vectors:
         self._sum.zero_()
-        (-self._objective(**batch)).backward()
+        torch.autograd.backward(-self._nll(sample))
         found: Vectors = self._sum.cpu().numpy().copy()
         return found
 

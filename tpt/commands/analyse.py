@@ -15,6 +15,7 @@ diversity: do a problem's samples become more alike, and from which k on does th
 error_locality: at which step of a wrong solution does its chance of success fall? It samples continuations for that.
 gain: how much of a gain is fewer samples cut off, better form, other lengths; which problems were won and lost?
 gradient_equivalence: where does training on correct samples depart from the policy gradient (paper, 2.1)?
+mixing: how likely are human solutions under the model beside its own, and do they pull its weights the same way?
 Each compares the base model with the rounds after it, and writes NAME.md, NAME.json and figures."""
 
 

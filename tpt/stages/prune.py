@@ -26,7 +26,7 @@ def prune_round(run: Run, stage: Stage, progress: Progress) -> Pruned:
         samples=records.shards(run.folder(thought), SAMPLES),
         verdicts=records.shards(run.folder(judged), VERDICTS),
         problems=run.problems_path(table.TRAIN_SET),
-        encode=_encoder(run),
+        encode=encoder(run),
         foreign=run.config.think.teacher is not None,
         test=run.problems_path(table.TEST),
     )
@@ -44,7 +44,7 @@ def prune_round(run: Run, stage: Stage, progress: Progress) -> Pruned:
     return cast(Pruned, results)
 
 
-def _encoder(run: Run) -> Encode:
+def encoder(run: Run) -> Encode:
     """Tokens of a solution that the model in training did not sample; its tokenizer is loaded when first needed."""
     loaded: list[tuple[Any, int]] = []
 
