@@ -18,6 +18,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from evaluations import finish_round
 from made_run import made_run
 
 from tpt import files, records
@@ -36,6 +37,7 @@ from tpt.run.folder import Run
 from tpt.run.stage import Stage
 from tpt.run.table import ROUND
 from tpt.settings.compose import compose
+from tpt.settings.config import Config
 from tpt.sweep import Sweep
 
 OVERRIDES = ("experiment=smoke", "sampler=transformers", "think.temperature=0.8", "rounds=2")
@@ -381,8 +383,12 @@ def test_a_damaged_file_of_a_sweep_is_named(sweep: Sweep) -> None:
         assert "  -> " in output
 
 
-def test_where_rounds_auto_stopped_is_found_anew_where_its_record_is_damaged(make_run: Callable[..., Run]) -> None:
-    run = make_run("stop.auto=true", "stop.most=2", rounds=2, problems=8)
+def test_where_rounds_auto_stopped_is_found_anew_where_its_record_is_damaged(
+    tiny_config: Callable[..., Config],
+) -> None:
+    run = Run.create(tiny_config("rounds=auto", "stop.most=2"))
+    for round, solved in enumerate((10, 30, 30)):
+        finish_round(run, round, solved)
     rounds.record(run)
     recorded = run.stopped()
     for kind in KINDS:

@@ -1,11 +1,13 @@
 """What the design of some runs can see, said before they are run."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
 from rich.console import Console
 from rich.text import Text
 
+from tpt.errors import RunError
 from tpt.evaluate import power
 from tpt.evaluate.power import Assumed, Design
 from tpt.run import table
@@ -26,9 +28,10 @@ def _design(trainings: Sequence[Run]) -> tuple[Design, Assumed] | None:
     """How much is measured of a method; None where the number of problems is known only when they are there."""
     run, stage = trainings[0], table.evaluation(0)
     settings, size = run.config.evaluate, run.config.task.test_size
-    if run.done(stage):
-        counts = run.evaluation(0)["per_problem"]
-        n, right = np.asarray(counts["n"]), np.asarray(counts["strict"])
-        return Design(n.size, settings.samples_per_problem, len(trainings)), Assumed.of_counts(n, right)
+    with suppress(RunError):  # damaged figures are reported by those commands that need them
+        if run.done(stage):
+            counts = run.evaluation(0)["per_problem"]
+            n, right = np.asarray(counts["n"]), np.asarray(counts["strict"])
+            return Design(n.size, settings.samples_per_problem, len(trainings)), Assumed.of_counts(n, right)
     sizes = [one for one in (settings.problems, size) if one]
     return (Design(min(sizes), settings.samples_per_problem, len(trainings)), Assumed()) if sizes else None
