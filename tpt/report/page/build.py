@@ -16,6 +16,17 @@ from tpt.run.folder import Run
 HERE = Path(__file__).parent
 
 
+def templates(folder: Path) -> jinja2.Environment:
+    """The templates of pages in a folder: what is filled in is escaped, and a name that is missing is an error."""
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folder),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
 def write(
     path: Path,
     runs: list[Run],
@@ -33,36 +44,33 @@ def write(
         methods: rows that are means over trainings.
     """
     style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(HERE),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     data = samples.collect(runs, runs[0].config.seed)
-    text = environment.get_template("page.html").render(
-        title=rows[0].run if len(view.by_run(rows)) == 1 else f"{len(view.by_run(rows))} runs",
-        version=__version__,
-        policy=policy(style, script),
-        style=Markup(style),  # files of ours: nothing of a run is in them
-        script=Markup(script),
-        data=Markup(samples.encode(data).decode()),
-        sets=data.sets,
-        said=said,
-        notes=notes,
-        interval_words=table.interval_words(rows),
-        runs=[(view.style_of(number), run[0].label) for number, run in enumerate(view.by_run(rows).values())],
-        tiles=view.tiles(rows),
-        panels=view.panels(rows),
-        gaps=view.gaps(rows),
-        prunings=view.prunings(rows, runs),
-        diversity=view.diversity(rows),
-        times=view.times(rows),
-        costs=view.costs(rows, runs),
-        stages=stage_names(),
-        differences=view.differences(rows),
-        parts=table.parts(rows, methods),
+    text = (
+        templates(HERE)
+        .get_template("page.html")
+        .render(
+            title=rows[0].run if len(view.by_run(rows)) == 1 else f"{len(view.by_run(rows))} runs",
+            version=__version__,
+            policy=policy(style, script),
+            style=Markup(style),  # files of ours: nothing of a run is in them
+            script=Markup(script),
+            data=Markup(samples.encode(data).decode()),
+            sets=data.sets,
+            said=said,
+            notes=notes,
+            interval_words=table.interval_words(rows),
+            runs=[(view.style_of(number), run[0].label) for number, run in enumerate(view.by_run(rows).values())],
+            tiles=view.tiles(rows),
+            panels=view.panels(rows),
+            gaps=view.gaps(rows),
+            prunings=view.prunings(rows, runs),
+            diversity=view.diversity(rows),
+            times=view.times(rows),
+            costs=view.costs(rows, runs),
+            stages=stage_names(),
+            differences=view.differences(rows),
+            parts=table.parts(rows, methods),
+        )
     )
     files.write_text(path, text)
 
