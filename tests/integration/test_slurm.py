@@ -468,16 +468,21 @@ def test_a_full_disk_stops_the_chain_in_words_and_loses_nothing(tpt: Tpt, tmp_pa
 
 @pytest.mark.xdist_group("slurm small")
 def test_an_engine_killed_for_its_memory_goes_on_with_a_smaller_batch(lab: Slurm, tpt: Tpt, tmp_path: Path) -> None:
-    tpt("run", *TINY, "rounds=0", "sampler.data_parallel=1", f"run_root={tmp_path / 'runs'}")
+    tpt("run", *TINY, "rounds=0", "sampler.data_parallel=1", "evaluate.max_tokens=400", f"run_root={tmp_path / 'runs'}")
     run = the_run(tmp_path)
 
     def engines() -> list[str]:
         words = ["pgrep", "-f", f"tpt.launch.worker {run.root} round-00/evaluate"]
         return subprocess.run(words, capture_output=True, text=True, check=False).stdout.split()
 
-    until(engines, "evaluating")
-    [engine] = engines()
-    os.kill(int(engine), 9)
+    def killed() -> bool:
+        for engine in engines():  # it may end, or become another process, between the look and the kill
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(engine), 9)
+                return True
+        return False
+
+    until(killed, "evaluating")
     finish(run)
     [log] = run.root.glob(f"slurm/*/{ledger.latest(run)['round-00-evaluate'].id}_0_log.out")
     assert "trying again with sampler.max_num_seqs=128" in log.read_text()
