@@ -9,7 +9,7 @@ from tpt.errors import ConfigError
 from tpt.reproduce import experiment as experiments
 from tpt.reproduce.arms import PlannedArm, compose_all, plan, repeated
 from tpt.reproduce.asked import Asked
-from tpt.reproduce.command import _seeds
+from tpt.reproduce.command import _with_trainings
 from tpt.reproduce.declared import Found, examined
 from tpt.reproduce.differs import rows as differences
 from tpt.reproduce.experiment import Arm, Contrast, Experiment, Scale
@@ -123,20 +123,35 @@ def test_several_seeds_repeat_the_arms_and_train_a_teacher_once() -> None:
         "q",
         arms={"a": Arm("a", ["think.teacher.path={model:helper}"]), "b": Arm("b", ["prune.from_run={run:a}"])},
     )
-    arms = repeated(plan(experiment, "smoke", Scale(arms={"helper": []})), [4, 5])
+    planned = plan(experiment, "smoke", Scale(arms={"helper": []}))
+    arms = repeated(planned, 4, {"a": 2, "b": 2})
     assert [(arm.name, arm.of) for arm in arms] == [
         ("helper", "helper"), ("a", "a"), ("b", "b"), ("a.seed5", "a"), ("b.seed5", "b"),
     ]  # fmt: skip
     assert arms[-2].overrides == ["think.teacher.path={model:helper}", "seed=5"]
     assert arms[-1].overrides == ["prune.from_run={run:a.seed5}", "seed=5"]
+    assert [arm.name for arm in repeated(planned, 4, {"a": 3})] == ["helper", "a", "b", "a.seed5", "a.seed6"]
+    with pytest.raises(ConfigError, match="b is trained 3 times, and a, whose run it names, 1") as caught:
+        repeated(planned, 4, {"b": 3})
+    assert caught.value.hint == "train a as often"
 
 
-def test_seeds_count_from_the_seed_that_is_given() -> None:
-    assert _seeds("3", ["rounds=1"]) == [0, 1, 2]
-    assert _seeds("2", ["seed=7"]) == [7, 8]
+def test_an_arm_is_trained_as_often_as_the_user_or_else_the_scale_says() -> None:
+    arms = plan(Experiment("t", "q", arms={"a": Arm("a"), "b": Arm("b")}), "smoke", Scale())
+
+    def trainings(seeds: str | None, *extra: str) -> list[str]:
+        found = _with_trainings(arms, Scale(seeds={"b": 2}), seeds, extra)
+        return [f"{arm.of} {arm.overrides[-1]}" if arm.of != arm.name else arm.of for arm in found]
+
+    assert trainings(None) == ["a", "b", "b seed=1"]
+    assert trainings(None, "seed=7") == ["a", "b", "b seed=8"]
+    assert trainings("1") == ["a", "b"]
+    assert trainings("2", "seed=7") == ["a", "b", "a seed=8", "b seed=8"]
     for count in ("0", "x", "101"):
         with pytest.raises(ConfigError, match="is not a number of trainings"):
-            _seeds(count, [])
+            trainings(count)
+    with pytest.raises(ConfigError, match="seed=x with several trainings"):
+        trainings(None, "seed=x")
 
 
 def test_how_an_arm_differs_from_the_paper_is_read_from_the_two_configs(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ SCALES = ("paper", "laptop", "smoke")
 ROUNDS = ("last", "all")
 COLUMNS = ("pass@k", "correct@k", "well formed")
 DEFAULT_SCALE = "laptop"
+MOST_SEEDS = 100
 BASELINE, PAPER = "baseline", "paper"  # what a contrast may name besides an arm
 
 
@@ -100,6 +101,7 @@ class Scale:
         overrides: of every arm, before the experiment's own.
         values: what `{name}` means; a list stands for several overrides.
         arms: runs that arms may name (`{model:ARM}`); run only if one does, and not part of the table.
+        seeds: how often an arm is trained unless the user says `seeds=N`; once where it is not named.
         note: what the reader of a table must know about this scale.
         analysis: settings of the experiment's analysis, as `KEY=VALUE`.
     """
@@ -107,6 +109,7 @@ class Scale:
     overrides: list[str] = field(default_factory=list)
     values: dict[str, Any] = field(default_factory=dict)
     arms: dict[str, list[str]] = field(default_factory=dict)
+    seeds: dict[str, int] = field(default_factory=dict)
     note: str = ""
     analysis: list[str] = field(default_factory=list)
 
@@ -151,15 +154,19 @@ class Experiment:
             _one_of(where, "columns", column, COLUMNS)
         if self.analysis:
             _one_of(where, "analysis", self.analysis, ANALYSES)
-        for scale in self.scales:
-            _one_of(where, "scales", scale, SCALES)
+        for name, scale in self.scales.items():
+            _one_of(where, "scales", name, SCALES)
+            for arm, count in scale.seeds.items():
+                _one_of(where, f"scales.{name}.seeds", arm, self.arms)
+                if not 1 <= count <= MOST_SEEDS:
+                    raise ConfigError(f"{where}: scales.{name}.seeds.{arm}={count}", f"from 1 to {MOST_SEEDS}")
         for name, arm in self.arms.items():
             if not arm.label:
                 raise ConfigError(f"{where}: the arm {name} lacks a label")
             if arm.against:
                 _one_of(where, f"arms.{name}.against", arm.against, [one for one in self.arms if one != name])
-            for scale in arm.scales:
-                _one_of(where, f"arms.{name}.scales", scale, SCALES)
+            for scale_name in arm.scales:
+                _one_of(where, f"arms.{name}.scales", scale_name, SCALES)
         for number, contrast in enumerate(self.contrasts):
             contrast.validate(f"{where}: contrasts[{number}]", self.arms)
 
@@ -210,6 +217,7 @@ def scale(experiment: Experiment, name: str) -> Scale:
         [*common.overrides, *own.overrides],
         common.values | own.values,
         common.arms | own.arms,
+        common.seeds | own.seeds,
         " ".join(one for one in (common.note.strip(), own.note.strip()) if one),
         [*common.analysis, *own.analysis],
     )
