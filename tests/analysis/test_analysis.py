@@ -233,12 +233,13 @@ def test_the_page_shows_each_step_and_nothing_of_a_model_has_a_meaning_in_it(mak
 
     maker.evaluated(0, hostile)
     maker.evaluated(1, hostile)
-    outcome = ANALYSES["error_locality"](maker.run, tmp_path, 0, ["solutions=6", "continuations=4", "unit=lines"])
+    outcome = ANALYSES["error_locality"](maker.run, tmp_path, 0, ["solutions=12", "continuations=4", "unit=lines"])
     page = outcome.pages[0].read_text()
-    assert page.count('class="solution"') == 10
-    assert page.count("of 4</td>") == 10 * 4, "four lines each, and the continuations from before each"
+    assert page.count('class="solution"') == 20, "ten of each round"
+    assert page.count("of 4</td>") == 20 * 4, "four lines each, and the continuations from before each"
     assert "<script" not in page
     assert "&lt;script&gt;hacked()" in page
+    assert "default-src &#39;none&#39;" in page, "its head is that of all pages"
     assert "http" not in page.replace("http-equiv", "")
 
 

@@ -148,13 +148,14 @@ def _draw(path: Path, run: Run, looked: dict[int, Looked]) -> Path:
             stretch = [one.ends[-1] - one.begins for one in of.solutions if one.located.told]
             _histogram(axes[2], stretch, _token_bins(looked), colour, round_name(round))
         picture.name(axes[0], "chance of success along the way")
-        axes[0].set(xlabel="share of the tokens", ylabel="continuations that succeed, %", ylim=(0, None))
+        axes[0].set(xlabel="share of the tokens", ylabel="continuations that succeed, %")
         picture.name(axes[1], "tokens before the step")
-        axes[1].set(xlabel="share of the tokens", ylabel="located, of several steps", ylim=(0, None))
+        axes[1].set(xlabel="share of the tokens", ylabel="located, of several steps")
         picture.name(axes[2], "wrong stretch")
-        axes[2].set(xlabel="tokens", ylabel="located", ylim=(0, None))
+        axes[2].set(xlabel="tokens", ylabel="located")
         for panel in axes:
             panel.legend(frameon=False, fontsize=9)
+            panel.set_ylim(0, max(1.0, panel.get_ylim()[1]))  # where all is 0, no tiny fractions of a solution
     return path
 
 
@@ -168,6 +169,7 @@ def _histogram(
     heights, _ = np.histogram(values, edges)
     panel.stairs(heights, edges, fill=True, color=colour, alpha=0.35, label=f"{label} ({len(values)})")
     panel.stairs(heights, edges, color=colour, linewidth=1.2)
+    panel.locator_params(axis="y", integer=True)
 
 
 def _write(

@@ -10,7 +10,7 @@ from tpt.report.page.build import fill
 from tpt.report.rows import round_name
 
 HERE = Path(__file__).parent
-SHOWN = 5  # solutions of each round
+SHOWN = 10  # solutions of each round
 
 
 @dataclass(frozen=True)
