@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from omegaconf import OmegaConf
 from transformers import AutoTokenizer
 
 from tpt import files, records
@@ -21,6 +22,7 @@ from tpt.evaluate.passk import pass_at_k
 from tpt.records import Problem, Sample, Status, Verdict
 from tpt.run.folder import Run, find
 from tpt.run.stage import Stage
+from tpt.settings import config
 from tpt.settings.config import Config
 from tpt.settings.sampling import EvaluateConfig
 
@@ -251,6 +253,24 @@ def test_what_was_drawn_is_kept_beside_the_page(narrowed: Run, tmp_path: Path) -
     first = drawn()
     assert len({path.parent for path in first}) == 2, "samples and verdicts of two rounds"
     assert drawn() == first
+
+
+def test_settings_that_an_analysis_cannot_obey_are_named_before_it_begins_and_quiet_is_obeyed(
+    narrowed: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich takes any stream for a terminal
+    sampler = replace(narrowed.config.sampler, data_parallel=3, python="/elsewhere/bin/python")
+    OmegaConf.save(config.to_dict(replace(narrowed.config, sampler=sampler)), narrowed.config_path)
+    command = ["analyse", "error_locality", str(narrowed.root), *GIVEN["error_locality"]]
+    assert main(["--quiet", *command, "--out", str(narrowed.root / "quiet")]) == 0
+    assert capsys.readouterr().err == ""
+    assert main([*command, "--out", str(narrowed.root / "heard")]) == 0
+    heard = " ".join(capsys.readouterr().err.split())
+    unheeded, bar = (
+        "sampler.python=/elsewhere/bin/python, sampler.data_parallel=3 does not apply",
+        "continuing solutions",
+    )
+    assert -1 < heard.find(unheeded) < heard.find(bar)
 
 
 @pytest.mark.parametrize(
