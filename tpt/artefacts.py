@@ -276,12 +276,16 @@ class PerProblem(TypedDict):
         id: of the problem.
         n: samples.
         strict, lenient: how many of them each reader finds correct.
+        strict_majority, lenient_majority: 1 if the most frequent answer is correct, else 0; programs are not voted on,
+            and older evaluations did not keep it.
     """
 
     id: Sequence[str]
     n: Sequence[int]
     strict: Sequence[int]
     lenient: Sequence[int]
+    strict_majority: NotRequired[Sequence[int]]
+    lenient_majority: NotRequired[Sequence[int]]
 
 
 class Headline(TypedDict):

@@ -27,7 +27,7 @@ Make = Callable[..., Run]
         (Contrast("nobody"), "arm=nobody"),
         (Contrast("one", against="nobody"), "against=nobody"),
         (Contrast("one", expect="hihger"), "expect=hihger"),
-        (Contrast("one", measure="maj@k"), "measure=maj@k"),
+        (Contrast("one", measure="maj@4"), "measure=maj@4"),
         (Contrast("one", measure="pass@0"), "measure=pass@0"),
         (Contrast("one", reader="strcit"), "reader=strcit"),
         (Contrast("one", expect="alike"), "margin=None"),
@@ -78,6 +78,7 @@ CONTRASTS = [
     Contrast("low", against="high", expect="higher"),
     Contrast("high", against="low", measure="pass@k", expect="alike", margin=2),
     Contrast("high", expect="different", reader="lenient"),
+    Contrast("high", against="low", measure="maj@k", expect="higher"),
     Contrast("high", against="absent"),
     Contrast("high", against="paper", expect="alike", margin=3),
 ]
@@ -85,7 +86,7 @@ CONTRASTS = [
 
 def test_contrasts_of_one_training_are_of_checkpoints_and_of_several_of_the_method(make_run: Make) -> None:
     alone, several = (examined(CONTRASTS, arms_of(make_run, seeds), None) for seeds in (1, 3))
-    assert len(alone) == len(several) == 4, "what has no results, and the paper at another scale, is left out"
+    assert len(alone) == len(several) == 5, "what has no results, and the paper at another scale, is left out"
     assert all("these checkpoints" in one.sentence() for one in alone)
     assert all("the method, 3 trainings" in one.sentence() for one in several)
     for found in (alone, several):
@@ -93,6 +94,8 @@ def test_contrasts_of_one_training_are_of_checkpoints_and_of_several_of_the_meth
         assert all(one.tested.holm >= one.tested.p for one in found)
     assert alone[2].outcome in ("too few data to say", "not alike")
     assert alone[0].cells()["measure"] == "pass@1 strict"
+    for found in (alone, several):
+        assert (found[4].cells()["measure"], found[4].outcome) == ("maj@4 strict", "holds")
 
 
 def test_agreement_with_the_paper_is_shown_and_not_assumed(make_run: Make) -> None:

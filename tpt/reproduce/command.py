@@ -162,7 +162,7 @@ def _report(asked: Asked, outcome: Outcome, folder: Path, console: Terminal) -> 
         return
     from tpt.reproduce.report import report  # matplotlib is slow to import
 
-    for renderable in report(asked, evaluated, folder):
+    for renderable in report(asked, evaluated, folder, console.progress):
         console.print(renderable)
 
 

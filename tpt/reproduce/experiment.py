@@ -54,7 +54,8 @@ class Contrast:
     Attributes:
         arm: whose checkpoint or method is compared.
         against: another arm, `baseline`, or `paper`: the paper's own gain in pass@1, at paper scale alone.
-        measure: `pass@1`, `pass@k` for the largest k that is evaluated, or pass@ and a number.
+        measure: `pass@1`, `pass@k` for the largest k that is evaluated, pass@ and a number, or `maj@k`, the majority of
+            all samples of a problem.
         expect: that it is `higher`, `lower`, `different` or `alike`.
         margin: for `alike` and `paper`, the points of difference that would still count as none.
         round: of the arm; null: the last.
@@ -81,8 +82,10 @@ class Contrast:
         _one_of(where, "against", self.against, [*arms, BASELINE, PAPER])
         _one_of(where, "expect", self.expect, EXPECTED)
         _one_of(where, "reader", self.reader, READERS)
-        if not re.fullmatch(r"pass@(k|[1-9]\d*)", self.measure):
-            raise ConfigError(f"{where}: measure={self.measure} is not known", "pass@1, pass@k or pass@ and a number")
+        if not re.fullmatch(r"pass@(k|[1-9]\d*)|maj@k", self.measure):
+            raise ConfigError(
+                f"{where}: measure={self.measure} is not known", "pass@1, pass@k, pass@ and a number, or maj@k"
+            )
         if self.against == self.arm and self.round == self.against_round:
             raise ConfigError(f"{where}: {self.arm} is compared with itself", "name two rounds, or another arm")
         if (self.expect == "alike") != (self.margin is not None):

@@ -28,7 +28,7 @@ def prune_round(run: Run, stage: Stage, progress: Progress) -> Pruned:
         problems=run.problems_path(table.TRAIN_SET),
         encode=encoder(run),
         foreign=run.config.think.teacher is not None,
-        test=run.problems_path(table.TEST),
+        evaluated=[run.problems_path(one) for one in table.evaluated_sets(run.config)],
     )
     if run.config.prune.accumulate and stage.round > 1:
         inputs.earlier = run.folder(Stage(stage.round - 1, stage.name)) / EXAMPLES
