@@ -3,9 +3,9 @@
 import copy
 import functools
 import os
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import warm
@@ -52,6 +52,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(item.config.rootpath))))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_node_collection_finished(node: Any, ids: Sequence[str]) -> None:
+    """Stop where pytest-xdist has lost the groups: every worker would make the fixtures of every file anew."""
+    if node.config.getoption("dist") == "loadgroup" and not all("@" in one for one in ids):
+        pytest.exit("this pytest-xdist loses the groups of tests with this pytest: pip install -e '.[dev]'", 4)
 
 
 @pytest.hookimpl(wrapper=True)
