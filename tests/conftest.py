@@ -69,10 +69,23 @@ def pytest_pyfunc_call() -> Generator[None, object, object]:
 
 
 @pytest.fixture(scope="session")
-def warm_imports() -> Iterator[dict[str, str]]:
-    """Variables with which a process starts stages that have imported torch and the like already, see `warm`."""
-    with warm.imports() as warmed:
-        yield warmed.environment
+def warmed() -> Iterator[warm.Warmed]:
+    """The process that stages with warm imports are forked off, see `warm`."""
+    with warm.imports() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def warm_imports(warmed: warm.Warmed) -> dict[str, str]:
+    """Variables with which a process starts stages that have imported torch and the like already."""
+    return warmed.environment
+
+
+@pytest.fixture
+def warm_stages(warm_imports: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What this test starts has those variables."""
+    for name, value in warm_imports.items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture(scope="session")

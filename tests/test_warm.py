@@ -95,11 +95,8 @@ def test_what_it_prints_is_the_same(warm_imports: dict[str, str]) -> None:
     assert anew.returncode == 2
 
 
-def test_what_stages_are_forked_off_is_warm_as_well(
-    warm_imports: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in warm_imports.items():
-        monkeypatch.setenv(name, value)
+@pytest.mark.usefixtures("warm_stages")
+def test_what_stages_are_forked_off_is_warm_as_well() -> None:
     template = Template("transformers", process.stage_environment())
     stand_in = Path(f"/proc/{template._popen.pid}/maps")
     while not (template.ready or template.dead):
