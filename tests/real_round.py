@@ -26,7 +26,7 @@ SHORT = (
     "sampler.shard_size=4",
     "prune.warn_below=1",
     "train.batch_size=4",
-    "train.epochs=3",
+    "train.epochs=2",
     "rounds=1",
 )
 

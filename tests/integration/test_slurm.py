@@ -46,8 +46,8 @@ TINY = (
     "cluster.signal_seconds=20",
 )
 ONE_ENGINE = "sampler.data_parallel=1"  # where arrays are not the point: each process takes seconds to start
-# A training of some ten seconds whose only checkpoint is the one that a signal asks for.
-LONG_TRAINING = ("train.epochs=150", "train.checkpoint_every=100000")
+# A training of some seconds whose only checkpoint is the one that a signal asks for.
+LONG_TRAINING = ("train.epochs=60", "train.checkpoint_every=100000")
 SECONDS = 300.0
 SAVE_SECONDS = 6.0  # within which slurmctld has written down what it knows of a job
 
@@ -95,13 +95,13 @@ def tpt(cold_tpt: Tpt, warm_imports: dict[str, str]) -> Tpt:
     return functools.partial(cold_tpt, **warm_imports)
 
 
-def until(condition: Callable[[], object], what: str, seconds: float = SECONDS) -> None:
+def until(condition: Callable[[], object], what: str, seconds: float = SECONDS, every: float = 0.3) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
             queue = subprocess.run(["squeue", "--states=all"], capture_output=True, text=True, check=False).stdout
             raise AssertionError(f"{what} did not come in {seconds:.0f} s\n{queue}")
-        time.sleep(0.3)
+        time.sleep(every)
 
 
 def the_run(tmp_path: Path) -> Run:
@@ -143,20 +143,46 @@ def run_here(root: Path, warm_imports: dict[str, str], *settings: str) -> Path:
     return find(root)[0]
 
 
-def working(run: Run, stage: Stage) -> list[int]:
-    """The processes that write a stage's log."""
-    log, found = str(run.log_path(stage).resolve()), []
+def writers(log: Path) -> set[int]:
+    """The processes whose output is a log."""
+    found = set()
     for path in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # it may end between two looks
-            if os.readlink(path / "fd" / "1") == log:
-                found.append(int(path.name))
+            if os.readlink(path / "fd" / "1") == str(log):
+                found.add(int(path.name))
     return found
 
 
-def asked(pid: int, number: signal.Signals) -> bool:
-    """Whether a process that stands still has been sent a signal."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return any(int(one, 16) >> (number - 1) & 1 for one in re.findall(r"(?:Sig|Shd)Pnd:\s*(\w+)", status))
+def send(processes: set[int], number: signal.Signals) -> None:
+    for pid in processes:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def told_to_end(pid: int) -> bool:
+    """Whether a process that stands still has been sent what stages end for."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+    return any(int(one, 16) >> (signal.SIGUSR2 - 1) & 1 for one in re.findall(r"(?:Sig|Shd)Pnd:\s*(\w+)", status))
+
+
+def interrupt(run: Run, stage: Stage, disturb: Callable[[], object]) -> None:
+    """Disturb a stage, which stands still until that has reached it: on a fast machine it would be done before."""
+    log, halted = run.log_path(stage).resolve(), set[int]()
+
+    def reached() -> bool:
+        now = writers(log)
+        send(now - halted, signal.SIGSTOP)
+        halted.update(now)
+        # SLURM lets processes go on where it ends them, so they may be gone.
+        return bool(halted) and (not now or any(map(told_to_end, now)))
+
+    reached()
+    disturb()
+    until(reached, f"the end of an attempt of {stage}", 120)
+    send(halted, signal.SIGCONT)
 
 
 @pytest.fixture(scope="module")
@@ -275,11 +301,11 @@ def test_preemption_at_the_start_in_think_and_in_train_changes_no_bit(
     preempt(lab)
     until(lambda: restarts(lab, first) > 0, "a requeue of the first job")
     hold.unlink()
-    until(lambda: run.log_path(think).exists(), "thinking")
-    preempt(lab)
+    until(lambda: run.log_path(think).exists(), "thinking", every=0.02)
+    interrupt(run, think, lambda: preempt(lab))
     until(lambda: restarts(lab, jobs["round-01-think"].task_ids()[0]) > 0, "a requeue of think")
-    until(lambda: len(curve(run.root)) > 20, "training")
-    preempt(lab)
+    until(lambda: len(curve(run.root)) > 20, "training", every=0.02)
+    interrupt(run, train, lambda: preempt(lab))
     until(lambda: restarts(lab, jobs["round-01-train"].id) > 0, "a requeue of train")
     steps_before = len(curve(run.root))
     finish(run, 900)
@@ -299,16 +325,9 @@ def test_a_training_longer_than_the_time_limit_ends_through_requeues(
     limits = ("cluster.train.partition=short", "cluster.train.minutes=2", "cluster.signal_seconds=80")
     tpt("run", *TINY, ONE_ENGINE, *LONG_TRAINING, *limits, "rounds=1", f"run_root={tmp_path / 'runs'}")
     run, train = the_run(tmp_path), Stage(1, "train")
-    until(lambda: len(curve(run.root)) > 20, "training")
-    # It would be done before the warning, on a fast machine: it stands still until then.
-    processes = working(run, train)
-    for pid in processes:
-        os.kill(pid, signal.SIGSTOP)
-    until(lambda: any(asked(pid, signal.SIGUSR2) for pid in processes), "the warning", 120)
-    assert not run.done(train)
-    for pid in processes:
-        os.kill(pid, signal.SIGCONT)
-    finish(run, 900)
+    until(lambda: len(curve(run.root)) > 20, "training", every=0.02)
+    interrupt(run, train, lambda: None)
+    finish(run)
     assert not (run.folder(train) / "checkpoints").exists()
     assert restarts(lab, ledger.latest(run)["round-01-train"].id) >= 1
     assert examples(run.root) == examples(undisturbed)
@@ -352,7 +371,8 @@ def test_a_node_that_dies_in_mid_stage_and_a_restarted_controller_cost_time_only
         lab.stop_controller()
         time.sleep(3)
         lab.start_controller()
-        until(lambda: len(curve(run.root)) > 20, "training")
+        until(lambda: len(curve(run.root)) > 20, "training", every=0.02)
+        send(writers(run.log_path(Stage(1, "train")).resolve()), signal.SIGSTOP)  # or it would be done before
         node = lab.command("squeue", "-h", "-j", jobs["round-01-train"].id, "-o", "%N").strip()
         lab.crash_node(int(node.removeprefix("n")))
         until(lambda: restarts(lab, jobs["round-01-train"].id) > 0, "a requeue of train")
@@ -413,7 +433,7 @@ MULTI_NODE = (
 )
 
 
-SHORT_TRAINING = ("train.epochs=30", "train.checkpoint_every=100000", "rounds=1", "task.train_size=24")
+SHORT_TRAINING = ("train.epochs=15", "train.checkpoint_every=100000", "rounds=1", "task.train_size=24")
 
 
 @pytest.fixture(scope="module")
@@ -430,14 +450,15 @@ def test_two_nodes_with_two_tasks_each_train_what_one_process_trains(
     settings = (*TINY, ONE_ENGINE, *MULTI_NODE, *SHORT_TRAINING, f"train.strategy={strategy}")
     tpt("run", *settings, f"run_root={tmp_path / 'runs'}")
     run = the_run(tmp_path)
-    until(lambda: len(curve(run.root)) > 5, "training")
-    lab.command("scancel", "--signal=USR2", ledger.latest(run)["round-01-train"].id)  # what a preemption sends
+    until(lambda: len(curve(run.root)) > 5, "training", every=0.02)
+    job = ledger.latest(run)["round-01-train"].id
+    interrupt(run, Stage(1, "train"), lambda: lab.command("scancel", "--signal=USR2", job))  # what a preemption sends
     finish(run)
-    assert restarts(lab, ledger.latest(run)["round-01-train"].id) == 1
+    assert restarts(lab, job) == 1
     assert examples(run.root) == examples(one_process)
     losses = [[line["loss"] for line in curve(root)] for root in (run.root, one_process)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)
-    assert [line["step"] for line in curve(run.root)] == list(range(30 * 3))
+    assert [line["step"] for line in curve(run.root)] == list(range(15 * 3))
     ranks = {path.name for path in (run.root / "logs").glob("round-01-train-*.log")}
     assert ranks == {f"round-01-train-{rank}.log" for rank in range(4)}
 
