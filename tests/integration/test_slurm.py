@@ -54,15 +54,22 @@ SAVE_SECONDS = 6.0  # within which slurmctld has written down what it knows of a
 Tpt = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-@pytest.fixture(scope="module")
-def lab() -> Iterator[Slurm]:
+@pytest.fixture(scope="session")
+def slurm_cluster() -> Iterator[Slurm]:
     """A cluster of two nodes. Its folder's path is short, for sockets, and readable by all, for munge."""
     root = Path(tempfile.mkdtemp(prefix="tpt-slurm-"))
     root.chmod(0o755)
-    with cluster(root / "lab") as running, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SLURM_CONF", running.environment["SLURM_CONF"])
+    with cluster(root / "lab") as running:
         yield running
     root.rmdir()
+
+
+@pytest.fixture(scope="module")
+def lab(slurm_cluster: Slurm) -> Iterator[Slurm]:
+    """The cluster, which other files' tests do not see."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SLURM_CONF", slurm_cluster.environment["SLURM_CONF"])
+        yield slurm_cluster
 
 
 def call(*arguments: str, ok: bool = True, **environment: str) -> "subprocess.CompletedProcess[str]":
