@@ -29,13 +29,11 @@ pytestmark = [
 ]
 
 PREPARE, THINK, JUDGE, PRUNE = (Stage(0, "prepare"), *(Stage(1, name) for name in ("think", "judge", "prune")))
-PROBLEMS = 16
 SMALL = (
     "task=code_puzzles",
     "prune=soft_positive",
-    "sampler=transformers",
-    f"task.train_size={PROBLEMS}",
-    "task.test_size=4",
+    "task.train_size=32",
+    "task.test_size=8",
     "task.max_steps=1",
     "evaluate.samples_per_problem=2",
     "evaluate.ks=[1,2]",
@@ -63,7 +61,7 @@ def test_the_real_small_model_learns_from_programs_that_pass_some_tests(
         (one.problem_id, one.index): one for one in records.read(records.shards(run.folder(JUDGE), "verdicts"), Verdict)
     }
     samples = list(records.read(records.shards(run.folder(THINK), "samples"), Sample))
-    assert len(samples) == len(verdicts) == PROBLEMS * 4
+    assert len(samples) == len(verdicts) == 32 * 4
     for sample in samples:
         verdict = verdicts[sample.problem_id, sample.index]
         assert (extract(sample.text, "python") is None) == (verdict.status is Status.NO_ANSWER)
