@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import warm
+from processes import descendants, ended
 
 from tpt import files, records
 from tpt.cli import main
@@ -42,19 +43,6 @@ def start(command: list[str], variables: dict[str, str]) -> subprocess.Popen[byt
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-
-
-def descendants(pid: int) -> list[int]:
-    children = Path(f"/proc/{pid}/task/{pid}/children")
-    direct = [int(one) for one in children.read_text().split()] if children.exists() else []
-    return [*direct, *(far for one in direct for far in descendants(one))]
-
-
-def ended(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
-    except OSError:
-        return True
 
 
 @pytest.mark.slow

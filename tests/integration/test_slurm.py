@@ -211,9 +211,7 @@ def test_two_rounds_go_through_the_cluster_though_the_shell_that_submitted_them_
     hold.touch()
     setup = f'cluster.setup=["{ONE_THREAD}","while test -e {hold}; do sleep 0.1; done"]'
     arguments = ("run", *TINY, setup, "rounds=2", "tracker=wandb_offline", f"run_root={tmp_path / 'runs'}")
-    began = time.monotonic()
-    said = tpt(*arguments, **elsewhere).stdout
-    assert time.monotonic() - began < 60
+    said = tpt(*arguments, **elsewhere).stdout  # which returns, though no job is done
     assert "submitted 16 jobs" in said
     run = the_run(tmp_path)
     assert re.search(r"running|waiting", tpt("status", str(tmp_path / "runs")).stdout)
@@ -530,7 +528,7 @@ def test_an_engine_killed_for_its_memory_goes_on_with_a_smaller_batch(lab: Slurm
                 return True
         return False
 
-    until(killed, "evaluating")
+    until(killed, "evaluating", every=0.1)
     finish(run)
     [log] = run.root.glob(f"slurm/*/{ledger.latest(run)['round-00-evaluate'].id}_0_log.out")
     assert "trying again with sampler.max_num_seqs=128" in log.read_text()
