@@ -182,7 +182,7 @@ def test_accumulated_micro_batches_equal_one_big_batch(train: Train, tmp_path: P
 
 
 InAProcess = Callable[..., int]
-EPOCHS = 20  # of six steps: the signal comes after the third
+EPOCHS = 10  # of six steps: the signal comes after the third
 
 
 @pytest.fixture
