@@ -79,7 +79,7 @@ class ServerSampler:
             "rows": self._sequences,
             "way": IN_IDS if served["ids"] else IN_TEXT,
             "served": served["model"],
-            "determinism": "each sample has its own seed; whether the same seed gives the same sample is up to the server",
+            "determinism": "each sample has its own seed, and the server decides what that promises",
         }
         if not served["ids"]:
             found["encoded_again"] = True
