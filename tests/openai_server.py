@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -64,6 +65,7 @@ def serving(script: Script) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_port}/v1"
     finally:
         server.shutdown()
+        server.hang_up()
         server.server_close()
         thread.join()
 
@@ -71,6 +73,22 @@ def serving(script: Script) -> Iterator[str]:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.connections: list[socket.socket] = []
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Remember a connection: a server that is gone answers on none."""
+        found = super().get_request()
+        self.connections.append(found[0])
+        return found
+
+    def hang_up(self) -> None:
+        """End all connections, whatever they are in the middle of."""
+        for one in self.connections:
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, *_: Any) -> None:
         """Say nothing of clients that have hung up."""

@@ -122,11 +122,12 @@ def test_thinking_that_a_server_keeps_apart_stands_before_the_answer() -> None:
 def test_a_request_that_fails_is_sent_again(failing: list[str], tiny_model: Path) -> None:
     script = Script()
     with openai_server.serving(script) as url, engine(tiny_model, url, timeout_seconds=1.0) as sampler:
+        script.asked.clear()  # of what the server was asked first
         script.failing += failing
         started = time.monotonic()
         assert len(drawn(sampler, GREEDY, 1)) == 1
         took = time.monotonic() - started
-    assert len(script.asked) == 3  # the first tried what the server is
+    assert len(script.asked) == 2
     if failing == ["rate"]:
         assert took >= 1  # as long as the server said
 
@@ -196,16 +197,22 @@ def test_an_address_without_an_api_is_refused(tiny_model: Path) -> None:
 
 
 def test_servers_of_different_models_are_refused(tiny_model: Path) -> None:
-    with openai_server.serving(Script()) as one, openai_server.serving(Script(models=("other",))) as two:
-        with pytest.raises(ConfigError, match="do not serve the same: tiny with text, and other with text"):
-            engine(tiny_model, one, two)
+    other = Script(models=("other",))
+    with (
+        openai_server.serving(Script()) as one,
+        openai_server.serving(other) as two,
+        pytest.raises(ConfigError, match="do not serve the same: tiny with text, and other with text"),
+    ):
+        engine(tiny_model, one, two)
 
 
 def test_a_key_that_a_server_repeats_is_not_repeated(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOME_KEY", "wrong-secret")
-    with openai_server.serving(Script(key="right")) as url:
-        with pytest.raises(ConfigError, match=r"refuses the key: wrong: Bearer \*\*\*"):
-            engine(tiny_model, url, key_env="SOME_KEY")
+    with (
+        openai_server.serving(Script(key="right")) as url,
+        pytest.raises(ConfigError, match=r"refuses the key: wrong: Bearer \*\*\*"),
+    ):
+        engine(tiny_model, url, key_env="SOME_KEY")
 
 
 def test_a_key_of_the_environment_is_sent_only_where_a_setting_says_so(
@@ -353,7 +360,7 @@ def test_vllms_server_gives_the_tokens_that_the_model_itself_gives(
         warm = drawn(there, WARM, 20)
         assert drawn(there, WARM, 20) == warm
         assert "vllm" in there.describe()["version"]
-        with pytest.raises(ModelError, match="the prompt of long .*context length is 512"):
+        with pytest.raises(ModelError, match=r"the prompt of long .*context length is 512"):
             list(there.sample([Prompt("long", [5] * 600, 0)], GREEDY))
         ends = Draw(n=2, temperature=1.5, top_p=1.0, max_tokens=60, end_ids=(END, *range(5, 30)))
         for completions in drawn(there, ends, 20).values():
