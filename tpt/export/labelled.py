@@ -1,7 +1,7 @@
 """A run's right and wrong solutions, in the forms that trainers on preferences read.
 
-`pairs` has a right and a wrong solution of the same problem in a row, as TRL's DPOTrainer and others read them; `kto` has
-each solution with whether it is right. They are what models wrote in the rounds, before anything was drawn for training.
+A row of `pairs` is a right and a wrong solution of the same problem, as TRL's DPOTrainer and others read them; one of
+`kto` is a solution with whether it is right. They are what models wrote in the rounds, before any was drawn to train.
 """
 
 import shutil
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 ABOUT = [("round", pa.int64()), ("problem_id", pa.string())]
+VERDICT = ("problem_id", "index", "status", "strict", "lenient")
 SCHEMAS = {
     "pairs": pa.schema([("prompt", CHAT), ("chosen", CHAT), ("rejected", CHAT), *ABOUT]),
     "kto": pa.schema([("prompt", CHAT), ("completion", CHAT), ("label", pa.bool_()), *ABOUT]),
@@ -144,9 +145,7 @@ def _judged(run: Run, round: int) -> Iterator[tuple[Sample, Verdict]]:
             "only --as sft can be exported; the same `tpt run` as before, after removing its manifest, samples again",
         )
     verdicts = records.shards(judged, artefacts.VERDICTS)
-    return pairs.of_shards(
-        samples, verdicts, (*LIGHT, "prompt_ids"), ("problem_id", "index", "status", "strict", "lenient")
-    )
+    return pairs.of_shards(samples, verdicts, (*LIGHT, "prompt_ids"), VERDICT)
 
 
 def _sorted(run: Run, round: int, problem: Problem, judged: list[tuple[Sample, Verdict]]) -> Solutions:

@@ -26,8 +26,8 @@ SHOWN = {
     "kto": ("prompt", "completion", "label", "round", "problem_id"),
 }
 WHAT = {
-    "pairs": "Pairs of a right and a wrong solution of the same problem; no solution is in two pairs, so a problem has as "
-    "many as it has solutions of the rarer kind.",
+    "pairs": "Pairs of a right and a wrong solution of the same problem. No solution is in two pairs, so a problem has "
+    "as many as it has solutions of the rarer kind.",
     "kto": "Solutions, each with whether it is right.",
 }
 TRAINERS = {"pairs": "DPO", "kto": "KTO"}
@@ -40,9 +40,9 @@ def card(run: Run, round: int, form: str, counts: Counter[int]) -> str:
         form: `pairs` or `kto`.
         counts: rows of each round.
     """
-    total, base = counts.total(), base_of(run)
+    total, base, model = counts.total(), base_of(run), run.config.model.name
     data = DatasetCardData(
-        pretty_name=f"Right and wrong solutions of {run.config.model.name}, {round_count(round)} of Think, Prune, Train",
+        pretty_name=f"Right and wrong solutions of {model}, {round_count(round)} of Think, Prune, Train",
         task_categories=["text-generation"],
         size_categories=size(total),
         source_datasets=[hub_dataset(run)] if hub_dataset(run) else None,
@@ -67,7 +67,7 @@ def card(run: Run, round: int, form: str, counts: Counter[int]) -> str:
 def _judged(run: Run) -> str:
     cut_off = "are among them" if run.config.prune.keep_cut_off else "are left out"
     return (
-        f"Right is what the {run.config.prune.reader} reader finds right, or what passes all tests; wrong is what neither "
+        f"Right is what the {run.config.prune.reader} reader finds right, or what passes all tests; wrong is what no "
         f"reader finds right. Each text is there once in a round. Solutions that were cut off {cut_off}."
     )
 
@@ -79,7 +79,8 @@ def _use(form: str) -> str:
         "from datasets import load_dataset\n"
         f"from trl import {name}Config, {name}Trainer\n"
         "from transformers import AutoTokenizer\n\n"
-        f'rows = load_dataset("{form}", split="train").select_columns([{columns}])  # this folder, or its id on the hub\n'
+        f'rows = load_dataset("{form}", split="train")  # this folder, or its id on the hub\n'
+        f"rows = rows.select_columns([{columns}])\n"
         f'trainer = {name}Trainer("model", args={name}Config(), train_dataset=rows,\n'
         f'    processing_class=AutoTokenizer.from_pretrained("model"))\n'
         "trainer.train()\n"
