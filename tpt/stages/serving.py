@@ -59,15 +59,16 @@ def look(config: Config, tokenizer: "PreTrainedTokenizerBase") -> Served:
     """
     from tpt.think import endpoint
 
-    sampler, model = config.sampler, config.think.teacher or config.model
-    patience = {
-        "retries": min(sampler.retries, FIRST_RETRIES),
-        "timeout_seconds": min(sampler.timeout_seconds, FIRST_SECONDS),
-    }
+    model = config.think.teacher or config.model
+    sampler = dataclasses.replace(
+        config.sampler,
+        retries=min(config.sampler.retries, FIRST_RETRIES),
+        timeout_seconds=min(config.sampler.timeout_seconds, FIRST_SECONDS),
+    )
     if model.source != SERVER:
-        return endpoint.look(dataclasses.replace(sampler, **patience), model.path, tokenizer)
+        return endpoint.look(sampler, model.path, tokenizer)
     served = sampler.served or model.path or None
-    return endpoint.look(dataclasses.replace(sampler, served=served, **patience), "", None)
+    return endpoint.look(dataclasses.replace(sampler, served=served), "", None)
 
 
 def is_own(run: Run) -> bool:
