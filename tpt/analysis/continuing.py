@@ -157,7 +157,7 @@ def _engine(run: Run, round: int, checkpoint: Path) -> Callable[[int], Sampler]:
 
 def _here(config: SamplerConfig) -> SamplerConfig:
     """The settings of an engine in this process: the run may have sampled with another one, on another machine."""
-    engine = config.engine if config.engine != "vllm" or has_vllm() else "auto"
+    engine = config.local if config.local != "vllm" or has_vllm() else "auto"
     return dataclasses.replace(config, engine=engine, python=None, data_parallel=1)
 
 

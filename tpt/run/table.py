@@ -31,6 +31,7 @@ from tpt.run import identity
 from tpt.run.stage import Draws, Results, Stage, StageSpec
 from tpt.settings.config import Config
 from tpt.settings.prune import PruneConfig
+from tpt.settings.sampler import SERVER
 from tpt.tasks.base import DEV, Split
 
 TEST, TRAIN_SET = "test", "train"  # the sets of problems that every task has
@@ -41,7 +42,8 @@ def _prepare_made(folder: Path, results: Prepared) -> str:
     dev = [DEV] if (folder / artefacts.problems(DEV)).exists() else []
     tables = [identity.of_problems(folder / artefacts.problems(split)) for split in (TRAIN_SET, TEST, *dev)]
     model = results.get("model", {})
-    return identity.digest([*tables, model.get("fingerprint")])
+    served = results.get("served")  # what the samples of its server depend on
+    return identity.digest([*tables, model.get("fingerprint"), *([served["model"], served["ids"]] if served else [])])
 
 
 def evaluated_sets(config: Config) -> list[Split]:
@@ -303,6 +305,13 @@ def draws_of(config: Config, stage: Stage) -> Draws:
     if draws is None:
         raise TypeError(f"{stage} samples nothing")
     return draws(config, stage)
+
+
+def by_server(config: Config, stage: Stage) -> bool:
+    """Whether a server samples for a stage: it serves the teacher, or without one the model that is only evaluated."""
+    if config.sampler.engine != SERVER or not of(stage).draws:
+        return False
+    return config.think.teacher is None or draws_of(config, stage).round is None
 
 
 def judged_in(sampled: Stage) -> Stage:
