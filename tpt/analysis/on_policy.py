@@ -68,10 +68,10 @@ def draw(run: Run, checkpoint: Path, problems: Sequence[Problem], how: How) -> D
 
 def _sampled(run: Run, checkpoint: Path, problems: Sequence[Problem], how: How) -> Iterator[tuple[str, list[Sample]]]:
     tokenizer, model = load_tokenizer(checkpoint), replace(run.config.model, dtype="float32")
-    ends = tuple(prompt.end_ids(tokenizer, checkpoint))
-    request = Draw(how.n, how.temperature, how.top_p, run.config.think.max_tokens, ends)
+    drawn = Draw.of(run.config.think, run.config.task, model, tokenizer, checkpoint)
+    request = replace(drawn, n=how.n, temperature=how.temperature, top_p=how.top_p)
     prompts = [
-        Prompt(problem.id, prompt.render(problem, run.config.task, tokenizer), how.seed + at * how.n)
+        Prompt(problem.id, prompt.render(problem, run.config.task, tokenizer, model), how.seed + at * how.n)
         for at, problem in enumerate(problems)
     ]
     engine = replace(run.config.sampler, engine="transformers")

@@ -114,7 +114,9 @@ def _fill(run: Run, round: int, folder: Path) -> list[str]:
     shutil.copytree(run.model(round), made.model, copy_function=_copy)
     tokenizer = AutoTokenizer.from_pretrained(made.model)
     template, base = tokenizer.chat_template, base_of(run)
-    written = examples.write(run, round, tokenizer, prompt.end_ids(tokenizer, made.model), made.examples)
+    written = examples.write(
+        run, round, tokenizer, prompt.end_ids(tokenizer, made.model, run.config.model), made.examples
+    )
     files.write_text(made.model / "README.md", card.model_card(run, round, base, tokenizer))
     files.write_text(made.examples / "README.md", data_card.data_card(run, round, base, written, template))
     warnings = []

