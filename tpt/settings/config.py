@@ -246,3 +246,8 @@ def _validate_model(config: Config) -> None:
     for key, model in (("model", config.model), ("think.teacher", config.think.teacher)):
         if model and model.source == "hub" and not model.path:
             raise ConfigError(f"{key}.path is empty", "give a hub id, or a folder with a checkpoint")
+        if model and model.chat is False and (model.template or model.template_file):
+            raise ConfigError(
+                f"{key}.chat=false makes prompts plain text, and the settings of {key}.template would do nothing",
+                f"leave one of them out: {key}.chat or {key}.template",
+            )

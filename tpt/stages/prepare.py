@@ -46,6 +46,8 @@ def prepare(run: Run, stage: Stage, progress: Progress) -> Results:
     tokenizer = check_model(run, config.model, model_dir, trained=config.rounds > 0)
     warnings = rehearse(model_dir, run.folder(stage) / CHECKPOINT, config.model) if config.rounds else []
     results: dict[str, Any] = {"model_dir": str(model_dir.resolve()), "model": models.describe(model_dir), **counts}
+    if terms := results["model"]["origin"].get("terms"):
+        warnings.append(str(terms))
     if unusable:
         listed = run.folder(stage) / SET_ASIDE
         files.write_json(listed, unusable)
