@@ -64,7 +64,7 @@ def check(tokenizer: "PreTrainedTokenizerBase", model: ModelConfig) -> None:
             if given:
                 raise ModelError(f"{name}, but {model.name} has no chat template", "give one: model.template_file=FILE")
         return
-    read, needed = _variables(text, tokenizer, model)
+    read, optional = _variables(text, tokenizer, model)
     taken = {*inspect.signature(tokenizer.apply_chat_template).parameters, *GIVEN}
     settable = sorted(read - taken - set(tokenizer.special_tokens_map))
     for name in model.template:
@@ -73,7 +73,7 @@ def check(tokenizer: "PreTrainedTokenizerBase", model: ModelConfig) -> None:
                 f"model.template sets {name}, a variable that the chat template of {model.name} does not read",
                 nearest(name, settable) if settable else "it has no variables to set: leave model.template out",
             )
-    unknown = sorted(needed - GIVEN - set(tokenizer.special_tokens_map) - set(model.template))
+    unknown = sorted(read - optional - GIVEN - set(tokenizer.special_tokens_map) - set(model.template))
     if model.template_file and unknown:
         known = sorted({*GIVEN, *tokenizer.special_tokens_map})
         raise ModelError(
@@ -83,8 +83,8 @@ def check(tokenizer: "PreTrainedTokenizerBase", model: ModelConfig) -> None:
 
 
 def _variables(text: str, tokenizer: "PreTrainedTokenizerBase", model: ModelConfig) -> tuple[set[str], set[str]]:
-    """The names that a template reads, and those of them that it needs from outside."""
-    from jinja2 import TemplateError, meta, nodes
+    """The variables that a template reads from outside, and those of them that it does without if they have no value."""
+    from jinja2 import TemplateError, meta
     from transformers.utils.chat_template_utils import _compile_jinja_template
 
     try:
@@ -92,8 +92,7 @@ def _variables(text: str, tokenizer: "PreTrainedTokenizerBase", model: ModelConf
         tree = environment.parse(text)
     except TemplateError as error:
         raise unfit(tokenizer, model, f"cannot be read: {error}") from error
-    read = {one.name for one in tree.find_all(nodes.Name) if one.ctx == "load"}
-    return read, meta.find_undeclared_variables(tree) - _optional(tree)
+    return meta.find_undeclared_variables(tree), _optional(tree)
 
 
 def _optional(tree: "nodes.Template") -> set[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tpt import chat, models
 from tpt.chat import Message
 from tpt.errors import ConfigError, ModelError
-from tpt.judge.thinking import is_tag
+from tpt.judge.thinking import closed_at, final_part, is_tag, left_open
 from tpt.records import Problem
 from tpt.settings.model import AS_IT_IS, ModelConfig
 from tpt.settings.sampling import SampleConfig
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 PARAGRAPH = "\n\n"  # what separates the turns of a plain-text prompt
+TAIL = 16  # tokens at a prompt's end that contain a tag which opens thinking
 LONGEST = 4  # tokens in which a tokenizer may spell one character
 
 
@@ -142,6 +143,36 @@ class Decoder:
         first = bisect_left(range(len(ids) + 1), length + 1, key=lambda count: len(self.whole(ids[:count])))
         likely = range(min(len(ids), first + LONGEST), -1, -1)
         return next(count for count in likely if text.startswith(self.whole(ids[:count])))
+
+    def opened_by(self, prompt_ids: list[int]) -> str:
+        """What a prompt has already written of the model's thinking: its opening tag, or ""."""
+        return left_open(self.whole(prompt_ids[-TAIL:]))
+
+    def thinking(self, prompt_ids: list[int], ids: list[int]) -> int:
+        """How many tokens at the beginning of a completion are its thinking, with its tags: all, if it never ends."""
+        text = self.whole(ids)
+        final = final_part(self.opened_by(prompt_ids) + text)
+        if final is None:
+            return len(ids)
+        end = max(0, len(text) - len(final))
+        count = self.until(ids, end) if end else 0
+        return count + (len(self.whole(ids[:count])) < end)  # with a token that reaches beyond the tag
+
+    def without_thinking(self, prompt_ids: list[int], ids: list[int]) -> list[int] | None:
+        """The tokens of a completion after its thinking; None if it never ends.
+
+        If the prompt has opened the thinking, they begin with the tag that closes it.
+        """
+        first = self.thinking(prompt_ids, ids)
+        opened = self.opened_by(prompt_ids)
+        if first == len(ids) and final_part(opened + self.whole(ids)) is None:
+            return None
+        if opened:
+            closed = closed_at(opened + self.whole(ids))
+            return ids if closed is None else ids[self.until(ids, closed - len(opened)) :]
+        while 0 < first < len(ids) and self.whole([ids[first]]).isspace():
+            first += 1
+        return ids[first:]
 
     def cut(self, ids: list[int], stop: Sequence[str]) -> list[int] | None:
         """The tokens before the first stop string; None if their text contains none.

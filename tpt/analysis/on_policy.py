@@ -10,7 +10,7 @@ from tpt.checkpoint import load_tokenizer, quiet
 from tpt.prune.modes import finished
 from tpt.records import Problem, Sample
 from tpt.run.folder import Run
-from tpt.stages.think import as_samples, opened_by
+from tpt.stages.think import as_samples
 from tpt.think.base import Draw, Prompt
 from tpt.think.engines import make_sampler
 
@@ -74,7 +74,7 @@ def _sampled(run: Run, checkpoint: Path, problems: Sequence[Problem], how: How) 
         Prompt(problem.id, prompt.render(problem, run.config.task, tokenizer, model), how.seed + at * how.n)
         for at, problem in enumerate(problems)
     ]
-    engine = replace(run.config.sampler, engine="transformers")
+    engine, decode = replace(run.config.sampler, engine="transformers"), prompt.Decoder(tokenizer)
     with make_sampler(engine, model, checkpoint, models.context_length(checkpoint, model), how.seed) as sampler:
         for one, completions in sampler.sample(prompts, request):
-            yield one.key, as_samples(one, completions, opened_by(one.ids, tokenizer))
+            yield one.key, as_samples(one, completions, decode.opened_by(one.ids))

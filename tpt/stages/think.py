@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 from tpt import artefacts, files, models, prompt, records
 from tpt.artefacts import SAMPLES, Engine, Prepared, Sampled
 from tpt.errors import RunError
-from tpt.judge.thinking import left_open
 from tpt.progress import Progress
+from tpt.prompt import Decoder
 from tpt.records import Sample
 from tpt.run import table
 from tpt.run.folder import Run
@@ -26,8 +26,6 @@ from tpt.think.engines import make_sampler
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-TAIL = 16  # tokens at a prompt's end that hold a tag which opens thinking
 
 
 def model_dir(run: Run, stage: Stage) -> Path:
@@ -84,7 +82,7 @@ def _sample_shards(run: Run, stage: Stage, owed: dict[int, int], progress: Progr
     draws, checkpoint = table.draws_of(run.config, stage), model_dir(run, stage)
     tokenizer = AutoTokenizer.from_pretrained(checkpoint)
     draw = Draw.of(draws.settings, run.config.task, draws.model, tokenizer, checkpoint)
-    begun, total = _Begun(), sum(owed.values())
+    decode, begun, total = Decoder(tokenizer), _Begun(), sum(owed.values())
     context = models.context_length(checkpoint, draws.model)
     # A resumed engine that seeds as a whole must not repeat the draws of the shards that are already there.
     seed = run.seed(stage) + min(owed) * draw.n
@@ -93,7 +91,7 @@ def _sample_shards(run: Run, stage: Stage, owed: dict[int, int], progress: Progr
         loaded = time.monotonic()
         prompts = _prompts(run, stage, owed, begun, draws.model, tokenizer, draw.n)
         for one, completions in sampler.sample(prompts, draw):
-            whole = begun.add(one.key, as_samples(one, completions, opened_by(one.ids, tokenizer)))
+            whole = begun.add(one.key, as_samples(one, completions, decode.opened_by(one.ids)))
             if whole:
                 number, shard = whole
                 records.write(samples_path(run, stage, number), Sample, shard)
@@ -153,16 +151,11 @@ def _prompts(
                 yield Prompt(problem.id, ids, base + (number * size + position) * n)
 
 
-def opened_by(prompt_ids: list[int], tokenizer: "PreTrainedTokenizerBase") -> str:
-    """What the prompt has already written of the model's thinking: its opening tag, or ""."""
-    return left_open(str(tokenizer.decode(prompt_ids[-TAIL:])))
-
-
 def as_samples(one: Prompt, completions: list[Completion], begun: str) -> list[Sample]:
     """A problem's completions as samples.
 
     Args:
-        begun: what the prompt has already written of each, see `opened_by`.
+        begun: what the prompt has already written of each, see `Decoder.opened_by`.
     """
     return [
         Sample(one.key, index, one.ids, completion.ids, begun + completion.text, completion.finish_reason)

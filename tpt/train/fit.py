@@ -20,10 +20,11 @@ from transformers import AutoConfig, AutoTokenizer, PreTrainedModel
 
 from tpt import files, interrupt, models, ranks
 from tpt.artefacts import CHECKPOINT, CHECKPOINTS, STEPS, Trained
-from tpt.checkpoint import load_causal_lm
+from tpt.checkpoint import load_causal_lm, load_tokenizer
 from tpt.errors import ModelError, TptError
 from tpt.hardware import cpu_has_bfloat16
 from tpt.progress import Progress
+from tpt.prompt import Decoder
 from tpt.settings.model import AS_IT_IS, ModelConfig
 from tpt.settings.train import TrainConfig
 from tpt.train import checkpoints, sharded
@@ -76,7 +77,8 @@ def fit(
         raise TptError("train.attention=flex computes gradients only on a GPU", "set train.attention=auto")
     settings = replace(settings, precision=resolve_precision(settings.precision))
     pl.seed_everything(seed, verbose=False)
-    rows = Examples(examples, settings.max_length or context)
+    decode = Decoder(load_tokenizer(model_dir)) if settings.thinking == "drop" else None
+    rows = Examples(examples, settings.max_length or context, decode.without_thinking if decode else None)
     sharding = settings.strategy == "fsdp"
     model, merge = load(model_dir, settings)
     share = adapted_share(model) if settings.lora.rank else None
