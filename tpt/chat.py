@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 Message = dict[str, str]  # `role`: system, user or assistant; `content`
 
 DATE = "26 Jul 2024"  # what Llama 3's templates write if no date is given
-GIVEN = {"messages", "add_generation_prompt", "tools", "documents", "strftime_now"}  # by transformers, to each template
+# What transformers gives to each template; of the special tokens those that there are.
+GIVEN = {"messages", "add_generation_prompt", "tools", "documents", "strftime_now"}
+GIVEN |= {f"{name}_token" for name in ("bos", "eos", "unk", "sep", "pad", "cls", "mask")}
 OPTIONAL = ("defined", "undefined", "default", "d")  # tests and filters by which a template does without a variable
 
 
@@ -83,7 +85,7 @@ def check(tokenizer: "PreTrainedTokenizerBase", model: ModelConfig) -> None:
 
 
 def _variables(text: str, tokenizer: "PreTrainedTokenizerBase", model: ModelConfig) -> tuple[set[str], set[str]]:
-    """The variables that a template reads from outside, and those of them that it does without if they have no value."""
+    """The variables that a template reads from outside, and those that it does without if they have no value."""
     from jinja2 import TemplateError, meta
     from transformers.utils.chat_template_utils import _compile_jinja_template
 
