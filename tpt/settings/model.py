@@ -1,7 +1,7 @@
 """Which model is trained, and where its weights are."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tpt.setting import REQUIRED, setting
@@ -55,6 +55,10 @@ class ModelConfig:
         None, "A chat template of your own in place of the model's: a Jinja file.", path=True, added=True
     )
     system: str = setting("", "The system message of every prompt, so any text; empty: none.", free=True, added=True)
+
+    def trained(self) -> "ModelConfig":
+        """How a checkpoint that was trained with these settings is prompted: it contains the template."""
+        return replace(self, template_file=None)
 
 
 AS_IT_IS = ModelConfig(name="model")  # prompted as its checkpoint says
