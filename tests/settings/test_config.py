@@ -111,7 +111,7 @@ def test_the_command_line_has_the_last_word_over_the_task() -> None:
         ("think.stop=x", "think.stop", "think.stop=[x]"),
         ("evaluate.min_p=1.5", "evaluate.min_p=1.5", ""),
         ("think.top_k=-1", "think.top_k=-1", ""),
-        ("train.thinking=forget", "train.thinking=forget is not known", "keep, drop"),
+        ("train.thinking=forget", "train.thinking=forget is not known", "drop, keep"),
         ("model.chat=false model.template.a=1", "model.chat=false makes prompts plain text", "leave one of them out"),
     ],
 )
