@@ -13,7 +13,7 @@ from tpt.tasks.base import Task
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-Message = dict[str, str]  # `role`: user or assistant; `content`
+Message = dict[str, str]  # `role`: system, user or assistant; `content`
 
 DATE = "26 Jul 2024"  # what Llama 3's templates write if no date is given
 
@@ -26,13 +26,15 @@ def render(problem: Problem, task: Task, tokenizer: "PreTrainedTokenizerBase") -
 def messages(problem: Problem, task: Task) -> list[Message]:
     """The prompt for one problem as a chat.
 
-    Worked examples are earlier turns. There is no system message, since some models (Gemma) do not support one.
+    Worked examples are earlier turns. There is a system message only if the task has one, since some models (Gemma) do
+    not support it.
     """
-    turns: list[Message] = []
-    for question, solution in task.shots():
+    system = task.system_turn(problem)
+    turns: list[Message] = [{"role": "system", "content": system}] if system else []
+    for question, solution in task.worked_examples():
         turns.append({"role": "user", "content": task.instruct(question)})
         turns.append({"role": "assistant", "content": solution})
-    return [*turns, {"role": "user", "content": task.instruct(problem.question)}]
+    return [*turns, {"role": "user", "content": task.user_turn(problem)}]
 
 
 def encode_prompt(turns: list[Message], tokenizer: "PreTrainedTokenizerBase") -> list[int]:
@@ -143,6 +145,6 @@ def _in_template(turns: list[Message], tokenizer: "PreTrainedTokenizerBase", add
 def _unfit(tokenizer: "PreTrainedTokenizerBase", problem: str) -> ModelError:
     return ModelError(
         f"the chat template of {tokenizer.name_or_path} {problem}",
-        "prompts are user and assistant turns of plain text without a system turn (with task.few_shot=0, a single user "
-        "turn); use a copy of the model with a chat_template.jinja that accepts those",
+        "prompts are user and assistant turns of plain text, with a system turn only if task.system is set (without worked "
+        "examples, a single user turn); use a copy of the model with a chat_template.jinja that accepts those",
     )
