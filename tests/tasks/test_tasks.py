@@ -39,10 +39,12 @@ def write(folder: Path, train: list[dict[str, str]], test: list[dict[str, str]])
     return folder
 
 
-@pytest.fixture(params=["word_problems", "gsm8k", "reasoning_gym"])
+@pytest.fixture(params=["word_problems", "gsm8k", "reasoning_gym", "qa"])
 def task(request: pytest.FixtureRequest, tmp_path: Path) -> Task:
     extra: dict[str, object] = {"train_size": 20, "test_size": 10}
-    if request.param == "gsm8k":
+    if request.param == "qa":
+        extra["solution"] = "answer"
+    if request.param in ("gsm8k", "qa"):
         extra["path"] = str(write(tmp_path, ROWS[:25], ROWS[25:]))
     if request.param == "reasoning_gym":
         extra["dataset"] = "chain_sum"

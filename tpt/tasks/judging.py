@@ -25,9 +25,13 @@ from tpt.tasks.tables import Row
 
 LETTERS = "ABCDEFGHIJ"  # those that `tpt.judge.choice` reads
 REGEX_SECONDS = 1.0  # for matching one answer; a pattern can take exponential time
+SENTENCE = 3  # words of three letters in what is neither a name nor an expression
+LONGEST_NAME = 60  # characters of an answer in words
+_WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{3,}")
 _END = "End with a last line `#### ` and"
 _ZEROS = re.compile(r"(-?\d[\d,]*)\.0+")  # 145.0, as tables write whole numbers
-_EDGES = " \t\n.,;:!?\"'`*$()[]{}“”‘’"
+_LEADING = re.compile(r"^(-?)0+(?=\d)")  # 033, as some competitions write 33
+_EDGES = " \t\n.,;:!?\"'`*$()[]{}\u201c\u201d\u2018\u2019"
 
 Pairs = Iterable[tuple[Problem, Sample]]
 
@@ -57,10 +61,6 @@ class Judging(ABC):
     def verdicts(self, pairs: Pairs) -> Iterator[Verdict]:
         """One verdict for each pair, in order."""
 
-    def unreadable(self, golds: Sequence[str]) -> set[int]:
-        """Which of these golds cannot be read after all; of judges that need a worker process to tell."""
-        return set()
-
     def meta(self, value: Any, row: Row) -> dict[str, Any]:
         """What the judge needs of a row besides the gold answer."""
         return {}
@@ -79,6 +79,8 @@ class Math(Judging):
         answer = answer.strip() or gold_answer(found)
         if not answer:
             raise BadRow(f"has no answer in its gold text {found[:60]!r}")
+        if _is_prose(answer):
+            raise BadRow(f"has the gold answer {answer[:60]!r}, which is a sentence")
         return whole[1] if (whole := _ZEROS.fullmatch(answer)) else answer
 
     def verdicts(self, pairs: Pairs) -> Iterator[Verdict]:
@@ -86,20 +88,6 @@ class Math(Judging):
         from tpt.judge.answer import judge_pairs
 
         return judge_pairs(pairs)
-
-    def unreadable(self, golds: Sequence[str]) -> set[int]:
-        """Those that are neither number, letter, time, ratio nor word, and no expression to math-verify either."""
-        from tpt.judge.gold import read_gold
-        from tpt.judge.symbolic import Outcome, Symbolic
-
-        owed = []
-        for number, gold in enumerate(golds):
-            one = read_gold(gold)
-            if not (one.quantity or one.letter or one.moment or one.ratio or one.word):
-                owed.append(number)
-        with Symbolic() as symbolic:
-            outcomes = symbolic.compare([(f"${golds[one]}$", "$7$") for one in owed]) if owed else []
-        return {one for one, outcome in zip(owed, outcomes, strict=True) if outcome is Outcome.GOLD_UNREADABLE}
 
 
 class Number(Math):
@@ -114,11 +102,7 @@ class Number(Math):
         answer = super().gold(value, choices)
         if not is_number(answer):
             raise BadRow(f"has no number as its gold answer, but {answer[:60]!r}")
-        return answer
-
-    def unreadable(self, golds: Sequence[str]) -> set[int]:
-        """None: each was read as a number."""
-        return set()
+        return _LEADING.sub(r"\1", answer)
 
 
 class Choice(Math):
@@ -148,10 +132,6 @@ class Choice(Math):
             could = "none" if not found else f"both {' and '.join(sorted(found))}"
             raise BadRow(f"has the gold answer {gold[:60]!r}, which is {could} of its {len(choices)} choices")
         return found.pop()
-
-    def unreadable(self, golds: Sequence[str]) -> set[int]:
-        """None: each is a letter."""
-        return set()
 
 
 class Text(Judging):
@@ -301,6 +281,18 @@ def known(name: str) -> bool:
 def make(name: str) -> Judging:
     """The judge that `task.judge` names."""
     return Python(name.removeprefix(PYTHON)) if name.startswith(PYTHON) else JUDGES[name]()
+
+
+def _is_prose(answer: str) -> bool:
+    """Whether a gold answer is neither number, letter, time, ratio, name nor expression, but running text."""
+    from tpt.judge import latex
+    from tpt.judge.gold import read_gold
+    from tpt.judge.symbolic import is_formula
+
+    one = read_gold(answer)
+    if one.quantity or one.letter or one.moment or one.ratio or (one.word and len(answer) <= LONGEST_NAME):
+        return False
+    return not is_formula(latex.spelled(answer)) and len(_WORD.findall(answer)) >= SENTENCE
 
 
 def _several(value: Any) -> list[str]:

@@ -23,7 +23,7 @@ from tpt.tasks.templates import Prompt
 
 SHARE = 0.2  # of the rows that are held out where nothing says which rows are the test problems
 SHOWN = 3  # of the rows that are wrong
-COLUMN = "A column, or a dotted path into a nested one"
+COLUMN = "a column, or a dotted path into a nested one"
 TITLE = "letters, digits, and the signs - . _"
 
 
@@ -97,9 +97,7 @@ class QA(Task):
         least=1,
         hint="say where the problems are: task.path=FILE, a folder or a hub id",
     )
-    subset: str = setting(
-        "", "The configuration of the hub data set, by its own name; several are joined by +.", free=True
-    )
+    subset: str = setting("", "The configuration of the hub data set; several are joined by +.", free=True)
     split: str = setting("train", "The split of the training problems, in a folder or on the hub.", least=1, free=True)
     revision: str = setting("", "The branch, tag or commit of the hub data set.", free=True)
     test_path: str = setting("", "Where the test problems are, if not in `path`: as `path`.", path=True)
@@ -113,13 +111,9 @@ class QA(Task):
         above=0,
         below=1,
     )
-    question: str = setting(
-        "question", f"The question: {COLUMN[0].lower()}{COLUMN[1:]}; several are joined by +.", least=1, free=True
-    )
-    gold: str = setting(
-        "answer", f"The right answer, or a text that marks it: {COLUMN[0].lower()}{COLUMN[1:]}.", free=True
-    )
-    solution: str = setting("", f"The worked solution, if there is one: {COLUMN[0].lower()}{COLUMN[1:]}.", free=True)
+    question: str = setting("question", f"The question: {COLUMN}; several are joined by +.", least=1, free=True)
+    gold: str = setting("answer", f"The right answer, or a text that marks it: {COLUMN}.", free=True)
+    solution: str = setting("", f"The worked solution, if there is one: {COLUMN}.", free=True)
     choices: str = setting(
         "", "The choices of each question: a column that holds lists, or several joined by +.", free=True
     )
@@ -321,11 +315,7 @@ class QA(Task):
             ids[problem.id] = place
             found.problems.append((place, problem))
             found.keys.append(key)
-        unreadable = self._judging.unreadable([one.gold for _, one in found.problems])
-        golds = {at: found.problems[at][1].gold[:60] for at in unreadable}
-        self._settle(
-            found, {at: f"has the gold answer {gold!r}, which the judge cannot read" for at, gold in golds.items()}
-        )
+        self._settle(found, {})
         return found
 
     def _settle(self, found: Loaded, reasons: dict[int, str]) -> None:
