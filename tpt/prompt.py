@@ -145,6 +145,6 @@ def _in_template(turns: list[Message], tokenizer: "PreTrainedTokenizerBase", add
 def _unfit(tokenizer: "PreTrainedTokenizerBase", problem: str) -> ModelError:
     return ModelError(
         f"the chat template of {tokenizer.name_or_path} {problem}",
-        "prompts are user and assistant turns of plain text, after a system turn if task.system is set (without worked "
-        "examples, a single user turn); use a copy of the model with a chat_template.jinja that accepts those",
+        "prompts are user and assistant turns of plain text, with a system turn only for task.system (with "
+        "task.few_shot=0, a single user turn); use a copy of the model with a chat_template.jinja that accepts those",
     )

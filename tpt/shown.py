@@ -36,7 +36,7 @@ class Shown:
         said = "correct to the lenient reader only" if lenient_only else str(one.status).replace("_", " ")
         if one.total > 1:
             said += f", {one.passed} of {one.total} tests passed"
-        if one.lenient_answer:
+        if one.lenient_answer and one.status is not Status.NO_ANSWER:
             said = f"{one.lenient_answer!r} ({one.rule}): {said}"
         return f"{said} ({one.reason})" if one.reason else said
 

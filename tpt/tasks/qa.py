@@ -23,7 +23,7 @@ from tpt.tasks.templates import Prompt
 
 SHARE = 0.2  # of the rows that are held out where nothing says which rows are the test problems
 SHOWN = 3  # of the rows that are wrong
-COLUMN = "a column, or a dotted path into a nested one"
+COLUMN = "any column, or a dotted path into a nested one"
 TITLE = "letters, digits, and the signs - . _"
 
 
@@ -97,16 +97,22 @@ class QA(Task):
         least=1,
         hint="say where the problems are: task.path=FILE, a folder or a hub id",
     )
-    subset: str = setting("", "The configuration of the hub data set; several are joined by +.", free=True)
-    split: str = setting("train", "The split of the training problems, in a folder or on the hub.", least=1, free=True)
-    revision: str = setting("", "The branch, tag or commit of the hub data set.", free=True)
+    subset: str = setting(
+        "", "The configuration of the hub data set, by its own name; several: joined by +.", free=True
+    )
+    split: str = setting(
+        "train", "The split of the training problems, by its own name, in a folder or on the hub.", least=1, free=True
+    )
+    revision: str = setting("", "Any branch, tag or commit of the hub data set.", free=True)
     test_path: str = setting("", "Where the test problems are, if not in `path`: as `path`.", path=True)
-    test_subset: str = setting("", "As `subset`, of `test_path`.", free=True)
-    test_split: str = setting("test", "The split of the test problems, in a folder or on the hub.", least=1, free=True)
-    test_revision: str = setting("", "As `revision`, of `test_path`.", free=True)
+    test_subset: str = setting("", "As `subset`, of `test_path`, by its own name.", free=True)
+    test_split: str = setting(
+        "test", "The split of the test problems, by its own name, in a folder or on the hub.", least=1, free=True
+    )
+    test_revision: str = setting("", "Any branch, tag or commit of `test_path`.", free=True)
     test_share: float | None = setting(
         None,
-        "The share of the different questions that are held out as test problems, drawn by `task.seed`; null: 0.2 where "
+        "The share of the different questions that are held out as test problems, by `task.seed`; null: 0.2 where "
         "the data is one file or a folder without a test file.",
         above=0,
         below=1,
@@ -115,20 +121,20 @@ class QA(Task):
     gold: str = setting("answer", f"The right answer, or a text that marks it: {COLUMN}.", free=True)
     solution: str = setting("", f"The worked solution, if there is one: {COLUMN}.", free=True)
     choices: str = setting(
-        "", "The choices of each question: a column that holds lists, or several joined by +.", free=True
+        "", "The choices of each question: any column that holds lists, or several joined by +.", free=True
     )
-    id: str = setting("", "What names a row in problem ids; empty: its number.", free=True)
+    id: str = setting("", "Any column that names a row, in problem ids; empty: its number.", free=True)
     shuffle_choices: bool = setting(False, "Whether the choices of each question are shuffled, by `task.seed`.")
     prompt: str = setting(
         "",
-        "The user's turn as a Jinja template over the row; it also has `question`, `choices`, `lettered` (the choices "
-        "with their letters) and `row`. Empty: the question, its choices, and the form of the answer.",
+        "The user's turn, as any Jinja template over the row; it also has `question`, `choices`, `lettered` (the "
+        "choices with their letters) and `row`. Empty: the question, its choices, and the form of the answer.",
         free=True,
     )
-    system: str = setting("", "The system's turn, as a Jinja template like `prompt`; empty: none.", free=True)
+    system: str = setting("", "The system's turn, as any Jinja template like `prompt`; empty: none.", free=True)
     shots: str = setting(
         "",
-        "Worked examples in the prompt: a file with the same columns, or a number: the first training rows.",
+        "Worked examples in the prompt: any file with the same columns, or a number: the first training rows.",
         free=True,
     )
     judge: str = setting(
