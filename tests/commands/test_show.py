@@ -7,7 +7,9 @@ import pytest
 
 from tpt.cli import main
 
-LINES = "problem,answer,why\nWhat is 1 + 1?,2,1 + 1 is 2\nWhat is 2 + 2?,4,2 + 2 is 5\nWhat is 3 + 3?,6,\n"
+LINES = (
+    "problem,answer,why\nWhat is 1 + 1?,2,One and one is 2.\nWhat is 2 + 2?,4,Two and two is 5.\nWhat is 3 + 3?,6,\n"
+)
 GIVEN = (
     "task=qa",
     "task.question=problem",

@@ -217,11 +217,15 @@ class Python(Judging):
 
     def check(self) -> None:
         """Check that there is such a function, which imports its file."""
-        assert self.function
+        self._import()
 
     @cached_property
     def function(self) -> Callable[[str, Row], Any]:
-        """The function.
+        """The function."""
+        return self._import()
+
+    def _import(self) -> Callable[[str, Row], Any]:
+        """Import the file and find the function.
 
         Raises:
             ConfigError: the file cannot be imported, or has no such function.

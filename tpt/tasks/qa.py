@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from tpt.errors import ConfigError, DataError, nearest
 from tpt.records import Problem, Sample, Verdict
 from tpt.setting import setting
-from tpt.tasks import columns, judging, rows, tables
+from tpt.tasks import columns, judging, rows
 from tpt.tasks.base import DEV, Split, Task, register
 from tpt.tasks.columns import BadRow
 from tpt.tasks.tables import Row
@@ -25,38 +25,6 @@ SHARE = 0.2  # of the rows that are held out where nothing says which rows are t
 SHOWN = 3  # of the rows that are wrong
 COLUMN = "any column, or a dotted path into a nested one"
 TITLE = "letters, digits, and the signs - . _"
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where the rows of a set come from: a file, a folder or a hub id with subset, split and revision."""
-
-    path: str
-    split: Split
-    subset: str = ""
-    revision: str = ""
-
-    def read(self, bad: tables.Bad) -> Iterator[tuple[str, Row]]:
-        """The rows, each with its place.
-
-        Args:
-            bad: takes each row that cannot be read.
-
-        Raises:
-            DataError: the data is not available or no rows at all can be read from it.
-        """
-        found = rows.local(self.path, self.split)
-        for file in found:
-            yield from ((f"{file}: {place}", row) for place, row in tables.read(file, bad))
-        for subset in [] if found else self.subset.split(columns.JOIN):
-            read = rows.from_hub(self.path, self.split, subset.strip() or None, self.revision or None)
-            where = f"{self.path} ({' '.join(filter(None, [subset, self.split]))})"
-            yield from ((f"{where}: row {number}", row) for number, row in enumerate(read, 1))
-
-    def files(self) -> list[Path]:
-        """The local files, those that exist."""
-        place = Path(self.path).expanduser()
-        return [place] if place.is_file() else rows.of_split(place, self.split) if place.is_dir() else []
 
 
 @dataclass
@@ -270,12 +238,12 @@ class QA(Task):
         place = Path(self.path).expanduser()
         return SHARE if place.is_file() or (place.is_dir() and not rows.of_split(place, self.test_split)) else 0.0
 
-    def _source(self, split: Split) -> Source:
+    def _source(self, split: Split) -> rows.Source:
         """Where a set comes from; of one that is held out, where it is held out from."""
         if split == "test" and self.test_path:
-            return Source(self.test_path, self.test_split, self.test_subset, self.test_revision)
+            return rows.Source(self.test_path, self.test_split, self.test_subset, self.test_revision)
         own = {"train": self.split, "test": self.split if self._held_out else self.test_split}
-        return Source(self.path, own.get(split, split), self.subset, self.revision)
+        return rows.Source(self.path, own.get(split, split), self.subset, self.revision)
 
     @cached_property
     def _loaded(self) -> dict[Split, Loaded]:
@@ -294,7 +262,7 @@ class QA(Task):
 
     @cached_property
     def _shots(self) -> list[tuple[str, str]]:
-        from_file = self._read("train", Source(self.shots, self.split)).problems if self._shots_file else None
+        from_file = self._read("train", rows.Source(self.shots, self.split)).problems if self._shots_file else None
         found = self._loaded["train"].shots if from_file is None else from_file
         shown = [(self.user_turn(one), one.solution or self._marked(one.gold)) for _, one in found]
         without = [place for (place, _), (_, solution) in zip(found, shown, strict=True) if not solution]
@@ -304,7 +272,7 @@ class QA(Task):
             )
         return shown
 
-    def _read(self, split: Split, source: Source | None = None) -> Loaded:
+    def _read(self, split: Split, source: rows.Source | None = None) -> Loaded:
         """The rows of a set as problems."""
         source = source or self._source(split)
         found, ids = Loaded(), dict[str, str]()

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from tpt.errors import DataError, said
 from tpt.jsonl import read_rows
 from tpt.tasks import tables
 from tpt.tasks.base import DEV, Split
+from tpt.tasks.columns import JOIN
 
 FORMS = "give a file, a folder with train.jsonl and test.jsonl, or a hub id"
 
@@ -57,6 +59,38 @@ def rows(path: str, split: Split, columns: Sequence[str], subset: str | None = N
         for _, row in tables.read(file):
             _require(file, columns, list(row))
             yield row
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the rows of a set come from: a file, a folder or a hub id with subset, split and revision."""
+
+    path: str
+    split: Split
+    subset: str = ""
+    revision: str = ""
+
+    def read(self, bad: tables.Bad | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The rows, each with its place.
+
+        Args:
+            bad: takes each row that cannot be read; None: the first one raises.
+
+        Raises:
+            DataError: the data is not available or no rows at all can be read from it.
+        """
+        found = local(self.path, self.split)
+        for file in found:
+            yield from ((f"{file}: {place}", row) for place, row in tables.read(file, bad))
+        for subset in [] if found else self.subset.split(JOIN):
+            read = from_hub(self.path, self.split, subset.strip() or None, self.revision or None)
+            where = f"{self.path} ({' '.join(filter(None, [subset, self.split]))})"
+            yield from ((f"{where}: row {number}", row) for number, row in enumerate(read, 1))
+
+    def files(self) -> list[Path]:
+        """The local files, those that exist."""
+        place = Path(self.path).expanduser()
+        return [place] if place.is_file() else of_split(place, self.split) if place.is_dir() else []
 
 
 def drawn(
