@@ -58,6 +58,8 @@ def _verdict(task: Task, one: shown.Shown) -> list[str]:
     gold = [f"The gold answer: `{one.gold}`"] if one.gold else []
     if one.verdict:
         return [*gold, "The data's own solution:", _block(one.solution), f"The judge reads from it: {one.read}."]
+    if not one.gold:
+        return ["The data has no solutions; programs are judged by its tests."]
     problem = next(iter(task.load("train")))
     text = f"#### {one.gold}"
     [verdict] = task.verdicts([(problem, Sample(problem.id, 0, [], [], text, "stop"))])

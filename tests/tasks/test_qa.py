@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from tpt import prompt
-from tpt.errors import ConfigError, DataError
+from tpt.errors import ConfigError, DataError, TptError
 from tpt.records import Problem, Sample, Status, Verdict
 from tpt.tasks import make, rows
 from tpt.tasks.base import Task
@@ -62,7 +62,7 @@ def judged(task: Task, problem: Problem, text: str) -> Verdict:
     return verdict
 
 
-def refused(path: Path, **extra: object) -> DataError | ConfigError:
+def refused(path: Path, **extra: object) -> TptError:
     with pytest.raises((DataError, ConfigError)) as caught:
         problems(qa(path, **extra))
     return caught.value

@@ -355,3 +355,10 @@ def test_a_new_task_is_a_few_lines() -> None:
         assert len(inspect.getsource(Doubling).splitlines()) < 40
     finally:
         del REGISTRY["doubling"]
+
+
+@pytest.mark.parametrize("old", ["judge", "shots"])
+def test_a_task_with_a_method_by_its_old_name_is_refused(old: str) -> None:
+    with pytest.raises(ConfigError, match=f"the method {old}, which is called"):
+        register("old")(type("Old", (Task,), {old: lambda self: None}))
+    assert "old" not in REGISTRY
