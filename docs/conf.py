@@ -19,7 +19,7 @@ author = "the authors of tpt"
 copyright = author
 version = release = __version__
 
-extensions = ["myst_parser", "configuration", "results"]
+extensions = ["myst_parser", "configuration", "gallery", "results"]
 root_doc = "docs/index"
 exclude_patterns = [
     *sorted(path.name for path in ROOT.iterdir() if path.name not in FOLDERS),

@@ -142,9 +142,9 @@ def in_template(
 
 def unfit(tokenizer: "PreTrainedTokenizerBase", model: ModelConfig, problem: str) -> ModelError:
     """The error that says what is wrong with a chat template."""
-    system = " after a system turn (model.system)" if model.system else ""
     return ModelError(
         f"the chat template {model.template_file or f'of {tokenizer.name_or_path}'} {problem}",
-        f"prompts are user and assistant turns of plain text{system} (with task.few_shot=0, a single user turn); give "
-        "a template that accepts those: model.template_file=FILE; or plain text: model.chat=false",
+        "prompts are user and assistant turns of plain text (with task.few_shot=0, a single user turn), after a system "
+        "turn only if model.system or task.system is set; give a template that accepts those: "
+        "model.template_file=FILE; or plain text: model.chat=false",
     )

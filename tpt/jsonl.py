@@ -4,7 +4,7 @@ import codecs
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,11 @@ def read_rows(path: Path, *columns: str, remedy: str, surrogates: bool = False) 
 
 
 def numbered_rows(
-    path: Path, *columns: str, remedy: str, surrogates: bool = False
+    path: Path,
+    *columns: str,
+    remedy: str,
+    surrogates: bool = False,
+    bad: Callable[[int, DataError], None] | None = None,
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """The rows of a JSONL file, each with these columns, and their line numbers.
 
@@ -38,6 +42,8 @@ def numbered_rows(
     Args:
         remedy: the hint if a column is missing.
         surrogates: whether a text may contain half of a surrogate pair, which cannot be encoded as UTF-8.
+        bad: called with the number and the error of each line that is no JSON object, which is then left out; None:
+            the first one raises.
 
     Raises:
         DataError: the file is missing, empty, torn or cannot be read, a line is not a JSON object, or a column is
@@ -49,7 +55,13 @@ def numbered_rows(
         if not line.strip():
             continue
         empty = False
-        row = _row(line, f"{path}: line {number}", surrogates)
+        try:
+            row = _row(line, f"{path}: line {number}", surrogates)
+        except DataError as error:
+            if bad is None:
+                raise
+            bad(number, error)
+            continue
         missing = [column for column in columns if column not in row]
         if missing:
             raise DataError(

@@ -37,14 +37,15 @@ def render(
 def messages(problem: Problem, task: Task, model: ModelConfig = AS_IT_IS) -> list[Message]:
     """The prompt for one problem as a chat.
 
-    Worked examples are earlier turns. There is a system message only if `model.system` is one, since some models
-    (Gemma 2) do not support it.
+    Worked examples are earlier turns. There is a system message only if the settings of the model or the task have one,
+    since some models (Gemma 2) do not support it.
     """
-    turns: list[Message] = [{"role": "system", "content": model.system}] if model.system else []
-    for question, solution in task.shots():
+    system = "\n\n".join(one for one in (model.system, task.system_turn(problem)) if one)
+    turns: list[Message] = [{"role": "system", "content": system}] if system else []
+    for question, solution in task.worked_examples():
         turns.append({"role": "user", "content": task.instruct(question)})
         turns.append({"role": "assistant", "content": solution})
-    return [*turns, {"role": "user", "content": task.instruct(problem.question)}]
+    return [*turns, {"role": "user", "content": task.user_turn(problem)}]
 
 
 def encode_prompt(
@@ -78,7 +79,7 @@ def stop_strings(
         return tuple(settings.stop)
     if model.source == SERVER or chat.template_of(tokenizer, model):
         return ()
-    if not any(PARAGRAPH in solution for _, solution in task.shots()):
+    if not any(PARAGRAPH in solution for _, solution in task.worked_examples()):
         return (PARAGRAPH,)
     beginning = task.instruct("\0").partition("\0")[0]
     if not beginning.strip():
@@ -95,11 +96,11 @@ def check_examples(task: Task, tokenizer: "PreTrainedTokenizerBase", model: Mode
     Raises:
         ModelError: it is not.
     """
-    if not task.shots() and not chat.template_of(tokenizer, model):
+    if not task.worked_examples() and not chat.template_of(tokenizer, model):
         raise ModelError(
             f"{model.name} has no chat template, so its prompts are plain text, and there are no worked examples "
             f"(task.few_shot={task.few_shot}): nothing shows the model what a solution looks like or where it ends",
-            "set task.few_shot=3 if the task has worked examples; for a model trained on chats, give its template: "
+            "set task.few_shot=3 (with task=qa, task.shots); for a model trained on chats, give its template: "
             "model.template_file=FILE",
         )
 

@@ -19,6 +19,7 @@ from tpt.settings import Fact, every, names
 
 sys.path.insert(0, str(ROOT / "docs" / "extensions"))
 import configuration
+import gallery
 
 WIDTHS = {"desktop": (1280, 900), "phone": (390, 844)}
 LOADS = {  # attributes whose address is loaded when a page is opened; of `link` see `Page`
@@ -159,6 +160,18 @@ def test_the_configuration_page_has_every_setting_and_every_choice(site: Path) -
     shown = set(re.findall(r"[\w.@=-]+", text))
     assert {fact.key for fact in every()} <= shown
     assert {f"{group}={one}" for group in names.groups() for one in names.choices(group)} <= shown
+
+
+def test_the_gallery_shows_a_prompt_and_a_verdict_of_each_task_whose_problems_are_here(site: Path) -> None:
+    text = (site / "docs" / "qa.html").read_text(encoding="utf-8")
+    entries = dict(
+        re.findall(
+            r"<code[^>]*><span class=\"pre\">task=(\w+)</span></code>[^\n]*</h3>(.*?)</section>", text, re.DOTALL
+        )
+    )
+    assert sorted(entries) == gallery.choices()
+    assert {path.stem for path in gallery.TINY.glob("*.jsonl")} <= set(entries)
+    assert [name for name, shown in entries.items() if not re.search("judged? ", shown) or "<pre>" not in shown] == []
 
 
 def test_a_setting_without_a_meaning_fails_the_build() -> None:

@@ -89,3 +89,20 @@ def test_a_template_that_begins_the_thinking_makes_answers_of_what_follows_it_al
     assert all(one.text.startswith("<think>\n") for one in samples)
     assert {(one.rule, one.lenient) for one in verdicts} == {(UNFINISHED, Status.NO_ANSWER)}
     assert run.results(stage, Evaluated)["metrics"]["unfinished_thinking"] == 1.0
+
+
+@pytest.mark.slow
+def test_a_table_of_ones_own_goes_through_two_rounds(tiny_command: Command, tmp_path: Path) -> None:
+    rows = [f"What is {i} + {i}?,{2 * i},{i} and {i} is {2 * i}." for i in range(20)]
+    (tmp_path / "mine.csv").write_text("\n".join(["problem,result,how", *rows, "What is nothing?,nothing at all,"]))
+    columns = ("task.question=problem", "task.gold=result", "task.solution=how", "task.judge=number", "task.shots=2")
+    options = ("task=qa", "task.title=mine", f"task.path={tmp_path / 'mine.csv'}", *columns, "task.on_bad_row=skip")
+    small = ("think.max_tokens=8", "evaluate.max_tokens=8", "evaluate.samples_per_problem=2", "evaluate.ks=[1,2]")
+    size = ("task.train_size=8", "task.test_size=4", "think.samples_per_problem=2")
+    assert main(tiny_command("rounds=2", *options, *small, *size)) == 0
+    [root] = find(tmp_path / "runs")
+    run = Run.open(root)
+    assert root.name.startswith("tiny-random-mine-none-")
+    assert run.results(Stage(0, "prepare"), Prepared)["set_aside"] == 1
+    assert run.results(Stage(2, "evaluate"), Evaluated)["metrics"]["problems"] == 4
+    assert {one.problem_id.partition("/")[0] for one in examples(run, 2)} == {"mine"}

@@ -73,7 +73,7 @@ def test_dev_problems_are_not_among_those_trained_on_tested_or_shown_as_examples
         found = written(config)
         assert {split: len(problems) for split, problems in found.items()} == {"train": 30, "dev": 10, "test": 8}
         texts = {split: {tuple(words(one.question)) for one in problems} for split, problems in found.items()}
-        shown = {tuple(words(question)) for question, _ in config.task.shots()}
+        shown = {tuple(words(question)) for question, _ in config.task.worked_examples()}
         assert not texts["dev"] & (texts["train"] | texts["test"] | shown)
 
 

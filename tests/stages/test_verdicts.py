@@ -24,14 +24,14 @@ THINK, JUDGE, PRUNE = (Stage(1, name) for name in ("think", "judge", "prune"))
 def judged(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many samples each call of the judge was given; stages are done in this process."""
     calls: list[int] = []
-    judge = Task.judge
+    judge = Task.verdicts
 
     def counting(self: Task, pairs: Iterable[tuple[Problem, Sample]], partial: bool = False) -> Iterator[Verdict]:
         given = list(pairs)
         calls.append(len(given))
         return judge(self, given, partial)
 
-    monkeypatch.setattr(Task, "judge", counting)
+    monkeypatch.setattr(Task, "verdicts", counting)
     monkeypatch.setattr(local, "execute", lambda run, stage, watch: worker.perform(run, stage))
     return calls
 
@@ -107,14 +107,14 @@ def test_raised_rules_that_keep_other_examples_prune_and_train_anew(
     command = tiny_command("rounds=1", "prune=ground_truth", "prune.keep_cut_off=true", "prune.flip.rate=0.5")
     assert main(command) == 0
     run = the_run(tmp_path / "runs")
-    judge = Task.judge
+    judge = Task.verdicts
 
     def other(self: Task, pairs: Iterable[tuple[Problem, Sample]], partial: bool = False) -> Iterator[Verdict]:
         for verdict in judge(self, pairs, partial):
             right = dict.fromkeys(("status", "strict", "lenient"), Status.CORRECT)
             yield dataclasses.replace(verdict, **right) if verdict.index else verdict  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Task, "judge", other)
+    monkeypatch.setattr(Task, "verdicts", other)
     monkeypatch.setattr(rules, "ANSWERS", rules.ANSWERS + 1)
     made = {stage: run.made(stage) for stage in run.stages()}
     assert main(command) == 0

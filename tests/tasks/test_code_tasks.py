@@ -102,14 +102,14 @@ def test_the_human_solution_of_each_problem_is_right_and_another_program_is_not(
         ("I do not know.", Status.NO_ANSWER),
     ):
         pairs = [(one, Sample(one.id, 0, [], [], text or one.solution, "stop")) for one in problems]
-        assert {one.status for one in task.judge(pairs)} == {status}
+        assert {one.status for one in task.verdicts(pairs)} == {status}
 
 
 def test_the_question_is_in_the_prompt_and_names_the_form_of_the_answer(task: CodeTask) -> None:
     problem = next(iter(task.load("train")))
     asked = task.instruct(problem.question)
     assert problem.question in asked
-    assert "```python" in asked or any("```python" in shot for _, shot in task.shots())
+    assert "```python" in asked or any("```python" in shot for _, shot in task.worked_examples())
 
 
 # code_contests
@@ -230,7 +230,7 @@ def test_no_program_is_right_or_wrong_where_the_problem_has_no_usable_tests(tmp_
     task = contests(write(tmp_path, rows, []))
     texts = (fenced(SOLUTION.format(1), "python"), "I do not know.")
     pairs = [(one, Sample(one.id, 0, [], [], text, "stop")) for one in task.load("train") for text in texts]
-    found = list(task.judge(pairs))
+    found = list(task.verdicts(pairs))
     assert {one.status for one in found} == {Status.GOLD_UNREADABLE}
     assert [one.reason for one in found] == ["it has no tests"] * 2 + ["it reads the file in.txt, not stdin"] * 2
 
@@ -254,7 +254,7 @@ def test_solutions_may_be_asked_for_in_cpp(tmp_path: Path) -> None:
     assert "```cpp" in task.instruct(problem.question)
     texts = [problem.solution, fenced(SOLUTION.format(1), "python")]
     pairs = [(problem, Sample(problem.id, index, [], [], text, "stop")) for index, text in enumerate(texts)]
-    assert [one.status for one in task.judge(pairs)] == [Status.CORRECT, Status.NO_ANSWER]
+    assert [one.status for one in task.verdicts(pairs)] == [Status.CORRECT, Status.NO_ANSWER]
 
 
 # leetcode
@@ -294,7 +294,7 @@ def test_puzzles_have_eight_tests_that_do_not_all_have_the_same_answer() -> None
 
 def test_the_worked_examples_are_in_neither_split() -> None:
     task = made({"name": "code_puzzles", "few_shot": 4, "train_size": 250, "test_size": 100})
-    asked = {question for question, _ in task.shots()}
+    asked = {question for question, _ in task.worked_examples()}
     assert len(asked) == 4
     assert not asked & {one.question for one in [*task.load("train"), *task.load("test")]}
 

@@ -39,10 +39,12 @@ def write(folder: Path, train: list[dict[str, str]], test: list[dict[str, str]])
     return folder
 
 
-@pytest.fixture(params=["word_problems", "gsm8k", "reasoning_gym"])
+@pytest.fixture(params=["word_problems", "gsm8k", "reasoning_gym", "qa"])
 def task(request: pytest.FixtureRequest, tmp_path: Path) -> Task:
     extra: dict[str, object] = {"train_size": 20, "test_size": 10}
-    if request.param == "gsm8k":
+    if request.param == "qa":
+        extra["solution"] = "answer"
+    if request.param in ("gsm8k", "qa"):
         extra["path"] = str(write(tmp_path, ROWS[:25], ROWS[25:]))
     if request.param == "reasoning_gym":
         extra["dataset"] = "chain_sum"
@@ -79,9 +81,9 @@ def test_the_human_solution_of_each_problem_is_right_and_another_answer_is_not(t
     problems = list(task.load("train"))
     solved = [(problem, Sample(problem.id, 0, [], [], problem.solution, "stop")) for problem in problems]
     failed = [(problem, Sample(problem.id, 0, [], [], "#### 987654", "stop")) for problem in problems]
-    assert {one.status for one in task.judge(solved)} == {Status.CORRECT}
+    assert {one.status for one in task.verdicts(solved)} == {Status.CORRECT}
     # Some generators give partial credit for an answer that is near.
-    assert {one.status for one in task.judge(failed)} <= {Status.WRONG, Status.PARTIAL}
+    assert {one.status for one in task.verdicts(failed)} <= {Status.WRONG, Status.PARTIAL}
 
 
 def test_the_question_is_in_the_prompt(task: Task) -> None:
@@ -193,7 +195,7 @@ def test_a_bad_file_is_refused_with_the_place(tmp_path: Path, content: str, mess
 
 
 def test_a_missing_file_and_too_many_problems_are_said(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"neither train.jsonl nor train\*.parquet"):
+    with pytest.raises(DataError, match=r"none of train.jsonl, .* and train\*.parquet"):
         list(gsm8k(tmp_path).load("train"))
     with pytest.raises(DataError, match="there is no file"):
         list(gsm8k(tmp_path / "nowhere").load("train"))
@@ -218,8 +220,8 @@ def test_without_a_hub_the_error_says_what_to_give() -> None:
 def test_the_worked_examples_are_right() -> None:
     task = make(OmegaConf.create({"name": "gsm8k", "few_shot": 4}))
     pairs = [(Problem("p", q, s.rsplit("#### ", 1)[1]), Sample("p", 0, [], [], s, "stop")) for q, s in GSM8K_SHOTS]
-    assert task.shots() == GSM8K_SHOTS
-    assert {one.status for one in task.judge(pairs)} == {Status.CORRECT}
+    assert task.worked_examples() == GSM8K_SHOTS
+    assert {one.status for one in task.verdicts(pairs)} == {Status.CORRECT}
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason="the shared data is not beside this checkout")
@@ -261,7 +263,7 @@ def test_other_families_judge_their_own_answers(dataset: str) -> None:
     settings = {"name": "reasoning_gym", "dataset": dataset, "train_size": 5, "test_size": 5}
     task = make(OmegaConf.create(settings))
     pairs = [(one, Sample(one.id, 0, [], [], one.solution, "stop")) for one in task.load("train")]
-    assert {one.status for one in task.judge(pairs)} == {Status.CORRECT}
+    assert {one.status for one in task.verdicts(pairs)} == {Status.CORRECT}
 
 
 def test_a_grid_with_one_wrong_row_is_not_right() -> None:
@@ -271,7 +273,7 @@ def test_a_grid_with_one_wrong_row_is_not_right() -> None:
         (one, Sample(one.id, 0, [], [], one.solution.rsplit("\n", 1)[0] + "\n9 9 9", "stop"))
         for one in task.load("train")
     ]
-    assert Status.CORRECT not in {one.status for one in task.judge(pairs)}
+    assert Status.CORRECT not in {one.status for one in task.verdicts(pairs)}
 
 
 def test_a_generator_that_names_no_answer_gives_no_worked_solution() -> None:
@@ -284,7 +286,7 @@ def test_worked_examples_of_a_generator_are_in_neither_split() -> None:
     few = {"name": "reasoning_gym", "dataset": "chain_sum", "train_size": 100, "test_size": 40, "few_shot": 3}
     task = make(OmegaConf.create(few | {"settings": settings}))
     task.validate()
-    shots = task.shots()
+    shots = task.worked_examples()
     assert len(shots) == 3
     assert all(solution.startswith("#### ") for _, solution in shots)
     questions = {one.question for split in ("train", "test") for one in task.load(split)}
@@ -320,7 +322,7 @@ def test_asking_for_partial_credit_changes_no_verdict_of_a_task_without_it() -> 
     samples = [Sample(problem.id, i, [], [], text, "stop") for i, text in enumerate([problem.solution, "#### -1", "?"])]
     pairs = [(problem, sample) for sample in samples]
     assert not task.partial_credit
-    assert list(task.judge(pairs, partial=True)) == list(task.judge(pairs, partial=False))
+    assert list(task.verdicts(pairs, partial=True)) == list(task.verdicts(pairs, partial=False))
 
 
 def test_versions_are_read_without_loading_a_judge() -> None:
@@ -349,7 +351,14 @@ def test_a_new_task_is_a_few_lines() -> None:
     try:
         task = make(OmegaConf.create({"name": "doubling"}))
         pairs = [(one, Sample(one.id, 0, [], [], one.solution, "stop")) for one in task.load("test")]
-        assert [one.status for one in task.judge(pairs)] == [Status.CORRECT] * 5
+        assert [one.status for one in task.verdicts(pairs)] == [Status.CORRECT] * 5
         assert len(inspect.getsource(Doubling).splitlines()) < 40
     finally:
         del REGISTRY["doubling"]
+
+
+@pytest.mark.parametrize("old", ["judge", "shots"])
+def test_a_task_with_a_method_by_its_old_name_is_refused(old: str) -> None:
+    with pytest.raises(ConfigError, match=f"the method {old}, which is called"):
+        register("old")(type("Old", (Task,), {old: lambda self: None}))
+    assert "old" not in REGISTRY

@@ -133,7 +133,7 @@ def _resampler(
         engine=_engine(run, round, checkpoint),
         draw=draw,
         decode=Decoder(tokenizer),
-        judge=run.config.task.judge,
+        judge=run.config.task.verdicts,
         rules=run.config.task.rules(),
         shard_size=run.config.sampler.shard_size,
         seed=seed,

@@ -61,7 +61,7 @@ def draw(run: Run, checkpoint: Path, problems: Sequence[Problem], how: How) -> D
     ordered = [samples[problem.id] for problem in problems]
     pairs = [(problem, one) for problem, some in zip(problems, ordered, strict=True) for one in some]
     config = run.config.prune
-    judged = zip(pairs, run.config.task.judge(pairs), strict=True)
+    judged = zip(pairs, run.config.task.verdicts(pairs), strict=True)
     right = [finished(one, config.keep_cut_off) and is_right(verdict, config) for (_, one), verdict in judged]
     return Drawn(ordered, [right[at : at + how.n] for at in range(0, len(right), how.n)])
 

@@ -27,6 +27,7 @@ ORDER = (
     "run",
     "reproduce",
     "config",
+    "show",
     "status",
     "attach",
     "cancel",

@@ -100,7 +100,7 @@ def _results(run: Run, number: int, rows: list[Row]) -> str:
 
 
 def _measured(run: Run, number: int, rows: list[Row]) -> str:
-    task, shots = run.config.task.name, len(run.config.task.shots())
+    task, shots = run.config.task.name, len(run.config.task.worked_examples())
     seen = f"with {shots} worked examples in the prompt" if shots else "without worked examples in the prompt"
     what = f"solving problems of the test split of `{task}`, {seen}."
     lines = [f"Measured: {what}" if rows else f"Nothing was measured yet; to be measured: {what}"]
@@ -191,7 +191,7 @@ def _use(run: Run, tokenizer: "PreTrainedTokenizerBase") -> str:
     )
     after = 0 if template else prompt.appended(tokenizer)
     cut = f"inputs = {{name: ids[:, :-{after}] for name, ids in inputs.items()}}  # the text goes on: no end token\n"
-    shots = len(run.config.task.shots())
+    shots = len(run.config.task.worked_examples())
     before = (
         f"The figures hold for prompts like those of training: {shots} worked examples as earlier turns of the chat"
     )

@@ -71,7 +71,7 @@ def write(run: Run, round: int, tokenizer: "PreTrainedTokenizerBase", ends: list
 
     def rows() -> Iterator[dict[str, object]]:
         problems = {
-            one.id: one for one in records.read(run.problems_path(table.TRAIN_SET), Problem, ("id", "question"))
+            one.id: one for one in records.read(run.problems_path(table.TRAIN_SET), Problem, run.config.task.asks_with)
         }
         for example in _kept(run, round):
             chat = prompt.messages(problems[example.problem_id], run.config.task, model)

@@ -116,14 +116,14 @@ def lines(arms: dict[str, Trained], rounds: str, paper: Paper | None) -> list[Li
         rounds: `all`, each compared with the same round of the other arm; or `last`: of each arm only the round whose
             model it ends with, compared with that of the other arm.
     """
-    several_tasks = len({arm.runs[0].config.task.name for arm in arms.values()}) > 1
+    several_tasks = len({arm.runs[0].config.task.called for arm in arms.values()}) > 1
     found: list[Line] = []
     baseline = ""
     for arm in arms.values():
         run, base = arm.runs[0], arm.at(0)
         if base and run.fingerprint(table.evaluation(0)) != baseline:
             baseline = run.fingerprint(table.evaluation(0))
-            name = run.config.model.name + (f", {run.config.task.name}" if several_tasks else "")
+            name = run.config.model.name + (f", {run.config.task.called}" if several_tasks else "")
             found.append(Line("", name, base[0], paper=paper.figures(arm.name, 0) if paper else {}))
         found += [_line(arm, round, arms.get(arm.against or ""), paper) for round in arm.shown(rounds)]
     return found

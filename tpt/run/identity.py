@@ -94,12 +94,17 @@ def settings_of(settings: Config, named: Contents) -> dict[str, Any]:
     found = config.to_dict(settings, runtime=False)
     if "task.files" in named:
         for item in dataclasses.fields(settings.task):
-            if facts_of(type(settings.task), item.name).path:
+            if facts_of(type(settings.task), item.name).path and _is_local(found["task"][item.name]):
                 del found["task"][item.name]
     for key, hashed in named.items():
         *sections, name = key.split(".")
         functools.reduce(operator.getitem, sections, found)[name] = hashed
     return found
+
+
+def _is_local(path: str | None) -> bool:
+    """Whether a task's path is on this machine, and not the id of a data set on the hub."""
+    return not path or Path(path).expanduser().exists()
 
 
 def fingerprint(settings: Config, named: Contents) -> str:

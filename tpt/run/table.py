@@ -99,7 +99,7 @@ def _evaluate_draws(config: Config, stage: Stage) -> Draws:
 
 
 def _prepare_plan(config: Config, _: Stage) -> str:
-    return f"{config.model.name} ({config.model.source}), {config.task.name}"
+    return f"{config.model.name} ({config.model.source}), {config.task.called}"
 
 
 def _sampling_plan(config: Config, stage: Stage) -> str:

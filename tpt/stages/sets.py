@@ -77,7 +77,7 @@ def _set_aside(run: Run, size: int) -> dict[Split, int]:
         how many problems both have now.
     """
     task, pool = run.config.task, run.problems_path(table.TRAIN_SET)
-    taken = {question for question, _ in task.shots()} | _questions(run, table.TEST)
+    taken = {question for question, _ in task.worked_examples()} | _questions(run, table.TEST)
     listed = [(one.id, one.question) for one in records.read(pool, Problem, ["id", "question"])]
     drawn = carve(listed, taken, size, task.seed)
     if len(drawn) < size or len(drawn) == len(listed):

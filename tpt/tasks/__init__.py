@@ -7,8 +7,18 @@ from tpt.tasks.base import BROKEN, REGISTRY, Split, Task, check_loaded, make, re
 
 # The modules that come with the package: `identity.FORMAT` covers what they do. Of any other task the source counts.
 SHIPPED = (
-    *("base", "code", "generated", "rows"),
-    *("code_contests", "code_puzzles", "gsm8k", "leetcode", "reasoning_gym", "word_problems"),
+    *("base", "code", "columns", "generated", "judging", "rows", "tables", "templates"),
+    *(
+        "code_contests",
+        "code_puzzles",
+        "functions",
+        "gsm8k",
+        "live_code_bench",
+        "leetcode",
+        "qa",
+        "reasoning_gym",
+        "word_problems",
+    ),
 )
 
 

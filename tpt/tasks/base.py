@@ -47,8 +47,10 @@ class Task(ABC):
         added=True,
     )
 
-    # Whether verdicts depend on the argument `partial` of `judge`; a task whose judge reads it says True.
+    # Whether verdicts depend on the argument `partial` of `verdicts`; a task whose judge reads it says True.
     partial_credit: ClassVar[bool] = False
+
+    asks_with: ClassVar[tuple[str, ...]] = ("id", "question")  # the fields of a problem that its prompt is made from
 
     @property
     def sets(self) -> tuple[Split, ...]:
@@ -77,11 +79,28 @@ class Task(ABC):
         names = [f"{split}_size", *(["dev_size"] if split == "train" and self.dev_size else [])]
         return " ".join(f"task.{name}={getattr(self, name, None)}" for name in names)
 
+    @property
+    def called(self) -> str:
+        """What run folders and tables call the task; tasks over other data may have a name of their own."""
+        return self.name
+
     @abstractmethod
     def instruct(self, question: str) -> str:
         """The user's turn of the chat for one question."""
 
-    def shots(self) -> list[tuple[str, str]]:
+    def user_turn(self, problem: Problem) -> str:
+        """The user's turn of the chat for one problem; it may read the fields that `asks_with` names."""
+        return self.instruct(problem.question)
+
+    def system_turn(self, problem: Problem) -> str:
+        """The system's turn of the chat for one problem, with the same fields; "" for none."""
+        return ""
+
+    def own_solution(self, problem: Problem) -> str:
+        """The data's own worked solution as it is in the data, for showing what the judge reads from it."""
+        return problem.solution
+
+    def worked_examples(self) -> list[tuple[str, str]]:
         """The `few_shot` worked examples, as (question, worked solution)."""
         return []
 
@@ -89,7 +108,7 @@ class Task(ABC):
         """The problems that can be judged, in order; `reject(problem, reason)` is called for each of the others."""
         yield from problems
 
-    def judge(self, pairs: Iterable[tuple[Problem, Sample]], partial: bool = False) -> Iterator[Verdict]:
+    def verdicts(self, pairs: Iterable[tuple[Problem, Sample]], partial: bool = False) -> Iterator[Verdict]:
         """One verdict for each pair, in order.
 
         Args:
@@ -101,7 +120,7 @@ class Task(ABC):
         return judge_pairs(pairs)
 
     def rules(self) -> int:
-        """The version of the rules that `judge` follows; when it is raised, existing samples are judged again.
+        """The version of the rules that `verdicts` follows; when it is raised, existing samples are judged again.
 
         Returns:
             that of the judge of answers. A task with a judge of its own outside this package need not override this:
@@ -136,6 +155,7 @@ class Task(ABC):
 
 
 REGISTRY: dict[str, type[Task]] = {}
+RENAMED = {"judge": "verdicts", "shots": "worked_examples"}  # a method by the old name would be ignored in silence
 BROKEN: dict[str, BaseException] = {}  # what importing a task's module raised, by the module's name
 
 
@@ -143,6 +163,11 @@ def register(name: str) -> Callable[[type[Task]], type[Task]]:
     """Register a task class under `name`, to which `conf/task/*.yaml` refers as `task.name`."""
 
     def add(kind: type[Task]) -> type[Task]:
+        for method, now in RENAMED.items():
+            if callable(vars(kind).get(method)):
+                raise ConfigError(
+                    f"the task {name} defines the method {method}, which is called {now} now", "rename it"
+                )
         REGISTRY[name] = kind
         return kind
 

@@ -88,7 +88,7 @@ class CodeTask(Task):
                 else:
                     yield problem
 
-    def judge(self, pairs: Iterable[tuple[Problem, Sample]], partial: bool = False) -> Iterator[Verdict]:
+    def verdicts(self, pairs: Iterable[tuple[Problem, Sample]], partial: bool = False) -> Iterator[Verdict]:
         """Run each sample's program on the problem's tests."""
         from tpt.judge.code.judge import Judge, verdicts
 

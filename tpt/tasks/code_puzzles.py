@@ -163,7 +163,7 @@ class CodePuzzles(CodeTask):
             return question
         return f"{question}\nSay in one line what the program does, then give it in one markdown block: ```python."
 
-    def shots(self) -> list[tuple[str, str]]:
+    def worked_examples(self) -> list[tuple[str, str]]:
         """Worked examples that are in neither split."""
         return [
             (f"{reading.words} Print {words}.", worked(reading, words, expression))

@@ -99,7 +99,7 @@ class Gsm8k(Task):
             "Solution:"
         )
 
-    def shots(self) -> list[tuple[str, str]]:
+    def worked_examples(self) -> list[tuple[str, str]]:
         """Worked examples that are not in the data set."""
         return SHOTS[: self.few_shot]
 

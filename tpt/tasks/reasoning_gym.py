@@ -32,7 +32,7 @@ class ReasoningGym(Task):
         Raises:
             DataError: the generator makes too few different questions.
         """
-        taken = {question for question, _ in self.shots()}
+        taken = {question for question, _ in self.worked_examples()}
         taken |= set() if split == "test" else {problem.question for problem in self.load("test")}
         size = self.size(split) or 0
         made = 0
@@ -58,7 +58,7 @@ class ReasoningGym(Task):
         """The item's question and the form of the answer."""
         return f"{question}\nThink step by step. End with a last line `#### ` and the answer alone."
 
-    def shots(self) -> list[tuple[str, str]]:
+    def worked_examples(self) -> list[tuple[str, str]]:
         """Items with an answer that are in neither split; they only show the form of the answer."""
         return self._worked
 
@@ -70,7 +70,7 @@ class ReasoningGym(Task):
         ]
         return answered[: self.few_shot]
 
-    def judge(self, pairs: Iterable[tuple[Problem, Sample]], partial: bool = False) -> Iterator[Verdict]:
+    def verdicts(self, pairs: Iterable[tuple[Problem, Sample]], partial: bool = False) -> Iterator[Verdict]:
         """The generator's own score of the marked answer: 1 is correct, anything else above 0 is partial."""
         from tpt.judge.answer import marked_answers
 
@@ -111,7 +111,7 @@ class ReasoningGym(Task):
             hint = nearest(self.dataset, DATASETS)
             raise ConfigError(f"reasoning-gym has no data set '{self.dataset}'", hint)
         self._dataset(0, 1)  # this checks the settings
-        self.check_few_shot(len(self.shots()))
+        self.check_few_shot(len(self.worked_examples()))
 
     def _dataset(self, offset: int, size: int) -> Any:
         import reasoning_gym

@@ -247,7 +247,7 @@ class WordProblems(Task):
             return question
         return f"{question}\nSolve it step by step, one short line a step. End with a last line `#### ` and the number."
 
-    def shots(self) -> list[tuple[str, str]]:
+    def worked_examples(self) -> list[tuple[str, str]]:
         """Worked examples written by hand, in neither split."""
         return SHOTS[: self.few_shot]
 

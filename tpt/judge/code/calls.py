@@ -7,6 +7,7 @@ terminates, it can only return a value.
 
 import ast
 import json
+from collections.abc import Sequence
 from importlib.resources import files
 
 from tpt.judge.code.spec import Kind, Result, Spec
@@ -69,6 +70,9 @@ def judge(runner: Runner, referee: Runner, source: str, spec: Spec, partial: boo
 def assertions(test: str) -> list[tuple[list[str], str]] | None:
     """The calls and assertions of a test function `def check(candidate): assert ...`.
 
+    Values that are assigned beside the function, as HumanEval's `METADATA`, are left out, and so are assertions of a
+    constant.
+
     Returns:
         for each assertion its calls of `candidate`, and the assertion with `_values[i]` in their place; None if the
         function does anything but assert.
@@ -78,13 +82,26 @@ def assertions(test: str) -> list[tuple[list[str], str]] | None:
     except SyntaxError:
         return None
     functions = [one for one in module.body if isinstance(one, ast.FunctionDef) and one.name == "check"]
-    if len(functions) != 1 or len(module.body) != 1:
-        return None
+    others = [one for one in module.body if one not in functions and not isinstance(one, ast.Assign)]
+    return asserted(functions[0].body, "candidate") if len(functions) == 1 and not others else None
+
+
+def asserted(statements: Sequence[ast.stmt], name: str) -> list[tuple[list[str], str]] | None:
+    """The calls and assertions of some statements, as `assertions` gives them.
+
+    Args:
+        name: of the function that is tested.
+
+    Returns:
+        None if a statement is no assertion, or asserts something without a call of the function.
+    """
     found = []
-    for statement in functions[0].body:
+    for statement in statements:
         if not isinstance(statement, ast.Assert):
             return None
-        taker = _Taker()
+        if isinstance(statement.test, ast.Constant) and statement.test.value:
+            continue
+        taker = _Taker(name)
         condition = taker.visit(statement.test)
         if not taker.calls:
             return None
@@ -93,17 +110,18 @@ def assertions(test: str) -> list[tuple[list[str], str]] | None:
 
 
 class _Taker(ast.NodeTransformer):
-    """Extracts the calls of `candidate` from an expression."""
+    """Extracts the calls of a function from an expression; in what it extracts, the function is `candidate`."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self.name = name
         self.calls: list[str] = []
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
-        """Replace a call of `candidate` by a reference to its value."""
-        if not (isinstance(node.func, ast.Name) and node.func.id == "candidate"):
+        """Replace a call of the function by a reference to its value."""
+        if not (isinstance(node.func, ast.Name) and node.func.id == self.name):
             self.generic_visit(node)
             return node
-        self.calls.append(ast.unparse(node))
+        self.calls.append(ast.unparse(ast.Call(ast.Name("candidate", ast.Load()), node.args, node.keywords)))
         place = ast.Subscript(ast.Name("_values", ast.Load()), ast.Constant(len(self.calls) - 1), ast.Load())
         return ast.copy_location(place, node)
 
