@@ -146,7 +146,8 @@ def preempt(lab: Slurm) -> None:
 
 def run_here(root: Path, warm_imports: dict[str, str], *settings: str) -> Path:
     """A run of the tests' settings on this machine, without SLURM."""
-    call("run", *TINY, ONE_ENGINE, "cluster=local", *settings, f"run_root={root}", **warm_imports)
+    tpt: Tpt = call
+    tpt("run", *TINY, ONE_ENGINE, "cluster=local", *settings, f"run_root={root}", **warm_imports)
     return find(root)[0]
 
 
