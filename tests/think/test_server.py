@@ -294,6 +294,25 @@ def test_a_run_with_a_served_teacher_survives_its_server_and_keeps_the_key_to_it
     assert not holds
 
 
+@pytest.mark.slow
+def test_tokens_of_the_base_model_on_a_server_are_trained_on_as_they_were_sampled(
+    tiny_command: Callable[..., list[str]],
+    tmp_path: Path,
+    by_ids: Script,
+    monkeypatch: pytest.MonkeyPatch,
+    warm_imports: dict[str, str],
+) -> None:
+    for name, value in warm_imports.items():
+        monkeypatch.setenv(name, value)
+    words = ["+model@think.teacher=tiny-random", "sampler=server", "sampler.student=transformers", "rounds=1"]
+    with openai_server.serving(by_ids) as url:
+        assert main(tiny_command(*words, "prune=none", "prune.keep_cut_off=true", f"sampler.urls=[{url}]")) == 0
+    [root] = find(tmp_path / "runs")
+    examples = list(records.read(Run.open(root).folder(Stage(1, "prune")) / "examples.parquet", Example))
+    assert examples
+    assert all(one.completion_ids == one.prompt_ids[-3:] for one in examples)  # what this server samples
+
+
 # vLLM's own server
 
 
