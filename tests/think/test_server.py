@@ -20,6 +20,8 @@ from transformers import AutoTokenizer
 from tpt import records
 from tpt.artefacts import Prepared, Sampled
 from tpt.cli import main
+from tpt.cluster.graph import Job
+from tpt.cluster.resources import gpus_per_node
 from tpt.errors import ConfigError, EngineError, ModelError, TptError
 from tpt.probe import has_vllm
 from tpt.records import Example, Sample
@@ -251,6 +253,13 @@ def test_settings_that_a_server_cannot_fulfil_are_refused(overrides: list[str], 
     with pytest.raises(ConfigError, match=message) as caught:
         compose(["experiment=smoke", *overrides])
     assert caught.value.hint
+
+
+def test_a_job_that_sends_requests_asks_for_no_gpu() -> None:
+    config = compose([*SERVED, URL, "cluster=slurm", "model=gemma2-2b", "task=gsm8k"])
+    thinks, evaluates = (Job(one, Stage(1, one), one, sampling=True) for one in ("think", "evaluate"))
+    assert gpus_per_node(config, thinks) == 0
+    assert gpus_per_node(config, evaluates) == config.sampler.tensor_parallel
 
 
 # A whole run
