@@ -21,6 +21,8 @@ from transformers import AutoTokenizer
 from tpt import records
 from tpt.artefacts import Prepared, Sampled
 from tpt.cli import main
+from tpt.cluster.graph import Job
+from tpt.cluster.resources import gpus_per_node
 from tpt.errors import ConfigError, EngineError, ModelError, TptError
 from tpt.probe import has_vllm
 from tpt.records import Example, Sample
@@ -267,6 +269,13 @@ def test_settings_that_a_server_cannot_fulfil_are_refused(overrides: list[str], 
     assert caught.value.hint
 
 
+def test_a_job_that_sends_requests_asks_for_no_gpu() -> None:
+    config = compose([*SERVED, URL, "cluster=slurm", "model=gemma2-2b", "task=gsm8k"])
+    thinks, evaluates = (Job(one, Stage(1, one), one, sampling=True) for one in ("think", "evaluate"))
+    assert gpus_per_node(config, thinks) == 0
+    assert gpus_per_node(config, evaluates) == config.sampler.tensor_parallel
+
+
 # A whole run
 
 
@@ -306,6 +315,25 @@ def test_a_run_with_a_served_teacher_survives_its_server_and_keeps_the_key_to_it
     assert "as text" in (root / "report" / "table.md").read_text()
     holds = [path for path in tmp_path.rglob("*") if path.is_file() and b"very-secret" in path.read_bytes()]
     assert not holds
+
+
+@pytest.mark.slow
+def test_tokens_of_the_base_model_on_a_server_are_trained_on_as_they_were_sampled(
+    tiny_command: Callable[..., list[str]],
+    tmp_path: Path,
+    by_ids: Script,
+    monkeypatch: pytest.MonkeyPatch,
+    warm_imports: dict[str, str],
+) -> None:
+    for name, value in warm_imports.items():
+        monkeypatch.setenv(name, value)
+    words = ["+model@think.teacher=tiny-random", "sampler=server", "sampler.student=transformers", "rounds=1"]
+    with openai_server.serving(by_ids) as url:
+        assert main(tiny_command(*words, "prune=none", "prune.keep_cut_off=true", f"sampler.urls=[{url}]")) == 0
+    [root] = find(tmp_path / "runs")
+    examples = list(records.read(Run.open(root).folder(Stage(1, "prune")) / "examples.parquet", Example))
+    assert examples
+    assert all(one.completion_ids == one.prompt_ids[-3:] for one in examples)  # what this server samples
 
 
 # vLLM's own server

@@ -105,5 +105,5 @@ def check_room(served: Served, longest: int, max_tokens: int, section: str) -> N
         raise ConfigError(
             f"the longest prompt has {longest} tokens, and with {max_tokens} new ones that is more than the "
             f"{served['context']} that the server of {served['model']} was started with",
-            f"lower {section}.max_tokens or task.few_shot, or start it with a longer context (vLLM: --max-model-len)",
+            f"lower {section}.max_tokens or task.few_shot, or start it with a longer context (in vLLM, max-model-len)",
         )
