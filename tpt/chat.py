@@ -2,7 +2,7 @@
 
 import inspect
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tpt.errors import ModelError, nearest
 from tpt.settings.model import ModelConfig
@@ -118,7 +118,7 @@ def in_template(
     """
     from jinja2 import TemplateError  # lazy for start-up: it takes 20 ms, and only encoding needs it
 
-    own = {"chat_template": read_file(model.template_file)} if model.template_file else {}
+    own: dict[str, Any] = {"chat_template": read_file(model.template_file)} if model.template_file else {}
     try:
         # Some templates (Llama 3.2's) write today's date, but a problem must have the same prompt tomorrow.
         text = str(
