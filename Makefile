@@ -12,7 +12,7 @@ SANDBOX := bubblewrap python3 python3-numpy g++
 BROWSER := chromium chromium-driver
 
 .DEFAULT_GOAL := help
-.PHONY: help install slurm sandbox browser run docs test test-fast test-gpu test-pip bench bench-gpu lint format clean
+.PHONY: help install slurm sandbox browser run docs test pytest test-fast test-gpu test-pip bench bench-gpu lint format clean
 
 help: ## What there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -64,10 +64,13 @@ docs: install ## Build the pages into docs/_build, without a network; a warning 
 	$(BIN)/python -m sphinx -W --keep-going -n -q -E -c docs . docs/_build
 	@echo docs/_build/index.html
 
-WORKERS ?= 3
-# Three tests at a time, since those of SLURM mostly wait; each with a thread: with more threads than cores, they would wait for each other.
+WORKERS ?= 4
+test: install slurm sandbox browser ## All tests: the fast ones, and those with the real model, vLLM, SLURM, sandboxes and a browser; lint beside them
+	@$(MAKE) --no-print-directory -j2 lint pytest
+
+# Four tests at a time, since those of SLURM mostly wait; each with a thread: with more threads than cores, they would wait for each other.
 # Bytecode is kept, also where containers switch that off: hundreds of processes would each compile tpt anew.
-test: install slurm sandbox browser lint ## All tests: the fast ones, and those with the real model, vLLM, SLURM, sandboxes and a browser
+pytest: install
 	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/pytest -m "" -n $(WORKERS) --dist loadgroup --no-loadscope-reorder --durations 40 $(ARGS)
 
 test-fast: install ## The tests that take seconds

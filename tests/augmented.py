@@ -1,5 +1,6 @@
 """A copy of the package with one more line: the place of a stage of another package in a round."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -10,14 +11,15 @@ PACKAGE = Path(tpt.__file__).parent
 BEFORE, AFTER = "    PRUNE,\n    TRAIN,\n", '    PRUNE,\n    "augment.spec:AUGMENT",\n    TRAIN,\n'
 
 
-def augmented(folder: Path) -> dict[str, str]:
+def augmented(folder: Path, warm_imports: dict[str, str]) -> dict[str, str]:
     """Make the copy.
 
     Args:
         folder: a new one, which gets the package, its configs, and the stage (`augment`).
+        warm_imports: variables with which stages start at once.
 
     Returns:
-        variables with which Python imports them.
+        these, with which Python also imports the copy.
     """
     shutil.copytree(PACKAGE, folder / "tpt", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(PACKAGE.parent / "conf", folder / "conf")
@@ -25,4 +27,5 @@ def augmented(folder: Path) -> dict[str, str]:
     table = folder / "tpt" / "run" / "table.py"
     assert table.read_text().count(BEFORE) == 1
     table.write_text(table.read_text().replace(BEFORE, AFTER))
-    return {"PYTHONPATH": str(folder), "PYTHONSAFEPATH": "1"}
+    path = os.pathsep.join([warm_imports["PYTHONPATH"], str(folder)])
+    return {**warm_imports, "PYTHONPATH": path, "PYTHONSAFEPATH": "1"}

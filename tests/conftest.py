@@ -3,9 +3,9 @@
 import copy
 import functools
 import os
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import warm
@@ -28,30 +28,54 @@ if TYPE_CHECKING:
 TINY = ("experiment=smoke", "sampler=transformers")
 
 
-# The files that take longest, longest first: they begin first, so that no worker is left alone with one in the end.
+# The groups that take longest begin first, so that no worker is left alone with one in the end: in turn one of SLURM's
+# tests, which mostly wait, and one that computes.
 FIRST = (
-    "test_slurm.py",
-    "test_code.py",
+    "slurm faults",
+    "integration/test_reproduce.py",
+    "slurm stops",
     "test_resume.py",
-    "test_real_model.py",
+    "slurm real",
     "test_fit.py",
-    "test_architectures.py",
-    "test_slurm_user.py",
-    "test_job.py",
-    "test_judge.py",
+    "slurm rounds",
+    "test_damage.py",
+    "slurm nodes",
+    "test_real_model.py",
+    "slurm small",
+    "integration/test_code.py",
+    "slurm auto",
+    "test_zoo.py",
+    "slurm sweep",
     "test_labelled.py",
-    "test_reproduce.py",
+    "test_slurm_user.py",
+    "test_imports.py",
+    "test_architectures.py",
+    "test_package.py",
+    "test_job.py",
+    "test_analysis.py",
 )
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let one worker do a whole file, whose tests share fixtures, unless the file itself says what belongs together."""
-    order = {name: at for at, name in enumerate(FIRST)}
-    items.sort(key=lambda item: order.get(item.path.name, len(order)))
     for item in items:
         if not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(item.config.rootpath))))
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    group = item.get_closest_marker("xdist_group")
+    assert group
+    return next((turn for turn, name in enumerate(FIRST) if group.args[0].endswith(name)), len(FIRST))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_node_collection_finished(node: Any, ids: Sequence[str]) -> None:
+    """Stop where pytest-xdist has lost the groups: every worker would make the fixtures of every file anew."""
+    if node.config.getoption("dist") == "loadgroup" and not all("@" in one for one in ids):
+        pytest.exit("this pytest-xdist loses the groups of tests with this pytest: pip install -e '.[dev]'", 4)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -62,10 +86,23 @@ def pytest_pyfunc_call() -> Generator[None, object, object]:
 
 
 @pytest.fixture(scope="session")
-def warm_imports() -> Iterator[dict[str, str]]:
-    """Variables with which a process starts stages that have imported torch and the like already, see `warm`."""
-    with warm.imports() as warmed:
-        yield warmed.environment
+def warmed() -> Iterator[warm.Warmed]:
+    """The process that stages with warm imports are forked off, see `warm`."""
+    with warm.imports() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def warm_imports(warmed: warm.Warmed) -> dict[str, str]:
+    """Variables with which a process starts stages that have imported torch and the like already."""
+    return warmed.environment
+
+
+@pytest.fixture
+def warm_stages(warm_imports: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What this test starts has those variables."""
+    for name, value in warm_imports.items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture(scope="session")

@@ -13,20 +13,20 @@ from tpt.records import Example, Problem, Sample, Status
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
 
-PROBLEMS, SAMPLES = 24, 4
+PROBLEMS, SAMPLES = 8, 4
 SHORT = (
     f"task.train_size={PROBLEMS}",
-    "task.test_size=12",
+    "task.test_size=4",
     "task.max_steps=1",
     f"think.samples_per_problem={SAMPLES}",
     "think.max_tokens=64",
     "evaluate.samples_per_problem=2",
     "evaluate.max_tokens=64",
     "evaluate.ks=[1,2]",
-    "sampler.shard_size=8",
+    "sampler.shard_size=4",
     "prune.warn_below=1",
     "train.batch_size=4",
-    "train.epochs=3",
+    "train.epochs=2",
     "rounds=1",
 )
 

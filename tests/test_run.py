@@ -378,6 +378,25 @@ def test_a_folder_of_another_version_is_refused(tiny_config: Make) -> None:
         Run.create(tiny_config())
 
 
+@pytest.mark.parametrize("command", ["status", "report", "export", "resubmit", "analyse diversity"])
+def test_a_run_with_a_setting_that_is_gone_is_refused_with_what_to_do_instead(
+    tiny_config: Make, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = Run.create(tiny_config())
+    files.write_json(old.head_path, files.read_json(old.head_path) | {"tpt": "0.1.0"})
+    old.config_path.write_text(old.config_path.read_text().replace("\nevaluate:", "\nevaluate:\n  bootstrap: 10000"))
+    assert main([*command.split(), str(old.root)]) == 1
+    said = " ".join(capsys.readouterr().err.split())
+    assert "was written by tpt 0.1.0, whose setting evaluate.bootstrap is gone in tpt" in said
+    assert "read it with tpt 0.1.0; to go on with this one, give the same settings without evaluate.bootstrap" in said
+
+
+def test_a_setting_that_is_gone_is_not_said_to_be_another_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "evaluate.bootstrap=100"]) == 1
+    said = " ".join(capsys.readouterr().err.split())
+    assert "older versions had it: intervals are no longer made by resampling; leave it out" in said
+
+
 def test_status_shows_the_other_runs_beside_one_of_another_version(
     tiny_config: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from processes import ended
 
 from tpt.launch import process
 from tpt.launch.template import Template
@@ -48,11 +49,6 @@ def first_line(process: "subprocess.Popen[str]") -> tuple[int, str]:
     return int(pid), said.strip()
 
 
-def gone(pid: int) -> bool:
-    path = Path(f"/proc/{pid}/stat")
-    return not path.exists() or path.read_text().rpartition(")")[2].split()[0] == "Z"
-
-
 def test_its_arguments_folder_variables_and_code_are_its_own(stage: "subprocess.Popen[str]", tmp_path: Path) -> None:
     with stage:
         pid, said = first_line(stage)
@@ -73,7 +69,7 @@ def test_neither_outlives_the_other(stage: "subprocess.Popen[str]") -> None:
         pid, _ = first_line(stage)
         stage.kill()
         deadline = time.monotonic() + 60
-        while not gone(pid):
+        while not ended(pid):
             assert time.monotonic() < deadline
             time.sleep(0.01)
 
@@ -95,11 +91,8 @@ def test_what_it_prints_is_the_same(warm_imports: dict[str, str]) -> None:
     assert anew.returncode == 2
 
 
-def test_what_stages_are_forked_off_is_warm_as_well(
-    warm_imports: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in warm_imports.items():
-        monkeypatch.setenv(name, value)
+@pytest.mark.usefixtures("warm_stages")
+def test_what_stages_are_forked_off_is_warm_as_well() -> None:
     template = Template("transformers", process.stage_environment())
     stand_in = Path(f"/proc/{template._popen.pid}/maps")
     while not (template.ready or template.dead):

@@ -104,6 +104,22 @@ class ModelDescription(TypedDict):
     fingerprint: str
 
 
+class Served(TypedDict):
+    """What a server said when it was first asked.
+
+    Attributes:
+        model: the name by which it knows the model.
+        ids: whether it takes and gives token ids; if not, it exchanges text.
+        context: tokens of prompt and completion together; None if it does not say.
+        version: of vLLM; "" if it is another server.
+    """
+
+    model: str
+    ids: bool
+    context: int | None
+    version: str
+
+
 class Prepared(Marks):
     """Results of the prepare stage; beside these, for each set of problems how many it has.
 
@@ -113,7 +129,9 @@ class Prepared(Marks):
         train, test: problems.
         dev: problems, if there is a dev set.
         prompt_tokens: of the longest test prompt.
-        teacher_dir: the teacher's checkpoint, if there is one.
+        teacher_dir: the teacher's checkpoint, if there is one; of a server's teacher, a folder with the tokenizer that
+            its samples are encoded with.
+        served: what the server of `sampler=server` offers.
         set_aside: problems that cannot be judged.
         warnings: what the user should know.
     """
@@ -125,6 +143,7 @@ class Prepared(Marks):
     dev: NotRequired[int]
     prompt_tokens: int
     teacher_dir: NotRequired[str]
+    served: NotRequired[Served]
     set_aside: NotRequired[int]
     warnings: NotRequired[list[str]]
 
@@ -138,7 +157,10 @@ class EngineDescription(TypedDict):
         device: that it samples on.
         dtype: of the weights.
         rows: samples that it draws at a time.
-        way: with transformers, how prompts share what is computed.
+        way: with transformers, how prompts share what is computed; with a server, what is exchanged.
+        served: the name by which a server knows the model.
+        encoded_again: whether the samples came as text and were encoded again, so that tokens may differ from those
+            sampled.
         determinism: under which conditions samples come out the same, in words.
     """
 
@@ -148,6 +170,8 @@ class EngineDescription(TypedDict):
     dtype: str
     rows: int
     way: NotRequired[str]
+    served: NotRequired[str]
+    encoded_again: NotRequired[bool]
     determinism: str
 
 
@@ -276,12 +300,16 @@ class PerProblem(TypedDict):
         id: of the problem.
         n: samples.
         strict, lenient: how many of them each reader finds correct.
+        strict_majority, lenient_majority: 1 if the most frequent answer is correct, else 0; programs are not voted on,
+            and older evaluations did not keep it.
     """
 
     id: Sequence[str]
     n: Sequence[int]
     strict: Sequence[int]
     lenient: Sequence[int]
+    strict_majority: NotRequired[Sequence[int]]
+    lenient_majority: NotRequired[Sequence[int]]
 
 
 class Headline(TypedDict):

@@ -19,19 +19,21 @@ from tpt.settings.config import Config
 def show_power(configs: Sequence[Config], console: Console) -> None:
     """Print what the design of some runs can see; those that differ only in their seed are trainings of one method."""
     runs = {run.root: run for run in map(Run.of, configs)}  # points of a sweep may be the same run
-    designs = [_design(group) for group in repetitions(list(runs.values()))]
-    for sentence in power.designs_in_words([one for one in designs if one]):
+    for sentence in dict.fromkeys(map(_in_words, repetitions(list(runs.values())))):
         console.print(Text(sentence))
 
 
-def _design(trainings: Sequence[Run]) -> tuple[Design, Assumed] | None:
-    """How much is measured of a method; None where the number of problems is known only when they are there."""
+def _in_words(trainings: Sequence[Run]) -> str:
+    """What the design of a method can see, or, where the number of problems is not known yet, which one it needs."""
     run, stage = trainings[0], table.evaluation(0)
     settings, size = run.config.evaluate, run.config.task.test_size
     with suppress(RunError):  # damaged figures are reported by those commands that need them
         if run.done(stage):
             counts = run.evaluation(0)["per_problem"]
             n, right = np.asarray(counts["n"]), np.asarray(counts["strict"])
-            return Design(n.size, settings.samples_per_problem, len(trainings)), Assumed.of_counts(n, right)
+            design = Design(n.size, settings.samples_per_problem, len(trainings))
+            return power.in_words(design, Assumed.of_counts(n, right))
     sizes = [one for one in (settings.problems, size) if one]
-    return (Design(min(sizes), settings.samples_per_problem, len(trainings)), Assumed()) if sizes else None
+    if not sizes:
+        return power.unknown_in_words(settings.samples_per_problem, len(trainings), Assumed())
+    return power.in_words(Design(min(sizes), settings.samples_per_problem, len(trainings)), Assumed())

@@ -220,8 +220,8 @@ def readable(path: Path) -> Iterator[None]:
         yield
 
 
-def read_columns(path: Path, columns: "Sequence[pa.Field]") -> "pa.Table":
-    """Some columns of a parquet file.
+def read_columns(path: Path, columns: "Sequence[pa.Field]", optional: "Sequence[pa.Field]" = ()) -> "pa.Table":
+    """Some columns of a parquet file, and those of the optional ones that it has.
 
     Raises:
         Damaged: the file is missing or torn, or lacks one of the columns.
@@ -229,8 +229,9 @@ def read_columns(path: Path, columns: "Sequence[pa.Field]") -> "pa.Table":
     import pyarrow.parquet as pq
 
     with readable(path), pq.ParquetFile(path) as file:
-        _check(path, file.schema_arrow, columns)
-        return file.read([field.name for field in columns])
+        wanted = [*columns, *(field for field in optional if field.name in file.schema_arrow.names)]
+        _check(path, file.schema_arrow, wanted)
+        return file.read([field.name for field in wanted])
 
 
 def count(path: Path) -> int:

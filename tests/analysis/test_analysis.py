@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from omegaconf import OmegaConf
 from transformers import AutoTokenizer
 
 from tpt import files, records
@@ -21,6 +22,7 @@ from tpt.evaluate.passk import pass_at_k
 from tpt.records import Problem, Sample, Status, Verdict
 from tpt.run.folder import Run, find
 from tpt.run.stage import Stage
+from tpt.settings import config
 from tpt.settings.config import Config
 from tpt.settings.sampling import EvaluateConfig
 
@@ -233,12 +235,13 @@ def test_the_page_shows_each_step_and_nothing_of_a_model_has_a_meaning_in_it(mak
 
     maker.evaluated(0, hostile)
     maker.evaluated(1, hostile)
-    outcome = ANALYSES["error_locality"](maker.run, tmp_path, 0, ["solutions=6", "continuations=4", "unit=lines"])
+    outcome = ANALYSES["error_locality"](maker.run, tmp_path, 0, ["solutions=12", "continuations=4", "unit=lines"])
     page = outcome.pages[0].read_text()
-    assert page.count('class="solution"') == 10
-    assert page.count("of 4</td>") == 10 * 4, "four lines each, and the continuations from before each"
+    assert page.count('class="solution"') == 20, "ten of each round"
+    assert page.count("of 4</td>") == 20 * 4, "four lines each, and the continuations from before each"
     assert "<script" not in page
     assert "&lt;script&gt;hacked()" in page
+    assert "default-src &#39;none&#39;" in page, "its head is that of all pages"
     assert "http" not in page.replace("http-equiv", "")
 
 
@@ -250,6 +253,24 @@ def test_what_was_drawn_is_kept_beside_the_page(narrowed: Run, tmp_path: Path) -
     first = drawn()
     assert len({path.parent for path in first}) == 2, "samples and verdicts of two rounds"
     assert drawn() == first
+
+
+def test_settings_that_an_analysis_cannot_obey_are_named_before_it_begins_and_quiet_is_obeyed(
+    narrowed: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich takes any stream for a terminal
+    sampler = replace(narrowed.config.sampler, data_parallel=3, python="/elsewhere/bin/python")
+    OmegaConf.save(config.to_dict(replace(narrowed.config, sampler=sampler)), narrowed.config_path)
+    command = ["analyse", "error_locality", str(narrowed.root), *GIVEN["error_locality"]]
+    assert main(["--quiet", *command, "--out", str(narrowed.root / "quiet")]) == 0
+    assert capsys.readouterr().err == ""
+    assert main([*command, "--out", str(narrowed.root / "heard")]) == 0
+    heard = " ".join(capsys.readouterr().err.split())
+    unheeded, bar = (
+        "sampler.python=/elsewhere/bin/python, sampler.data_parallel=3 does not apply",
+        "continuing solutions",
+    )
+    assert -1 < heard.find(unheeded) < heard.find(bar)
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,8 @@ class Plain(Here):
         done.append(str(stage))
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("warm_stages")
 def test_a_further_backend_carries_out_a_run(
     tiny_command: Callable[..., list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -42,6 +42,7 @@ def job_of(run: Run, stage: Stage, **settings: Any) -> StageJob:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("warm_stages")
 def test_a_failure_by_chance_is_tried_again_and_one_in_the_users_words_is_not(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -164,14 +165,11 @@ def test_every_attempt_has_a_log_and_the_link_shows_the_latest(run: Run) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("warm_stages")
 def test_submitits_executor_for_one_machine_carries_out_the_same_jobs(
     tiny_command: Callable[..., list[str]],
     tiny_config: Make,
-    warm_imports: dict[str, str],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for name, value in warm_imports.items():
-        monkeypatch.setenv(name, value)
     arguments = ["rounds=1", "cluster=submitit_local", "sampler.data_parallel=2"]
     assert main(tiny_command(*arguments)) == 0
     run = Run.of(tiny_config(*arguments))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from processes import ended
 
 from tpt.launch import process
 from tpt.launch.template import Template, template_for
@@ -30,18 +31,13 @@ def run(tiny_config: MakeConfig) -> Run:
     return Run.create(tiny_config("rounds=0"))
 
 
-def alive(pid: int) -> bool:
-    stat = Path(f"/proc/{pid}/stat")
-    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
-
-
 @pytest.mark.slow
 def test_a_forked_stage_does_its_work_in_a_process_group_of_its_own(template: Template, run: Run) -> None:
     started = process.start(run, PREPARE, template=template)
     assert os.getpgid(started.popen.pid) == started.popen.pid
     assert started.popen.wait() == 0, started.log.read_text()
     assert run.done(PREPARE)
-    assert not alive(started.popen.pid)
+    assert ended(started.popen.pid)
 
 
 @pytest.mark.slow
@@ -68,9 +64,9 @@ def test_with_the_template_its_stages_go_and_the_next_are_started_anew(run: Run)
     template.close()
     assert stage.popen.wait() == -signal.SIGKILL
     deadline = time.monotonic() + 5
-    while alive(stage.popen.pid) and time.monotonic() < deadline:
+    while not ended(stage.popen.pid) and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert not alive(stage.popen.pid)
+    assert ended(stage.popen.pid)
     again = process.start(run, PREPARE, template=template)
     assert again.popen.wait() == 0
     assert run.done(PREPARE)

@@ -3,13 +3,15 @@
 import tracemalloc
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tpt.errors import DataError, RunError
-from tpt.evaluate.metrics import difference, doubts, summarise
+from tpt.evaluate import store
+from tpt.evaluate.metrics import READERS, difference, doubts, majorities, shares, summarise
 from tpt.judge.thinking import UNFINISHED
 from tpt.records import Sample, Status, Verdict
 from tpt.settings.sampling import EvaluateConfig
@@ -52,7 +54,10 @@ def test_figures_by_hand() -> None:
     assert found["cut_off"] == pytest.approx(1 / 6)
     assert found["distinct"] == 2
     assert found["statuses"]["partial"] == 2
-    assert found["per_problem"] == {"id": ["a", "b", "c"], "n": [2, 2, 2], "strict": [1, 0, 0], "lenient": [1, 2, 0]}
+    assert found["per_problem"] == {
+        "id": ["a", "b", "c"], "n": [2, 2, 2], "strict": [1, 0, 0], "lenient": [1, 2, 0],
+        "strict_majority": [1, 0, 0], "lenient_majority": [1, 1, 0],
+    }  # fmt: skip
 
 
 def test_an_interval_surrounds_its_figure() -> None:
@@ -71,6 +76,32 @@ def test_a_gain_is_paired_by_problem_whatever_the_order() -> None:
     gain = difference(after, before, "strict", 1, CONFIG)
     assert gain.value == pytest.approx(1 / 3)
     assert difference(before, before, "strict", 1, CONFIG).value == 0
+
+
+def test_majorities_are_paired_by_problem_and_survive_the_disk(tmp_path: Path) -> None:
+    before = summarise((s for s, _ in PAIRS), (v for _, v in PAIRS), CONFIG)
+    unlucky = [(s, replace(v, lenient=W) if s.problem_id == "b" else v) for s, v in reversed(PAIRS)]
+    after = summarise((s for s, _ in unlucky), (v for _, v in unlucky), CONFIG)
+    for name, metrics in (("before", before), ("after", after)):
+        (tmp_path / name).mkdir()
+        store.save(tmp_path / name, metrics)
+    one, other = store.load(tmp_path / "after"), store.load(tmp_path / "before")
+    for reader in READERS:
+        assert majorities(one, reader) == {2}
+        assert shares(other, reader, 2, "maj@k").mean() == pytest.approx(other[reader]["maj@k"]["2"]["value"])
+    # b is lost; of a the wrong answer comes first now.
+    assert difference(one, other, "lenient", 2, CONFIG, "maj@k").value == pytest.approx(-2 / 3)
+    with pytest.raises(DataError, match="maj@1 is not known by problem"):
+        difference(one, other, "lenient", 1, CONFIG, "maj@k")
+
+
+def test_an_evaluation_that_kept_no_majorities_is_read_and_has_none(tmp_path: Path) -> None:
+    programs = [(s, replace(v, strict_answer="", lenient_answer="")) for s, v in PAIRS]
+    metrics = summarise((s for s, _ in programs), (v for _, v in programs), CONFIG)
+    store.save(tmp_path, metrics)
+    found = store.load(tmp_path)
+    assert list(found["per_problem"]) == ["id", "n", "strict", "lenient"], "as older evaluations have it"
+    assert majorities(found, "strict") == set()
 
 
 def test_evaluations_of_different_problems_are_not_compared() -> None:

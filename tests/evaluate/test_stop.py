@@ -296,6 +296,7 @@ def test_over_all_looks_the_chance_of_a_wrong_gain_is_at_most_what_the_confidenc
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("warm_stages")
 def test_a_model_that_learns_nothing_is_stopped_even_if_the_run_is_killed_in_an_evaluation_on_dev(
     tiny_command: Callable[..., list[str]], tiny_config: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,5 +1,6 @@
 """Several trainings: intervals that cover, tests that keep their level, and power that simulation finds too."""
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -8,10 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from tpt.design import show_power
 from tpt.evaluate import trainings
 from tpt.evaluate.contrasts import Expect, examine, holm
 from tpt.evaluate.intervals import Floats, Interval, gain_interval
-from tpt.evaluate.power import Assumed, Design, detectable, enough, in_words
+from tpt.evaluate.power import Assumed, Design, detectable, enough, in_words, needed, unknown_in_words
+from tpt.settings.config import Config
+from tpt.terminal import PlainConsole
 
 SLOPE = 0.15  # points of pass@1 for a step of 1 in log-odds, of the problems below
 
@@ -138,7 +142,7 @@ def test_power_is_what_simulation_finds(design: Design) -> None:
 
 def test_a_design_says_what_it_can_see_and_which_would_see_five_points() -> None:
     words = in_words(Design(150, 4, 1), Assumed())
-    assert words.startswith("150 problems x 4 samples, 1 training: arms must differ by 12 points to be told apart")
+    assert words.startswith("power: 150 problems x 4 samples, 1 training: arms must differ by 12 points")
     assert "for 5 points take" in words
     assert "nothing about the methods" in words
     more = enough(4, Assumed())
@@ -146,6 +150,33 @@ def test_a_design_says_what_it_can_see_and_which_would_see_five_points() -> None
     assert detectable(more, Assumed()) <= 0.05
     sizes = [detectable(Design(problems, 4, 3), Assumed()) for problems in (50, 200, 1000)]
     assert sizes == sorted(sizes, reverse=True)
+
+
+@pytest.mark.parametrize("trainings", [1, 5, 10, 20])
+def test_where_the_number_of_problems_is_not_known_the_one_needed_is_said(trainings: int) -> None:
+    problems, words = needed(4, trainings, Assumed()), unknown_in_words(4, trainings, Assumed())
+    assert "known only after prepare" in words
+    if problems:
+        assert (
+            detectable(Design(problems, 4, trainings), Assumed())
+            <= 0.05
+            < detectable(Design(problems // 2, 4, trainings), Assumed())
+        )
+        assert f"{trainings} trainings x 4 samples take {problems} problems" in words
+    else:
+        assert detectable(Design(5000, 4, trainings), Assumed()) > 0.05
+        assert "not even 5000 problems are enough" in words
+        assert "take 300 problems x 10 trainings" in words
+
+
+def test_a_dry_run_of_data_of_unknown_size_says_how_many_problems_it_would_need(
+    tiny_config: Callable[..., Config], capsys: pytest.CaptureFixture[str]
+) -> None:
+    configs = [tiny_config("task=gsm8k", "task.test_size=null", f"seed={seed}") for seed in range(3)]
+    show_power(configs, PlainConsole())
+    [line] = capsys.readouterr().out.splitlines()
+    assert line.startswith("power: the number of problems is known only after prepare")
+    assert "3 trainings x 2 samples" in line
 
 
 def test_spread_is_measured_without_the_samples_noise() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import warm
+from processes import descendants, ended
 
 from tpt import files, records
 from tpt.cli import main
@@ -44,14 +45,10 @@ def start(command: list[str], variables: dict[str, str]) -> subprocess.Popen[byt
     )
 
 
-def descendants(pid: int) -> list[int]:
-    children = Path(f"/proc/{pid}/task/{pid}/children")
-    direct = [int(one) for one in children.read_text().split()] if children.exists() else []
-    return [*direct, *(far for one in direct for far in descendants(one))]
-
-
 @pytest.mark.slow
-def test_twenty_kills_at_random_moments_lose_nothing(tiny_command: Command, tmp_path: Path) -> None:
+def test_twenty_kills_at_random_moments_lose_nothing(
+    tiny_command: Command, tmp_path: Path, warmed: warm.Warmed
+) -> None:
     """kill -9 to the run or to the stage it is in, at least 20 times and in every stage that takes a while."""
     calm = tmp_path / "calm"
     rng = random.Random(0)
@@ -64,39 +61,38 @@ def test_twenty_kills_at_random_moments_lose_nothing(tiny_command: Command, tmp_
         newest = max(logs, key=lambda path: logs[path], default=None)
         return newest.parent.name.split("-")[2] if newest and logs[newest] > since else None
 
-    root = None
-    with warm.imports() as warmed:
-        begun_calm = time.monotonic()
-        assert start([*command, f"run_root={calm}"], warmed.environment).wait() == 0
-        calm_seconds = time.monotonic() - begun_calm  # on a busy machine all that follows takes as much longer
-        for _ in range(200):
-            begun = time.time_ns()
-            process = start(command, warmed.environment)
-            # A kill falls anywhere in the start of Python and the first stages that are owed. Where chance has left out
-            # a stage, it is waited for.
-            missed = long - struck if kills >= 10 else set()
-            deadline = time.monotonic() + rng.uniform(0.02, 0.4) * calm_seconds
-            while process.poll() is None and (at_work(begun) not in missed if missed else time.monotonic() < deadline):
-                time.sleep(0.05)
-            time.sleep(rng.uniform(0.0, 0.3) if missed else 0.0)  # the shortest of them takes half a second
-            if process.poll() is None:
-                victims = [process.pid, *descendants(process.pid), *descendants(warmed.pid)]
-                struck.add(at_work(begun))
-                try:
-                    os.kill(rng.choice(victims), signal.SIGKILL)
-                except ProcessLookupError:  # it has just ended by itself
-                    process.kill()
-                process.wait()
-                kills += 1
-            root = find(tmp_path / "runs")
-            if root and not Run.open(root[0]).owed():
-                if kills >= 20 and struck >= long:
-                    break
-                # Done before it was killed often enough: tear down its last round and go on.
-                for stage in Run.open(root[0]).stages()[2:]:
-                    Run.open(root[0]).manifest_path(stage).unlink(missing_ok=True)
-                    for path in Run.open(root[0]).folder(stage).rglob("*-0000[1-9].parquet"):
-                        path.unlink()
+    root, others = None, set(descendants(warmed.pid))
+    begun_calm = time.monotonic()
+    assert start([*command, f"run_root={calm}"], warmed.environment).wait() == 0
+    calm_seconds = time.monotonic() - begun_calm  # on a busy machine all that follows takes as much longer
+    for _ in range(200):
+        begun = time.time_ns()
+        process = start(command, warmed.environment)
+        # A kill falls anywhere in the start of Python and the first stages that are owed. Where chance has left out
+        # a stage, it is waited for.
+        missed = long - struck if kills >= 10 else set()
+        deadline = time.monotonic() + rng.uniform(0.02, 0.3) * calm_seconds
+        while process.poll() is None and (at_work(begun) not in missed if missed else time.monotonic() < deadline):
+            time.sleep(0.05)
+        time.sleep(rng.uniform(0.0, 0.3) if missed else 0.0)  # the shortest of them takes half a second
+        if process.poll() is None:
+            victims = sorted({process.pid, *descendants(process.pid), *descendants(warmed.pid)} - others)
+            struck.add(at_work(begun))
+            try:
+                os.kill(rng.choice(victims), signal.SIGKILL)
+            except ProcessLookupError:  # it has just ended by itself
+                process.kill()
+            process.wait()
+            kills += 1
+        root = find(tmp_path / "runs")
+        if root and not Run.open(root[0]).owed():
+            if kills >= 20 and struck >= long:
+                break
+            # Done before it was killed often enough: tear down its last round and go on.
+            for stage in Run.open(root[0]).stages()[2:]:
+                Run.open(root[0]).manifest_path(stage).unlink(missing_ok=True)
+                for path in Run.open(root[0]).folder(stage).rglob("*-0000[1-9].parquet"):
+                    path.unlink()
     assert kills >= 20
     assert struck >= long
     assert main(command) == 0
@@ -108,22 +104,26 @@ def test_twenty_kills_at_random_moments_lose_nothing(tiny_command: Command, tmp_
 
 
 @pytest.mark.slow
-def test_ctrl_c_leaves_a_resumable_run_and_says_how_to_resume(tiny_command: Command, tmp_path: Path) -> None:
-    command = tiny_command("rounds=1")
+def test_ctrl_c_leaves_a_resumable_run_and_says_how_to_resume(
+    tiny_command: Command, tmp_path: Path, warmed: warm.Warmed, warm_stages: None
+) -> None:
+    command, others = tiny_command("rounds=1"), set(descendants(warmed.pid))
     process = subprocess.Popen(
         [sys.executable, "-m", "tpt.cli", *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     while not list(tmp_path.rglob("samples-*.parquet")):
         assert process.poll() is None, process.stdout.read() if process.stdout else ""
         time.sleep(0.05)
-    stage_processes = descendants(process.pid)
+    stage_processes = {*descendants(process.pid), *descendants(warmed.pid)} - others
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "to continue: tpt run experiment=smoke" in " ".join(output.split())
-    for pid in stage_processes:
-        state = Path(f"/proc/{pid}/stat")
-        assert not state.exists() or state.read_text().split()[2] == "Z"
+    assert stage_processes
+    deadline = time.monotonic() + 10
+    while left := [pid for pid in stage_processes if not ended(pid)]:
+        assert time.monotonic() < deadline, f"outlive their run: {left}"
+        time.sleep(0.05)
     assert main(command) == 0
     [root] = find(tmp_path / "runs")
     assert not Run.open(root).owed()

@@ -1,4 +1,4 @@
-"""A round of a user who is not root, through a real SLURM, under conditions as they are at computing centres."""
+"""A run of a user who is not root, through a real SLURM, under conditions as they are at computing centres."""
 
 import os
 import sys
@@ -30,7 +30,7 @@ def place() -> Iterator[Path]:
         yield folder
 
 
-def test_a_round_submitted_from_inside_an_allocation_goes_through_and_is_then_read_without_slurm(place: Path) -> None:
+def test_a_run_submitted_from_inside_an_allocation_goes_through_and_is_then_read_without_slurm(place: Path) -> None:
     shared = other_user.shared_folder(place / "Gemeinsame Läufe, it's")
     temporary = other_user.small_disk(place / "tmp", mebibytes=4)
     with cluster(place / "lab") as lab:
@@ -43,22 +43,22 @@ def test_a_round_submitted_from_inside_an_allocation_goes_through_and_is_then_re
             assert done.returncode == 0, done.stdout + done.stderr
             return done.stdout + done.stderr
 
-        settings = ["experiment=smoke", "sampler=transformers", "rounds=1", "sampler.data_parallel=1", "cluster=slurm"]
+        settings = ["experiment=smoke", "sampler=transformers", "rounds=0", "sampler.data_parallel=1", "cluster=slurm"]
         settings += ["cluster.partition=gpu", 'cluster.setup=["export OMP_NUM_THREADS=1"]']
         runs = shared / "läufe"
         escaped = str(runs).replace("'", "\\'")
-        assert "submitted 10 jobs" in tpt("run", *settings, f"run_root='{escaped}'", through=FROM_AN_ALLOCATION)
+        assert "submitted 4 jobs" in tpt("run", *settings, f"run_root='{escaped}'", through=FROM_AN_ALLOCATION)
         [root] = find(runs)
         assert "pass_at_k.png" in tpt("attach", str(root)).replace("\n", "")
         run = Run.open(root)
         assert not run.owed()
         script = next(root.glob("slurm/*/*_submission.sh")).read_text()
         assert "--partition=gpu" in script
-        for path in (root, run.folder(Stage(1, "train")), run.manifest_path(Stage(1, "train"))):
+        for path in (root, run.folder(Stage(0, "evaluate")), run.manifest_path(Stage(0, "evaluate"))):
             assert path.stat().st_mode & 0o060 == 0o060, f"{path} is for its owner alone, though the umask is 002"
         assert not os.listdir(place / "home")
     for command in ("status", "attach"):
         shown = tpt(command, str(root), path=str(place))  # where no command of SLURM's is
-        assert shown.count("│ done") == 10
+        assert shown.count("│ done") == 4
         assert "not known" not in shown
     assert "complete" in tpt("status", str(runs), path=str(place))

@@ -1,6 +1,7 @@
-"""Training problems that overlap the evaluation set are found, counted and dropped."""
+"""Training problems that overlap those that are evaluated are found, counted and dropped."""
 
 import dataclasses
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from omegaconf import OmegaConf
 
 from tpt import records
 from tpt.errors import ConfigError, EmptyPrune
+from tpt.progress import Progress
 from tpt.prune.decontaminate import overlapping, words
 from tpt.prune.prune import prune
 from tpt.prune.sources import Inputs
@@ -20,6 +22,8 @@ from tpt.run.folder import Run
 from tpt.run.stage import Stage
 from tpt.settings.config import Config
 from tpt.settings.prune import MixConfig, PruneConfig
+from tpt.stages import sets
+from tpt.stages.prune import prune_round
 from tpt.tasks import make
 
 Make = Callable[..., Config]
@@ -175,7 +179,7 @@ def inputs_of(folder: Path, overlap: int, of: int = 6) -> Inputs:
     train, test = folder / "train.parquet", folder / "test.parquet"
     records.write(train, Problem, problems(questions))
     records.write(test, Problem, problems([one.upper() for one in questions[:overlap]] + ["Something else."]))
-    return Inputs([folder / "samples.parquet"], [folder / "verdicts.parquet"], train, encode, test=test)
+    return Inputs([folder / "samples.parquet"], [folder / "verdicts.parquet"], train, encode, evaluated=[test])
 
 
 @pytest.mark.parametrize(
@@ -192,7 +196,7 @@ def test_no_source_gives_an_example_of_an_overlapping_problem(tmp_path: Path, so
     assert kept == {"p/2", "p/3", "p/4", "p/5"}
     assert (counts.decontaminated, counts.decontaminated_samples) == (2, solutions)
     assert counts.available == 18, "the samples are counted as they were"
-    assert any("2 training problems overlap the evaluation set" in one for one in counts.warnings)
+    assert any("2 training problems overlap those that are evaluated" in one for one in counts.warnings)
 
 
 def test_without_overlap_nothing_changes_and_nothing_is_said(tmp_path: Path) -> None:
@@ -207,7 +211,9 @@ def test_without_overlap_nothing_changes_and_nothing_is_said(tmp_path: Path) -> 
 
 def test_dropping_everything_is_an_error_that_says_so(tmp_path: Path) -> None:
     inputs = inputs_of(tmp_path, overlap=6)
-    with pytest.raises(EmptyPrune, match=r"all 12 solutions .* overlap the evaluation set.*\(6 training") as caught:
+    with pytest.raises(
+        EmptyPrune, match=r"all 12 solutions .* overlap those that are evaluated.*\(6 training"
+    ) as caught:
         prune(inputs, config("ngram"), 1, 0, tmp_path / "out.parquet")
     assert "raise prune.decontaminate_n" in caught.value.hint
     assert not (tmp_path / "out.parquet").exists()
@@ -219,13 +225,43 @@ def test_dropping_everything_is_an_error_that_says_so(tmp_path: Path) -> None:
 def test_the_outcome_says_how_many_were_dropped(tmp_path: Path) -> None:
     counts = prune(inputs_of(tmp_path, overlap=2), config("exact"), 1, 0, tmp_path / "out.parquet")
     said = table.PRUNE.outcome(dataclasses.asdict(counts))
-    assert said == "kept 4 of 18 samples; dropped 2 problems that overlap the test split"
+    assert said == "kept 4 of 18 samples; dropped 2 problems that overlap evaluated ones"
 
 
 def test_runs_with_and_without_share_what_they_thought(tiny_config: Make) -> None:
     without, with_it = (Run.of(tiny_config(f"prune.decontaminate={how}")) for how in ("none", "exact"))
     assert without.fingerprint(Stage(1, "think")) == with_it.fingerprint(Stage(1, "think"))
     assert without.fingerprint(Stage(1, "prune")) != with_it.fingerprint(Stage(1, "prune"))
+
+
+def test_no_problem_is_trained_on_that_overlaps_one_that_a_round_is_chosen_by(
+    tiny_config: Make, tmp_path: Path
+) -> None:
+    """The stage itself, with data that has a dev set of its own."""
+    texts = [f"Problem number {number}: what is it?" for number in range(6)]
+    for split, some in (("train", texts), ("dev", [texts[0].upper()]), ("test", [texts[1].upper()])):
+        lines = [json.dumps({"question": one, "answer": "#### 1"}) for one in some]
+        (tmp_path / f"{split}.jsonl").write_text("\n".join(lines))
+    sizes = ("task.train_size=null", "task.test_size=null", "prune.decontaminate=exact")
+    run = Run.create(tiny_config("task=gsm8k", f"task.path={tmp_path}", *sizes))
+    sets.write(run, Progress())
+    train = list(records.read(run.problems_path("train"), Problem))
+    samples = [Sample(one.id, 0, [1], [2], "text", "stop") for one in train]
+    records.write(records.shard_path(run.folder(Stage(1, "think")), "samples", 0), Sample, samples)
+    verdicts = [judged(one, Status.CORRECT) for one in samples]
+    records.write(records.shard_path(run.folder(Stage(1, "judge")), "verdicts", 0), Verdict, verdicts)
+    assert prune_round(run, Stage(1, "prune"), Progress())["decontaminated"] == 2
+    kept = {one.problem_id for one in records.read(run.examples_path(1), Example)}
+    assert kept == {one.id for one in train if one.question in texts[2:]}
+
+
+def test_only_runs_with_further_sets_to_look_at_are_pruned_anew(tiny_config: Make) -> None:
+    def pruned(*overrides: str) -> str:
+        return Run.of(tiny_config(*overrides)).fingerprint(Stage(1, "prune"))
+
+    assert pruned("prune.decontaminate=ngram") == "2752ec0d9f9c58c1", "as before dev sets were looked at"
+    assert pruned("task.dev_size=6") == "46bf9eea7c5192a4"
+    assert pruned("task.dev_size=6", "prune.decontaminate=exact") != "c94b73740db97e80"
 
 
 def test_an_unknown_way_is_refused_with_the_nearest(tiny_config: Make) -> None:

@@ -48,6 +48,8 @@ def test_a_methods_figure_is_the_mean_and_its_interval_is_wider_than_a_checkpoin
     assert found.value == pytest.approx(sum(values) / 3)
     assert found.low < min(values) and found.high > max(values)
     assert last.spread is not None and 0.01 < last.spread < 0.2
+    votes = [row.interval("strict", "maj@k", 4).value for row in of_last]
+    assert last.interval("strict", "maj@k", 4).value == pytest.approx(sum(votes) / 3)
     assert isinstance(last.gains["baseline"]["strict"][last.ks[0]], Interval)
 
 

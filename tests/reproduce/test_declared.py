@@ -9,7 +9,7 @@ from tpt.errors import ConfigError
 from tpt.reproduce import experiment as experiments
 from tpt.reproduce.arms import PlannedArm, compose_all, plan, repeated
 from tpt.reproduce.asked import Asked
-from tpt.reproduce.command import _seeds
+from tpt.reproduce.command import _with_trainings
 from tpt.reproduce.declared import Found, examined
 from tpt.reproduce.differs import rows as differences
 from tpt.reproduce.experiment import Arm, Contrast, Experiment, Scale
@@ -27,7 +27,7 @@ Make = Callable[..., Run]
         (Contrast("nobody"), "arm=nobody"),
         (Contrast("one", against="nobody"), "against=nobody"),
         (Contrast("one", expect="hihger"), "expect=hihger"),
-        (Contrast("one", measure="maj@k"), "measure=maj@k"),
+        (Contrast("one", measure="maj@4"), "measure=maj@4"),
         (Contrast("one", measure="pass@0"), "measure=pass@0"),
         (Contrast("one", reader="strcit"), "reader=strcit"),
         (Contrast("one", expect="alike"), "margin=None"),
@@ -78,6 +78,7 @@ CONTRASTS = [
     Contrast("low", against="high", expect="higher"),
     Contrast("high", against="low", measure="pass@k", expect="alike", margin=2),
     Contrast("high", expect="different", reader="lenient"),
+    Contrast("high", against="low", measure="maj@k", expect="higher"),
     Contrast("high", against="absent"),
     Contrast("high", against="paper", expect="alike", margin=3),
 ]
@@ -85,7 +86,7 @@ CONTRASTS = [
 
 def test_contrasts_of_one_training_are_of_checkpoints_and_of_several_of_the_method(make_run: Make) -> None:
     alone, several = (examined(CONTRASTS, arms_of(make_run, seeds), None) for seeds in (1, 3))
-    assert len(alone) == len(several) == 4, "what has no results, and the paper at another scale, is left out"
+    assert len(alone) == len(several) == 5, "what has no results, and the paper at another scale, is left out"
     assert all("these checkpoints" in one.sentence() for one in alone)
     assert all("the method, 3 trainings" in one.sentence() for one in several)
     for found in (alone, several):
@@ -93,6 +94,8 @@ def test_contrasts_of_one_training_are_of_checkpoints_and_of_several_of_the_meth
         assert all(one.tested.holm >= one.tested.p for one in found)
     assert alone[2].outcome in ("too few data to say", "not alike")
     assert alone[0].cells()["measure"] == "pass@1 strict"
+    for found in (alone, several):
+        assert (found[4].cells()["measure"], found[4].outcome) == ("maj@4 strict", "holds")
 
 
 def test_agreement_with_the_paper_is_shown_and_not_assumed(make_run: Make) -> None:
@@ -123,20 +126,35 @@ def test_several_seeds_repeat_the_arms_and_train_a_teacher_once() -> None:
         "q",
         arms={"a": Arm("a", ["think.teacher.path={model:helper}"]), "b": Arm("b", ["prune.from_run={run:a}"])},
     )
-    arms = repeated(plan(experiment, "smoke", Scale(arms={"helper": []})), [4, 5])
+    planned = plan(experiment, "smoke", Scale(arms={"helper": []}))
+    arms = repeated(planned, 4, {"a": 2, "b": 2})
     assert [(arm.name, arm.of) for arm in arms] == [
         ("helper", "helper"), ("a", "a"), ("b", "b"), ("a.seed5", "a"), ("b.seed5", "b"),
     ]  # fmt: skip
     assert arms[-2].overrides == ["think.teacher.path={model:helper}", "seed=5"]
     assert arms[-1].overrides == ["prune.from_run={run:a.seed5}", "seed=5"]
+    assert [arm.name for arm in repeated(planned, 4, {"a": 3})] == ["helper", "a", "b", "a.seed5", "a.seed6"]
+    with pytest.raises(ConfigError, match="b is trained 3 times, and a, whose run it names, 1") as caught:
+        repeated(planned, 4, {"b": 3})
+    assert caught.value.hint == "train a as often"
 
 
-def test_seeds_count_from_the_seed_that_is_given() -> None:
-    assert _seeds("3", ["rounds=1"]) == [0, 1, 2]
-    assert _seeds("2", ["seed=7"]) == [7, 8]
+def test_an_arm_is_trained_as_often_as_the_user_or_else_the_scale_says() -> None:
+    arms = plan(Experiment("t", "q", arms={"a": Arm("a"), "b": Arm("b")}), "smoke", Scale())
+
+    def trainings(seeds: str | None, *extra: str) -> list[str]:
+        found = _with_trainings(arms, Scale(seeds={"b": 2}), seeds, extra)
+        return [f"{arm.of} {arm.overrides[-1]}" if arm.of != arm.name else arm.of for arm in found]
+
+    assert trainings(None) == ["a", "b", "b seed=1"]
+    assert trainings(None, "seed=7") == ["a", "b", "b seed=8"]
+    assert trainings("1") == ["a", "b"]
+    assert trainings("2", "seed=7") == ["a", "b", "a seed=8", "b seed=8"]
     for count in ("0", "x", "101"):
         with pytest.raises(ConfigError, match="is not a number of trainings"):
-            _seeds(count, [])
+            trainings(count)
+    with pytest.raises(ConfigError, match="seed=x with several trainings"):
+        trainings(None, "seed=x")
 
 
 def test_how_an_arm_differs_from_the_paper_is_read_from_the_two_configs(tmp_path: Path) -> None:

@@ -42,6 +42,8 @@ def test_an_experiment_file_becomes_typed_arms_in_its_own_order(tmp_path: Path) 
         ("columns: [pass@1]", "columns=pass@1", "pass@k"),
         ("analysis: diverse", "analysis=diverse", "diversity"),
         ("scales: {labtop: {}}", "scales=labtop", "laptop"),
+        ("scales: {laptop: {seeds: {oen: 3}}}", "scales.laptop.seeds=oen", "one"),
+        ("scales: {laptop: {seeds: {one: 0}}}", "scales.laptop.seeds.one=0", "from 1 to 100"),
         ("scales: {laptop: {override: []}}", "unknown key 'scales.laptop.override'", "overrides"),
         ("base: {a: b}", "Cannot merge", "others"),
     ],

@@ -19,9 +19,9 @@ Call = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def environment(tmp_path_factory: pytest.TempPathFactory, warm_imports: dict[str, str]) -> dict[str, str]:
     """The variables of a process that knows the further stage."""
-    made = augmented(tmp_path_factory.mktemp("augmented") / "code")
+    made = augmented(tmp_path_factory.mktemp("augmented") / "code", warm_imports)
     return {**os.environ, **made, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import threading
+import time
 from pathlib import Path
 
 from tpt import files, interrupt, ranks
@@ -21,7 +22,7 @@ def main(model: str, examples: str, out: str, settings: str, number: str) -> int
 
     def strike() -> None:
         while len(list(files.read_jsonl(Path(out) / "metrics.jsonl"))) < 3:
-            pass
+            time.sleep(0.005)
         os.kill(os.getpid(), int(number))
 
     if int(number) and ranks.rank() == 0:

@@ -182,13 +182,12 @@ def test_accumulated_micro_batches_equal_one_big_batch(train: Train, tmp_path: P
 
 
 InAProcess = Callable[..., int]
+EPOCHS = 10  # of six steps: the signal comes after the third
 
 
 @pytest.fixture
-def in_a_process(warm_imports: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> InAProcess:
+def in_a_process(warm_stages: None, monkeypatch: pytest.MonkeyPatch) -> InAProcess:
     """Train in a process of its own, which is sent a signal (0: none) once some steps are done."""
-    for name, value in warm_imports.items():
-        monkeypatch.setenv(name, value)
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
 
     def run(model: Path, examples: Path, out: Path, config: TrainConfig, number: int = 0) -> int:
@@ -256,14 +255,14 @@ def test_a_signal_leaves_a_checkpoint_from_which_training_goes_on_bit_for_bit(
 ) -> None:
     """With dropout too."""
     start = checkpoint_of("llama", tiny_model, tmp_path / "start", attention_dropout=0.2)
-    config = replace(SETTINGS, epochs=40, checkpoint_every=100_000, **changes)
+    config = replace(SETTINGS, epochs=EPOCHS, checkpoint_every=100_000, **changes)
     assert in_a_process(start, examples, tmp_path / "calm", config) == 0
     stopped = tmp_path / "stopped"
     # Where Lightning has started the other ranks, it may kill rank 0 when they end first; the checkpoint is there.
     assert in_a_process(start, examples, stopped, config, number) in (interrupt.EXIT_INTERRUPTED, -signal.SIGKILL)
     [checkpoint] = (stopped / "checkpoints").iterdir()
     done = len(losses(stopped))
-    assert 3 <= done < 40 * 6
+    assert 3 <= done < EPOCHS * 6
     assert checkpoint.name == f"step={done}.ckpt"
     assert in_a_process(start, examples, stopped, config) == 0
     assert losses(stopped) == losses(tmp_path / "calm")
@@ -335,7 +334,7 @@ def test_a_training_of_so_many_steps_goes_through_the_examples_as_often_as_it_ta
 def test_only_the_newest_checkpoint_of_an_interrupted_training_stays(
     tiny_model: Path, examples: Path, tmp_path: Path, in_a_process: InAProcess
 ) -> None:
-    config = replace(SETTINGS, epochs=200, checkpoint_every=100_000)
+    config = replace(SETTINGS, epochs=3 * EPOCHS, checkpoint_every=100_000)
     for _ in range(3):
         out = tmp_path / "stopped"
         (out / "metrics.jsonl").unlink(missing_ok=True)  # the signal comes when there are three lines

@@ -12,11 +12,13 @@ from rich.progress import Progress
 from tpt import models, prompt, records
 from tpt.analysis.resample import Decode, Prefix, Resampler, named
 from tpt.analysis.steps import step_ends
+from tpt.checkpoint import quiet
 from tpt.probe import has_vllm
 from tpt.records import Problem, Sample, Verdict
 from tpt.report.rows import round_name
 from tpt.run import table
 from tpt.run.folder import Run
+from tpt.settings.engine import resolve_engine
 from tpt.settings.sampler import SamplerConfig
 from tpt.terminal import PlainConsole
 from tpt.think.base import Draw, Sampler
@@ -50,13 +52,28 @@ class Continued:
     verdicts: list[list[Verdict]]
 
 
-def continue_all(run: Run, round: int, solutions: list[Sample], out: Path, seed: int, how: How) -> list[Continued]:
+def unheeded(config: SamplerConfig) -> str:
+    """The run's settings that do not apply to continuations, which one engine in this process samples; "": all do."""
+    here = vars(_here(config))
+    unlike = [f"sampler.{key}={value}" for key, value in vars(config).items() if value != here[key]]
+    if not unlike:
+        return ""
+    return (
+        f"continuations are sampled in this process, by one engine ({resolve_engine(here['engine'])}): the run's "
+        f"{', '.join(unlike)} does not apply"
+    )
+
+
+def continue_all(
+    run: Run, round: int, solutions: list[Sample], out: Path, seed: int, how: How, console: PlainConsole
+) -> list[Continued]:
     """Continue solutions of a round's evaluation from before each of their steps, as they were sampled.
 
     Solutions to the same problem that begin alike share the continuations from there.
 
     Args:
         out: the folder of the analysis; shards are kept in it.
+        console: for a bar of progress.
     """
     from transformers import AutoTokenizer  # slow to import
 
@@ -67,7 +84,7 @@ def continue_all(run: Run, round: int, solutions: list[Sample], out: Path, seed:
     cut = [_prefixes(problems[one.problem_id], one, at, decode) for one, at in zip(solutions, ends, strict=True)]
     distinct = {prefix.key: prefix for prefixes in cut for prefix in prefixes}
     prefixes = list(distinct.values())
-    found = _shown(_resampler(run, round, prefixes, out, seed, how.continuations, tokenizer), prefixes, round)
+    found = _shown(_resampler(run, round, prefixes, out, seed, how.continuations, tokenizer), prefixes, round, console)
     verdicts = dict(zip(distinct, found, strict=True))
     return [
         Continued(
@@ -131,22 +148,21 @@ def _resampler(
 def _engine(run: Run, round: int, checkpoint: Path) -> Callable[[int], Sampler]:
     def make(seed: int) -> Sampler:
         model = table.draws_of(run.config, table.evaluation(round)).model
-        return make_sampler(
-            _here(run.config.sampler), model, checkpoint, models.context_length(checkpoint, model), seed
-        )
+        context = models.context_length(checkpoint, model)
+        with quiet():
+            return make_sampler(_here(run.config.sampler), model, checkpoint, context, seed)
 
     return make
 
 
 def _here(config: SamplerConfig) -> SamplerConfig:
     """The settings of an engine in this process: the run may have sampled with another one, on another machine."""
-    engine = config.engine if config.engine != "vllm" or has_vllm() else "auto"
+    engine = config.local if config.local != "vllm" or has_vllm() else "auto"
     return dataclasses.replace(config, engine=engine, python=None, data_parallel=1)
 
 
-def _shown(resampler: Resampler, prefixes: list[Prefix], round: int) -> list[list[Verdict]]:
+def _shown(resampler: Resampler, prefixes: list[Prefix], round: int, console: PlainConsole) -> list[list[Verdict]]:
     """The verdicts, with a bar of progress on a terminal."""
-    console = PlainConsole(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Progress(console=console, transient=True, disable=console.quiet or not console.is_terminal) as progress:
         task = progress.add_task(f"continuing solutions of {round_name(round)}", total=resampler.owed(prefixes))
         return resampler.verdicts(prefixes, lambda count: progress.advance(task, count))

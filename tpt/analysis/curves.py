@@ -128,7 +128,7 @@ def draw(panel: Axes, found: Curves) -> None:
     panel.set_xlabel("k")
     panel.set_ylabel("solved, %")
     panel.set_ylim(bottom=0)
-    panel.legend(frameon=False, fontsize=9, loc="upper left")
+    panel.legend(frameon=False, fontsize=9, loc="lower right")  # pass@k only rises with k
     picture.name(panel, f"pass@k, {found.reader}")
 
 

@@ -34,7 +34,7 @@ Measure = Callable[[list[Judged]], float | None]  # of one problem's samples
 Values = dict[str, dict[int, ByProblem]]  # by what is measured, and by round
 
 DIGITS = {"self-BLEU": 1, "distinct-1": 3, "distinct-2": 3, "distinct-3": 3}  # behind the point; 2 of the others
-COLUMNS = 3
+COLUMNS = 2  # a measure of all samples, and beside it of equal numbers
 DRAWS = 5  # of equal numbers of samples, of which the mean is taken
 ALL, ANY, RIGHT = "all samples", "{} of all", "{} right ones"
 ANSWERS = "distinct answers"
@@ -244,7 +244,8 @@ def _draw(panel: Axes, name: str, lines: dict[str, list[Compared]]) -> None:
         )
         top = max([top, *(one.high for _, one in told), *(one.value.value for one in of_rounds)])
     panel.set_ylim(0, 1.1 * top or 1.0)
-    panel.legend(frameon=False, fontsize=8.5, loc="lower left")
+    if len(lines) > 1:  # of one line, the heading says what it is
+        panel.legend(frameon=False, fontsize=8.5, loc="lower left")
     picture.round_ticks(panel, sorted(set(rounds)))
     picture.name(panel, name + (" (higher: more alike)" if name.startswith("self-BLEU") else ""))
 

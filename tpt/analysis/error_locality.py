@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from tpt import files
 from tpt.analysis import options, picture
 from tpt.analysis.compare import FEWEST, Compared, compare, in_words
-from tpt.analysis.continuing import continue_all
+from tpt.analysis.continuing import continue_all, unheeded
 from tpt.analysis.locality_page import write_page
 from tpt.analysis.locate import locate
 from tpt.analysis.outcome import Outcome, Sheet
@@ -28,6 +28,7 @@ from tpt.evaluate.intervals import interval_words
 from tpt.report.rows import round_name
 from tpt.run.folder import Run
 from tpt.setting import setting
+from tpt.terminal import PlainConsole
 
 BINS = np.linspace(0, 1, 11)
 
@@ -51,13 +52,14 @@ class Looked:
     solutions: list[Solution]
 
 
-def analyse(run: Run, out: Path, seed: int, given: Sequence[str] = ()) -> Outcome:
+def analyse(run: Run, out: Path, seed: int, given: Sequence[str], console: PlainConsole) -> Outcome:
     """Find the step at which wrong solutions of the base model and of the last round go wrong.
 
     Continuations are kept in `out/error_locality`, and are not drawn again by another call.
 
     Args:
         given: settings that differ from those of `Options`.
+        console: for progress, and for settings of the run that do not apply here.
 
     Raises:
         ConfigError: a setting is unknown or not allowed; or the engine is not installed.
@@ -65,10 +67,14 @@ def analyse(run: Run, out: Path, seed: int, given: Sequence[str] = ()) -> Outcom
         EngineError, ModelError: the engine cannot load a model, or died; finished shards stay.
     """
     chosen = options.read(Options, given)
+    if words := unheeded(run.config.sampler):
+        console.print(f"note {words}")
     compared_rounds = evaluated_rounds(run)
     ends = (compared_rounds[0], compared_rounds[-1])
     drawn = {round: draw_wrong(run, round, chosen.solutions, seed) for round in ends}
-    looked = {round: Looked(one, _solutions(run, round, one, out, seed, chosen)) for round, one in drawn.items()}
+    looked = {
+        round: Looked(one, _solutions(run, round, one, out, seed, chosen, console)) for round, one in drawn.items()
+    }
     compared = _compared(run, looked)
     _write(out / "error_locality.json", run, seed, chosen, looked, compared)
     page = out / "error_locality.html"
@@ -81,9 +87,11 @@ def analyse(run: Run, out: Path, seed: int, given: Sequence[str] = ()) -> Outcom
     )
 
 
-def _solutions(run: Run, round: int, drawn: Drawn, out: Path, seed: int, chosen: Options) -> list[Solution]:
+def _solutions(
+    run: Run, round: int, drawn: Drawn, out: Path, seed: int, chosen: Options, console: PlainConsole
+) -> list[Solution]:
     """Cut the solutions, continue every prefix, and locate the step in each."""
-    continued = continue_all(run, round, [one.wrong for one in drawn.pairs], out, seed, chosen)
+    continued = continue_all(run, round, [one.wrong for one in drawn.pairs], out, seed, chosen, console)
     found = []
     for pair, one in zip(drawn.pairs, continued, strict=True):
         succeeded = [[is_right(verdict, run.config.prune) for verdict in of_one] for of_one in one.verdicts]
@@ -148,13 +156,14 @@ def _draw(path: Path, run: Run, looked: dict[int, Looked]) -> Path:
             stretch = [one.ends[-1] - one.begins for one in of.solutions if one.located.told]
             _histogram(axes[2], stretch, _token_bins(looked), colour, round_name(round))
         picture.name(axes[0], "chance of success along the way")
-        axes[0].set(xlabel="share of the tokens", ylabel="continuations that succeed, %", ylim=(0, None))
+        axes[0].set(xlabel="share of the tokens", ylabel="continuations that succeed, %")
         picture.name(axes[1], "tokens before the step")
-        axes[1].set(xlabel="share of the tokens", ylabel="located, of several steps", ylim=(0, None))
+        axes[1].set(xlabel="share of the tokens", ylabel="located, of several steps")
         picture.name(axes[2], "wrong stretch")
-        axes[2].set(xlabel="tokens", ylabel="located", ylim=(0, None))
+        axes[2].set(xlabel="tokens", ylabel="located")
         for panel in axes:
             panel.legend(frameon=False, fontsize=9)
+            panel.set_ylim(0, max(1.0, panel.get_ylim()[1]))  # where all is 0, no tiny fractions of a solution
     return path
 
 
@@ -168,6 +177,7 @@ def _histogram(
     heights, _ = np.histogram(values, edges)
     panel.stairs(heights, edges, fill=True, color=colour, alpha=0.35, label=f"{label} ({len(values)})")
     panel.stairs(heights, edges, color=colour, linewidth=1.2)
+    panel.locator_params(axis="y", integer=True)
 
 
 def _write(

@@ -3,16 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from markupsafe import Markup
-
-from tpt import __version__, files
+from tpt import files
 from tpt.analysis.solution import Solution
 from tpt.report.page.build import HERE as REPORT
-from tpt.report.page.build import policy, templates
+from tpt.report.page.build import fill
 from tpt.report.rows import round_name
 
 HERE = Path(__file__).parent
-SHOWN = 5  # solutions of each round
+SHOWN = 10  # solutions of each round
 
 
 @dataclass(frozen=True)
@@ -43,17 +41,12 @@ def write_page(path: Path, run: str, unit: str, by_round: dict[int, list[Solutio
     style = "\n".join(
         one.read_text(encoding="utf-8") for one in (REPORT / "page.css", HERE / "error_locality_page.css")
     )
-    text = (
-        templates(HERE)
-        .get_template("error_locality_page.html")
-        .render(
-            run=run,
-            unit=unit,
-            version=__version__,
-            style=Markup(style),  # files of ours: nothing of a run is in them
-            policy=policy(style, ""),
-            rounds=[(round_name(round), [_shown(one) for one in _first(some)]) for round, some in by_round.items()],
-        )
+    text = fill(
+        HERE / "error_locality_page.html",
+        style,
+        run=run,
+        unit=unit,
+        rounds=[(round_name(round), [_shown(one) for one in _first(some)]) for round, some in by_round.items()],
     )
     files.write_text(path, text)
 

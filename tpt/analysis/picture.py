@@ -1,5 +1,6 @@
 """What the analyses' figures share."""
 
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from tpt.report.figure import COLOURS, GREY, STYLE, save
 from tpt.report.rows import round_name
 
 WIDTH, HEIGHT = 3.7, 3.0  # of a panel, in inches
+HEADING = 34  # characters of a heading that fit on a line above a panel
 
 
 @contextmanager
@@ -45,5 +47,5 @@ def round_ticks(panel: Axes, rounds: list[int]) -> None:
 
 
 def name(panel: Axes, title: str) -> None:
-    """A panel's heading."""
-    panel.set_title(title, loc="left", fontweight="bold", fontsize=11)
+    """A panel's heading, on as many lines as it needs."""
+    panel.set_title(textwrap.fill(title, HEADING), loc="left", fontweight="bold", fontsize=11)

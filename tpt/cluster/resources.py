@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 from tpt.cluster.graph import Job
+from tpt.run import table
 from tpt.settings.cluster import Resources
 from tpt.settings.config import Config
 
@@ -20,7 +21,8 @@ def of_job(config: Config, job: Job) -> Resources:
 
 def gpus_per_node(config: Config, job: Job) -> int:
     """GPUs that a job needs on each of its nodes."""
-    if not config.cluster.gpus or not (job.trains or job.sampling):
+    served = job.stage is not None and table.by_server(config, job.stage)
+    if not config.cluster.gpus or served or not (job.trains or job.sampling):
         return 0
     return config.train.devices if job.trains else config.sampler.tensor_parallel
 

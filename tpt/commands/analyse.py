@@ -34,7 +34,7 @@ def call(options: argparse.Namespace, terminal: "Terminal") -> int:
 
     run = Run.open(options.run)
     folder = options.out or run.analysis_dir
-    outcome = ANALYSES[options.name](run, folder, run.config.seed, options.settings)
+    outcome = ANALYSES[options.name](run, folder, run.config.seed, options.settings, terminal.progress)
     page = folder / f"{options.name}.md"
     title = options.name.replace("_", " ").capitalize()
     files.write_text(page, outcome.markdown(f"{title} of {run.name}"))

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 EPILOG = """\
 DIR/model is a checkpoint with a model card; DIR/examples is a dataset of prompts and completions for TRL and others.
+--as pairs adds DIR/pairs, a right and a wrong solution in each row (TRL's DPOTrainer); --as kto adds DIR/kto, solutions
+with whether they are right (KTOTrainer).
 Read and complete the cards; the same command with --push OWNER/NAME then uploads both as they are."""
 
 
@@ -24,6 +26,14 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="1, 2, ..., or best: by its figure on dev (default: the last trained one; after rounds=auto, the one that "
         "it takes)",
+    )
+    parser.add_argument(
+        "--as",
+        dest="form",
+        choices=("sft", "pairs", "kto"),
+        default="sft",
+        help="what else is written of the solutions: pairs of right and wrong ones, or labels (default: sft, the "
+        "examples alone)",
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="a new folder (default: RUN/export/round-N)")
     parser.add_argument("--force", action="store_true", help="replace an export that is already there")
@@ -40,7 +50,7 @@ def a_round(text: str) -> int | str:
 
 def call(options: argparse.Namespace, terminal: "Terminal") -> int:
     """Write a trained round's model and examples to a folder; with `--push`, upload them."""
-    from tpt.export import push
+    from tpt.export import labelled, push
     from tpt.export.export import export
     from tpt.run.folder import Run
 
@@ -48,13 +58,17 @@ def call(options: argparse.Namespace, terminal: "Terminal") -> int:
         raise ConfigError("--private has no effect without an upload", "add --push OWNER/NAME")
     if options.push:
         push.check(options.push)  # before gigabytes are written
-    written = export(Run.open(options.run), options.round, options.out, options.force)
+    run = Run.open(options.run)
+    written = export(run, options.round, options.out, options.force)
     for warning in written.warnings:
         terminal.warn(warning)
     kept = "" if written.new else "  (already there; --force replaces it)"
     terminal.print(f"model: {written.model}{kept}\nexamples: {written.examples}")
+    further = {} if options.form == "sft" else {options.form: labelled.add(run, options.form, written.folder)}
+    for form, folder in further.items():
+        terminal.print(f"{form}: {folder}")
     if options.push:
-        for address in push.push(written, options.push, options.private):
+        for address in push.push(written, options.push, options.private, further):
             terminal.print(f"uploaded: {address}")
     return 0
 

@@ -24,6 +24,10 @@ Reader = Literal["strict", "lenient"]
 Figure = Literal["pass@k", "maj@k"]
 FIGURES: tuple[Figure, Figure] = ("pass@k", "maj@k")
 READERS: tuple[Reader, Reader] = ("strict", "lenient")
+MAJORITY: dict[Reader, Literal["strict_majority", "lenient_majority"]] = {
+    "strict": "strict_majority",
+    "lenient": "lenient_majority",
+}
 JUDGED = (Status.CORRECT, Status.PARTIAL, Status.WRONG)
 
 _vote = lru_cache(maxsize=2**16)(canonical)  # an answer comes up many times
@@ -144,13 +148,17 @@ def summarise(
         "statuses": {str(status): tally.statuses[status] for status in Status},
         "strict": _figures(tally, "strict", config),
         "lenient": _figures(tally, "lenient", config),
-        "per_problem": {
-            "id": tally.ids,
-            "n": tally.n,
-            "strict": tally.correct["strict"],
-            "lenient": tally.correct["lenient"],
-        },
+        "per_problem": _per_problem(tally),
     }
+
+
+def _per_problem(tally: _Tally) -> PerProblem:
+    correct = tally.correct
+    found: PerProblem = {"id": tally.ids, "n": tally.n, "strict": correct["strict"], "lenient": correct["lenient"]}
+    for reader in READERS:
+        if reader in tally.voted:
+            found[MAJORITY[reader]] = [int(one) for one in tally.majority[reader]]
+    return found
 
 
 def doubts(metrics: Headline) -> list[str]:
@@ -185,17 +193,38 @@ def _figures(tally: _Tally, reader: Reader, config: EvaluateConfig) -> Figures:
     return figures
 
 
-def difference(after: Metrics, before: Metrics, reader: Reader, k: int, config: EvaluateConfig) -> Interval:
-    """The gain in pass@k from one evaluation to another of the same problems, paired by problem.
+def majorities(metrics: Metrics, reader: Reader) -> set[int]:
+    """The k of maj@k that are known by problem: the number of samples, or none."""
+    return {int(k) for k in metrics[reader]["maj@k"]} if MAJORITY[reader] in metrics["per_problem"] else set()
+
+
+def shares(metrics: Metrics, reader: Reader, k: int, figure: Figure = "pass@k") -> Floats:
+    """A figure of each problem, between 0 and 1, shape (problems,), in the order of `per_problem`.
+
+    Raises:
+        DataError: the majority of k samples of each problem is not known.
+    """
+    of = metrics["per_problem"]
+    if figure == "pass@k":
+        return pass_at_k(np.asarray(of["n"]), np.asarray(of[reader]), k)
+    if k not in majorities(metrics, reader):
+        raise DataError(f"maj@{k} is not known by problem", "evaluate again, with as many samples of each problem")
+    return np.asarray(of[MAJORITY[reader]], dtype=np.float64)
+
+
+def difference(
+    after: Metrics, before: Metrics, reader: Reader, k: int, config: EvaluateConfig, figure: Figure = "pass@k"
+) -> Interval:
+    """The gain in a figure from one evaluation to another of the same problems, paired by problem.
 
     Args:
         after, before: what `summarise` gave.
 
     Raises:
-        DataError: they evaluate different problems.
+        DataError: they evaluate different problems; or see `shares`.
     """
     ids = [pa.array(metrics["per_problem"]["id"]) for metrics in (after, before)]
-    one, other = (_rates(metrics["per_problem"], reader, k) for metrics in (after, before))
+    one, other = (shares(metrics, reader, k, figure) for metrics in (after, before))
     if not ids[0].equals(ids[1]):
         import pyarrow.compute as pc  # here: slow to import, and seldom needed
 
@@ -206,7 +235,3 @@ def difference(after: Metrics, before: Metrics, reader: Reader, k: int, config: 
             )
         other = other[place.to_numpy()]
     return gain_interval(one, other, config.confidence)
-
-
-def _rates(per_problem: PerProblem, reader: Reader, k: int) -> Floats:
-    return pass_at_k(np.asarray(per_problem["n"]), np.asarray(per_problem[reader]), k)

@@ -6,7 +6,6 @@ arm differ by `between`. The interval of the difference is that of `evaluate.tra
 difference found with a power of 80 % is its half-width and 0.84 standard errors.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import hypot, sqrt
 from statistics import NormalDist
@@ -98,22 +97,42 @@ def enough(samples: int, assumed: Assumed, target: float = TARGET) -> Design | N
     return min(seen, key=lambda one: (one.problems * one.trainings, one.trainings), default=None)
 
 
+def needed(samples: int, trainings: int, assumed: Assumed, target: float = TARGET) -> int | None:
+    """How many problems see a difference with so many trainings; None: no number here does."""
+    seen = (one for one in MANY_PROBLEMS if detectable(Design(one, samples, trainings), assumed) <= target)
+    return next(seen, None)
+
+
 def in_words(design: Design, assumed: Assumed) -> str:
-    """What a design can see, in a sentence or two."""
+    """What a design can see, and what is assumed for that."""
     least = detectable(design, assumed)
-    count = f"{design.trainings} training{'s' if design.trainings > 1 else ''}"
     said = (
-        f"{design.problems} problems x {design.samples} samples, {count}: arms must differ by {100 * least:.0f} points "
-        "to be told apart"
+        f"{design.problems} problems x {design.samples} samples, {_trainings(design.trainings)}: arms must differ by "
+        f"{100 * least:.0f} points to be told apart"
     )
     more = enough(design.samples, assumed)
     if least > TARGET and more:
         said += f"; for {100 * TARGET:g} points take {more.problems} problems x {more.trainings} trainings"
-    if design.trainings == 1:
-        said += ". One training a side tells checkpoints apart, and nothing about the methods"
-    return said
+    return _line(said, design.trainings, assumed)
 
 
-def designs_in_words(designs: Sequence[tuple[Design, Assumed]]) -> list[str]:
-    """A sentence for each different design, and what is assumed."""
-    return [f"power: {in_words(design, assumed)}. {assumed.in_words()}." for design, assumed in dict.fromkeys(designs)]
+def unknown_in_words(samples: int, trainings: int, assumed: Assumed) -> str:
+    """How many problems a design needs, where it is not known yet how many there are."""
+    problems, more = needed(samples, trainings, assumed), enough(samples, assumed)
+    said = f"the number of problems is known only after prepare; to tell apart arms {100 * TARGET:g} points apart, "
+    design = f"{_trainings(trainings)} x {samples} samples"
+    if problems:
+        said += f"{design} take {problems} problems"
+    else:
+        said += f"not even {MANY_PROBLEMS[-1]} problems are enough with {design}"
+        said += f": take {more.problems} problems x {more.trainings} trainings" if more else ""
+    return _line(said, trainings, assumed)
+
+
+def _trainings(count: int) -> str:
+    return f"{count} training{'s' if count > 1 else ''}"
+
+
+def _line(said: str, trainings: int, assumed: Assumed) -> str:
+    alone = ". One training a side tells checkpoints apart, and nothing about the methods" if trainings == 1 else ""
+    return f"power: {said}{alone}. {assumed.in_words()}."

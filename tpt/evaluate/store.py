@@ -8,9 +8,11 @@ import pyarrow.parquet as pq
 
 from tpt import artefacts, files, records
 from tpt.artefacts import Headline, Metrics
+from tpt.evaluate.metrics import MAJORITY
 
 PER_PROBLEM = "per_problem"
 COLUMNS = [pa.field("id", pa.string()), *(pa.field(name, pa.int64()) for name in ("n", "strict", "lenient"))]
+OPTIONAL = [pa.field(name, pa.int64()) for name in MAJORITY.values()]  # see `PerProblem`
 NEEDS: files.Needs = {
     **dict.fromkeys(("strict", "lenient"), dict),
     **dict.fromkeys(("problems", "samples"), int),
@@ -46,7 +48,7 @@ def load(folder: Path) -> Metrics:
     Raises:
         Damaged: a file is gone or torn, or holds something else.
     """
-    table = records.read_columns(folder / artefacts.PER_PROBLEM, COLUMNS)
+    table = records.read_columns(folder / artefacts.PER_PROBLEM, COLUMNS, OPTIONAL)
     columns = {name: table[name] if name == "id" else table[name].to_numpy() for name in table.column_names}
     return cast(Metrics, files.read_json(folder / artefacts.METRICS, NEEDS) | {PER_PROBLEM: columns})
 

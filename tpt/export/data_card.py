@@ -22,7 +22,7 @@ def data_card(run: Run, round: int, base: Base, written: Written, template: str 
     data = DatasetCardData(
         pretty_name=f"Examples of {run.config.model.name}, {round_count(round)} of Think, Prune, Train",
         task_categories=["text-generation"],
-        size_categories=next((words for size, words in SIZES if total < size), "n>1M"),
+        size_categories=size(total),
         source_datasets=[hub_dataset(run)] if hub_dataset(run) else None,
         tags=TAGS,
         configs=[{"config_name": "default", "data_files": [{"split": "train", "path": FILE}]}],
@@ -37,7 +37,7 @@ def data_card(run: Run, round: int, base: Base, written: Written, template: str 
         f"{markdown.table(rounds, numbers=True)}\n{_trained_on(run)}",
         f"## Use\n\n{_use()}",
         f"## To the token\n\n{_tokens(written, template)}",
-        f"## Licence\n\nThe questions are those of {_questions(run)}. The solutions of source `self` were written by a "
+        f"## Licence\n\nThe questions are those of {questions(run)}. The solutions of source `self` were written by a "
         f"model. {base.license_words}",
         f"## Citation\n\n```bibtex\n{CITATION}\n```",
     ]
@@ -96,7 +96,13 @@ def _tokens(written: Written, template: str | None) -> str:
     return " ".join(said)
 
 
-def _questions(run: Run) -> str:
+def size(rows: int) -> str:
+    """How the hub says a number of rows."""
+    return next((words for below, words in SIZES if rows < below), "n>1M")
+
+
+def questions(run: Run) -> str:
+    """Where the questions are from, and under which licence."""
     found = hub_dataset(run)
     return (
         f"[{found}](https://huggingface.co/datasets/{found}), under its licence"

@@ -20,11 +20,11 @@ from tpt.run.folder import Run
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-_CHAT = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
+CHAT = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
 SCHEMA = pa.schema(
     [
-        ("prompt", _CHAT),
-        ("completion", _CHAT),
+        ("prompt", CHAT),
+        ("completion", CHAT),
         ("round", pa.int64()),
         ("problem_id", pa.string()),
         ("source", pa.string()),

@@ -1,6 +1,8 @@
 """Uploads an export to the model hub, only on request."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from tpt.errors import ConfigError, TptError, UploadFailed
@@ -32,11 +34,14 @@ def check(repo_id: str) -> None:
         raise _refused(error, repo_id, "the model hub cannot be reached", f"connect, or {_later(repo_id)}") from error
 
 
-def push(export: Export, repo_id: str, private: bool) -> list[str]:
+def push(export: Export, repo_id: str, private: bool, further: Mapping[str, Path] = MappingProxyType({})) -> list[str]:
     """Upload the model to `repo_id` and the examples to `repo_id`-examples; what exists there is updated.
 
+    Args:
+        further: folders of further data sets, by what their ids add to the model's.
+
     Returns:
-        the addresses of both.
+        their addresses.
     Raises:
         UploadFailed: the hub refused or did not answer, or what is to be private is public there; the export on this
             machine is whole.
@@ -46,6 +51,7 @@ def push(export: Export, repo_id: str, private: bool) -> list[str]:
     _name_examples(export.model / "README.md", repo_id + EXAMPLES)
     api = HfApi()
     uploads = [(repo_id, "model", export.model), (repo_id + EXAMPLES, "dataset", export.examples)]
+    uploads += [(f"{repo_id}-{name}", "dataset", folder) for name, folder in further.items()]
     try:
         addresses = [_make(api, name, kind, private) for name, kind, _ in uploads]  # both before anything is uploaded
         for name, kind, folder in uploads:

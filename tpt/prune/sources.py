@@ -31,7 +31,7 @@ class Inputs:
         earlier: the examples of the previous round, if rounds accumulate.
         other_examples: the examples of another run.
         other_problems: the training problems of that run.
-        test: the problems of the test split; needed to drop training problems that overlap them.
+        evaluated: the problems of the sets that are evaluated; needed to drop training problems that overlap them.
     """
 
     samples: Sequence[Path]
@@ -42,7 +42,7 @@ class Inputs:
     earlier: Path | None = None
     other_examples: Sequence[Path] = field(default_factory=tuple)
     other_problems: Path | None = None
-    test: Path | None = None
+    evaluated: Sequence[Path] = field(default_factory=tuple)
 
 
 def judged(inputs: Inputs, columns: Sequence[str] = LIGHT) -> Iterator[tuple[Sample, Verdict]]:

@@ -14,7 +14,7 @@ from tpt.evaluate.metrics import READERS
 from tpt.report import figure, page, table
 from tpt.report.chosen import best_arm
 from tpt.report.latex import latex
-from tpt.report.rows import Row, collect, doubtful, ends, unevaluated
+from tpt.report.rows import Row, as_text, collect, doubtful, ends, unevaluated
 from tpt.report.trainings import method_rows
 from tpt.run.folder import Run
 
@@ -100,7 +100,7 @@ def _write(runs: list[Run], left_out: list[str], out: Path, html: Path) -> Repor
         Damaged: a file of a run cannot be read.
     """
     rows = collect(runs)
-    notes = [*left_out, *doubtful(rows), *ends(runs), *best_arm(runs, rows), *unevaluated(runs)]
+    notes = [*left_out, *doubtful(rows), *ends(runs), *best_arm(runs, rows), *as_text(runs), *unevaluated(runs)]
     if any(row.unsafe for row in rows):
         notes.insert(0, table.UNSAFE)
     if not rows:

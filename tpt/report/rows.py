@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tpt.artefacts import Manifest, Marks, Metrics, Pruned, Trained
+from tpt.artefacts import Manifest, Marks, Metrics, Prepared, Pruned, Trained
 from tpt.evaluate.intervals import Interval
 from tpt.evaluate.metrics import READERS, Figure, Reader, difference, doubts
 from tpt.nested import flatten
@@ -126,6 +126,21 @@ def unevaluated(runs: list[Run]) -> list[str]:
         if rounds:
             name = f"{_label(labels)}: " if labels else ""
             lines.append(f"{name}not evaluated yet: {', '.join(rounds)}")
+    return lines
+
+
+def as_text(runs: list[Run]) -> list[str]:
+    """A line for each run whose server exchanged text, so that its tokens are not those that were sampled."""
+    lines = []
+    for run, labels in zip(runs, distinguishing(runs), strict=True):
+        served = run.results(table.PREPARED, Prepared).get("served") if run.done(table.PREPARED) else None
+        if served and not served["ids"]:
+            sampled = (run.config.think.teacher or run.config.model).name
+            name = f"{_label(labels)}: " if labels else ""
+            lines.append(
+                f"{name}{sampled} was sampled as text from a server ({served['model']}), which was encoded again here: "
+                "its tokens may differ from those sampled"
+            )
     return lines
 
 

@@ -11,8 +11,7 @@ from tpt.artefacts import Figures, Metrics
 from tpt.errors import DataError
 from tpt.evaluate import trainings
 from tpt.evaluate.intervals import Floats, Interval
-from tpt.evaluate.metrics import READERS, Reader, difference
-from tpt.evaluate.passk import pass_at_k
+from tpt.evaluate.metrics import READERS, Figure, Reader, difference, majorities, shares
 from tpt.evaluate.trainings import OverTrainings
 from tpt.report.rows import Row, distinguishing
 from tpt.run.folder import Run
@@ -79,9 +78,15 @@ def over_trainings(rows: Sequence[Row], baselines: Sequence[Row], settings: Eval
 
 
 def compared(
-    after: Sequence[Row], before: Sequence[Row], reader: Reader, k: int, settings: EvaluateConfig, same: bool
+    after: Sequence[Row],
+    before: Sequence[Row],
+    reader: Reader,
+    k: int,
+    settings: EvaluateConfig,
+    same: bool,
+    figure: Figure = "pass@k",
 ) -> OverTrainings:
-    """The difference in pass@k between two points, over trainings where there are several on both sides.
+    """The difference in a figure between two points, over trainings where there are several on both sides.
 
     Args:
         after, before: the rows of either side's trainings.
@@ -91,38 +96,40 @@ def compared(
             degrees of freedom.
 
     Raises:
-        DataError: they are of different problems.
+        DataError: they are of different problems; or see `metrics.shares`.
     """
     if min(len(after), len(before)) == 1:
-        found = difference(after[0].metrics, before[0].metrics, reader, k, settings)
+        found = difference(after[0].metrics, before[0].metrics, reader, k, settings, figure)
         return OverTrainings(found, float("nan"), 1)
     like = after[0].metrics
-    sides = [[_shares(row.metrics, like, reader, k) for row in side] for side in (after, before)]
+    sides = [[_shares(row.metrics, like, reader, k, figure) for row in side] for side in (after, before)]
     method = trainings.paired if same else trainings.independent
     return method(sides[0], sides[1], settings.confidence)
 
 
 def _figures(rows: Sequence[Row], reader: Reader, settings: EvaluateConfig) -> Figures:
-    """As `metrics.summarise` has them; majority votes are not kept by problem, so there are none over trainings."""
+    """As `metrics.summarise` has them."""
     levels: Mapping[int, Interval] = {k: _level(rows, reader, k, settings).interval for k in rows[0].ks}
+    voted = set.intersection(*(majorities(row.metrics, reader) for row in rows))
     counts = {k: float(np.mean([row.metrics[reader]["correct@k"][str(k)] for row in rows])) for k in levels}
     return {
         "pass@k": {str(k): one.to_dict() for k, one in levels.items()},
         "correct@k": {str(k): round(one, 2) for k, one in counts.items()},
-        "maj@k": {},
+        "maj@k": {str(k): _level(rows, reader, k, settings, "maj@k").interval.to_dict() for k in voted},
     }
 
 
-def _level(rows: Sequence[Row], reader: Reader, k: int, settings: EvaluateConfig) -> OverTrainings:
-    shares = [_shares(row.metrics, rows[0].metrics, reader, k) for row in rows]
-    return trainings.level(shares, settings.confidence)
+def _level(
+    rows: Sequence[Row], reader: Reader, k: int, settings: EvaluateConfig, figure: Figure = "pass@k"
+) -> OverTrainings:
+    of_each = [_shares(row.metrics, rows[0].metrics, reader, k, figure) for row in rows]
+    return trainings.level(of_each, settings.confidence)
 
 
-def _shares(metrics: Metrics, like: Metrics, reader: Reader, k: int) -> Floats:
-    """Pass@k of each problem, in the order that another evaluation has them."""
-    of = metrics["per_problem"]
-    values = pass_at_k(np.asarray(of["n"]), np.asarray(of[reader]), k)
-    listed, wanted = pa.array(of["id"]), pa.array(like["per_problem"]["id"])
+def _shares(metrics: Metrics, like: Metrics, reader: Reader, k: int, figure: Figure) -> Floats:
+    """A figure of each problem, in the order that another evaluation has them."""
+    values = shares(metrics, reader, k, figure)
+    listed, wanted = (pa.array(one["per_problem"]["id"]) for one in (metrics, like))
     if listed.equals(wanted):
         return values
     own, ids = listed.to_pylist(), wanted.to_pylist()

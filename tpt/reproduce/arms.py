@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tpt.errors import ConfigError, nearest
-from tpt.reproduce.experiment import Experiment, Scale
+from tpt.reproduce.experiment import MOST_SEEDS, Experiment, Scale
 from tpt.run.folder import Run
 from tpt.settings.compose import compose
 from tpt.settings.config import Config
@@ -85,16 +85,25 @@ def plan(experiment: Experiment, scale_name: str, scale: Scale, extra: Sequence[
     return list(ordered.values())
 
 
-def repeated(arms: Sequence[PlannedArm], seeds: Sequence[int]) -> list[PlannedArm]:
-    """The arms once for each seed; what only other arms need, such as a teacher, is trained once and serves all.
+def repeated(arms: Sequence[PlannedArm], first: int, counts: Mapping[str, int]) -> list[PlannedArm]:
+    """The arms once for each of their seeds; what only other arms need, such as a teacher, is trained once for all.
 
     Args:
-        seeds: the first is that of the arms as they were planned.
+        first: the seed of the arms as they were planned; the others follow it.
+        counts: how often an arm is trained, by name; once where it is not named.
+
+    Raises:
+        ConfigError: an arm names another one's run that is trained less often.
     """
-    own = {arm.name for arm in arms if arm.label}
+    times = {arm.name: counts.get(arm.name, 1) for arm in arms if arm.label}
+    for arm in arms:
+        for need in arm.needs:
+            if times.get(need, MOST_SEEDS) < times.get(arm.name, 1):
+                reason = f"{arm.name} is trained {times[arm.name]} times, and {need}, whose run it names, {times[need]}"
+                raise ConfigError(reason, f"train {need} as often")
 
     def named(arm: str, seed: int) -> str:
-        return arm if seed == seeds[0] or arm not in own else f"{arm}.seed{seed}"
+        return arm if seed == first or arm not in times else f"{arm}.seed{seed}"
 
     def again(arm: PlannedArm, seed: int) -> PlannedArm:
         def renamed(found: "re.Match[str]") -> str:
@@ -103,7 +112,8 @@ def repeated(arms: Sequence[PlannedArm], seeds: Sequence[int]) -> list[PlannedAr
         overrides = [NAMED.sub(renamed, one) for one in arm.overrides]
         return PlannedArm(named(arm.name, seed), arm.label, [*overrides, f"seed={seed}"], arm.against, arm.name)
 
-    return [*arms, *(again(arm, seed) for seed in seeds[1:] for arm in arms if arm.label)]
+    seeds = range(first + 1, first + max(times.values()))
+    return [*arms, *(again(arm, seed) for seed in seeds for arm in arms if seed < first + times.get(arm.name, 1))]
 
 
 def expand(overrides: Sequence[str], values: Mapping[str, object]) -> list[str]:

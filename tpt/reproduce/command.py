@@ -17,7 +17,7 @@ from tpt.errors import ConfigError, Damaged, TptError
 from tpt.reproduce import experiment as experiments
 from tpt.reproduce.arms import PlannedArm, compose_all, plan, repeated
 from tpt.reproduce.asked import Asked
-from tpt.reproduce.experiment import DEFAULT_SCALE
+from tpt.reproduce.experiment import DEFAULT_SCALE, MOST_SEEDS, Scale
 from tpt.run import table
 from tpt.run.folder import Run
 from tpt.settings.compose import compose
@@ -25,7 +25,6 @@ from tpt.settings.config import Config
 from tpt.terminal import Terminal
 
 SEEDS = "seeds="
-MOST_SEEDS = 100
 ELSEWHERE = ("run_root=", "cluster", "tracker")  # overrides that do not change what is measured
 
 
@@ -71,7 +70,8 @@ def reproduce(name: str, words: Sequence[str], dry_run: bool, console: Terminal)
     """Carry out what an experiment still owes, then write and print its table; the same command continues it.
 
     Args:
-        words: `scale=...`, `seeds=...` (trainings of each arm), and overrides for all arms.
+        words: `scale=...`, `seeds=...` (trainings of each arm; by default as many as the scale says), and overrides for
+            all arms.
 
     Returns:
         0, or 1 if an arm failed.
@@ -79,11 +79,11 @@ def reproduce(name: str, words: Sequence[str], dry_run: bool, console: Terminal)
         ConfigError: a wrong name or setting; in that case nothing has been run.
     """
     scale_name = next((one.partition("=")[2] for one in reversed(words) if one.startswith("scale=")), DEFAULT_SCALE)
-    seeds = next((one.partition("=")[2] for one in reversed(words) if one.startswith(SEEDS)), "1")
+    seeds = next((one.partition("=")[2] for one in reversed(words) if one.startswith(SEEDS)), None)
     extra = [one for one in words if not one.startswith(("scale=", SEEDS))]
     experiment = experiments.load(name)
     scale = experiments.scale(experiment, scale_name)
-    arms = repeated(plan(experiment, scale_name, scale, extra), _seeds(seeds, extra))
+    arms = _with_trainings(plan(experiment, scale_name, scale, extra), scale, seeds, extra)
     # Every arm is composed before the first is run: a wrong setting costs no work.
     configs = compose_all(arms, lambda run: run.root.exists() and not run.owed())
     for one in configs.values():
@@ -95,7 +95,7 @@ def reproduce(name: str, words: Sequence[str], dry_run: bool, console: Terminal)
     folder = (
         Path(next(iter(configs.values())).run_root).expanduser() / "experiments" / _folder_name(name, scale_name, extra)
     )
-    repeats = [f"{SEEDS}{seeds}"] if seeds != "1" else []
+    repeats = [f"{SEEDS}{seeds}"] if seeds else []
     command = shlex.join(["tpt", "reproduce", name, f"scale={scale_name}", *repeats, *extra])
     asked = Asked(name, scale_name, experiment, scale, arms, configs, command)
     _report(asked, outcome, folder, console)
@@ -162,7 +162,7 @@ def _report(asked: Asked, outcome: Outcome, folder: Path, console: Terminal) -> 
         return
     from tpt.reproduce.report import report  # matplotlib is slow to import
 
-    for renderable in report(asked, evaluated, folder):
+    for renderable in report(asked, evaluated, folder, console.progress):
         console.print(renderable)
 
 
@@ -189,14 +189,17 @@ def _print_undone(outcome: Outcome, command: str, console: Terminal) -> None:
         console.progress.print(f"to continue, run the same command again: {command}")
 
 
-def _seeds(count: str, extra: Sequence[str]) -> list[int]:
-    """The seeds of `seeds=N`: N of them, from `seed=` on."""
+def _with_trainings(
+    arms: Sequence[PlannedArm], scale: Scale, seeds: str | None, extra: Sequence[str]
+) -> list[PlannedArm]:
+    """All trainings of the arms: N of each with `seeds=N`, else what the scale says, with seeds from `seed=` on."""
     first = next((one.partition("=")[2] for one in reversed(extra) if one.startswith("seed=")), "0")
-    if not (count.isdecimal() and 1 <= int(count) <= MOST_SEEDS):
-        raise ConfigError(f"seeds={count} is not a number of trainings", f"from 1 to {MOST_SEEDS}: seeds=5")
-    if not first.isdecimal() and count != "1":
-        raise ConfigError(f"seed={first} with seeds={count}", "give seed= as a number: the seeds count from it")
-    return [int(first) + number for number in range(int(count))] if first.isdecimal() else [0]
+    if seeds and not (seeds.isdecimal() and 1 <= int(seeds) <= MOST_SEEDS):
+        raise ConfigError(f"seeds={seeds} is not a number of trainings", f"from 1 to {MOST_SEEDS}: seeds=5")
+    counts = {arm.name: int(seeds) for arm in arms} if seeds else scale.seeds
+    if not first.isdecimal() and max(counts.values(), default=1) > 1:
+        raise ConfigError(f"seed={first} with several trainings", "give seed= as a number: the seeds count from it")
+    return repeated(arms, int(first) if first.isdecimal() else 0, counts)
 
 
 def _folder_name(name: str, scale: str, extra: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from typing import cast
 from tpt.errors import DataError
 from tpt.evaluate.contrasts import At, Expect, Tested, examine
 from tpt.evaluate.intervals import Interval
-from tpt.evaluate.metrics import Reader
+from tpt.evaluate.metrics import Figure, Reader, majorities
 from tpt.evaluate.trainings import OverTrainings
 from tpt.report.rows import Row, round_name
 from tpt.report.trainings import compared
@@ -77,6 +77,7 @@ class _Sides:
 
     contrast: Contrast
     what: str
+    figure: Figure
     k: int
     after: list[Row]
     before: list[Row]
@@ -92,7 +93,7 @@ class _Sides:
         """The difference with its interval."""
         settings = dataclasses.replace(self.arm.runs[0].config.evaluate, confidence=confidence)
         reader = cast(Reader, self.contrast.reader)
-        found = compared(self.after, self.before, reader, self.k, settings, self.same)
+        found = compared(self.after, self.before, reader, self.k, settings, self.same, self.figure)
         one = found.interval
         shifted = Interval(one.value - self.minus, one.low - self.minus, one.high - self.minus)
         return dataclasses.replace(found, interval=shifted)
@@ -116,7 +117,7 @@ def examined(contrasts: Sequence[Contrast], arms: Mapping[str, Trained], paper: 
         Found(
             one.contrast,
             one.what,
-            f"pass@{one.k}",
+            one.figure.replace("@k", f"@{one.k}"),
             one.at(confidence := one.arm.runs[0].config.evaluate.confidence),
             tested,
             1 - confidence,
@@ -145,8 +146,9 @@ def _sides(contrast: Contrast, arms: Mapping[str, Trained], paper: Paper | None)
         round = contrast.round if contrast.against_round is None else contrast.against_round
         before = other.at(round) if other else []
         what = f"{own} against {_named(other, before[0], round)}" if other and before else ""
-    k = _k(contrast.measure, after[0], before)
-    sides = _Sides(contrast, what, k, after, before, arm, minus) if before and k else None
+    figure: Figure = "maj@k" if contrast.measure.startswith("maj") else "pass@k"
+    k = _k(contrast, figure, after[0], before)
+    sides = _Sides(contrast, what, figure, k, after, before, arm, minus) if before and k else None
     return sides if sides and _comparable(sides) else None
 
 
@@ -154,11 +156,14 @@ def _named(arm: Trained, row: Row, round: int | None) -> str:
     return arm.label if round is None else f"{arm.label}, {round_name(row.round)}"
 
 
-def _k(measure: str, row: Row, before: Sequence[Row]) -> int:
+def _k(contrast: Contrast, figure: Figure, row: Row, before: Sequence[Row]) -> int:
     """The k of a measure; 0 if one side does not have it."""
-    known = [k for k in row.ks if before and k in before[0].ks]
-    wanted = max(known, default=0) if measure == "pass@k" else int(measure.partition("@")[2])
-    return wanted if wanted in known else 0
+    reader = cast(Reader, contrast.reader)
+    have = [set(one.ks) if figure == "pass@k" else majorities(one.metrics, reader) for one in (row, *before[:1])]
+    known = set.intersection(*have) if before else set()
+    wanted = contrast.measure.partition("@")[2]
+    k = max(known, default=0) if wanted == "k" else int(wanted)
+    return k if k in known else 0
 
 
 def _comparable(sides: _Sides) -> bool:

@@ -26,6 +26,7 @@ SCALES = ("paper", "laptop", "smoke")
 ROUNDS = ("last", "all")
 COLUMNS = ("pass@k", "correct@k", "well formed")
 DEFAULT_SCALE = "laptop"
+MOST_SEEDS = 100
 BASELINE, PAPER = "baseline", "paper"  # what a contrast may name besides an arm
 
 
@@ -53,7 +54,8 @@ class Contrast:
     Attributes:
         arm: whose checkpoint or method is compared.
         against: another arm, `baseline`, or `paper`: the paper's own gain in pass@1, at paper scale alone.
-        measure: `pass@1`, `pass@k` for the largest k that is evaluated, or pass@ and a number.
+        measure: `pass@1`, `pass@k` for the largest k that is evaluated, pass@ and a number, or `maj@k`, the majority of
+            all samples of a problem.
         expect: that it is `higher`, `lower`, `different` or `alike`.
         margin: for `alike` and `paper`, the points of difference that would still count as none.
         round: of the arm; null: the last.
@@ -80,8 +82,10 @@ class Contrast:
         _one_of(where, "against", self.against, [*arms, BASELINE, PAPER])
         _one_of(where, "expect", self.expect, EXPECTED)
         _one_of(where, "reader", self.reader, READERS)
-        if not re.fullmatch(r"pass@(k|[1-9]\d*)", self.measure):
-            raise ConfigError(f"{where}: measure={self.measure} is not known", "pass@1, pass@k or pass@ and a number")
+        if not re.fullmatch(r"pass@(k|[1-9]\d*)|maj@k", self.measure):
+            raise ConfigError(
+                f"{where}: measure={self.measure} is not known", "pass@1, pass@k, pass@ and a number, or maj@k"
+            )
         if self.against == self.arm and self.round == self.against_round:
             raise ConfigError(f"{where}: {self.arm} is compared with itself", "name two rounds, or another arm")
         if (self.expect == "alike") != (self.margin is not None):
@@ -100,6 +104,7 @@ class Scale:
         overrides: of every arm, before the experiment's own.
         values: what `{name}` means; a list stands for several overrides.
         arms: runs that arms may name (`{model:ARM}`); run only if one does, and not part of the table.
+        seeds: how often an arm is trained unless the user says `seeds=N`; once where it is not named.
         note: what the reader of a table must know about this scale.
         analysis: settings of the experiment's analysis, as `KEY=VALUE`.
     """
@@ -107,6 +112,7 @@ class Scale:
     overrides: list[str] = field(default_factory=list)
     values: dict[str, Any] = field(default_factory=dict)
     arms: dict[str, list[str]] = field(default_factory=dict)
+    seeds: dict[str, int] = field(default_factory=dict)
     note: str = ""
     analysis: list[str] = field(default_factory=list)
 
@@ -151,15 +157,19 @@ class Experiment:
             _one_of(where, "columns", column, COLUMNS)
         if self.analysis:
             _one_of(where, "analysis", self.analysis, ANALYSES)
-        for scale in self.scales:
-            _one_of(where, "scales", scale, SCALES)
+        for name, scale in self.scales.items():
+            _one_of(where, "scales", name, SCALES)
+            for arm, count in scale.seeds.items():
+                _one_of(where, f"scales.{name}.seeds", arm, self.arms)
+                if not 1 <= count <= MOST_SEEDS:
+                    raise ConfigError(f"{where}: scales.{name}.seeds.{arm}={count}", f"from 1 to {MOST_SEEDS}")
         for name, arm in self.arms.items():
             if not arm.label:
                 raise ConfigError(f"{where}: the arm {name} lacks a label")
             if arm.against:
                 _one_of(where, f"arms.{name}.against", arm.against, [one for one in self.arms if one != name])
-            for scale in arm.scales:
-                _one_of(where, f"arms.{name}.scales", scale, SCALES)
+            for scale_name in arm.scales:
+                _one_of(where, f"arms.{name}.scales", scale_name, SCALES)
         for number, contrast in enumerate(self.contrasts):
             contrast.validate(f"{where}: contrasts[{number}]", self.arms)
 
@@ -210,6 +220,7 @@ def scale(experiment: Experiment, name: str) -> Scale:
         [*common.overrides, *own.overrides],
         common.values | own.values,
         common.arms | own.arms,
+        common.seeds | own.seeds,
         " ".join(one for one in (common.note.strip(), own.note.strip()) if one),
         [*common.analysis, *own.analysis],
     )

@@ -27,6 +27,7 @@ from tpt.reproduce.paper import Paper, load_paper
 from tpt.reproduce.words import sentences
 from tpt.run import table as stages
 from tpt.run.folder import Run
+from tpt.terminal import PlainConsole
 
 EXPLORATORY = (
     "What is exploratory was not declared before the runs: each interval stands for itself, and where there are many, "
@@ -36,11 +37,12 @@ DECLARED = "Declared contrasts, in points, with Holm's correction for their numb
 DIFFERS = "Differs from the paper"
 
 
-def report(asked: Asked, runs: dict[str, Run], folder: Path) -> list[RenderableType]:
+def report(asked: Asked, runs: dict[str, Run], folder: Path, console: PlainConsole) -> list[RenderableType]:
     """Write `table.md`, `table.csv`, the figure and the analysis of an experiment to `folder`.
 
     Args:
         runs: those with at least one evaluation, by arm.
+        console: for the progress of the analysis.
 
     Returns:
         what a terminal shows, the path last.
@@ -53,7 +55,7 @@ def report(asked: Asked, runs: dict[str, Run], folder: Path) -> list[RenderableT
     folder.mkdir(parents=True, exist_ok=True)
     drawn = figure.draw(found, experiment.title, confidence, folder)
     said = [*(one.sentence() for one in declared), *sentences(found, _declared(experiment)), *_ended(arms)]
-    analysed = _analyse(experiment, asked.scale.analysis, asked.arms, runs, folder)
+    analysed = _analyse(experiment, asked.scale.analysis, asked.arms, runs, folder, console)
     notes = [asked.scale.note, _paper_note(paper), *_kinds(found), _unsafe(found), *_doubtful(found)]
     notes = [one for one in notes if one]
     tests = [one.cells() for one in declared]
@@ -114,7 +116,12 @@ def _kinds(found: Sequence[Line]) -> list[str]:
 
 
 def _analyse(
-    experiment: Experiment, asked: Sequence[str], arms: Sequence[PlannedArm], runs: dict[str, Run], folder: Path
+    experiment: Experiment,
+    asked: Sequence[str],
+    arms: Sequence[PlannedArm],
+    runs: dict[str, Run],
+    folder: Path,
+    console: PlainConsole,
 ) -> dict[str, Outcome]:
     """The experiment's analysis of each finished arm, by label; each is a page in a folder of its own."""
     if not experiment.analysis:
@@ -126,7 +133,7 @@ def _analyse(
             continue
         out = folder / arm.name
         try:
-            outcome = ANALYSES[experiment.analysis](run, out, run.config.seed, asked)
+            outcome = ANALYSES[experiment.analysis](run, out, run.config.seed, asked, console)
         except DataError as error:  # nothing to compare, e.g. if no sample is right; the table remains
             outcome = Outcome([f"{experiment.analysis} has nothing to say: {error.message}"], [], [])
         label = arm.label if arm.of == arm.name else f"{arm.label}, {arm.overrides[-1]}"

@@ -99,13 +99,13 @@ class Run(Manifests):
         """An existing run folder.
 
         Raises:
-            RunError: no run folder, or one of another format version, or one whose config was edited by hand.
+            RunError: no run folder, or one of another version, or one whose config was edited by hand.
             Damaged: what says which run it is cannot be read.
         """
         if not (root / artefacts.HEAD).exists():
             raise RunError(f"{root} is not a run folder", "`tpt status` lists the run folders under run_root")
         recorded = _head(root)
-        run = cls(root, loaded.load(root / artefacts.CONFIG), recorded["contents"])
+        run = cls(root, loaded.load(root / artefacts.CONFIG, recorded.get("tpt", "")), recorded["contents"])
         if recorded["fingerprint"] != identity.fingerprint(run.config, run.contents):
             raise RunError(
                 f"{root} holds results of another config than its config.yaml says",

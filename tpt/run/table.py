@@ -31,7 +31,8 @@ from tpt.run import identity
 from tpt.run.stage import Draws, Results, Stage, StageSpec
 from tpt.settings.config import Config
 from tpt.settings.prune import PruneConfig
-from tpt.tasks.base import DEV
+from tpt.settings.sampler import SERVER
+from tpt.tasks.base import DEV, Split
 
 TEST, TRAIN_SET = "test", "train"  # the sets of problems that every task has
 
@@ -41,7 +42,14 @@ def _prepare_made(folder: Path, results: Prepared) -> str:
     dev = [DEV] if (folder / artefacts.problems(DEV)).exists() else []
     tables = [identity.of_problems(folder / artefacts.problems(split)) for split in (TRAIN_SET, TEST, *dev)]
     model = results.get("model", {})
-    return identity.digest([*tables, model.get("fingerprint")])
+    served = results.get("served")  # what the samples of its server depend on
+    return identity.digest([*tables, model.get("fingerprint"), *([served["model"], served["ids"]] if served else [])])
+
+
+def evaluated_sets(config: Config) -> list[Split]:
+    """The sets of problems that a run can be evaluated on, and so does not train on; test is the first."""
+    further = [split for split in config.task.sets if split not in (TRAIN_SET, TEST)]
+    return [TEST, *([DEV] if config.task.dev_size else []), *further]
 
 
 def _files_made(pattern: str, folder: Path, _: Results) -> str:
@@ -121,7 +129,7 @@ def pruning(settings: PruneConfig) -> str:
         which = "the verdicts" if settings.flip.which == "both" else "the wrong ones"
         work += f"; flip {100 * settings.flip.rate:g} % of {which}"
     if settings.decontaminate != "none":
-        work += f"; drop problems that overlap the test split ({settings.decontaminate})"
+        work += f"; drop problems that overlap evaluated ones ({settings.decontaminate})"
     return work
 
 
@@ -147,7 +155,7 @@ def _judge_outcome(results: Judged) -> str:
 
 def _prune_outcome(results: Pruned) -> str:
     dropped = results.get("decontaminated")
-    overlap = f"; dropped {dropped:,} problems that overlap the test split" if dropped else ""
+    overlap = f"; dropped {dropped:,} problems that overlap evaluated ones" if dropped else ""
     return f"kept {results['kept']:,} of {results['available']:,} samples{overlap}"
 
 
@@ -170,6 +178,12 @@ def _evaluate_columns(stage: Stage, results: Evaluated) -> dict[str, float | str
     strict = results["metrics"]["strict"]["pass@k"]
     k = min(strict, key=int)
     return {f"pass@{k} strict ({stage.which})": round(100 * strict[k]["value"], 1)}
+
+
+def _prune_facts(config: Config) -> dict[str, list[Split]]:
+    """What a training problem may not overlap beside the test problems, which alone were looked at in older runs."""
+    further = evaluated_sets(config)[1:] if config.prune.decontaminate != "none" else []
+    return {"evaluated": further} if further else {}
 
 
 def _judge_rules(config: Config) -> int:
@@ -227,6 +241,7 @@ PRUNE = StageSpec(
     plan=_prune_plan,
     outcome=_prune_outcome,
     sections=("prune",),
+    facts=_prune_facts,
     names=("prune.from_run",),
 )
 TRAIN = StageSpec(
@@ -290,6 +305,13 @@ def draws_of(config: Config, stage: Stage) -> Draws:
     if draws is None:
         raise TypeError(f"{stage} samples nothing")
     return draws(config, stage)
+
+
+def by_server(config: Config, stage: Stage) -> bool:
+    """Whether a server samples for a stage: it serves the teacher, or without one the model that is only evaluated."""
+    if config.sampler.engine != SERVER or not of(stage).draws:
+        return False
+    return config.think.teacher is None or draws_of(config, stage).round is None
 
 
 def judged_in(sampled: Stage) -> Stage:

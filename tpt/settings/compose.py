@@ -14,7 +14,7 @@ from tpt import artefacts
 from tpt.errors import ConfigError, nearest, said
 from tpt.settings import interpreter, own_configs
 from tpt.settings.config import Config, expand_paths, validate
-from tpt.settings.engine import resolve_engine
+from tpt.settings.engine import settle_engines
 from tpt.settings.loaded import from_node
 from tpt.settings.names import all_keys, choices, conf_dir
 from tpt.settings.overrides import Names, quoted, single
@@ -56,7 +56,7 @@ def compose(overrides: Sequence[str] = (), config_dir: Path | None = None, pendi
     # Engines draw different samples, so the fingerprint must hold the engine itself and not `auto`.
     if config.sampler.python:
         config.sampler.python = interpreter.absolute(config.sampler.python)
-    config.sampler.engine = resolve_engine(config.sampler.engine, config.sampler.python)
+    settle_engines(config)
     return config
 
 

@@ -14,7 +14,7 @@ from tpt.setting import check_all, default_of, facts_of, section, setting, walk
 from tpt.settings.cluster import ClusterConfig
 from tpt.settings.model import ModelConfig
 from tpt.settings.prune import PruneConfig
-from tpt.settings.sampler import SamplerConfig
+from tpt.settings.sampler import SERVER, SamplerConfig
 from tpt.settings.sampling import MAIN, EvaluateConfig, ThinkConfig
 from tpt.settings.stop import StopConfig
 from tpt.settings.tracker import TrackerConfig
@@ -166,6 +166,7 @@ def validate(config: Config) -> None:
     _validate_prune(config)
     _validate_precision(config.train)
     _validate_model(config)
+    _validate_server(config)
 
 
 def _validate_dev(config: Config) -> None:
@@ -246,3 +247,39 @@ def _validate_model(config: Config) -> None:
     for key, model in (("model", config.model), ("think.teacher", config.think.teacher)):
         if model and model.source == "hub" and not model.path:
             raise ConfigError(f"{key}.path is empty", "give a hub id, or a folder with a checkpoint")
+
+
+def _validate_server(config: Config) -> None:
+    """Check what a server can do in this run: it serves one model, and does not learn what a round trains."""
+    sampler, teacher = config.sampler, config.think.teacher
+    if config.model.source == "server":
+        raise ConfigError(
+            "model.source=server: only a teacher can be a model of which nothing is here",
+            "give model.path a folder or a hub id; the tokenizer makes the prompts and the weights are trained",
+        )
+    if sampler.engine != SERVER:
+        unused = "sampler.urls" if sampler.urls else "think.teacher.source=server" if _is_served(teacher) else ""
+        if unused:
+            raise ConfigError(f"{unused} needs a server to sample from", "set sampler=server sampler.urls=[ADDRESS]")
+        return
+    if not sampler.urls:
+        raise ConfigError(
+            "sampler=server needs the address of a server", "give sampler.urls=[http://localhost:8000/v1]"
+        )
+    if config.rounds and not teacher:
+        raise ConfigError(
+            f"sampler=server samples a model that stays as it is, and this run trains {config.model.name}: the server "
+            "would not have the checkpoints of its rounds",
+            "to think with the model on the server, name it as teacher: +model@think.teacher=NAME (it may be the base "
+            "model); to evaluate it, set rounds=0; to sample what is trained, set sampler=auto",
+        )
+    if sampler.require_ids and _is_served(teacher):
+        raise ConfigError(
+            "sampler.require_ids=true needs the teacher's tokenizer, and think.teacher.source=server has none here",
+            "leave it out, or give the teacher's folder or hub id: think.teacher.source=hub think.teacher.path=",
+        )
+
+
+def _is_served(model: ModelConfig | None) -> bool:
+    """Whether nothing of a model is on this machine."""
+    return model is not None and model.source == SERVER

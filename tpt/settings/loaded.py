@@ -8,8 +8,8 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from tpt import files, tasks
-from tpt.errors import ConfigError, Damaged, nearest
+from tpt import __version__, files, tasks
+from tpt.errors import ConfigError, Damaged, RunError, nearest
 from tpt.setting import Setting
 from tpt.settings import names
 from tpt.settings.config import ADDED, SCALARS, SECTIONS, Config, validate, with_dev
@@ -60,10 +60,14 @@ def _scalar(node: DictConfig, name: str) -> Any:
     return value
 
 
-def load(path: Path) -> Config:
+def load(path: Path, version: str = "") -> Config:
     """The config that a run folder holds, typed and validated.
 
+    Args:
+        version: of the tpt that made the folder; "" if that is not known.
+
     Raises:
+        RunError: an older version wrote it, with a setting that is gone.
         Damaged: it cannot be read, or is not one that this version writes.
     """
     then = "the same `tpt run` as before writes it again"
@@ -73,9 +77,22 @@ def load(path: Path) -> Config:
     lacks = [name for name in needed if not isinstance(node, DictConfig) or name not in node]
     if lacks:
         raise files.damaged(path, f"does not hold what it should: {', '.join(lacks)}", then)
+    _check_gone(path, node, version)
     try:
         config = from_node(node)  # type: ignore[arg-type]  # a mapping, as was seen
         validate(config)
     except ConfigError as error:
         raise Damaged(f"{path}: {error.message}", error.hint or f"remove it; {then}", path) from error
     return config
+
+
+def _check_gone(path: Path, node: Any, version: str) -> None:
+    """Check that a run folder's config has no setting that only older versions know."""
+    writer = f"tpt {version}" if version else "an older tpt"
+    for key, why in names.GONE.items():
+        if OmegaConf.select(node, key) is not None:
+            raise RunError(
+                f"{path.parent} was written by {writer}, whose setting {key} is gone in tpt {__version__}: {why}",
+                f"read it with {writer}; to go on with this one, give the same settings without {key} to `tpt run`: it "
+                "starts a new folder beside it",
+            )

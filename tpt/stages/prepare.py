@@ -14,8 +14,9 @@ from tpt.run import shared, table
 from tpt.run.folder import Run
 from tpt.run.stage import Results, Stage
 from tpt.settings.model import ModelConfig
+from tpt.settings.sampler import SERVER
 from tpt.settings.sampling import SampleConfig
-from tpt.stages import sets
+from tpt.stages import serving, sets
 from tpt.tasks.base import Split
 from tpt.think.engines import check_environments
 from tpt.train import disk
@@ -50,22 +51,27 @@ def prepare(run: Run, stage: Stage, progress: Progress) -> Results:
         files.write_json(listed, unusable)
         results["set_aside"] = len(unusable)
         warnings.append(f"{len(unusable)} problems cannot be judged and are set aside: {listed}")
-    if warnings:
-        results["warnings"] = warnings
     _check_training(run, model_dir)
     results.update(run.config.task.marks())
     progress(2, 3, "checks", note="prompts")
-    results.update(_check_prompts(run, model_dir, tokenizer))
+    results.update(_check_prompts(run, model_dir, tokenizer, warnings))
     check_disk(run, model_dir)
+    if warnings:
+        results["warnings"] = warnings
     progress(3, 3, "checks")
     return results
 
 
-def _check_prompts(run: Run, model_dir: Path, tokenizer: "PreTrainedTokenizerBase") -> Results:
+def _check_prompts(
+    run: Run, model_dir: Path, tokenizer: "PreTrainedTokenizerBase", warnings: list[str]
+) -> dict[str, Any]:
     """Check every prompt against the context of the model that is to answer it.
 
+    Args:
+        warnings: to be added to.
+
     Returns:
-        how long the longest test prompt is, and where the teacher is, if there is one.
+        how long the longest test prompt is, where the teacher is, if there is one, and what a server offers.
     """
     config = run.config
     longest = {
@@ -73,6 +79,8 @@ def _check_prompts(run: Run, model_dir: Path, tokenizer: "PreTrainedTokenizerBas
         for split in (table.TEST, *config.evaluate.also)
     }
     results: dict[str, Any] = {"prompt_tokens": longest[table.TEST]}
+    if config.sampler.engine == SERVER:
+        return results | _check_server(run, model_dir, tokenizer, max(longest.values()), warnings)
     thinking, folder = config.model, model_dir
     if config.think.teacher:
         thinking, folder = config.think.teacher, models.locate(config.think.teacher)
@@ -80,6 +88,33 @@ def _check_prompts(run: Run, model_dir: Path, tokenizer: "PreTrainedTokenizerBas
         tokenizer = check_model(run, thinking, folder, trained=False)
     check_context(run, table.TRAIN_SET, "think", config.think, thinking, folder, tokenizer)
     return results
+
+
+def _check_server(
+    run: Run, folder: Path, tokenizer: "PreTrainedTokenizerBase", longest: int, warnings: list[str]
+) -> dict[str, Any]:
+    """Check that the server of `sampler=server` has the model, and that the prompts fit its context.
+
+    Args:
+        folder, tokenizer: the base model's.
+        longest: tokens of the longest prompt of an evaluation.
+        warnings: to be added to.
+
+    Returns:
+        what the server offers, and where the teacher's tokenizer is, if it serves one.
+    """
+    config, teacher = run.config, run.config.think.teacher
+    if teacher:
+        folder, tokenizer = serving.tokenizer_of(teacher, folder)
+    served = serving.look(config, tokenizer)
+    warnings += serving.warnings(teacher or config.model, served, config.sampler.urls)
+    if not teacher:
+        serving.check_room(served, longest, config.evaluate.max_tokens, "evaluate")
+        return {"served": served}
+    if teacher.source != SERVER:
+        longest = check_context(run, table.TRAIN_SET, "think", config.think, teacher, folder, tokenizer)
+        serving.check_room(served, longest, config.think.max_tokens, "think")
+    return {"served": served, "teacher_dir": str(folder.resolve())}
 
 
 def check_model(run: Run, model: ModelConfig, folder: Path, trained: bool) -> "PreTrainedTokenizerBase":
@@ -99,7 +134,7 @@ def check_model(run: Run, model: ModelConfig, folder: Path, trained: bool) -> "P
             f"{model.name} is quantised ({quantization}), and quantised weights cannot be fine-tuned",
             "give the checkpoint that is not quantised",
         )
-    if quantization and run.config.sampler.engine == "transformers":
+    if quantization and run.config.sampler.local == "transformers":
         raise ModelError(
             f"{model.name} is quantised ({quantization}), which the transformers engine does not sample from",
             "give the checkpoint that is not quantised, or set sampler=vllm",

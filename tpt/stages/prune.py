@@ -13,6 +13,7 @@ from tpt.records import Problem
 from tpt.run import table
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
+from tpt.stages import serving
 
 
 def prune_round(run: Run, stage: Stage, progress: Progress) -> Pruned:
@@ -27,8 +28,8 @@ def prune_round(run: Run, stage: Stage, progress: Progress) -> Pruned:
         verdicts=records.shards(run.folder(judged), VERDICTS),
         problems=run.problems_path(table.TRAIN_SET),
         encode=encoder(run),
-        foreign=run.config.think.teacher is not None,
-        test=run.problems_path(table.TEST),
+        foreign=run.config.think.teacher is not None and not serving.is_own(run),
+        evaluated=[run.problems_path(one) for one in table.evaluated_sets(run.config)],
     )
     if run.config.prune.accumulate and stage.round > 1:
         inputs.earlier = run.folder(Stage(stage.round - 1, stage.name)) / EXAMPLES

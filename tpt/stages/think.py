@@ -19,6 +19,7 @@ from tpt.run import table
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
 from tpt.stages.early import judging
+from tpt.stages.serving import engine_of
 from tpt.stages.sharding import Worker, problem_shards, samples_path
 from tpt.think.base import Completion, Draw, Prompt
 from tpt.think.engines import make_sampler
@@ -91,11 +92,12 @@ def _sample_shards(run: Run, stage: Stage, owed: dict[int, int], progress: Progr
         end_ids=tuple(prompt.end_ids(tokenizer, checkpoint)),
     )
     begun, total = _Begun(), sum(owed.values())
-    context = models.context_length(checkpoint, draws.model)
+    # A server knows its own; of its model there may be nothing here but a tokenizer.
+    context = 0 if table.by_server(run.config, stage) else models.context_length(checkpoint, draws.model)
     # A resumed engine that seeds as a whole must not repeat the draws of the shards that are already there.
     seed = run.seed(stage) + min(owed) * draw.n
     tokens, done, started = 0, 0, time.monotonic()
-    with make_sampler(run.config.sampler, draws.model, checkpoint, context, seed) as sampler:
+    with make_sampler(engine_of(run, stage), draws.model, checkpoint, context, seed) as sampler:
         loaded = time.monotonic()
         prompts = _prompts(run, stage, owed, begun, tokenizer, draw.n)
         for one, completions in sampler.sample(prompts, draw):
@@ -154,8 +156,9 @@ def _prompts(
         if number in owed:
             begun.begin(number, [problem.id for problem in problems])
             for position, problem in enumerate(problems):
-                ids = prompt.render(problem, run.config.task, tokenizer)
-                yield Prompt(problem.id, ids, base + (number * size + position) * n)
+                chat = prompt.messages(problem, run.config.task)
+                ids = prompt.encode_prompt(chat, tokenizer)
+                yield Prompt(problem.id, ids, base + (number * size + position) * n, chat)
 
 
 def opened_by(prompt_ids: list[int], tokenizer: "PreTrainedTokenizerBase") -> str:

@@ -1,6 +1,6 @@
 """What a sampling engine is: prompts in, completions out as they finish. Imports no torch."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
@@ -16,11 +16,13 @@ class Prompt:
         key: identifies the problem in the results; unique among the prompts of one call.
         ids: token ids.
         seed: seed of the problem's sample 0; sample i has `seed + i`, so seeds must be at least n apart.
+        chat: the prompt as messages, for a server that does not take token ids.
     """
 
     key: str
     ids: list[int]
     seed: int
+    chat: Sequence[Mapping[str, str]] = ()
 
 
 @dataclass

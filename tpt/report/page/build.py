@@ -16,14 +16,24 @@ from tpt.run.folder import Run
 HERE = Path(__file__).parent
 
 
-def templates(folder: Path) -> jinja2.Environment:
-    """The templates of pages in a folder: what is filled in is escaped, and a name that is missing is an error."""
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folder),
+def fill(template: Path, style: str, script: str = "", **values: object) -> str:
+    """A page: a template that extends `base.html`, which lies in this folder.
+
+    What is filled in is escaped, and a name that is missing is an error.
+
+    Args:
+        style, script: files of ours, so nothing of a run is in them; the page allows no others.
+        values: what the template shows.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader([template.parent, HERE]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+    )
+    return environment.get_template(template.name).render(
+        version=__version__, policy=policy(style, script), style=Markup(style), script=Markup(script), **values
     )
 
 
@@ -45,32 +55,27 @@ def write(
     """
     style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
     data = samples.collect(runs, runs[0].config.seed)
-    text = (
-        templates(HERE)
-        .get_template("page.html")
-        .render(
-            title=rows[0].run if len(view.by_run(rows)) == 1 else f"{len(view.by_run(rows))} runs",
-            version=__version__,
-            policy=policy(style, script),
-            style=Markup(style),  # files of ours: nothing of a run is in them
-            script=Markup(script),
-            data=Markup(samples.encode(data).decode()),
-            sets=data.sets,
-            said=said,
-            notes=notes,
-            interval_words=table.interval_words(rows),
-            runs=[(view.style_of(number), run[0].label) for number, run in enumerate(view.by_run(rows).values())],
-            tiles=view.tiles(rows),
-            panels=view.panels(rows),
-            gaps=view.gaps(rows),
-            prunings=view.prunings(rows, runs),
-            diversity=view.diversity(rows),
-            times=view.times(rows),
-            costs=view.costs(rows, runs),
-            stages=stage_names(),
-            differences=view.differences(rows),
-            parts=table.parts(rows, methods),
-        )
+    text = fill(
+        HERE / "page.html",
+        style,
+        script,
+        title=rows[0].run if len(view.by_run(rows)) == 1 else f"{len(view.by_run(rows))} runs",
+        data=Markup(samples.encode(data).decode()),
+        sets=data.sets,
+        said=said,
+        notes=notes,
+        interval_words=table.interval_words(rows),
+        runs=[(view.style_of(number), run[0].label) for number, run in enumerate(view.by_run(rows).values())],
+        tiles=view.tiles(rows),
+        panels=view.panels(rows),
+        gaps=view.gaps(rows),
+        prunings=view.prunings(rows, runs),
+        diversity=view.diversity(rows),
+        times=view.times(rows),
+        costs=view.costs(rows, runs),
+        stages=stage_names(),
+        differences=view.differences(rows),
+        parts=table.parts(rows, methods),
     )
     files.write_text(path, text)
 
