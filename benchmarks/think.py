@@ -43,7 +43,8 @@ from tpt.settings.compose import compose
 from tpt.settings.config import Config
 from tpt.stages import think as think_stage
 from tpt.stages.sharding import Worker
-from tpt.think.vllm import VllmSampler
+from tpt.think import vllm
+from tpt.think.base import completed
 
 THINK = Stage(1, "think")
 KV_GIB = 4  # of keys and values, for each side
@@ -66,9 +67,9 @@ def sampled(config: Config) -> dict[str, float]:
     spent: Counter[str] = Counter()
     with (
         patch.object(records, "write", _timed(records.write, spent, "shards")),
-        patch.object(prompt, "render", _timed(prompt.render, spent, "rendering")),
+        patch.object(prompt, "encode_prompt", _timed(prompt.encode_prompt, spent, "rendering")),
         patch.object(Progress, "__call__", _timed(Progress.__call__, spent, "progress")),
-        patch.object(VllmSampler, "_completion", _timed(VllmSampler._completion, spent, "detokenising")),
+        patch.object(vllm, "completed", _timed(completed, spent, "detokenising")),
     ):
         think_stage.sample(run, THINK, Progress(run.progress_path(THINK)), Worker())
     [engine] = think_stage.summary(run.folder(THINK))["engines"]

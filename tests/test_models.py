@@ -17,7 +17,7 @@ from tpt import files, models
 from tpt.checkpoint import load_tokenizer, quantization, skeleton
 from tpt.errors import ModelError
 from tpt.models.cache import build_once
-from tpt.models.wheel import WHEEL_SHA256, check_sha256
+from tpt.models.wheel import PACKAGES, check_sha256
 from tpt.prompt import end_ids
 from tpt.settings.model import ModelConfig
 
@@ -344,7 +344,7 @@ def test_a_build_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: p
 def test_a_download_that_is_not_the_expected_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.whl").write_bytes(b"something else")
     with pytest.raises(ModelError, match="is not the expected file"):
-        check_sha256(tmp_path / "a.whl", WHEEL_SHA256)
+        check_sha256(tmp_path / "a.whl", PACKAGES["google/gemma-3-270m"].wheels[0][1])
 
 
 @pytest.mark.slow

@@ -9,9 +9,10 @@ from tokenizers.processors import TemplateProcessing
 from transformers import AutoTokenizer
 
 from tpt import files
+from tpt.chat import DATE
 from tpt.errors import ModelError
 from tpt.judge.thinking import final_part
-from tpt.prompt import DATE, decoder, encode_completion, end_ids, render
+from tpt.prompt import Decoder, encode_completion, end_ids, render
 from tpt.records import Problem
 from tpt.tasks import make
 from tpt.tasks.base import Task
@@ -166,7 +167,7 @@ def test_special_tokens_are_no_text_except_tags_of_thinking(tiny_model: Path) ->
     tokenizer: Any = AutoTokenizer.from_pretrained(tiny_model)
     tokenizer.add_special_tokens({"additional_special_tokens": ["[THINK]", "[/THINK]", "<|note|>"]})
     ids = tokenizer.encode("[THINK]5[/THINK]<|note|>18<|im_end|>", add_special_tokens=False)
-    text = decoder(tokenizer)(ids)
+    text = Decoder(tokenizer)(ids)
     assert text.replace(" ", "") == "[THINK]5[/THINK]18"
     assert (final_part(text) or "").strip() == "18"
 

@@ -322,6 +322,8 @@ class Headline(TypedDict):
         well_formed: share in which the strict reader found an answer, and could judge it.
         judge_error, gold_unreadable: shares of which a reader could not say whether they are right.
         unfinished_thinking: share that ends inside the thinking.
+        stopped: share that a stop string ended, if any; those that end by themselves are neither these nor cut off.
+        thinking_tokens: of a completion, how many are its thinking, if any.
         distinct: different texts per problem.
         statuses: how many samples have each status.
         strict, lenient: for each reader `pass@k` and `maj@k` with intervals, and `correct@k` (the paper's count of
@@ -336,6 +338,8 @@ class Headline(TypedDict):
     judge_error: float
     gold_unreadable: float
     unfinished_thinking: float
+    stopped: NotRequired[float]
+    thinking_tokens: NotRequired[float]
     distinct: float
     statuses: dict[str, int]
     strict: Figures

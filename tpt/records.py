@@ -20,6 +20,10 @@ from tpt import artefacts, files
 if TYPE_CHECKING:
     import pyarrow as pa
 
+# How a completion ended: by an end token, before a stop string, or because it was cut off.
+STOP, STOP_STRING, LENGTH = "stop", "stop_string", "length"
+ENDED = (STOP, STOP_STRING)  # either way with an end token
+
 ROWS_PER_BATCH = 1024  # of a row group, the unit that is held in memory
 
 
@@ -68,10 +72,11 @@ class Sample:
         problem_id: `Problem.id`.
         index: 0 .. n-1 within the problem.
         prompt_ids: token ids of the rendered prompt.
-        completion_ids: token ids as sampled, with the end token if `finish_reason` is "stop".
+        completion_ids: token ids as sampled, with the end token if `finish_reason` is "stop". If it is "stop_string":
+            those before the stop string, and then an end token, which was not sampled.
         text: the decoded completion without special tokens; it begins with the tag that opens thinking if the prompt
             ended with that tag.
-        finish_reason: "stop", or "length" if the sample was cut off.
+        finish_reason: "stop", "stop_string", or "length" if the sample was cut off.
     """
 
     problem_id: str

@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 
 import numpy as np
 import pytest
@@ -17,6 +17,7 @@ from tpt.analysis.resample import Prefix, Resampler
 from tpt.artefacts import EngineDescription
 from tpt.errors import EngineError
 from tpt.judge.answer import judge_pairs
+from tpt.prompt import Decoder
 from tpt.records import Problem, Sample, Status
 from tpt.think.base import Completion, Draw, Prompt
 
@@ -145,7 +146,7 @@ def resampler(folder: Path, toy: Toy, n: int = 48, max_tokens: int = 20) -> Resa
     def decode(ids: list[int]) -> str:
         return " ".join(TEXTS.get(one, "step") for one in ids if one != END)
 
-    return Resampler(folder, lambda seed: toy, draw, decode, judge_pairs, 1, shard_size=5, seed=3)
+    return Resampler(folder, lambda seed: toy, draw, cast(Decoder, decode), judge_pairs, 1, shard_size=5, seed=3)
 
 
 def test_what_the_engine_draws_is_what_is_located(tmp_path: Path) -> None:

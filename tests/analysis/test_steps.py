@@ -9,7 +9,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from tpt.analysis.alignment import align, edits, form, is_local_slip
 from tpt.analysis.steps import UNITS, step_ends, steps
-from tpt.prompt import decoder
+from tpt.prompt import Decoder
 
 TEXT = "Zoe has 3.5 + 5 = 8.5 kites. She sells 2!\n\n  So  6.5 are left\n#### 6.5"
 
@@ -27,7 +27,7 @@ def tokenizer(smollm2: Path) -> PreTrainedTokenizerBase:
 
 @pytest.mark.parametrize("unit", ["lines", "sentences"])
 def test_a_real_vocabulary_is_cut_where_the_steps_end(tokenizer: PreTrainedTokenizerBase, unit: str) -> None:
-    decode = decoder(tokenizer)
+    decode = Decoder(tokenizer)
     ids = [*tokenizer.encode(TEXT), tokenizer.eos_token_id]
     ends = step_ends(ids, decode, unit)
     parts = [decode(ids[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
@@ -41,7 +41,7 @@ def test_a_real_vocabulary_is_cut_where_the_steps_end(tokenizer: PreTrainedToken
 @pytest.mark.parametrize("unit", UNITS)
 def test_cuts_ascend_and_leave_no_token_out(tokenizer: PreTrainedTokenizerBase, text: str, unit: str) -> None:
     ids = [*tokenizer.encode(text), tokenizer.eos_token_id]
-    ends = step_ends(ids, decoder(tokenizer), unit)
+    ends = step_ends(ids, Decoder(tokenizer), unit)
     assert ends == sorted(set(ends))
     assert ends[0] > 0
     assert ends[-1] == len(ids)

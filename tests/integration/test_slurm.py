@@ -144,7 +144,7 @@ def preempt(lab: Slurm) -> None:
     lab.command("sbatch", "-p", "gpu", "--exclusive", "-N", "2", "-o", "/dev/null", "--wrap", "sleep 3")
 
 
-def run_here(root: Path, warm_imports: dict[str, str], *settings: str) -> Path:
+def run_here(root: Path, warm_imports: dict[str, Any], *settings: str) -> Path:
     """A run of the tests' settings on this machine, without SLURM."""
     call("run", *TINY, ONE_ENGINE, "cluster=local", *settings, f"run_root={root}", **warm_imports)
     return find(root)[0]

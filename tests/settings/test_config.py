@@ -110,6 +110,12 @@ def test_the_command_line_has_the_last_word_over_the_task() -> None:
         ("train.clip=inf", "train.clip=inf is not a finite number", ""),
         ("cluster.train.extra.weight=inf", "cluster.train.extra.weight=inf is not a finite number", ""),
         ("seed=-1", "seed=-1 is out of range", ""),
+        ('think.stop=[""]', "think.stop=[''] is not allowed", "texts that are not empty"),
+        ("think.stop=x", "think.stop", "think.stop=[x]"),
+        ("evaluate.min_p=1.5", "evaluate.min_p=1.5", ""),
+        ("think.top_k=-1", "think.top_k=-1", ""),
+        ("train.thinking=forget", "train.thinking=forget is not known", "drop, keep"),
+        ("model.chat=false model.template.a=1", "model.chat=false makes prompts plain text", "leave one of them out"),
     ],
 )
 def test_a_wrong_setting_is_refused_with_what_to_do(override: str, message: str, hint: str) -> None:

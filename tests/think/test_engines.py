@@ -3,6 +3,7 @@
 import random
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,10 +19,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from tpt.errors import ConfigError, EngineError, ModelError
 from tpt.models import context_length
 from tpt.probe import has_vllm
+from tpt.prompt import Decoder
 from tpt.settings.engine import resolve_engine
 from tpt.settings.model import ModelConfig
 from tpt.settings.sampler import SamplerConfig
-from tpt.think.base import Completion, Draw, Prompt, Sampler
+from tpt.think.base import Completion, Draw, Prompt, Sampler, completed
 from tpt.think.branching import common_prefix
 from tpt.think.cache import BranchingCache
 from tpt.think.engines import make_sampler
@@ -255,6 +257,59 @@ def test_tokens_are_drawn_as_often_as_their_probabilities_say() -> None:
     counts = [tokens.count(token) for token in range(4)]
     frequencies = (5000 * expected / expected.sum()).tolist()
     assert stats.chisquare(counts, frequencies).pvalue > 1e-4
+
+
+@pytest.mark.parametrize(
+    ("top_p", "top_k", "min_p", "left"),
+    [
+        (1.0, 0, 0.0, {0, 1, 2, 3}),
+        (1.0, 2, 0.0, {0, 1}),
+        (1.0, 0, 0.2, {0, 1, 2}),
+        (0.6, 2, 0.0, {0}),  # of the 0.8 that top_k leaves, the first has 0.625
+        (0.95, 3, 0.5, {0, 1}),
+    ],
+)
+def test_top_k_and_min_p_leave_out_the_unlikely(top_p: float, top_k: int, min_p: float, left: set[int]) -> None:
+    logits = torch.log(torch.tensor([[0.5, 0.3, 0.15, 0.05]]))
+    rng = random.Random(4)
+    assert {int(pick(logits, [rng.random()], 1.0, top_p, top_k, min_p)[0]) for _ in range(500)} == left
+
+
+def stopping(sampler: Sampler, folder: Path) -> None:
+    """Completions end before a stop string, wherever the engine noticed it, and are otherwise as without."""
+    decode = Decoder(AutoTokenizer.from_pretrained(folder))
+    free = Draw(n=3, temperature=1.0, top_p=1.0, max_tokens=40, end_ids=(END,))
+    draw = replace(free, stop=("a", "e", "\n"))
+    whole, stopped = drawn(sampler, prompts(8), free), drawn(sampler, prompts(8), draw)
+    reasons = set()
+    for key, completions in stopped.items():
+        for one, other in zip(completions, whole[key], strict=True):
+            assert one == completed(other.ids, draw, decode)
+            assert not any(text in one.text for text in draw.stop)
+            reasons.add(one.finish_reason)
+    assert "stop_string" in reasons
+
+
+def test_a_stop_string_ends_a_completion_where_it_begins(transformers_engine: Sampler, tiny_model: Path) -> None:
+    stopping(transformers_engine, tiny_model)
+
+
+def test_a_stop_string_ends_a_completion_of_the_plain_way_too(tiny_model: Path) -> None:
+    with engine("transformers", tiny_model, max_num_seqs=8) as sampler:
+        assert isinstance(sampler, TransformersSampler)
+        sampler._sampling = Plain(sampler._model, "sdpa")
+        stopping(sampler, tiny_model)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not has_vllm(), reason="vLLM is not installed")
+def test_vllm_stops_at_strings_and_limits_what_it_draws_from(vllm_engine: Sampler, tiny_model: Path) -> None:
+    stopping(vllm_engine, tiny_model)
+    likeliest = drawn(vllm_engine, prompts(8), GREEDY)
+    for limited in (replace(WARM, top_k=1), replace(WARM, min_p=1.0)):
+        found = drawn(vllm_engine, prompts(8), limited)
+        same = sum(one.ids == likeliest[key][0].ids for key, some in found.items() for one in some)
+        assert same >= 22, "of 24; two near-equal logits may be ordered either way"
 
 
 def test_top_p_leaves_out_the_unlikely() -> None:

@@ -9,6 +9,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,11 +54,11 @@ def prompts(count: int) -> list[Prompt]:
     ]
 
 
-def engine(folder: Path, *urls: str, **extra: Any) -> ServerSampler:
+def engine(folder: Path, *urls: str, model: ModelConfig = MODEL, **extra: Any) -> ServerSampler:
     config = SamplerConfig(engine="server", urls=list(urls), retries=1)
     for key, value in extra.items():
         setattr(config, key, value)
-    return ServerSampler(config, MODEL, folder)
+    return ServerSampler(config, model, folder)
 
 
 def drawn(sampler: Any, draw: Draw, count: int = 6) -> dict[str, list[Completion]]:
@@ -100,6 +101,18 @@ def test_token_ids_go_in_and_come_out_where_the_server_can(tiny_model: Path, by_
     }
     assert "encoded_again" not in said
     assert by_ids.asked[-1].keys() >= {"stop_token_ids", "ignore_eos", "seed", "n"}
+
+
+def test_what_goes_beyond_openais_interface_is_sent_only_where_it_is_set(tiny_model: Path) -> None:
+    script, more = Script(), {"top_k", "min_p", "stop", "chat_template_kwargs"}
+    with openai_server.serving(script) as url, engine(tiny_model, url) as sampler:
+        drawn(sampler, WARM, 1)
+        assert not any(more & body.keys() for body in script.asked)
+    model = replace(MODEL, template={"enable_thinking": False})
+    with openai_server.serving(script) as url, engine(tiny_model, url, model=model) as sampler:
+        drawn(sampler, replace(WARM, top_k=5, min_p=0.1, stop=("Q:",)), 1)
+    wanted = {"top_k": 5, "min_p": 0.1, "stop": ["Q:"], "chat_template_kwargs": {"enable_thinking": False}}
+    assert wanted.items() <= script.asked[-1].items()
 
 
 def test_no_more_is_in_flight_than_allowed(tiny_model: Path) -> None:
@@ -239,6 +252,7 @@ URL = "sampler.urls=[http://localhost:1/v1]"
         (["sampler=server", URL, "rounds=auto"], "would not have the checkpoints of its rounds"),
         (["sampler=transformers", URL], "sampler.urls needs a server to sample from"),
         (["sampler=transformers", "+model@think.teacher=served"], "think.teacher.source=server needs a server"),
+        ([*SERVED, URL, "+think.teacher.template_file=mine.jinja"], "writes prompts in its own chat template"),
         (["model=served", "sampler=server", URL, "rounds=0"], "only a teacher can be a model of which nothing is here"),
         ([*SERVED, URL, "sampler.require_ids=true"], "needs the teacher's tokenizer"),
         ([*SERVED, "sampler.urls=[localhost:8000]"], "sampler.urls="),
@@ -360,6 +374,7 @@ def test_vllms_server_gives_the_tokens_that_the_model_itself_gives(
         warm = drawn(there, WARM, 20)
         assert drawn(there, WARM, 20) == warm
         assert "vllm" in there.describe()["version"]
+        stopped = drawn(there, replace(GREEDY, stop=("e",)), 20)
         with pytest.raises(ModelError, match=r"the prompt of long .*context length is 512"):
             list(there.sample([Prompt("long", [5] * 600, 0)], GREEDY))
         ends = Draw(n=2, temperature=1.5, top_p=1.0, max_tokens=60, end_ids=(END, *range(5, 30)))
@@ -368,6 +383,9 @@ def test_vllms_server_gives_the_tokens_that_the_model_itself_gives(
                 assert (one.finish_reason == "stop") == (one.ids[-1] in ends.end_ids)
                 assert not any(token in ends.end_ids for token in one.ids[:-1])
     assert sum(ours[key][0].ids == theirs[key][0].ids for key in ours) >= 18  # two near-equal logits
+    assert any(one.finish_reason == "stop_string" for [one] in stopped.values())
+    for key, [one] in stopped.items():
+        assert one.text == theirs[key][0].text.partition("e")[0]
     assert all(len({tuple(one.ids) for one in three}) == 3 for three in warm.values())
 
 

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from rich.progress import Progress
 
-from tpt import models, prompt, records
-from tpt.analysis.resample import Decode, Prefix, Resampler, named
+from tpt import models, records
+from tpt.analysis.resample import Prefix, Resampler, named
 from tpt.analysis.steps import step_ends
 from tpt.checkpoint import quiet
 from tpt.probe import has_vllm
+from tpt.prompt import Decoder
 from tpt.records import Problem, Sample, Verdict
 from tpt.report.rows import round_name
 from tpt.run import table
@@ -78,7 +79,7 @@ def continue_all(
     from transformers import AutoTokenizer  # slow to import
 
     tokenizer = AutoTokenizer.from_pretrained(run.model(round))
-    decode = prompt.decoder(tokenizer)
+    decode = Decoder(tokenizer)
     problems = _problems(run, {one.problem_id for one in solutions})
     ends = [step_ends(one.completion_ids, decode, how.unit) for one in solutions]
     cut = [_prefixes(problems[one.problem_id], one, at, decode) for one, at in zip(solutions, ends, strict=True)]
@@ -99,7 +100,7 @@ def _problems(run: Run, wanted: set[str]) -> dict[str, Problem]:
     return {one.id: one for one in records.read(path, Problem) if one.id in wanted}
 
 
-def _prefixes(problem: Problem, solution: Sample, ends: list[int], decode: Decode) -> list[Prefix]:
+def _prefixes(problem: Problem, solution: Sample, ends: list[int], decode: Decoder) -> list[Prefix]:
     """What comes before each step."""
     own = decode(solution.completion_ids)
     opened = solution.text.removesuffix(own) if solution.text.endswith(own) else ""
@@ -107,7 +108,7 @@ def _prefixes(problem: Problem, solution: Sample, ends: list[int], decode: Decod
     return [Prefix(problem, tuple(solution.prompt_ids), tuple(ids[:end]), opened) for end in [0, *ends[:-1]]]
 
 
-def _texts(solution: Sample, ends: list[int], decode: Decode) -> list[str]:
+def _texts(solution: Sample, ends: list[int], decode: Decoder) -> list[str]:
     """What each step says: what it adds to the text before it."""
     until = [decode(solution.completion_ids[:end]) for end in [0, *ends]]
     return [after[len(before) :] for before, after in pairwise(until)]
@@ -124,20 +125,14 @@ def _resampler(
 ) -> Resampler:
     stage, checkpoint = table.evaluation(round), run.model(round)
     draws = table.draws_of(run.config, stage)
-    settings = draws.settings
-    draw = Draw(
-        n=continuations,
-        temperature=settings.temperature,
-        top_p=settings.top_p,
-        max_tokens=settings.max_tokens,
-        end_ids=tuple(prompt.end_ids(tokenizer, checkpoint)),
-    )
+    drawn = Draw.of(draws.settings, run.config.task, draws.model, tokenizer, checkpoint)
+    draw = dataclasses.replace(drawn, n=continuations)
     name = named(prefixes, run.fingerprint(stage), seed, continuations, run.config.sampler.shard_size)
     return Resampler(
         folder=out / "error_locality" / f"round-{round:02d}-{name}",
         engine=_engine(run, round, checkpoint),
         draw=draw,
-        decode=prompt.decoder(tokenizer),
+        decode=Decoder(tokenizer),
         judge=run.config.task.verdicts,
         rules=run.config.task.rules(),
         shard_size=run.config.sampler.shard_size,

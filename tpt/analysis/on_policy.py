@@ -10,7 +10,7 @@ from tpt.checkpoint import load_tokenizer, quiet
 from tpt.prune.modes import finished
 from tpt.records import Problem, Sample
 from tpt.run.folder import Run
-from tpt.stages.think import as_samples, opened_by
+from tpt.stages.think import as_samples
 from tpt.think.base import Draw, Prompt
 from tpt.think.engines import make_sampler
 
@@ -68,13 +68,13 @@ def draw(run: Run, checkpoint: Path, problems: Sequence[Problem], how: How) -> D
 
 def _sampled(run: Run, checkpoint: Path, problems: Sequence[Problem], how: How) -> Iterator[tuple[str, list[Sample]]]:
     tokenizer, model = load_tokenizer(checkpoint), replace(run.config.model, dtype="float32")
-    ends = tuple(prompt.end_ids(tokenizer, checkpoint))
-    request = Draw(how.n, how.temperature, how.top_p, run.config.think.max_tokens, ends)
+    drawn = Draw.of(run.config.think, run.config.task, model, tokenizer, checkpoint)
+    request = replace(drawn, n=how.n, temperature=how.temperature, top_p=how.top_p)
     prompts = [
-        Prompt(problem.id, prompt.render(problem, run.config.task, tokenizer), how.seed + at * how.n)
+        Prompt(problem.id, prompt.render(problem, run.config.task, tokenizer, model), how.seed + at * how.n)
         for at, problem in enumerate(problems)
     ]
-    engine = replace(run.config.sampler, engine="transformers")
+    engine, decode = replace(run.config.sampler, engine="transformers"), prompt.Decoder(tokenizer)
     with make_sampler(engine, model, checkpoint, models.context_length(checkpoint, model), how.seed) as sampler:
         for one, completions in sampler.sample(prompts, request):
-            yield one.key, as_samples(one, completions, opened_by(one.ids, tokenizer))
+            yield one.key, as_samples(one, completions, decode.opened_by(one.ids))

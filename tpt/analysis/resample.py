@@ -8,11 +8,11 @@ from typing import TypeVar
 
 from tpt import records
 from tpt.artefacts import SAMPLES, VERDICTS
+from tpt.prompt import Decoder
 from tpt.records import Problem, Sample, Verdict
 from tpt.run.identity import digest
 from tpt.think.base import Completion, Draw, Prompt, Sampler, completed
 
-Decode = Callable[[list[int]], str]
 Judge = Callable[[Iterable[tuple[Problem, Sample]]], Iterator[Verdict]]
 
 LARGEST_SEED = 2**31
@@ -62,7 +62,7 @@ class Resampler:
     folder: Path
     engine: Callable[[int], Sampler]
     draw: Draw
-    decode: Decode
+    decode: Decoder
     judge: Judge
     rules: int
     shard_size: int
@@ -109,8 +109,8 @@ class Resampler:
     def _solution(self, prefix: Prefix, index: int, continuation: Completion) -> Sample:
         """A solution as it would have been drawn as a whole: cut off where that would have been."""
         left = self.draw.max_tokens - len(prefix.completion_ids)
-        kept = completed(continuation.ids[:left], self.draw.end_ids, self.decode)
-        ends = len(kept.ids) - (kept.finish_reason == "stop")
+        kept = completed(continuation.ids[:left], self.draw, self.decode)
+        ends = len(kept.ids) - (kept.finish_reason in records.ENDED)
         text = prefix.opened + self.decode([*prefix.completion_ids, *kept.ids[:ends]])
         return Sample(prefix.problem.id, index, _ids(prefix), kept.ids, text, kept.finish_reason)
 

@@ -17,7 +17,7 @@ from tpt.evaluate.intervals import Floats, Interval, gain_interval, share_interv
 from tpt.evaluate.passk import pass_at_k
 from tpt.judge.answer import canonical
 from tpt.judge.thinking import UNFINISHED
-from tpt.records import Sample, Status, Verdict
+from tpt.records import LENGTH, STOP_STRING, Sample, Status, Verdict
 from tpt.settings.sampling import EvaluateConfig
 
 Reader = Literal["strict", "lenient"]
@@ -65,6 +65,7 @@ class _Tally:
         well_formed: samples in which the strict reader found an answer, and could judge it.
         judge_error, gold_unreadable: samples of which a reader could not say whether they are right.
         unfinished_thinking: samples that end inside their thinking.
+        stopped: samples that a stop string ended.
         distinct: different texts, added up over the problems.
     """
 
@@ -81,6 +82,7 @@ class _Tally:
     judge_error: int = 0
     gold_unreadable: int = 0
     unfinished_thinking: int = 0
+    stopped: int = 0
 
     def add(self, problem: str, judged: Iterable[tuple[Sample, Verdict]]) -> None:
         """Count the samples of one problem."""
@@ -93,7 +95,8 @@ class _Tally:
             strict.add(verdict.strict, verdict.strict_answer)
             lenient.add(verdict.lenient, _vote(verdict.lenient_answer))
             self.tokens += len(sample.completion_ids)
-            self.cut_off += sample.finish_reason == "length"
+            self.cut_off += sample.finish_reason == LENGTH
+            self.stopped += sample.finish_reason == STOP_STRING
             self.well_formed += verdict.strict in JUDGED
             self.judge_error += Status.JUDGE_ERROR in (verdict.strict, verdict.lenient)
             self.gold_unreadable += Status.GOLD_UNREADABLE in (verdict.strict, verdict.lenient)
@@ -114,6 +117,7 @@ def summarise(
     verdicts: Iterable[Verdict],
     config: EvaluateConfig,
     tokens: int | None = None,
+    thinking_tokens: int = 0,
 ) -> Metrics:
     """All figures of an evaluation, ready for JSON.
 
@@ -122,6 +126,7 @@ def summarise(
         verdicts: one for each sample, in the same order.
         config: which k, which confidence.
         tokens: of all completions; None: they are counted.
+        thinking_tokens: those of them that are thinking.
 
     Raises:
         DataError: there are no samples, or the samples of a problem lie apart.
@@ -135,7 +140,7 @@ def summarise(
         raise DataError("there are no samples to evaluate", "see the log of the evaluate stage")
     if len(set(tally.ids)) < len(tally.ids):
         raise DataError("the samples of one problem lie in several places", "remove the sample shards, then run again")
-    return {
+    metrics: Metrics = {
         "problems": len(tally.ids),
         "samples": total,
         "mean_tokens": (tally.tokens if tokens is None else tokens) / total,
@@ -150,6 +155,11 @@ def summarise(
         "lenient": _figures(tally, "lenient", config),
         "per_problem": _per_problem(tally),
     }
+    if tally.stopped:
+        metrics["stopped"] = tally.stopped / total
+    if thinking_tokens:
+        metrics["thinking_tokens"] = thinking_tokens / total
+    return metrics
 
 
 def _per_problem(tally: _Tally) -> PerProblem:

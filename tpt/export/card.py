@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import OmegaConf
 
-from tpt import markdown, prompt
+from tpt import chat, markdown, prompt
 from tpt.artefacts import Prepared
 from tpt.export.examples import FILE
 from tpt.export.front_matter import front_matter
@@ -181,12 +181,15 @@ def _rounds_table(run: Run, number: int) -> str:
 
 
 def _use(run: Run, tokenizer: "PreTrainedTokenizerBase") -> str:
+    template = chat.template_of(tokenizer, run.config.model.trained())
+    variables = "".join(f", {name}={value!r}" for name, value in run.config.model.template.items())
     encode = (
-        'tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_dict=True, return_tensors="pt")'
-        if tokenizer.chat_template
+        "tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_dict=True, "
+        f'return_tensors="pt"{variables})'
+        if template
         else 'tokenizer("\\n\\n".join(turn["content"] for turn in chat) + "\\n\\n", return_tensors="pt")'
     )
-    after = 0 if tokenizer.chat_template else prompt.appended(tokenizer)
+    after = 0 if template else prompt.appended(tokenizer)
     cut = f"inputs = {{name: ids[:, :-{after}] for name, ids in inputs.items()}}  # the text goes on: no end token\n"
     shots = len(run.config.task.worked_examples())
     before = (
@@ -219,7 +222,7 @@ def _settings(run: Run, number: int) -> str:
         f"seed {run.config.seed}; of the stages: {', '.join(f'{stage} {run.seed(stage)}' for stage in seeds)}",
         f"versions: {versions}",
         f"trained on {trained.get('device', 'a device that was not recorded')}, precision "
-        f"{trained.get('precision', run.config.train.precision)}; prompts that name a date name {prompt.DATE}",
+        f"{trained.get('precision', run.config.train.precision)}; prompts that name a date name {chat.DATE}",
     ]
     text = OmegaConf.to_yaml(OmegaConf.create(_public(config.to_dict(run.config, runtime=False))))
     listed = "\n".join(f"- {fact}" for fact in facts)

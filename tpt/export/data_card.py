@@ -2,7 +2,7 @@
 
 from huggingface_hub import DatasetCardData
 
-from tpt import markdown, prompt
+from tpt import chat, markdown
 from tpt.export.card import CITATION, PAPER, round_count
 from tpt.export.examples import FILE, Written
 from tpt.export.front_matter import TAGS
@@ -92,7 +92,7 @@ def _tokens(written: Written, template: str | None) -> str:
             f"{written.unended:,} completions were cut off and trained on without an end, which a template adds."
         )
     if template and "strftime_now" in template:
-        said.append(f"The template writes today's date; the prompts that were trained on say {prompt.DATE}.")
+        said.append(f"The template writes today's date; the prompts that were trained on say {chat.DATE}.")
     return " ".join(said)
 
 

@@ -65,7 +65,7 @@ def write(run: Run, round: int, tokenizer: "PreTrainedTokenizerBase", ends: list
     Raises:
         RunError: a prompt is no longer what was trained on, because another version of tpt words or encodes it.
     """
-    written = Written()
+    written, model = Written(), run.config.model.trained()
     path = folder / FILE
     path.parent.mkdir(parents=True)
 
@@ -74,8 +74,8 @@ def write(run: Run, round: int, tokenizer: "PreTrainedTokenizerBase", ends: list
             one.id: one for one in records.read(run.problems_path(table.TRAIN_SET), Problem, run.config.task.asks_with)
         }
         for example in _kept(run, round):
-            chat = prompt.messages(problems[example.problem_id], run.config.task)
-            if prompt.encode_prompt(chat, tokenizer) != example.prompt_ids:
+            chat = prompt.messages(problems[example.problem_id], run.config.task, model)
+            if prompt.encode_prompt(chat, tokenizer, model) != example.prompt_ids:
                 raise RunError(
                     f"the prompt of {example.problem_id} in round {example.round} is no longer the one trained on",
                     f"export with the version that made the run: tpt {_version(run, example.round)}",

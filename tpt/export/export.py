@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tpt import artefacts, files, models, prompt, records
+from tpt import artefacts, chat, files, models, prompt, records
 from tpt.errors import Damaged, DiskFull, ModelError, RunError
 from tpt.explain import explained, in_words
 from tpt.run import rounds, table
@@ -113,8 +113,10 @@ def _fill(run: Run, round: int, folder: Path) -> list[str]:
     # Copied, not linked: whoever saves over a file of an export must not change the run.
     shutil.copytree(run.model(round), made.model, copy_function=_copy)
     tokenizer = AutoTokenizer.from_pretrained(made.model)
-    template, base = tokenizer.chat_template, base_of(run)
-    written = examples.write(run, round, tokenizer, prompt.end_ids(tokenizer, made.model), made.examples)
+    template, base = chat.template_of(tokenizer, run.config.model.trained()), base_of(run)
+    written = examples.write(
+        run, round, tokenizer, prompt.end_ids(tokenizer, made.model, run.config.model.trained()), made.examples
+    )
     files.write_text(made.model / "README.md", card.model_card(run, round, base, tokenizer))
     files.write_text(made.examples / "README.md", data_card.data_card(run, round, base, written, template))
     warnings = []

@@ -97,7 +97,7 @@ def write(run: Run, round: int, form: str, tokenizer: "PreTrainedTokenizerBase",
 
     def rows() -> Iterator[dict[str, Any]]:
         for one in solutions(run, round, tokenizer):
-            chat = prompt.messages(one.problem, run.config.task)
+            chat = prompt.messages(one.problem, run.config.task, run.config.model.trained())
             for columns in _pairs(one) if form == "pairs" else _labelled(one):
                 counts[one.round] += 1
                 yield {"prompt": chat, **columns, "round": one.round, "problem_id": one.problem.id}
@@ -119,15 +119,15 @@ def write(run: Run, round: int, form: str, tokenizer: "PreTrainedTokenizerBase",
 def solutions(run: Run, round: int, tokenizer: "PreTrainedTokenizerBase") -> Iterator[Solutions]:
     """The solutions of each problem in rounds 1 to `round`, one round after the other.
 
-    Problems that pruning drops because they overlap the test split are left out. Verdicts are as the judge gave them,
-    without `prune.flip`.
+    Problems that pruning drops because they overlap those that are evaluated are left out. Verdicts are as the judge
+    gave them, without `prune.flip`.
 
     Raises:
         RunError: samples or verdicts are gone, or a prompt is no longer the one that was answered.
     """
     problems = {one.id: one for one in records.read(run.problems_path(table.TRAIN_SET), Problem)}
-    test = records.read(run.problems_path(table.TEST), Problem, ("id", "question"))
-    left_out = overlapping(problems.values(), test, run.config.prune)
+    evaluated = [run.problems_path(one) for one in table.evaluated_sets(run.config)]
+    left_out = overlapping(problems.values(), records.read(evaluated, Problem, ("id", "question")), run.config.prune)
     for one in range(1, round + 1):
         for problem_id, judged in groupby(_judged(run, one), key=lambda pair: pair[0].problem_id):
             if problem_id not in left_out:
@@ -164,7 +164,10 @@ def _sorted(run: Run, round: int, problem: Problem, judged: list[tuple[Sample, V
 
 def _check_prompt(run: Run, problem: Problem, sample: Sample, tokenizer: "PreTrainedTokenizerBase") -> None:
     """Check that a prompt is worded as it was, as far as the tokenizer at hand is that of the model that answered."""
-    if run.config.think.teacher is None and sample.prompt_ids != prompt.render(problem, run.config.task, tokenizer):
+    model = run.config.model.trained()
+    if run.config.think.teacher is None and sample.prompt_ids != prompt.render(
+        problem, run.config.task, tokenizer, model
+    ):
         raise RunError(
             f"the prompt of {problem.id} is no longer the one that was answered",
             "export with the version of tpt that made the run",

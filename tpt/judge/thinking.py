@@ -41,6 +41,12 @@ def left_open(prompt: str) -> str:
     return found[0] if found else ""
 
 
+def closed_at(text: str) -> int | None:
+    """Where the last tag that closes thinking begins; None if there is none."""
+    places = [tag.start() for tag in _TAG.finditer(text) if tag["closing"]]
+    return places[-1] if places else None
+
+
 def final_part(text: str) -> str | None:
     """What follows the last tag that closes thinking; the whole text if it has no tags; None for unfinished thinking.
 

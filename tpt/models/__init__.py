@@ -7,12 +7,11 @@ describes it.
 from tpt.models.facts import context_length, describe, fingerprint, head_size, text_config
 from tpt.models.folder import INDEX, check_folder, read_json, tensors, weights
 from tpt.models.sources import locate, look
-from tpt.models.wheel import WHEEL, WHEEL_LICENSE
+from tpt.models.wheel import PACKAGES
 
 __all__ = [
     "INDEX",
-    "WHEEL",
-    "WHEEL_LICENSE",
+    "PACKAGES",
     "check_folder",
     "context_length",
     "describe",

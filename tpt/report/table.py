@@ -14,6 +14,7 @@ from tpt import markdown as tables
 from tpt.evaluate import intervals
 from tpt.evaluate.metrics import FIGURES, READERS, Reader
 from tpt.report.rows import Cell, Row, stage_names
+from tpt.report.trainings import SOMETIMES
 from tpt.terminal import unfolded
 
 UNSAFE = "NOT SANDBOXED: solutions were judged with task.sandbox=none, with this user's rights"
@@ -54,8 +55,18 @@ def figure_cells(row: Row, rows: list[Row]) -> dict[str, str]:
     for k in dict.fromkeys(one.ks[0] for one in rows):
         found[f"pass@{k} lenient"] = row.interval("lenient", "pass@k", k).in_percent() if k in row.ks else ""
     found["well formed"] = f"{100 * row.metrics['well_formed']:.1f}"
-    found["cut off"] = f"{100 * row.metrics['cut_off']:.1f}"
-    return found | trouble_cells(row, rows)
+    return found | ending_cells(row, rows) | trouble_cells(row, rows)
+
+
+def ending_cells(row: Row, rows: list[Row]) -> dict[str, str]:
+    """How a row's samples end, and how many tokens they spend thinking, by column; only what some row has."""
+    cut, stopped = row.metrics["cut_off"], row.metrics.get("stopped", 0.0)
+    found = {"cut off": f"{100 * cut:.1f}"}
+    if any(one.metrics.get("stopped") for one in rows):
+        found |= {"stop string": f"{100 * stopped:.1f}", "ended by itself": f"{100 * (1 - cut - stopped):.1f}"}
+    if any(one.metrics.get("thinking_tokens") for one in rows):
+        found["thinking tokens"] = f"{row.metrics.get('thinking_tokens', 0.0):.0f}"
+    return found
 
 
 def trouble_cells(row: Row, rows: list[Row]) -> dict[str, str]:
@@ -236,6 +247,7 @@ def numbers(row: Row) -> dict[str, str | float]:
                 record |= row.interval(reader, figure, k).columns(f"{reader}_{figure.replace('@k', f'@{k}')}")
         record |= {f"{reader}_correct@{k}": count for k, count in row.metrics[reader]["correct@k"].items()}
     record |= {name: row.metrics[name] for name in (*PLAIN, *TROUBLES)}
+    record |= {name: row.metrics[name] for name in SOMETIMES if name in row.metrics}
     record["kept"] = "" if row.kept is None else row.kept
     record |= {f"kept_at_{name}": count for name, count in row.by_threshold.items()}
     record |= {"sandbox": "none"} if row.unsafe else {}

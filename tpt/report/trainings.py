@@ -22,6 +22,8 @@ Mean = Literal[
     "well_formed", "cut_off", "mean_tokens", "distinct", "judge_error", "gold_unreadable", "unfinished_thinking"
 ]
 MEANS: tuple[Mean, ...] = get_args(Mean)
+Sometimes = Literal["stopped", "thinking_tokens"]  # of which only some evaluations have any
+SOMETIMES: tuple[Sometimes, ...] = get_args(Sometimes)
 
 
 def method_rows(runs: Sequence[Run], rows: Sequence[Row]) -> list[Row]:
@@ -59,6 +61,9 @@ def over_trainings(rows: Sequence[Row], baselines: Sequence[Row], settings: Eval
     metrics = first.metrics.copy()
     for name in MEANS:
         metrics[name] = float(np.mean([row.metrics[name] for row in rows]))
+    for some in SOMETIMES:
+        if any(some in row.metrics for row in rows):
+            metrics[some] = float(np.mean([row.metrics.get(some, 0.0) for row in rows]))
     for reader in READERS:
         metrics[reader] = _figures(rows, reader, settings)
     spread = _level(rows, "strict", first.ks[0], settings).spread

@@ -159,10 +159,10 @@ class Experiment:
             _one_of(where, "analysis", self.analysis, ANALYSES)
         for name, scale in self.scales.items():
             _one_of(where, "scales", name, SCALES)
-            for arm, count in scale.seeds.items():
-                _one_of(where, f"scales.{name}.seeds", arm, self.arms)
+            for repeated, count in scale.seeds.items():
+                _one_of(where, f"scales.{name}.seeds", repeated, self.arms)
                 if not 1 <= count <= MOST_SEEDS:
-                    raise ConfigError(f"{where}: scales.{name}.seeds.{arm}={count}", f"from 1 to {MOST_SEEDS}")
+                    raise ConfigError(f"{where}: scales.{name}.seeds.{repeated}={count}", f"from 1 to {MOST_SEEDS}")
         for name, arm in self.arms.items():
             if not arm.label:
                 raise ConfigError(f"{where}: the arm {name} lacks a label")

@@ -68,7 +68,7 @@ def contents(settings: Config) -> Contents:
     """Hashes of what a config names on this machine, as it is now.
 
     Raises:
-        ConfigError: the source of a task that does not come with the package cannot be found.
+        ConfigError: the source of a task that does not come with the package, or a chat template, cannot be found.
     """
     found = {key: hashed_of(settings) for key, hashed_of in NAMED.items()}
     return {key: hashed for key, hashed in found.items() if hashed}
@@ -188,6 +188,18 @@ def _of_model(model: ModelConfig | None) -> str:
     return of_checkpoint(folder) if folder.is_dir() else ""
 
 
+def _of_template(model: ModelConfig | None) -> str:
+    """Of a chat template of the user's own; else ""."""
+    if model is None or not model.template_file:
+        return ""
+    path = Path(model.template_file).expanduser()
+    if not path.is_file():
+        raise ConfigError(
+            f"model.template_file={model.template_file}: there is no such file", "name a chat template, a Jinja file"
+        )
+    return of_files([path])
+
+
 def _of_examples(run: str | None) -> str:
     """Of another run's examples and the problems they belong to; "" where there are none yet."""
     root = Path(run).expanduser() if run else None
@@ -226,5 +238,7 @@ NAMED: dict[str, Callable[[Config], str]] = {
     "task.code": lambda settings: _of_code(type(settings.task)),
     "model.path": lambda settings: _of_model(settings.model),
     "think.teacher.path": lambda settings: _of_model(settings.think.teacher),
+    "model.template_file": lambda settings: _of_template(settings.model),
+    "think.teacher.template_file": lambda settings: _of_template(settings.think.teacher),
     "prune.from_run": lambda settings: _of_examples(settings.prune.from_run),
 }

@@ -203,7 +203,10 @@ PREPARE = StageSpec(
     plan=_prepare_plan,
     outcome=_prepare_outcome,
     sections=("model", "task"),
-    names=("task.files", "task.code", "model.path", "think.teacher.path"),
+    names=(
+        *("task.files", "task.code", "model.path", "think.teacher.path"),
+        *("model.template_file", "think.teacher.template_file"),
+    ),
     shared=False,  # it also checks that this run's settings fit its model
     seeded=False,
 )

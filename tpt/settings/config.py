@@ -247,6 +247,11 @@ def _validate_model(config: Config) -> None:
     for key, model in (("model", config.model), ("think.teacher", config.think.teacher)):
         if model and model.source == "hub" and not model.path:
             raise ConfigError(f"{key}.path is empty", "give a hub id, or a folder with a checkpoint")
+        if model and model.chat is False and (model.template or model.template_file):
+            raise ConfigError(
+                f"{key}.chat=false makes prompts plain text, and the settings of {key}.template would do nothing",
+                f"leave one of them out: {key}.chat or {key}.template",
+            )
 
 
 def _validate_server(config: Config) -> None:
@@ -272,6 +277,12 @@ def _validate_server(config: Config) -> None:
             "would not have the checkpoints of its rounds",
             "to think with the model on the server, name it as teacher: +model@think.teacher=NAME (it may be the base "
             "model); to evaluate it, set rounds=0; to sample what is trained, set sampler=auto",
+        )
+    if teacher and _is_served(teacher) and (teacher.template_file or teacher.chat is not None):
+        raise ConfigError(
+            "think.teacher.source=server: the server writes prompts in its own chat template, so the settings "
+            "think.teacher.template_file and think.teacher.chat do nothing",
+            "leave them out; variables of its template can be given: think.teacher.template",
         )
     if sampler.require_ids and _is_served(teacher):
         raise ConfigError(

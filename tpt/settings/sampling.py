@@ -22,6 +22,23 @@ class SampleConfig:
     samples_per_problem: int = setting(10, "Completions sampled for each problem.", low=1)
     temperature: float = setting(0.8, "The sampling temperature; 0 is greedy.", low=0, high=2)
     top_p: float = setting(1.0, "Sample from the most likely tokens of this total probability.", low=0.01, high=1)
+    top_k: int = setting(0, "Sample from this many most likely tokens; 0: from all.", low=0, added=True)
+    min_p: float = setting(
+        0.0,
+        "Sample from the tokens that are at least this share as likely as the most likely one; 0: from all.",
+        low=0,
+        high=1,
+        added=True,
+    )
+    stop: list[str] | None = setting(
+        None,
+        "Texts before which a completion is cut; its end token then follows, and is trained. null: none for a chat; "
+        "for a plain-text prompt, what follows each worked example in it.",
+        fits=len,
+        words="give texts that are not empty",
+        unique=True,
+        added=True,
+    )
     max_tokens: int = setting(512, "The maximum number of tokens in a completion.", low=1)
 
 

@@ -63,6 +63,13 @@ class TrainConfig:
         False, "Whether solutions of one problem go into the same step, so that their prompt is computed once.",
         added=True,
     )  # fmt: skip
+    thinking: str = setting(
+        "keep",
+        "What becomes of a completion's thinking: `drop` trains the model to give the answer without it, and leaves "
+        "out examples that never finish thinking.",
+        choices=("keep", "drop"),
+        added=True,
+    )
     max_length: int | None = setting(
         None, "Examples of more tokens are left out, and counted; null: the model's context.", low=2
     )

@@ -1,18 +1,21 @@
 """The evaluate stage: sample a set of problems, judge, and compute statistics."""
 
+from pathlib import Path
 from typing import cast
 
-from tpt import records
+from tpt import checkpoint, records
 from tpt.artefacts import SAMPLES, Evaluated
 from tpt.evaluate import store
 from tpt.evaluate.metrics import doubts, summarise
+from tpt.judge.thinking import final_part
 from tpt.progress import Progress
+from tpt.prompt import Decoder
 from tpt.records import LIGHT, Sample, Verdict
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
 from tpt.stages.judge import judge
 from tpt.stages.sharding import Worker
-from tpt.stages.think import sample, summary
+from tpt.stages.think import model_dir, sample, summary
 
 # Columns that the figures need; tokens are counted without making an object of each.
 VERDICT = ("problem_id", "index", "status", "strict", "lenient", "rule", "strict_answer", "lenient_answer")
@@ -30,8 +33,25 @@ def evaluate(run: Run, stage: Stage, progress: Progress) -> Evaluated:
         records.read(verdicts, Verdict, VERDICT),
         run.config.evaluate,
         tokens=drawn["tokens"],
+        thinking_tokens=_thinking_tokens(samples, model_dir(run, stage)),
     )
     store.save(folder, metrics)
     warnings = doubts(metrics)
     figures = drawn | {"metrics": store.headline(metrics)} | run.config.task.marks()
     return cast(Evaluated, figures | ({"warnings": warnings} if warnings else {}))
+
+
+def _thinking_tokens(shards: list[Path], folder: Path) -> int:
+    """How many of the sampled tokens are thinking; only the tokens of shards in which something is are read.
+
+    Args:
+        folder: the checkpoint that sampled them.
+    """
+    thought = [
+        shard for shard in shards if any(final_part(one.text) != one.text for one in records.read(shard, Sample, LIGHT))
+    ]
+    if not thought:
+        return 0
+    decode = Decoder(checkpoint.load_tokenizer(folder))
+    tokens = records.read(thought, Sample, ("prompt_ids", "completion_ids"))
+    return sum(decode.thinking(one.prompt_ids, one.completion_ids) for one in tokens)

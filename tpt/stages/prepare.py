@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tpt import checkpoint, files, models, prompt, records
+from tpt import chat, checkpoint, files, models, prompt, records
 from tpt.artefacts import CHECKPOINT, SET_ASIDE
 from tpt.errors import ConfigError, DiskFull, ModelError
 from tpt.progress import Progress
@@ -18,6 +18,7 @@ from tpt.settings.sampler import SERVER
 from tpt.settings.sampling import SampleConfig
 from tpt.stages import serving, sets
 from tpt.tasks.base import Split
+from tpt.think.base import Draw
 from tpt.think.engines import check_environments
 from tpt.train import disk
 
@@ -44,8 +45,10 @@ def prepare(run: Run, stage: Stage, progress: Progress) -> Results:
     progress(1, 3, "checks", note="model")
     model_dir = models.locate(config.model)
     tokenizer = check_model(run, config.model, model_dir, trained=config.rounds > 0)
-    warnings = rehearse(model_dir, run.folder(stage) / CHECKPOINT) if config.rounds else []
+    warnings = rehearse(model_dir, run.folder(stage) / CHECKPOINT, config.model) if config.rounds else []
     results: dict[str, Any] = {"model_dir": str(model_dir.resolve()), "model": models.describe(model_dir), **counts}
+    if terms := results["model"]["origin"].get("terms"):
+        warnings.append(str(terms))
     if unusable:
         listed = run.folder(stage) / SET_ASIDE
         files.write_json(listed, unusable)
@@ -127,6 +130,7 @@ def check_model(run: Run, model: ModelConfig, folder: Path, trained: bool) -> "P
         its tokenizer.
     Raises:
         ModelError: naming what stands in the way.
+        ConfigError: nothing ends the completions of its prompts.
     """
     quantization = checkpoint.quantization(folder)
     if quantization and trained:
@@ -141,7 +145,10 @@ def check_model(run: Run, model: ModelConfig, folder: Path, trained: bool) -> "P
         )
     checkpoint.check_tensors(folder)
     tokenizer = checkpoint.load_tokenizer(folder)
-    prompt.end_ids(tokenizer, folder)  # raises where no token ends a completion
+    chat.check(tokenizer, model)
+    prompt.check_examples(run.config.task, tokenizer, model)
+    for settings in (run.config.think, run.config.evaluate):
+        Draw.of(settings, run.config.task, model, tokenizer, folder)  # raises where nothing ends a completion
     return tokenizer
 
 
@@ -166,7 +173,7 @@ def check_context(
     """
     context = models.context_length(model_dir, model)
     lengths = {
-        problem.id: len(prompt.render(problem, run.config.task, tokenizer))
+        problem.id: len(prompt.render(problem, run.config.task, tokenizer, model))
         for problem in records.read(run.problems_path(split), Problem)
     }
     too_long = [name for name, length in lengths.items() if length + settings.max_tokens > context]

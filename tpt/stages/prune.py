@@ -48,14 +48,16 @@ def prune_round(run: Run, stage: Stage, progress: Progress) -> Pruned:
 def encoder(run: Run) -> Encode:
     """Tokens of a solution that the model in training did not sample; its tokenizer is loaded when first needed."""
     loaded: list[tuple[Any, int]] = []
+    model = run.config.model
 
     def encode(problem: Problem, text: str) -> tuple[list[int], list[int]]:
         if not loaded:
             from transformers import AutoTokenizer
 
             tokenizer = AutoTokenizer.from_pretrained(run.base_model())
-            loaded.append((tokenizer, prompt.end_ids(tokenizer, run.base_model())[0]))
+            loaded.append((tokenizer, prompt.end_ids(tokenizer, run.base_model(), model)[0]))
         tokenizer, end_id = loaded[0]
-        return prompt.render(problem, run.config.task, tokenizer), prompt.encode_completion(text, tokenizer, end_id)
+        prompt_ids = prompt.render(problem, run.config.task, tokenizer, model)
+        return prompt_ids, prompt.encode_completion(text, tokenizer, end_id)
 
     return encode

@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tpt import checkpoint, models, prompt
+from tpt import chat, checkpoint, models, prompt
 from tpt.artefacts import Prepared, Served
 from tpt.errors import ConfigError
 from tpt.run import table
@@ -40,11 +40,14 @@ def tokenizer_of(model: ModelConfig, base: Path) -> "tuple[Path, PreTrainedToken
         base: the student's checkpoint.
 
     Raises:
-        ModelError: the model is not available, or no token ends its completions.
+        ModelError: the model is not available, its settings do not fit its chat template, or no token ends its
+            completions.
     """
     folder = base if model.source == SERVER else models.locate(model, weights=False)
     tokenizer = checkpoint.load_tokenizer(folder)
-    prompt.end_ids(tokenizer, folder)  # raises where no token ends a completion
+    if model.source != SERVER:
+        chat.check(tokenizer, model)
+    prompt.end_ids(tokenizer, folder, model)  # raises where no token ends a completion
     return folder, tokenizer
 
 

@@ -12,12 +12,13 @@ import pyarrow.parquet as pq
 from tpt import artefacts, files, models, prompt, records
 from tpt.artefacts import SAMPLES, Engine, Prepared, Sampled
 from tpt.errors import RunError
-from tpt.judge.thinking import left_open
 from tpt.progress import Progress
+from tpt.prompt import Decoder
 from tpt.records import Sample
 from tpt.run import table
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
+from tpt.settings.model import ModelConfig
 from tpt.stages.early import judging
 from tpt.stages.serving import engine_of
 from tpt.stages.sharding import Worker, problem_shards, samples_path
@@ -26,8 +27,6 @@ from tpt.think.engines import make_sampler
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-TAIL = 16  # tokens at a prompt's end that hold a tag which opens thinking
 
 
 def model_dir(run: Run, stage: Stage) -> Path:
@@ -82,16 +81,9 @@ def _sample_shards(run: Run, stage: Stage, owed: dict[int, int], progress: Progr
     from transformers import AutoTokenizer  # slow to import, and needed only where something is sampled
 
     draws, checkpoint = table.draws_of(run.config, stage), model_dir(run, stage)
-    settings = draws.settings
     tokenizer = AutoTokenizer.from_pretrained(checkpoint)
-    draw = Draw(
-        n=settings.samples_per_problem,
-        temperature=settings.temperature,
-        top_p=settings.top_p,
-        max_tokens=settings.max_tokens,
-        end_ids=tuple(prompt.end_ids(tokenizer, checkpoint)),
-    )
-    begun, total = _Begun(), sum(owed.values())
+    draw = Draw.of(draws.settings, run.config.task, draws.model, tokenizer, checkpoint)
+    decode, begun, total = Decoder(tokenizer), _Begun(), sum(owed.values())
     # A server knows its own; of its model there may be nothing here but a tokenizer.
     context = 0 if table.by_server(run.config, stage) else models.context_length(checkpoint, draws.model)
     # A resumed engine that seeds as a whole must not repeat the draws of the shards that are already there.
@@ -99,9 +91,9 @@ def _sample_shards(run: Run, stage: Stage, owed: dict[int, int], progress: Progr
     tokens, done, started = 0, 0, time.monotonic()
     with make_sampler(engine_of(run, stage), draws.model, checkpoint, context, seed) as sampler:
         loaded = time.monotonic()
-        prompts = _prompts(run, stage, owed, begun, tokenizer, draw.n)
+        prompts = _prompts(run, stage, owed, begun, draws.model, tokenizer, draw.n)
         for one, completions in sampler.sample(prompts, draw):
-            whole = begun.add(one.key, as_samples(one, completions, opened_by(one.ids, tokenizer)))
+            whole = begun.add(one.key, as_samples(one, completions, decode.opened_by(one.ids)))
             if whole:
                 number, shard = whole
                 records.write(samples_path(run, stage, number), Sample, shard)
@@ -148,6 +140,7 @@ def _prompts(
     stage: Stage,
     owed: dict[int, int],
     begun: _Begun,
+    model: ModelConfig,
     tokenizer: "PreTrainedTokenizerBase",
     n: int,
 ) -> Iterator[Prompt]:
@@ -156,21 +149,16 @@ def _prompts(
         if number in owed:
             begun.begin(number, [problem.id for problem in problems])
             for position, problem in enumerate(problems):
-                chat = prompt.messages(problem, run.config.task)
-                ids = prompt.encode_prompt(chat, tokenizer)
-                yield Prompt(problem.id, ids, base + (number * size + position) * n, chat)
-
-
-def opened_by(prompt_ids: list[int], tokenizer: "PreTrainedTokenizerBase") -> str:
-    """What the prompt has already written of the model's thinking: its opening tag, or ""."""
-    return left_open(str(tokenizer.decode(prompt_ids[-TAIL:])))
+                turns = prompt.messages(problem, run.config.task, model)
+                ids = prompt.encode_prompt(turns, tokenizer, model)
+                yield Prompt(problem.id, ids, base + (number * size + position) * n, turns)
 
 
 def as_samples(one: Prompt, completions: list[Completion], begun: str) -> list[Sample]:
     """A problem's completions as samples.
 
     Args:
-        begun: what the prompt has already written of each, see `opened_by`.
+        begun: what the prompt has already written of each, see `Decoder.opened_by`.
     """
     return [
         Sample(one.key, index, one.ids, completion.ids, begun + completion.text, completion.finish_reason)

@@ -14,4 +14,4 @@ def train(run: Run, stage: Stage, progress: Progress) -> Trained:
     start = run.base_model() if settings.start_from == "base" else run.model(stage.round - 1)
     examples = run.examples_path(stage.round)
     context = context_length(start, run.config.model)
-    return fit(start, examples, run.folder(stage), settings, run.seed(stage), context, progress)
+    return fit(start, examples, run.folder(stage), settings, run.seed(stage), context, progress, run.config.model)

@@ -1,11 +1,21 @@
 """What a sampling engine is: prompts in, completions out as they finish. Imports no torch."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
+from tpt import prompt
 from tpt.artefacts import EngineDescription
+from tpt.prompt import Decoder
+from tpt.records import LENGTH, STOP, STOP_STRING
+from tpt.settings.model import ModelConfig
+from tpt.settings.sampling import SampleConfig
+from tpt.tasks.base import Task
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 @dataclass(frozen=True)
@@ -30,26 +40,15 @@ class Completion:
     """One sample of a problem.
 
     Attributes:
-        ids: token ids as sampled, including the end token if there is one.
+        ids: token ids as sampled, including the end token if there is one; of a completion cut before a stop string,
+            those before it and the end token that it lacks.
         text: the ids as text, without special tokens.
-        finish_reason: "stop" if an end token ended it, "length" if it was cut off.
+        finish_reason: "stop" if an end token ended it, "stop_string" if a stop string did, "length" if it was cut off.
     """
 
     ids: list[int]
     text: str
     finish_reason: str
-
-
-def completed(ids: list[int], end_ids: tuple[int, ...], decode: Callable[[list[int]], str]) -> Completion:
-    """The completion consisting of the ids up to the first end token.
-
-    Args:
-        decode: turns ids into text.
-    """
-    end = next((place for place, token in enumerate(ids) if token in end_ids), None)
-    if end is None:
-        return Completion(ids, decode(ids), "length")
-    return Completion(ids[: end + 1], decode(ids[:end]), "stop")
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,10 @@ class Draw:
         temperature: 0 takes the most likely token.
         top_p: draw from the smallest set of most likely tokens whose probabilities add up to this.
         max_tokens: completions are cut off after this many tokens, or when the context is full.
-        end_ids: tokens that end a completion.
+        end_ids: tokens that end a completion; the first one also ends those that a stop string cuts.
+        top_k: draw from this many most likely tokens; 0: from all.
+        min_p: draw from tokens that are at least this share as likely as the most likely one.
+        stop: texts before which a completion is cut.
     """
 
     n: int
@@ -69,6 +71,47 @@ class Draw:
     top_p: float
     max_tokens: int
     end_ids: tuple[int, ...]
+    top_k: int = 0
+    min_p: float = 0.0
+    stop: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        settings: SampleConfig,
+        task: Task,
+        model: ModelConfig,
+        tokenizer: "PreTrainedTokenizerBase",
+        folder: Path,
+    ) -> "Draw":
+        """What some settings mean for a model.
+
+        Args:
+            folder: its checkpoint.
+
+        Raises:
+            ModelError: no token ends a completion.
+            ConfigError: nothing ends a completion of a plain-text prompt.
+        """
+        return cls(
+            n=settings.samples_per_problem,
+            temperature=settings.temperature,
+            top_p=settings.top_p,
+            max_tokens=settings.max_tokens,
+            end_ids=tuple(prompt.end_ids(tokenizer, folder, model)),
+            top_k=settings.top_k,
+            min_p=settings.min_p,
+            stop=prompt.stop_strings(settings, task, tokenizer, model),
+        )
+
+
+def completed(ids: list[int], draw: Draw, decode: Decoder) -> Completion:
+    """The completion consisting of the ids up to the first end token or stop string."""
+    end = next((place for place, token in enumerate(ids) if token in draw.end_ids), len(ids))
+    kept = decode.cut(ids[:end], draw.stop) if draw.stop else None
+    if kept is not None:
+        return Completion([*kept, *draw.end_ids[:1]], decode(kept), STOP_STRING)
+    return Completion(ids[: end + 1], decode(ids[:end]), STOP if end < len(ids) else LENGTH)
 
 
 class Sampler(Protocol):

@@ -10,7 +10,7 @@ token: `tpt.think.check` tests that.
 import os
 import random
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
 
+from tpt.prompt import Decoder
 from tpt.think.base import Completion, Draw, Prompt, completed
 from tpt.think.cache import BranchingCache
 from tpt.think.pick import pick
@@ -64,7 +65,7 @@ class Branching:
         return max(len(prompt.ids) + limit for prompt, limit in asked) - len(_prefix(asked))
 
     def sample(
-        self, asked: list[tuple[Prompt, int]], draw: Draw, rows: int, decode: Callable[[list[int]], str]
+        self, asked: list[tuple[Prompt, int]], draw: Draw, rows: int, decode: Decoder
     ) -> Iterator[tuple[Prompt, list[Completion]]]:
         """Each prompt with its completions, as soon as they are finished.
 
@@ -82,7 +83,7 @@ class Branching:
             self._admit(waiting, running, rows, cache, draw.n)
             logits = self._step(running, cache)
             uniforms = [row.uniforms.random() for row in running]
-            tokens = pick(logits, uniforms, draw.temperature, draw.top_p).tolist()
+            tokens = pick(logits, uniforms, draw.temperature, draw.top_p, draw.top_k, draw.min_p).tolist()
             yield from _retire(running, tokens, cache, draw, decode)
 
     def forced(self, prompts: list[list[int]], continuations: list[list[list[int]]]) -> list[Tensor]:
@@ -183,16 +184,17 @@ def _prefix(asked: list[tuple[Prompt, int]]) -> list[int]:
 
 
 def _retire(
-    rows: list[_Row], tokens: list[int], cache: BranchingCache, draw: Draw, decode: Callable[[list[int]], str]
+    rows: list[_Row], tokens: list[int], cache: BranchingCache, draw: Draw, decode: Decoder
 ) -> Iterator[tuple[Prompt, list[Completion]]]:
     """Add each row's token; drop the rows that ended, and return the problems whose samples have all ended."""
     holes = []
     for place, (row, token) in enumerate(zip(rows, tokens, strict=True)):
         row.ids.append(token)
         row.column += 1
-        if token in draw.end_ids or len(row.ids) == row.problem.limit:
+        full = len(row.ids) == row.problem.limit
+        if token in draw.end_ids or full or decode.stopped(row.ids, draw.stop):
             holes.append(place)
-            row.problem.finished[row.index] = completed(row.ids, draw.end_ids, decode)
+            row.problem.finished[row.index] = completed(row.ids, draw, decode)
     problems = {id(rows[place].problem): rows[place].problem for place in holes}
     _close_holes(rows, holes, cache)
     for problem in problems.values():

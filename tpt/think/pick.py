@@ -6,8 +6,12 @@ import torch
 from torch import Tensor
 
 
-def pick(logits: Tensor, uniforms: Sequence[float], temperature: float, top_p: float) -> Tensor:
+def pick(
+    logits: Tensor, uniforms: Sequence[float], temperature: float, top_p: float, top_k: int = 0, min_p: float = 0.0
+) -> Tensor:
     """The next token of each row, by inverting its cumulative distribution.
+
+    What is drawn from is limited in the order in which vLLM does: by `min_p`, `top_k`, and of what remains by `top_p`.
 
     A row's token depends only on its own logits and its own uniform number, so it does not matter which other rows
     share the batch.
@@ -17,6 +21,8 @@ def pick(logits: Tensor, uniforms: Sequence[float], temperature: float, top_p: f
         uniforms: a number in [0, 1) for each row.
         temperature: divides the logits; 0 takes the most likely token.
         top_p: draw from the smallest set of most likely tokens whose probabilities add up to this.
+        top_k: draw from this many most likely tokens, and those as likely as the last of them; 0: from all.
+        min_p: draw from tokens that are at least this share as likely as the most likely one.
 
     Returns:
         [rows]
@@ -24,6 +30,14 @@ def pick(logits: Tensor, uniforms: Sequence[float], temperature: float, top_p: f
     if temperature == 0:
         return logits.argmax(-1)
     probabilities = torch.softmax(logits.float() / temperature, -1)
+    if min_p > 0:
+        least = min_p * probabilities.amax(-1, keepdim=True)
+        probabilities = probabilities.masked_fill(probabilities < least, 0)
+    if 0 < top_k < logits.shape[-1]:
+        least = probabilities.topk(top_k, -1).values[:, -1:]
+        probabilities = probabilities.masked_fill(probabilities < least, 0)
+    if top_p < 1 and (min_p > 0 or top_k > 0):
+        probabilities = probabilities / probabilities.sum(-1, keepdim=True)
     if top_p < 1:
         probabilities = nucleus(probabilities, top_p)
     # float64: over a vocabulary of 100,000, rounding in float32 sums would shift the borders between tokens.

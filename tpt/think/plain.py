@@ -11,8 +11,16 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList, PreTrainedModel
+from transformers import (
+    GenerationConfig,
+    LogitsProcessor,
+    LogitsProcessorList,
+    PreTrainedModel,
+    StoppingCriteria,
+    StoppingCriteriaList,
+)
 
+from tpt.prompt import Decoder
 from tpt.think.base import Completion, Draw, Prompt, completed
 from tpt.think.branching import attend
 from tpt.think.pick import pick
@@ -38,7 +46,7 @@ class Plain:
         return max(len(prompt.ids) + limit for prompt, limit in asked)
 
     def sample(
-        self, asked: list[tuple[Prompt, int]], draw: Draw, rows: int, decode: Callable[[list[int]], str]
+        self, asked: list[tuple[Prompt, int]], draw: Draw, rows: int, decode: Decoder
     ) -> Iterator[tuple[Prompt, list[Completion]]]:
         """See `Branching.sample`."""
         attend(self._model, self._attention)
@@ -47,11 +55,16 @@ class Plain:
             uniforms = [random.Random(prompt.seed + index) for prompt in prompts for index in range(draw.n)]
 
             def choose(logits: Tensor, uniforms: list[random.Random] = uniforms) -> Tensor:
-                return pick(logits, [one.random() for one in uniforms], draw.temperature, draw.top_p)
+                points = [one.random() for one in uniforms]
+                return pick(logits, points, draw.temperature, draw.top_p, draw.top_k, draw.min_p)
 
-            found = iter(self._generate([prompt.ids for prompt in prompts], draw.n, limit, draw.end_ids, choose))
+            def stopped(ids: list[int]) -> bool:
+                return decode.stopped(ids, draw.stop)
+
+            ids = [prompt.ids for prompt in prompts]
+            found = iter(self._generate(ids, draw.n, limit, draw.end_ids, choose, stopped if draw.stop else None))
             for prompt in prompts:
-                yield prompt, [completed(next(found), draw.end_ids, decode) for _ in range(draw.n)]
+                yield prompt, [completed(next(found), draw, decode) for _ in range(draw.n)]
 
     def forced(self, prompts: list[list[int]], continuations: list[list[list[int]]]) -> list[Tensor]:
         """See `Branching.forced`."""
@@ -76,8 +89,14 @@ class Plain:
         limit: int,
         end_ids: tuple[int, ...],
         choose: Callable[[Tensor], Tensor],
+        stopped: Callable[[list[int]], bool] | None = None,
     ) -> list[list[int]]:
-        """`n` completions of each prompt, in order; `choose` picks the next token of every row from its logits."""
+        """`n` completions of each prompt, in order.
+
+        Args:
+            choose: picks the next token of every row from its logits.
+            stopped: whether a completion ends with its last token, though that is none of `end_ids`.
+        """
         ids = torch.tensor([prompt for prompt in prompts for _ in range(n)], device=self._model.device)
         settings = GenerationConfig(  # type: ignore[no-untyped-call]
             max_new_tokens=limit, eos_token_id=list(end_ids) or None, pad_token_id=0, do_sample=False, use_cache=True
@@ -87,6 +106,7 @@ class Plain:
             attention_mask=torch.ones_like(ids),
             generation_config=settings,
             logits_processor=LogitsProcessorList([_Choice(choose)]),
+            stopping_criteria=StoppingCriteriaList([_Stops(stopped, ids.shape[1])] if stopped else []),
         )
         rows: list[list[int]] = made[:, ids.shape[1] :].tolist()
         return rows
@@ -100,6 +120,17 @@ class _Choice(LogitsProcessor):
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         return torch.full_like(scores, float("-inf")).scatter(1, self._choose(scores)[:, None], 0.0)
+
+
+class _Stops(StoppingCriteria):
+    """Ends the rows whose completions have come to an end."""
+
+    def __init__(self, stopped: Callable[[list[int]], bool], start: int) -> None:
+        self._stopped, self._start = stopped, start
+
+    def __call__(self, input_ids: Tensor, scores: Tensor, **_: Any) -> Tensor:
+        found = [self._stopped(row) for row in input_ids[:, self._start :].tolist()]
+        return torch.tensor(found, device=input_ids.device)
 
 
 def _alike(asked: list[tuple[Prompt, int]], rows: int, n: int) -> Iterator[list[tuple[Prompt, int]]]:

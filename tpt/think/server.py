@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tpt.artefacts import EngineDescription, Served
 from tpt.errors import EngineError
-from tpt.prompt import decoder, encode_completion
+from tpt.prompt import Decoder, encode_completion
 from tpt.think.base import Completion, Draw, Prompt, completed
 from tpt.think.endpoint import CHAT, COMPLETIONS, Endpoints, answer_of_chat, look_at_all
 
@@ -54,7 +54,7 @@ class ServerSampler:
 
         load()
         self._tokenizer: Any = AutoTokenizer.from_pretrained(model_dir)
-        self._decode = decoder(self._tokenizer)
+        self._decode, self._template = Decoder(self._tokenizer), dict(model.template)
         self._urls = list(config.urls)
         self._sequences = config.max_num_seqs or SEQUENCES * len(self._urls)
         self._loop = asyncio.new_event_loop()
@@ -138,12 +138,13 @@ class ServerSampler:
             **self._seed(draw, prompt.seed),  # vLLM gives sample i the seed + i
             "stop_token_ids": list(draw.end_ids),
             "ignore_eos": True,  # end_ids are complete, including the model's own end token
+            "skip_special_tokens": False,  # a stop string may be one, see `Decoder.cut`
             "return_token_ids": True,
         }
         answer = await self._endpoints.ask(COMPLETIONS, body, f"the prompt of {prompt.key}")
         try:
             choices = sorted(answer["choices"], key=lambda one: int(one["index"]))
-            found = [completed(list(one["token_ids"]), draw.end_ids, self._decode) for one in choices]
+            found = [completed(list(one["token_ids"]), draw, self._decode) for one in choices]
         except (LookupError, TypeError, ValueError) as error:
             raise EngineError("the server no longer gives token ids", "see its log; restart it as it was") from error
         if len(found) != draw.n:
@@ -153,6 +154,8 @@ class ServerSampler:
     async def _by_text(self, prompt: Prompt, draw: Draw, index: int) -> Completion:
         seed = self._seed(draw, (prompt.seed + index) % SEEDS)
         body = {**self._drawn(draw), **seed, "messages": list(prompt.chat)}
+        if self._template:  # as vLLM and SGLang take them
+            body["chat_template_kwargs"] = self._template
         answer = await self._endpoints.ask(CHAT, body, f"the prompt of {prompt.key}")
         text, reason = answer_of_chat(answer)
         ids = encode_completion(text, self._tokenizer, draw.end_ids[0])
@@ -164,6 +167,9 @@ class ServerSampler:
             "temperature": draw.temperature,
             "top_p": draw.top_p,
             "max_tokens": draw.max_tokens,
+            **({"stop": list(draw.stop)} if draw.stop else {}),
+            **({"top_k": draw.top_k} if draw.top_k else {}),  # these two are no part of OpenAI's interface
+            **({"min_p": draw.min_p} if draw.min_p else {}),
         }
 
     @staticmethod

@@ -16,7 +16,7 @@ from tpt.checkpoint import load_causal_lm
 from tpt.errors import EngineError, ModelError, said
 from tpt.hardware import cpu_threads
 from tpt.models import head_size
-from tpt.prompt import decoder
+from tpt.prompt import Decoder
 from tpt.think.base import Completion, Draw, Prompt
 from tpt.think.branching import Branching, replaceable
 from tpt.think.check import Check
@@ -64,7 +64,7 @@ class TransformersSampler:
             loaded: Any = load_causal_lm(model_dir, dtype=dtype)
             self._model: Any = loaded.to(self._device).eval()
             self._tokenizer = AutoTokenizer.from_pretrained(model_dir)
-            self._decode = decoder(self._tokenizer)
+            self._decode = Decoder(self._tokenizer)
             # The checkpoint's own defaults must not change the draw.
             self._model.generation_config = GenerationConfig()  # type: ignore[no-untyped-call]
             self._sampling: Any = self._way()

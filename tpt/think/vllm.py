@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Self
 from tpt.artefacts import EngineDescription
 from tpt.errors import EngineError, ModelError, TptError
 from tpt.hardware import cpu_has_bfloat16, cpu_threads, free_memory
-from tpt.prompt import decoder
-from tpt.think.base import Completion, Draw, Prompt
+from tpt.prompt import Decoder
+from tpt.think.base import Completion, Draw, Prompt, completed
 
 if TYPE_CHECKING:
     from tpt.settings.model import ModelConfig
@@ -110,7 +110,7 @@ class VllmSampler:
             # As vLLM's own `LLM` does: without a context, a large GPU gets an eighth of the sequences and tokens.
             self._engine = LLMEngine.from_engine_args(arguments, usage_context=UsageContext.LLM_CLASS)
             # Not the engine's, which may be of another type than the one that made the prompts.
-            self._decode = decoder(AutoTokenizer.from_pretrained(model_dir))
+            self._decode = Decoder(AutoTokenizer.from_pretrained(model_dir))
         self._sequences = int(self._engine.vllm_config.scheduler_config.max_num_seqs)
 
     def _cpu_settings(self, config: "SamplerConfig", context: int) -> dict[str, Any]:
@@ -183,7 +183,8 @@ class VllmSampler:
                     outputs = self._engine.step()
                 for output in outputs:
                     if output.finished:
-                        yield in_flight.pop(output.request_id), [self._completion(one) for one in output.outputs]
+                        found = [completed(list(one.token_ids), draw, self._decode) for one in output.outputs]
+                        yield in_flight.pop(output.request_id), found
         finally:
             if in_flight:
                 self._engine.abort_request(list(in_flight))
@@ -201,20 +202,19 @@ class VllmSampler:
             n=draw.n,
             temperature=draw.temperature,
             top_p=draw.top_p,
+            top_k=draw.top_k,
+            min_p=draw.min_p,
             max_tokens=draw.max_tokens,
             seed=prompt.seed if draw.temperature else None,
             ignore_eos=True,  # end_ids are complete, including the model's own end token
             stop_token_ids=list(draw.end_ids),
-            detokenize=False,  # once at the end, not at every token
+            stop=list(draw.stop),
+            skip_special_tokens=False,  # a stop string may be one, see `Decoder.cut`
+            detokenize=bool(draw.stop),  # without stop strings once at the end, not at every token
             output_kind=RequestOutputKind.FINAL_ONLY,
         )
         with self._explained(f"vLLM refuses the prompt of {prompt.key}"):
             self._engine.add_request(request, {"prompt_token_ids": prompt.ids}, settings)
-
-    def _completion(self, output: Any) -> Completion:
-        ids = list(output.token_ids)
-        stopped = output.finish_reason == "stop"
-        return Completion(ids, self._decode(ids[:-1] if stopped else ids), "stop" if stopped else "length")
 
     @contextmanager
     def _explained(self, what: str) -> Iterator[None]:

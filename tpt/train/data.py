@@ -1,11 +1,12 @@
 """Batches of examples, planned in advance so that every token has the same weight, whatever the batching."""
 
 import random
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytorch_lightning as pl
 import torch
@@ -18,6 +19,8 @@ from tpt.records import Example
 from tpt.settings.train import TrainConfig
 from tpt.train.tree import Packing, plant
 
+# The tokens of a prompt and of its completion -> those of the completion to train on; None: none of them
+Shorten = Callable[[list[int], list[int]], list[int] | None]
 BUCKET = 32  # steps among which examples of similar length are grouped
 
 
@@ -85,19 +88,24 @@ def plan(
 class Examples(Dataset[Example]):
     """The tokens of a parquet file's examples that fit into `max_length`, at four bytes per token in memory.
 
+    Args:
+        shorten: gives what to train on of a completion, from its prompt's tokens and its own; None: nothing. Without
+            it, all of each completion.
+
     Attributes:
         lengths: tokens of each example, prompt and completion.
         labels: tokens of each example's completion.
         problems: the problem of each example, as a number.
-        left_out: examples that do not fit.
+        left_out: examples that do not fit, or of which nothing is trained on.
 
     Raises:
         DataError: no example is left.
     """
 
-    def __init__(self, path: Path, max_length: int) -> None:
+    def __init__(self, path: Path, max_length: int, shorten: Shorten | None = None) -> None:
         columns = [records.schema(Example).field(name) for name in ("problem_id", "prompt_ids", "completion_ids")]
-        table = records.read_columns(path, columns)
+        whole = records.read_columns(path, columns)
+        table = _shortened(whole, shorten) if shorten else whole
         labels = pc.list_value_length(table["completion_ids"])
         lengths = pc.add(labels, pc.list_value_length(table["prompt_ids"]))
         fits = pc.less_equal(lengths, max_length)
@@ -107,10 +115,15 @@ class Examples(Dataset[Example]):
         self.problems: list[int] = problems.indices.to_pylist()
         self.lengths: list[int] = lengths.filter(fits).to_pylist()
         self.labels: list[int] = labels.filter(fits).to_pylist()
-        self.left_out = table.num_rows - len(self)
+        self.left_out = whole.num_rows - len(self)
+        if whole.num_rows and not table.num_rows:
+            raise DataError(
+                f"none of the {whole.num_rows} examples finishes its thinking",
+                "raise think.max_tokens, or set train.thinking=keep",
+            )
         if not len(self):
             raise DataError(
-                f"none of the {table.num_rows} examples fits into {max_length} tokens", "raise train.max_length"
+                f"none of the {whole.num_rows} examples fits into {max_length} tokens", "raise train.max_length"
             )
 
     def __len__(self) -> int:
@@ -119,6 +132,14 @@ class Examples(Dataset[Example]):
     def __getitem__(self, index: int) -> Example:
         prompt_ids, completion_ids = (self._table[name][index].as_py() for name in ("prompt_ids", "completion_ids"))
         return Example("", "", 0, prompt_ids, completion_ids, "")
+
+
+def _shortened(table: pa.Table, shorten: Shorten) -> pa.Table:
+    """Examples with what is trained on of their completions, those left out of which that is nothing."""
+    pairs = zip(table["prompt_ids"].to_pylist(), table["completion_ids"].to_pylist(), strict=True)
+    kept = pa.array([shorten(*pair) for pair in pairs], pa.list_(pa.int32()))
+    place = table.schema.get_field_index("completion_ids")
+    return table.set_column(place, "completion_ids", kept).filter(pc.is_valid(kept))
 
 
 class Batch(TypedDict):

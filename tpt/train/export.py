@@ -9,8 +9,9 @@ from torch import Tensor
 from transformers import GenerationConfig, PreTrainedModel
 from transformers.core_model_loading import revert_weight_conversion
 
-from tpt import checkpoint, explain, files, models, prompt
+from tpt import chat, checkpoint, explain, files, models, prompt
 from tpt.errors import ModelError, TptError, said
+from tpt.settings.model import AS_IT_IS, ModelConfig
 
 # The files of a checkpoint other than config, generation config and weights: of the tokenizer, of the processors of
 # multimodal models, and a model's own code.
@@ -35,9 +36,16 @@ COMPANIONS = (
     "*.py",
 )
 GENERATION = "generation_config.json"
+TEMPLATE = "chat_template.jinja"
 
 
-def export(model: PreTrainedModel, start: Path, out: Path, state: dict[str, Tensor] | None = None) -> None:
+def export(
+    model: PreTrainedModel,
+    start: Path,
+    out: Path,
+    state: dict[str, Tensor] | None = None,
+    prompted: ModelConfig = AS_IT_IS,
+) -> None:
     """Write weights (safetensors, in the dtype they were trained in), config and companion files; all or nothing.
 
     Args:
@@ -45,6 +53,7 @@ def export(model: PreTrainedModel, start: Path, out: Path, state: dict[str, Tens
         start: the checkpoint the training started from; its companion files are copied unchanged.
         out: the new checkpoint's folder.
         state: the weights, if they were gathered from several ranks.
+        prompted: says how its prompts are written; a chat template of the user's own becomes the checkpoint's.
 
     Raises:
         DiskFull: the disk or the quota is full.
@@ -53,7 +62,7 @@ def export(model: PreTrainedModel, start: Path, out: Path, state: dict[str, Tens
     shutil.rmtree(partial, ignore_errors=True)
     try:
         with explain.named_when_full(out):
-            _write(model, start, partial, state)
+            _write(model, start, partial, state, prompted)
             files.complete(partial)
         shutil.rmtree(out, ignore_errors=True)
         partial.rename(out)
@@ -61,12 +70,13 @@ def export(model: PreTrainedModel, start: Path, out: Path, state: dict[str, Tens
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def rehearse(start: Path, out: Path) -> list[str]:
+def rehearse(start: Path, out: Path, prompted: ModelConfig = AS_IT_IS) -> list[str]:
     """Export a checkpoint without its weights, then remove the export: a model that cannot be exported is not trained.
 
     Args:
         start: the checkpoint that the training starts from.
         out: the folder that will contain the trained checkpoint.
+        prompted: see `export`.
 
     Returns:
         warnings: what the trained checkpoint will lack.
@@ -78,7 +88,7 @@ def rehearse(start: Path, out: Path) -> list[str]:
     removed_later = tempfile.TemporaryDirectory(files.TEMPORARY_SUFFIX, f".{out.name}.", out.parent)
     with removed_later as scratch, checkpoint.quiet():
         try:
-            _write(model, start, Path(scratch), state={})
+            _write(model, start, Path(scratch), {}, prompted)
             checkpoint.load_tokenizer(Path(scratch))
             checkpoint.skeleton(Path(scratch), _stored_shapes(model))
         except Exception as error:  # transformers and the libraries it uses check many things while writing
@@ -103,7 +113,9 @@ def _stored_shapes(model: PreTrainedModel) -> dict[str, tuple[int, ...]]:
     return {name: tuple(tensor.shape) for name, tensor in revert_weight_conversion(model, own).items()}
 
 
-def _write(model: PreTrainedModel, start: Path, folder: Path, state: dict[str, Tensor] | None) -> None:
+def _write(
+    model: PreTrainedModel, start: Path, folder: Path, state: dict[str, Tensor] | None, prompted: ModelConfig
+) -> None:
     # The base's generation config is kept below; transformers refuses to save many configs that it loads.
     model.generation_config = GenerationConfig()  # type: ignore[no-untyped-call]  # transformers gives no hints here
     model.save_pretrained(folder, state_dict=state)
@@ -113,15 +125,17 @@ def _write(model: PreTrainedModel, start: Path, folder: Path, state: dict[str, T
                 shutil.copytree(path, folder / path.name, copy_function=shutil.copyfile)
             else:
                 shutil.copyfile(path, folder / path.name)
-    files.write_json(folder / GENERATION, _generation(model, start))
+    if prompted.template_file:
+        files.write_text(folder / TEMPLATE, chat.read_file(prompted.template_file))
+    files.write_json(folder / GENERATION, _generation(model, start, prompted))
 
 
-def _generation(model: PreTrainedModel, start: Path) -> dict[str, Any]:
+def _generation(model: PreTrainedModel, start: Path, prompted: ModelConfig) -> dict[str, Any]:
     """The generation config of a trained model: its base's, with the end token used in training first."""
     found = models.read_json(start / GENERATION)
     if not found:
         derived = GenerationConfig.from_model_config(model.config)
         named = {name: getattr(derived, name) for name in ("bos_token_id", "pad_token_id")}
         found = {name: value for name, value in named.items() if value is not None}
-    ends = prompt.end_ids(checkpoint.load_tokenizer(start), start)
+    ends = prompt.end_ids(checkpoint.load_tokenizer(start), start, prompted)
     return found | {"eos_token_id": ends if len(ends) > 1 else ends[0]}

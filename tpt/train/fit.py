@@ -20,10 +20,12 @@ from transformers import AutoConfig, AutoTokenizer, PreTrainedModel
 
 from tpt import files, interrupt, models, ranks
 from tpt.artefacts import CHECKPOINT, CHECKPOINTS, STEPS, Trained
-from tpt.checkpoint import load_causal_lm
+from tpt.checkpoint import load_causal_lm, load_tokenizer
 from tpt.errors import ModelError, TptError
 from tpt.hardware import cpu_has_bfloat16
 from tpt.progress import Progress
+from tpt.prompt import Decoder
+from tpt.settings.model import AS_IT_IS, ModelConfig
 from tpt.settings.train import TrainConfig
 from tpt.train import checkpoints, sharded
 from tpt.train.attention import packing, resolve
@@ -42,7 +44,14 @@ from tpt.train.trained import (
 
 
 def fit(
-    model_dir: Path, examples: Path, out: Path, settings: TrainConfig, seed: int, context: int, progress: Progress
+    model_dir: Path,
+    examples: Path,
+    out: Path,
+    settings: TrainConfig,
+    seed: int,
+    context: int,
+    progress: Progress,
+    prompted: ModelConfig = AS_IT_IS,
 ) -> Trained:
     """Fine-tune, continuing from the last checkpoint in `out` if there is one, and export to `out/model`.
 
@@ -53,6 +62,7 @@ def fit(
         seed: seed of the order of the examples, and of dropout.
         context: the model's context length, in tokens of prompt and completion.
         progress: called after each optimizer step.
+        prompted: says how the model's prompts are written.
 
     Returns:
         what came of it; empty on every rank except 0.
@@ -67,7 +77,8 @@ def fit(
         raise TptError("train.attention=flex computes gradients only on a GPU", "set train.attention=auto")
     settings = replace(settings, precision=resolve_precision(settings.precision))
     pl.seed_everything(seed, verbose=False)
-    rows = Examples(examples, settings.max_length or context)
+    decode = Decoder(load_tokenizer(model_dir)) if settings.thinking == "drop" else None
+    rows = Examples(examples, settings.max_length or context, decode.without_thinking if decode else None)
     sharding = settings.strategy == "fsdp"
     model, merge = load(model_dir, settings)
     share = adapted_share(model) if settings.lora.rank else None
@@ -79,7 +90,7 @@ def fit(
     state = sharded.gather(module.model, keep=trainer.is_global_zero) if sharding else None
     if not trainer.is_global_zero:  # it does not wait until the model is written, which may outlast its time-out
         return cast(Trained, {})
-    _export(module.model, merge, state, model_dir, out)
+    _export(module.model, merge, state, model_dir, out, prompted)
     shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
     seconds = time.monotonic() - started
     return _results(out, rows, settings, seconds, str(trainer.strategy.root_device), share)
@@ -262,6 +273,7 @@ def _export(
     state: dict[str, torch.Tensor] | None,
     model_dir: Path,
     out: Path,
+    prompted: ModelConfig,
 ) -> None:
     """Write the trained model; `state`: its weights, if they were gathered from several ranks."""
     if state:
@@ -270,7 +282,7 @@ def _export(
     else:
         model = merge()
     model.config.use_cache = True
-    export(model, model_dir, out / CHECKPOINT, *([state] if state else []))
+    export(model, model_dir, out / CHECKPOINT, state or None, prompted)
 
 
 def _results(
