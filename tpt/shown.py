@@ -6,6 +6,7 @@ from itertools import islice
 from tpt import prompt
 from tpt.prompt import Message
 from tpt.records import Problem, Sample, Status, Verdict
+from tpt.settings.model import AS_IT_IS, ModelConfig
 from tpt.tasks.base import Split, Task
 
 
@@ -41,11 +42,14 @@ class Shown:
         return f"{said} ({one.reason})" if one.reason else said
 
 
-def first(task: Task, split: Split, count: int) -> tuple[list[Shown], list[tuple[str, str]]]:
+def first(
+    task: Task, split: Split, count: int, model: ModelConfig = AS_IT_IS
+) -> tuple[list[Shown], list[tuple[str, str]]]:
     """The first problems of a set that can be judged.
 
     Args:
         count: how many problems are looked at.
+        model: says how its prompts are written.
 
     Returns:
         the problems, and id and reason of each that is left out.
@@ -61,5 +65,7 @@ def first(task: Task, split: Split, count: int) -> tuple[list[Shown], list[tuple
     own = {one.id: task.own_solution(one) for one in problems}
     pairs = [(one, Sample(one.id, 0, [], [], own[one.id], "stop")) for one in problems if own[one.id]]
     said = {verdict.problem_id: verdict for verdict in task.verdicts(pairs)}
-    shown = [Shown(one.id, prompt.messages(one, task), one.gold, own[one.id], said.get(one.id)) for one in problems]
+    shown = [
+        Shown(one.id, prompt.messages(one, task, model), one.gold, own[one.id], said.get(one.id)) for one in problems
+    ]
     return shown, left_out

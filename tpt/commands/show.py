@@ -35,12 +35,13 @@ def call(options: argparse.Namespace, terminal: "Terminal") -> int:
     from tpt import shown
     from tpt.settings import compose
 
-    task = compose.compose(options.overrides, options.config_dir).task
+    config = compose.compose(options.overrides, options.config_dir)
+    task = config.task
     if options.set not in task.sets:
         raise ConfigError(f"the task {task.called} has no set '{options.set}'", nearest(options.set, task.sets))
     if options.problems < 1:
         raise ConfigError(f"--problems {options.problems} is out of range", "give at least 1")
-    found, left_out = shown.first(task, options.set, options.problems)
+    found, left_out = shown.first(task, options.set, options.problems, config.model)
     if terminal.as_json:
         problems = [dataclasses.asdict(one) | {"read": one.read} for one in found]
         terminal.write_json({"problems": problems, "left_out": [{"id": one, "reason": why} for one, why in left_out]})
