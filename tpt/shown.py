@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from tpt import prompt
-from tpt.prompt import Message
+from tpt.chat import Message
 from tpt.records import Problem, Sample, Status, Verdict
 from tpt.settings.model import AS_IT_IS, ModelConfig
 from tpt.tasks.base import Split, Task
