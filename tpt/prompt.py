@@ -37,10 +37,10 @@ def render(
 def messages(problem: Problem, task: Task, model: ModelConfig = AS_IT_IS) -> list[Message]:
     """The prompt for one problem as a chat.
 
-    Worked examples are earlier turns. There is a system message only if the settings of the model or the task have one,
-    since some models (Gemma 2) do not support it.
+    Worked examples are earlier turns. There is a system message only if `model.system` or the task has one, since some
+    models (Gemma 2) do not support it; if both have one, the task's follows the model's.
     """
-    system = "\n\n".join(one for one in (model.system, task.system_turn(problem)) if one)
+    system = "\n\n".join(filter(None, [model.system, task.system_turn(problem)]))
     turns: list[Message] = [{"role": "system", "content": system}] if system else []
     for question, solution in task.worked_examples():
         turns.append({"role": "user", "content": task.instruct(question)})

@@ -49,7 +49,7 @@ def first(
 
     Args:
         count: how many problems are looked at.
-        model: says how its prompts begin.
+        model: says how its prompts are written.
 
     Returns:
         the problems, and id and reason of each that is left out.
@@ -65,5 +65,7 @@ def first(
     own = {one.id: task.own_solution(one) for one in problems}
     pairs = [(one, Sample(one.id, 0, [], [], own[one.id], "stop")) for one in problems if own[one.id]]
     said = {verdict.problem_id: verdict for verdict in task.verdicts(pairs)}
-    asked = {one.id: prompt.messages(one, task, model) for one in problems}
-    return [Shown(one.id, asked[one.id], one.gold, own[one.id], said.get(one.id)) for one in problems], left_out
+    shown = [
+        Shown(one.id, prompt.messages(one, task, model), one.gold, own[one.id], said.get(one.id)) for one in problems
+    ]
+    return shown, left_out
