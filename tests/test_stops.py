@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
-from tpt.errors import ConfigError, ModelError
+from tpt import records
+from tpt.errors import ConfigError, DataError, ModelError
 from tpt.models import locate
 from tpt.prompt import Decoder, check_examples, encode_completion, stop_strings
 from tpt.records import Example, Sample
@@ -17,7 +18,8 @@ from tpt.settings.sampling import SampleConfig
 from tpt.stages.think import as_samples
 from tpt.tasks.base import Task
 from tpt.think.base import Draw, Prompt, completed
-from tpt.train.data import collate
+from tpt.think.branching import common_prefix
+from tpt.train.data import Examples, collate
 
 END = 2
 TOKENIZER = AutoTokenizer.from_pretrained(locate(ModelConfig(name="tiny-random", source="random")))
@@ -51,12 +53,8 @@ def test_what_is_trained_is_what_was_sampled_before_the_stop_string_and_an_end_t
     assert (sample.finish_reason, sample.text) == ("stop_string", before)
     assert target == sample.completion_ids == [*DECODE.cut(ids, stop), END]  # type: ignore[misc]  # there is a stop
     assert DECODE(target[:-1]) == before
-    same = next((at for at, (one, other) in enumerate(zip(ids, target, strict=False)) if one != other), len(ids))
-    assert (
-        DECODE.whole(ids[: same + 1]) not in before
-        or same >= len(target) - 1
-        or not before.startswith(DECODE.whole(ids[: same + 1]))
-    ), "only a token that the stop string begins in is encoded again"
+    shared = len(common_prefix([ids, target[:-1]]))
+    assert not before.startswith(DECODE.whole(ids[: shared + 1])), "only a token that the stop string begins in is lost"
 
 
 @settings(deadline=None, max_examples=200)
@@ -162,7 +160,21 @@ def test_thinking_that_never_ends_leaves_nothing_to_train_on(prompt: str, text: 
     assert DECODE.thinking(before, ids) == len(ids)
 
 
-def test_a_completion_without_thinking_is_trained_on_as_a_whole(tmp_path: Path) -> None:
+def test_a_completion_without_thinking_is_trained_on_as_a_whole() -> None:
     ids = tokens("2 + 2 = 4")
     assert DECODE.without_thinking([5], ids) == ids
     assert DECODE.thinking([5], ids) == 0
+
+
+def test_training_without_thoughts_trains_on_the_answers_alone(tmp_path: Path) -> None:
+    texts = ["<think>2 + 2</think>4", "4", "<think>never ends"]
+    rows = [Example(f"p{at}", "self", 1, [5, 6], tokens(text), text) for at, text in enumerate(texts)]
+    records.write(tmp_path / "examples.parquet", Example, rows)
+    whole = Examples(tmp_path / "examples.parquet", 99)
+    answers = Examples(tmp_path / "examples.parquet", 99, DECODE.without_thinking)
+    assert (len(whole), whole.left_out) == (3, 0)
+    assert [one.completion_ids for one in (answers[0], answers[1])] == [tokens("4")] * 2
+    assert (answers.labels, answers.left_out) == ([len(tokens("4"))] * 2, 1)
+    records.write(tmp_path / "examples.parquet", Example, rows[2:])
+    with pytest.raises(DataError, match="none of the 1 examples finishes its thinking"):
+        Examples(tmp_path / "examples.parquet", 99, DECODE.without_thinking)
