@@ -103,7 +103,7 @@ def test_a_plain_text_prompt_is_continued_up_to_where_its_worked_examples_end(ta
 
 def test_blank_lines_in_worked_examples_end_nothing(task: Task) -> None:
     class Spaced(type(task)):  # type: ignore[misc]  # a class that is only known here
-        def shots(self) -> list[tuple[str, str]]:
+        def worked_examples(self) -> list[tuple[str, str]]:
             return [("Q?", "One.\n\nTwo.")]
 
         def instruct(self, question: str) -> str:
