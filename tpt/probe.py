@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TypedDict
 
+from tpt import plugins
 from tpt.errors import said
 
 # What a sampling process imports at its start, and what it imports when needed.
@@ -27,11 +28,13 @@ class Found(TypedDict):
 
     Attributes:
         vllm: whether vLLM is installed.
+        plugins: the names that installed packages add, by the group of their entry points.
         missing: packages that sampling imports but that are not installed.
         clash: what is wrong with the installed packages; "" if nothing is, or if that was not checked.
     """
 
     vllm: bool
+    plugins: dict[str, list[str]]
     missing: list[str]
     clash: str
 
@@ -49,7 +52,10 @@ def look(thorough: bool) -> Found:
         except ModuleNotFoundError as error:
             missing.append(str(error.name))
     return Found(
-        vllm=has_vllm(), missing=sorted({*missing}), clash=clash() if thorough and "torch" not in missing else ""
+        vllm=has_vllm(),
+        plugins={group: plugins.names(group) for group in plugins.WORDS},
+        missing=sorted({*missing}),
+        clash=clash() if thorough and "torch" not in missing else "",
     )
 
 

@@ -35,7 +35,8 @@ class Facts:
         low, high: the least and the greatest number allowed; in a list, for each number.
         above, below: the same, themselves not allowed.
         choices: the texts allowed; in a list, for each text.
-        fits: whether a text is allowed, if a list of choices cannot say it; in a list, for each text.
+        fits: whether a text is allowed, if a list of choices cannot say it; in a list, for each text. With choices: what
+            is allowed besides.
         words: what `fits` allows, in words.
         length: how many elements a list must have.
         least: how many elements a list, or characters a text, must have at least.
@@ -321,9 +322,11 @@ def _check_one(key: str, value: Any, one: Any, facts: Facts) -> None:
         if not facts.within(one):
             must = "each must be" if isinstance(value, list) else "it must be"
             raise ConfigError(f"{key}={value} is out of range; {must} {facts.bounds}")
-    elif facts.choices and one not in facts.choices:
-        raise ConfigError(
-            f"{key}={value} is not known; one of: {', '.join(facts.choices)}", nearest(one, facts.choices)
-        )
+    elif facts.choices:
+        if one not in facts.choices and not (facts.fits and isinstance(one, str) and facts.fits(one)):
+            others = f", or {facts.words}" if facts.words else ""
+            raise ConfigError(
+                f"{key}={value} is not known; one of: {', '.join(facts.choices)}{others}", nearest(one, facts.choices)
+            )
     elif facts.fits is not None and not (isinstance(one, str) and facts.fits(one)):
         raise ConfigError(f"{key}={value} is not allowed: {facts.help}", facts.words)

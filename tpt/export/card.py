@@ -42,6 +42,7 @@ KEEPS = {
     "soft_positive": "solutions were kept that are right by the {reader} reader or have partial credit ({threshold})",
     "well_formed_wrong": "WRONG solutions were kept whose answer has the right form: this model is a control",
 }
+OWN = "solutions were kept by a function of the user's own"
 
 
 def model_card(run: Run, round: int, base: Base, tokenizer: "PreTrainedTokenizerBase") -> str:
@@ -70,7 +71,7 @@ def _summary(run: Run, number: int, base: Base, rows: list[Row]) -> str:
     teacher = run.config.think.teacher
     solved = f"solutions that {teacher.name} wrote" if teacher else SOURCES[run.config.prune.source]
     what = f"{base.words}, fine-tuned in {round_count(number)} on {solved} to the training problems of "
-    what += f"`{run.config.task.name}` that `{run.config.prune.mode}` pruning kept."
+    what += f"`{run.config.task.name}` that `{run.config.prune.mode_name}` pruning kept."
     last = [row for row in rows if row.round == number]
     if not last:
         return f"{what}\n\nThis round is **not evaluated**: how good the model is was not measured."
@@ -139,7 +140,7 @@ def _choice(run: Run, number: int) -> str:
 
 def _method(run: Run, number: int) -> str:
     think, prune, train = run.config.think, run.config.prune, run.config.train
-    kept = KEEPS[prune.mode].format(reader=prune.reader, threshold=prune.threshold)
+    kept = KEEPS.get(prune.mode, OWN).format(reader=prune.reader, threshold=prune.threshold)
     thinker = think.teacher.name if think.teacher else "the model of the round before"
     if prune.flip.rate:
         which = "on solutions that were not right" if prune.flip.which == "false_positives" else "on all solutions"
@@ -151,7 +152,7 @@ def _method(run: Run, number: int) -> str:
     steps = [
         f"**Think**: {thinker} wrote {think.samples_per_problem} solutions to each training problem, at temperature "
         f"{think.temperature:g}, up to {think.max_tokens} tokens.",
-        f"**Prune**: {kept} (`{prune.mode}`); source of the examples: `{prune.source}`; {each}; {drawn} were drawn"
+        f"**Prune**: {kept} (`{prune.mode_name}`); source of the examples: `{prune.source}`; {each}; {drawn} were drawn"
         f"{', and added to those of earlier rounds' if prune.accumulate else ', in place of those of earlier rounds'}.",
         f"**Train**: supervised fine-tuning from {start} on the completions alone{adapters}; AdamW, learning rate "
         f"{train.learning_rate:g}, {train.extent}, batch {train.batch_size}.",

@@ -31,7 +31,7 @@ def data_card(run: Run, round: int, base: Base, written: Written, template: str 
     rounds = [{"round": str(one), "examples": f"{written.by_round[one]:,}"} for one in range(1, round + 1)]
     sections = [
         f"# {data.pretty_name}\n\n{total:,} worked solutions to training problems of `{task}`, kept by "
-        f"`{run.config.prune.mode}` pruning in {round_count(round)} of "
+        f"`{run.config.prune.mode_name}` pruning in {round_count(round)} of "
         f"[Think, Prune, Train]({PAPER}). The model card beside says how, and what they did to the model.",
         f"## What a row is\n\n{_columns(written)}",
         f"{markdown.table(rounds, numbers=True)}\n{_trained_on(run)}",

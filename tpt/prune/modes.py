@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterable
 
+from tpt import plugins
+from tpt.errors import ConfigError, said
 from tpt.records import ENDED, Sample, Status, Verdict
 from tpt.settings.prune import PruneConfig
 
@@ -55,9 +57,39 @@ MODES: dict[str, Mode] = {
 }
 
 
+def keeps(config: PruneConfig) -> Callable[[Sample, Verdict], bool]:
+    """What `prune.mode` says of a sample and its verdict.
+
+    A function of the user's own, `python:FILE:FUNCTION`, is called with both, of which only the fields are filled that
+    `LIGHT` and `sources.VERDICT` name; what it returns is taken as true or false.
+
+    Raises:
+        ConfigError: the file cannot be imported, or has no such function.
+    """
+    if config.mode in MODES:
+        mode = MODES[config.mode]
+        return lambda _, verdict: mode(verdict, config)
+    own = plugins.function("prune.mode", config.mode)
+
+    def says(sample: Sample, verdict: Verdict) -> bool:
+        try:
+            return bool(own(sample, verdict))
+        except Exception as error:  # whatever a user's function raises
+            raise ConfigError(
+                f"prune.mode={config.mode} fails on sample {sample.index} of {sample.problem_id}: "
+                f"{type(error).__name__}: {said(error)}",
+                "correct that function and give the same command again; the samples are kept",
+            ) from error
+
+    return says
+
+
 def heeds_partial_credit(config: PruneConfig) -> bool:
-    """Whether partial credit matters to the mode, so that a program is run on all its tests, see `Task.judge`."""
-    return config.mode == "soft_positive"
+    """Whether partial credit matters to the mode, so that a program is run on all its tests, see `Task.verdicts`.
+
+    A mode of the user's own may read how many tests have passed.
+    """
+    return config.mode not in MODES or config.mode == "soft_positive"
 
 
 def passes(verdict: Verdict, threshold: str) -> bool:

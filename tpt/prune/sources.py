@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tpt import pairs, records
 from tpt.prune.flip import flip
-from tpt.prune.modes import MODES, finished, gives_examples
+from tpt.prune.modes import finished, gives_examples, keeps
 from tpt.prune.select import Candidate, Source
 from tpt.records import ENDED, LIGHT, Example, Problem, Sample, Verdict
 from tpt.settings.prune import PruneConfig
@@ -72,13 +72,13 @@ def own(inputs: Inputs, config: PruneConfig, round: int, seed: int) -> Iterator[
 
 def _kept(shard: Iterable[tuple[Sample, Verdict]], config: PruneConfig, seed: int) -> Iterator[tuple[int, Sample]]:
     """The samples of a shard that the mode keeps, each with its row; a problem's samples are in one shard."""
-    mode = MODES[config.mode]
+    kept = keeps(config)
     heeded = ((row, sample, flip(verdict, config, seed)) for row, (sample, verdict) in enumerate(shard))
     for _, of_problem in groupby(heeded, key=lambda one: one[1].problem_id):
         judged = list(of_problem)
         if gives_examples(((sample, verdict) for _, sample, verdict in judged), config):
             for row, sample, verdict in judged:
-                if finished(sample, config.keep_cut_off) and mode(verdict, config):
+                if finished(sample, config.keep_cut_off) and kept(sample, verdict):
                     yield row, sample
 
 

@@ -44,7 +44,7 @@ class Run(Manifests):
         """The run of a config, whether or not its folder is there."""
         contents = identity.contents(settings)
         fingerprint = identity.fingerprint(settings, contents)
-        name = f"{settings.model.name}-{settings.task.called}-{settings.prune.mode}-{fingerprint[:8]}"
+        name = f"{settings.model.name}-{settings.task.called}-{settings.prune.mode_name}-{fingerprint[:8]}"
         return cls(Path(settings.run_root).expanduser() / name, settings, contents)
 
     @classmethod

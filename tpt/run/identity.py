@@ -1,7 +1,7 @@
 """What results depend on, as hashes of content.
 
 Of a file that a config names, what is in it counts: not how its path is spelled, not when it was written, not what lies
-beside it. A task that does not come with the package counts with its source.
+beside it. A task, an engine or a pruning mode that does not come with the package counts with its source.
 """
 
 import dataclasses
@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tpt import artefacts, records, tasks
+from tpt import artefacts, plugins, records, tasks
 from tpt.errors import ConfigError, RunError
 from tpt.records import Problem
 from tpt.run.stage import Stage, StageSpec
@@ -24,6 +24,7 @@ from tpt.setting import facts_of
 from tpt.settings import config
 from tpt.settings.config import Config
 from tpt.settings.model import ModelConfig
+from tpt.settings.sampler import BUILT_IN
 
 # Raised when the meaning of a file in the run folder changes, or what the package's own tasks and judges do.
 FORMAT = 6
@@ -93,9 +94,10 @@ def settings_of(settings: Config, named: Contents) -> dict[str, Any]:
     """The settings that results depend on, as plain nested dicts, with hashes in the place of the paths they name."""
     found = config.to_dict(settings, runtime=False)
     if "task.files" in named:
+        task = found["task"]
         for item in dataclasses.fields(settings.task):
-            if facts_of(type(settings.task), item.name).path and _is_local(found["task"][item.name]):
-                del found["task"][item.name]
+            if item.name in task and facts_of(type(settings.task), item.name).path and _is_local(task[item.name]):
+                del task[item.name]
     for key, hashed in named.items():
         *sections, name = key.split(".")
         functools.reduce(operator.getitem, sections, found)[name] = hashed
@@ -232,6 +234,29 @@ def _source(kind: type) -> Path:
     return Path(found)
 
 
+def _of_engine(name: str) -> str:
+    """Of an engine that an installed package adds: its name, and the module that its entry point names; else ""."""
+    if name in BUILT_IN:
+        return ""
+    path = plugins.source(plugins.ENGINES, name) if name in plugins.names(plugins.ENGINES) else None
+    if path is None:
+        raise ConfigError(
+            f"the source of the engine {name} cannot be found, and results depend on it",
+            "install its package in this environment too, with its Python files",
+        )
+    return digest([name, _of_file(path)])
+
+
+def _of_mode(mode: str) -> str:
+    """Of a pruning mode of the user's own: its name, and the file it is in; else ""."""
+    if not plugins.names_function(mode):
+        return ""
+    path, name = plugins.split(mode)
+    if not path.is_file():
+        raise ConfigError(f"prune.mode: there is no Python file {path}", "prune.mode=python:FILE:FUNCTION")
+    return digest([name, _of_file(path)])
+
+
 # For each thing outside the config that results depend on, its hash; "" if there is none.
 NAMED: dict[str, Callable[[Config], str]] = {
     "task.files": _of_data,
@@ -240,5 +265,7 @@ NAMED: dict[str, Callable[[Config], str]] = {
     "think.teacher.path": lambda settings: _of_model(settings.think.teacher),
     "model.template_file": lambda settings: _of_template(settings.model),
     "think.teacher.template_file": lambda settings: _of_template(settings.think.teacher),
+    "sampler.engine": lambda settings: _of_engine(settings.sampler.engine),
+    "prune.mode": lambda settings: _of_mode(settings.prune.mode),
     "prune.from_run": lambda settings: _of_examples(settings.prune.from_run),
 }

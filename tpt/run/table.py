@@ -124,7 +124,7 @@ def _prune_plan(config: Config, _: Stage) -> str:
 
 def pruning(settings: PruneConfig) -> str:
     """What is kept, and how many examples are drawn, in words."""
-    work = f"{settings.mode}, {settings.reader} reader; draw {settings.examples or 'all'} from {settings.source}"
+    work = f"{settings.mode_name}, {settings.reader} reader; draw {settings.examples or 'all'} from {settings.source}"
     if settings.flip.rate:
         which = "the verdicts" if settings.flip.which == "both" else "the wrong ones"
         work += f"; flip {100 * settings.flip.rate:g} % of {which}"
@@ -218,6 +218,7 @@ THINK = StageSpec(
     plan=_sampling_plan,
     outcome=_think_outcome,
     sections=("think", "sampler"),
+    names=("task.code", "sampler.engine"),
     progress_files=(shards(SAMPLES),),
     draws=_think_draws,
     resources="think",
@@ -231,6 +232,7 @@ JUDGE = StageSpec(
     outcome=_judge_outcome,
     progress_files=(shards(VERDICTS),),
     judges=lambda stage: Stage(stage.round, THINK.name),
+    names=("task.files", "task.code"),
     # Runs that differ only in how they prune share verdicts, unless one needs the tests that another stops before.
     facts=lambda config: {"partial": wants_partial_credit(config)},
     version=_judge_rules,
@@ -245,7 +247,7 @@ PRUNE = StageSpec(
     outcome=_prune_outcome,
     sections=("prune",),
     facts=_prune_facts,
-    names=("prune.from_run",),
+    names=("prune.from_run", "prune.mode"),
 )
 TRAIN = StageSpec(
     name="train",
@@ -267,6 +269,7 @@ EVALUATE = StageSpec(
     plan=_sampling_plan,
     outcome=_evaluate_outcome,
     sections=("evaluate", "sampler"),
+    names=("task.code", "sampler.engine"),
     version=_judge_rules,
     keeps=(shards(SAMPLES), artefacts.every(ENGINE)),
     progress_files=(shards(SAMPLES), shards(VERDICTS)),

@@ -10,7 +10,7 @@ from hydra import initialize_config_dir
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from tpt import artefacts
+from tpt import artefacts, plugins, tasks
 from tpt.errors import ConfigError, nearest, said
 from tpt.settings import interpreter, own_configs
 from tpt.settings.config import Config, expand_paths, validate
@@ -34,10 +34,13 @@ def compose(overrides: Sequence[str] = (), config_dir: Path | None = None, pendi
     known = Names.of(config_dir)
     own = known.config_dir
     given = [single(override, known) for override in overrides]
-    search = []
+    chosen = [(one.group, name) for one in given if one.group for name in one.chosen]
+    folders = [own] if own else []
     if own:
-        own_configs.check_files(own, [(one.group, name) for one in given if one.group for name in one.chosen])
-        search = [f"hydra.searchpath=[{quoted(f'file://{own}')}]"]
+        own_configs.check_files(own, chosen)
+    if any(name not in choices(group, own) for group, name in chosen):
+        folders += plugins.config_folders()
+    search = [f"hydra.searchpath=[{','.join(quoted(f'file://{one}') for one in folders)}]"] if folders else []
     try:
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
             node = hydra_compose("config", overrides=[*search, *(one.hydras() for one in given)])
@@ -47,6 +50,7 @@ def compose(overrides: Sequence[str] = (), config_dir: Path | None = None, pendi
         OmegaConf.resolve(node)
     except OmegaConfBaseException as error:
         raise _unresolved(_first_unresolved(node), str(error).splitlines()[0]) from error
+    _find_task(node, own)
     config = from_node(node)
     expand_paths(config)
     validate(config)
@@ -54,10 +58,24 @@ def compose(overrides: Sequence[str] = (), config_dir: Path | None = None, pendi
     if from_run and not pending and not (Path(from_run) / artefacts.HEAD).exists():
         raise ConfigError(f"prune.from_run={from_run} is not a run folder", "`tpt status` lists the run folders")
     # Engines draw different samples, so the fingerprint must hold the engine itself and not `auto`.
+    if plugins.names_function(config.prune.mode):
+        path, function = plugins.split(config.prune.mode)
+        config.prune.mode = f"{plugins.PYTHON}{path.absolute()}:{function}"
     if config.sampler.python:
         config.sampler.python = interpreter.absolute(config.sampler.python)
     settle_engines(config)
     return config
+
+
+def _find_task(node: DictConfig, own: Path | None) -> None:
+    """Let `task.code` name the user's own file that defines the task, from `/` on: jobs have other working folders."""
+    task = node.get("task")
+    if not isinstance(task, DictConfig):
+        return  # `from_node` says so
+    code = task.get("code")
+    found = Path(code).expanduser() if code else tasks.defining(own, str(task.get("name", ""))) if own else None
+    if found:
+        OmegaConf.update(node, "task.code", str(found.absolute()), force_add=True)
 
 
 def _explain(error: Exception, own: Path | None) -> ConfigError:
@@ -68,7 +86,13 @@ def _explain(error: Exception, own: Path | None) -> ConfigError:
         group, name = missing.groups()
         if own and (own / group / f"{name}.yml").exists():
             return ConfigError(f"unknown {group} '{name}'", f"rename {name}.yml to {name}.yaml")
-        return ConfigError(f"unknown {group} '{name}'", nearest(name, choices(group, own)))
+        if group == "task" and own and tasks.defining(own, name):
+            return ConfigError(
+                f"there is no {own / 'task' / f'{name}.yaml'}, and a task is chosen by such a file",
+                f"write it, with the lines `# @package _global_`, `task:` and `  name: {name}`",
+            )
+        known = {one for folder in (own, *plugins.config_folders()) for one in choices(group, folder)}
+        return ConfigError(f"unknown {group} '{name}'", nearest(name, known))
     if isinstance(error, yaml.YAMLError):
         return own_configs.unreadable(error)
     package = re.search(r"Could not override '([\w-]+@[\w.]+)'", text)

@@ -3,11 +3,12 @@
 import os
 from importlib.util import find_spec
 
+from tpt import plugins
 from tpt.errors import ConfigError
 from tpt.probe import has_vllm
 from tpt.settings import interpreter
 from tpt.settings.config import Config
-from tpt.settings.sampler import SERVER, SamplerConfig
+from tpt.settings.sampler import BUILT_IN, SERVER, SamplerConfig
 
 
 def settle_engines(config: Config) -> None:
@@ -16,12 +17,34 @@ def settle_engines(config: Config) -> None:
     Raises:
         ConfigError: see `resolve_engine`; or a server's key is not in the environment.
     """
+    check_added(config)
     sampler = config.sampler
     sampler.engine = resolve_engine(sampler.engine, sampler.python)
     if sampler.engine == SERVER:
         key_of(sampler)
         if config.think.teacher:
             sampler.student = resolve_engine(sampler.student, sampler.python)
+
+
+def check_added(config: Config) -> None:
+    """Check that the other interpreter, if one samples, has the package that adds this task.
+
+    Raises:
+        ConfigError: it does not.
+    """
+    task, python = config.task, config.sampler.python
+    if python and not task.code and task.name in plugins.names(plugins.TASKS):
+        _check_added(plugins.TASKS, task.name, python)
+
+
+def _check_added(group: str, name: str, python: str | None) -> None:
+    known = interpreter.ask(python)["plugins"].get(group, []) if python else plugins.names(group)
+    if name not in known:
+        where = f"in the environment of sampler.python={python}" if python else "here"
+        raise ConfigError(
+            f"no package {where} adds the {plugins.WORDS[group]} {name} (entry point {group})",
+            "install its package there; both environments need it" if python else "install its package",
+        )
 
 
 def key_of(sampler: SamplerConfig) -> str:
@@ -58,6 +81,8 @@ def resolve_engine(name: str, python: str | None = None) -> str:
             "sampler.engine=server, but the package openai is not installed",
             "install it: `pip install 'think-prune-train[server]'`",
         )
+    if name not in BUILT_IN:
+        _check_added(plugins.ENGINES, name, python)
     if name != "vllm" or vllm:
         return name
     pip = f"{python} -m pip" if python else "pip"

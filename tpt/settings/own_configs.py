@@ -12,6 +12,7 @@ import yaml
 
 from tpt.errors import ConfigError, nearest, said
 from tpt.settings import names
+from tpt.tasks.finding import FOLDER
 
 HEADER = re.compile(r"#\s*@package\s+(\S+)")
 # YAML 1.1 takes these for numbers: 010 is 8, and 1:30 is 90.
@@ -36,7 +37,7 @@ def find(config_dir: Path | None) -> Path | None:
         inside = sorted(path.name for path in folder.iterdir() if path.is_dir())
     except OSError as error:
         raise ConfigError(f"--config-dir {folder} cannot be read: {error.strerror}") from error
-    if any(name in shipped for name in inside):
+    if any(name in (*shipped, FOLDER) for name in inside):
         return folder
     if folder.name in shipped and any(folder.glob("*.yaml")):
         raise ConfigError(f"--config-dir {folder} is a group itself", f"name the folder above it: {folder.parent}")

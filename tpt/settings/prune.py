@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from tpt import plugins
 from tpt.setting import section, setting
 
 
@@ -42,8 +43,11 @@ class PruneConfig:
     mode: str = setting(
         "ground_truth",
         "Which samples are kept: `none` keeps all, `ground_truth` the correct ones, `soft_positive` those that pass "
-        "`prune.threshold`, `well_formed_wrong` wrong ones in the right form.",
+        "`prune.threshold`, `well_formed_wrong` wrong ones in the right form, and python:FILE:FUNCTION what a function of "
+        "your own says.",
         choices=("none", "ground_truth", "soft_positive", "well_formed_wrong"),
+        fits=plugins.names_function,
+        words="python:FILE:FUNCTION",
     )
     reader: str = setting("strict", "Which reader of answers decides what is correct.", choices=("strict", "lenient"))
     threshold: str = setting(
@@ -87,3 +91,8 @@ class PruneConfig:
     mix: MixConfig = section(MixConfig)
     from_run: str | None = setting(None, "The run folder whose examples the source `run` takes.", path=True)
     flip: FlipConfig = section(FlipConfig, added=True)
+
+    @property
+    def mode_name(self) -> str:
+        """The mode in names and tables: of one of the user's own, the name of the function."""
+        return plugins.split(self.mode)[1] if plugins.names_function(self.mode) else self.mode

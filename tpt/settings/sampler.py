@@ -4,12 +4,19 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from tpt import plugins
 from tpt.setting import setting
 
 SERVER = "server"  # the engine that loads no model, but sends requests to one that is served elsewhere
 # The module of each engine: `load()` imports what is slow to import, `make(...)` gives a `think.base.Sampler`.
 LOCAL = {"vllm": "tpt.think.vllm", "transformers": "tpt.think.transformers"}
 ENGINES = {**LOCAL, SERVER: "tpt.think.server"}
+BUILT_IN = ("auto", *ENGINES)
+
+
+def _is_plugin(name: str) -> bool:
+    """Whether an installed package adds an engine of this name."""
+    return name in plugins.names(plugins.ENGINES)
 
 
 def _is_address(text: str) -> bool:
@@ -30,7 +37,9 @@ class SamplerConfig:
     engine: str = setting(
         "auto",
         "The engine; `auto` is vLLM if it is installed, else transformers; `server` is any OpenAI-compatible endpoint.",
-        choices=("auto", *ENGINES),
+        choices=BUILT_IN,
+        fits=_is_plugin,
+        words="an engine of an installed package (entry point tpt.engines)",
     )
     python: str | None = setting(
         None,

@@ -10,7 +10,9 @@ class TrackerConfig:
     """A mirror of metrics.jsonl and of the report: Weights & Biases, or a tracker of your own."""
 
     name: str = setting(
-        "wandb", "The tracker: a module of tpt.tracking, or any class of your own as module:Class.", free=True
+        "wandb",
+        "The tracker: a module of tpt.tracking, one that an installed package adds, or any class of your own as module:Class.",
+        free=True,
     )
     mode: str = setting(
         "offline",

@@ -3,11 +3,12 @@
 import pkgutil
 from importlib import import_module
 
-from tpt.tasks.base import BROKEN, REGISTRY, Split, Task, check_loaded, make, register
+from tpt.tasks.base import BROKEN, REGISTRY, Split, Task, register
+from tpt.tasks.finding import check_loaded, defining, find, make
 
 # The modules that come with the package: `identity.FORMAT` covers what they do. Of any other task the source counts.
 SHIPPED = (
-    *("base", "code", "columns", "generated", "judging", "rows", "tables", "templates"),
+    *("base", "code", "columns", "finding", "generated", "judging", "rows", "tables", "templates"),
     *(
         "code_contests",
         "code_puzzles",
@@ -36,4 +37,7 @@ def load() -> None:
 
 load()
 
-__all__ = ["BROKEN", "REGISTRY", "SHIPPED", "Split", "Task", "check_loaded", "load", "make", "register"]
+__all__ = [
+    *("BROKEN", "REGISTRY", "SHIPPED", "Split", "Task"),
+    *("check_loaded", "defining", "find", "load", "make", "register"),
+]

@@ -1,26 +1,20 @@
 """What a task is: a dataclass of its settings that loads problems, phrases the prompt and judges.
 
-To add one, write a dataclass under `@register("name")` in a file of its own, and `conf/task/name.yaml`.
+To add one, write a dataclass under `@register("name")` in a file of its own, and `conf/task/name.yaml`; `tpt.tasks.finding`
+says where a task outside this package may lie.
 """
 
-import dataclasses
-import importlib.util
-import re
-import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
-
-from omegaconf import OmegaConf
-from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
+from typing import ClassVar
 
 from tpt.artefacts import Marks
-from tpt.errors import ConfigError, nearest, said
+from tpt.errors import ConfigError
 from tpt.judge import rules
 from tpt.records import Problem, Sample, Verdict
-from tpt.setting import check_all, mistyped, setting, walk
+from tpt.setting import check_all, setting
 
 Split = str  # the name of a set of problems
 DEV: Split = "dev"  # the set on which rounds and arms are chosen
@@ -44,6 +38,14 @@ class Task(ABC):
         "nothing is trained on them. null: none; where a dev set is needed (`rounds=auto`, `evaluate.also=[dev]`) and "
         "the data has none of its own, as many as `test_size`, or 200.",
         low=0,
+        added=True,
+    )
+
+    code: str | None = setting(
+        None,
+        "The Python file that defines the task, if it is one of your own; for a file in the folder `tasks` of "
+        "`--config-dir` it is set by itself.",
+        path=True,
         added=True,
     )
 
@@ -172,71 +174,3 @@ def register(name: str) -> Callable[[type[Task]], type[Task]]:
         return kind
 
     return add
-
-
-def check_loaded(name: str) -> None:
-    """Check that no file that cannot be imported defines a task of this name.
-
-    Raises:
-        ConfigError: one does; names the file, the line and what is wrong there.
-    """
-    declared = re.compile(rf"register\(\s*[\"']{re.escape(name)}[\"']")
-    for module, error in BROKEN.items():
-        path = _file(module)
-        if module.rpartition(".")[2] == name or declared.search(_source(path)):
-            raise ConfigError(
-                f"the task {name} cannot be loaded: {_where(error, path)}: {type(error).__name__}: {said(error)}",
-                "correct that file; the other tasks can still be used",
-            ) from error
-
-
-def _file(module: str) -> str:
-    try:
-        found = importlib.util.find_spec(module)
-    except Exception:  # finding a module does not run it, but does run its parent packages
-        found = None
-    return (found and found.origin) or module
-
-
-def _source(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-
-
-def _where(error: BaseException, path: str) -> str:
-    """The file and line at fault: where a syntax error is, or else the last line run in the tasks' folder."""
-    if isinstance(error, SyntaxError) and error.filename:
-        return f"{error.filename}, line {error.lineno}" if error.lineno else error.filename
-    ran = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
-    beside = [f"{file}, line {line}" for file, line in ran if Path(file).parent == Path(path).parent]
-    return beside[-1] if beside else path
-
-
-def make(node: Any) -> Task:
-    """The task that a config node describes.
-
-    Raises:
-        ConfigError: the task or a setting is unknown, a value has the wrong type, or the task's file is broken.
-    """
-    name = str(node.get("name", ""))
-    if name not in REGISTRY:
-        check_loaded(name)
-        left_out = "".join(f"; {_file(module)} cannot be loaded: {said(error)}" for module, error in BROKEN.items())
-        raise ConfigError(f"unknown task '{name}'", nearest(name, REGISTRY) + left_out)
-    kind = REGISTRY[name]
-    try:
-        task = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(kind), node))
-    except ConfigKeyError as error:
-        names = [f"task.{item.name}" for item in dataclasses.fields(kind)]
-        wrong = f"task.{error.full_key}"
-        raise ConfigError(f"the task {name} has no setting '{wrong}'", nearest(wrong, names)) from error
-    except OmegaConfBaseException as error:
-        wrong = str(error.full_key)
-        one = next((one for one in walk(kind) if one.key == wrong.partition("[")[0]), None)
-        if one is None:
-            raise ConfigError(f"task.{wrong}: {str(error).splitlines()[0]}") from error
-        raise mistyped(f"task.{wrong}", OmegaConf.select(node, wrong), one) from error
-    assert isinstance(task, Task)
-    return task

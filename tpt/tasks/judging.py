@@ -8,7 +8,6 @@ regex    the gold answer is a regular expression: strictly for all of the marked
 python   a function of the user's own
 """
 
-import importlib.util
 import json
 import re
 import unicodedata
@@ -18,7 +17,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
-from tpt.errors import ConfigError, nearest, said
+from tpt import plugins
+from tpt.errors import said
 from tpt.records import Problem, Sample, Status, Verdict, overall
 from tpt.tasks.columns import BadRow, text
 from tpt.tasks.tables import Row
@@ -206,47 +206,27 @@ class Python(Judging):
     anything between is partly correct), or None if there is no answer.
 
     Args:
-        spec: `FILE:FUNCTION`.
+        spec: `python:FILE:FUNCTION`.
     """
 
     asks = ""
 
     def __init__(self, spec: str) -> None:
-        file, _, self.name = spec.rpartition(":")
-        self.path = Path(file).expanduser()
+        self._spec = spec
+        self.path, self.name = plugins.split(spec)
 
     def check(self) -> None:
-        """Check that there is such a function, which imports its file."""
-        self._import()
-
-    @cached_property
-    def function(self) -> Callable[[str, Row], Any]:
-        """The function."""
-        return self._import()
-
-    def _import(self) -> Callable[[str, Row], Any]:
-        """Import the file and find the function.
+        """Check that there is such a function, which imports its file.
 
         Raises:
             ConfigError: the file cannot be imported, or has no such function.
         """
-        if not self.path.is_file() or self.path.suffix != ".py":
-            raise ConfigError(f"task.judge: there is no Python file {self.path}", "task.judge=python:FILE:FUNCTION")
-        spec = importlib.util.spec_from_file_location(f"judge_{self.path.stem}", self.path)
-        assert spec and spec.loader
-        module = importlib.util.module_from_spec(spec)
-        try:
-            spec.loader.exec_module(module)
-        except (Exception, SystemExit) as error:  # whatever a user's file raises
-            raise ConfigError(
-                f"task.judge: {self.path} cannot be imported: {type(error).__name__}: {said(error)}",
-                "correct that file",
-            ) from error
-        known = {name: one for name, one in vars(module).items() if callable(one) and not name.startswith("_")}
-        if self.name not in known:
-            raise ConfigError(f"task.judge: {self.path} has no function {self.name}", nearest(self.name, known))
-        found: Callable[[str, Row], Any] = known[self.name]
-        return found
+        plugins.function("task.judge", self._spec)
+
+    @cached_property
+    def function(self) -> Callable[[str, Row], Any]:
+        """The function."""
+        return plugins.function("task.judge", self._spec)
 
     def gold(self, value: Any, choices: Sequence[str]) -> str:
         """Any text; none is fine too, as the function has the row."""
@@ -273,18 +253,17 @@ class Python(Judging):
 
 
 JUDGES: dict[str, type[Judging]] = {"number": Number, "math": Math, "choice": Choice, "text": Text, "regex": Regex}
-PYTHON = "python:"
 KINDS = f"{', '.join(JUDGES)}, or python:FILE:FUNCTION"
 
 
 def known(name: str) -> bool:
     """Whether `task.judge` may be this."""
-    return name in JUDGES or (name.startswith(PYTHON) and name.count(":") >= 2)
+    return name in JUDGES or (name.startswith(plugins.PYTHON) and name.count(":") >= 2)
 
 
 def make(name: str) -> Judging:
     """The judge that `task.judge` names."""
-    return Python(name.removeprefix(PYTHON)) if name.startswith(PYTHON) else JUDGES[name]()
+    return Python(name) if name.startswith(plugins.PYTHON) else JUDGES[name]()
 
 
 def _is_prose(answer: str) -> bool:

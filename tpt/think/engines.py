@@ -3,8 +3,9 @@
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
-from tpt import probe
+from tpt import plugins, probe
 from tpt.errors import ConfigError
 from tpt.settings import interpreter
 from tpt.settings.engine import resolve_engine
@@ -44,7 +45,25 @@ def check_clash(python: str, clash: str) -> None:
 
 def preload(engine: str) -> None:
     """Import the packages of an engine, without making one."""
-    import_module(ENGINES[engine]).load()
+    module(engine).load()
+
+
+def module(engine: str) -> Any:
+    """The module of an engine of this package or of an installed one, with `load()` and `make(...)`.
+
+    Raises:
+        ConfigError: it cannot be imported, or does not have both.
+    """
+    if engine in ENGINES:
+        return import_module(ENGINES[engine])
+    found = plugins.load(plugins.ENGINES, engine)
+    lacks = [name for name in ("load", "make") if not callable(getattr(found, name, None))]
+    if lacks:
+        raise ConfigError(
+            f"the engine {engine} ({plugins.find(plugins.ENGINES, engine).value}) has no {' and no '.join(lacks)}",
+            "let its entry point name a module with load() and make(config, model, model_dir, context, seed)",
+        )
+    return found
 
 
 def make_sampler(config: SamplerConfig, model: ModelConfig, model_dir: Path, context: int, seed: int) -> Sampler:
@@ -61,7 +80,5 @@ def make_sampler(config: SamplerConfig, model: ModelConfig, model_dir: Path, con
         ModelError: the engine cannot load this model.
     """
     check_clash(sys.executable, probe.clash())
-    sampler: Sampler = import_module(ENGINES[resolve_engine(config.engine)]).make(
-        config, model, model_dir, context, seed
-    )
+    sampler: Sampler = module(resolve_engine(config.engine)).make(config, model, model_dir, context, seed)
     return sampler

@@ -3,13 +3,16 @@
 A run is complete without its tracker, so whatever goes wrong in one is said once and stops nothing.
 
 A tracker is a class derived from `Tracker`. One of this package is a module here that names its class `TRACKER`, and is
-chosen by the module's name (`tracker.name=wandb`); one of another package is chosen as `module:Class`.
+chosen by the module's name (`tracker.name=wandb`); one of another package is chosen by the name of its entry point in
+`tpt.trackers`, or as `module:Class`.
 """
 
 import logging
 import pkgutil
 from importlib import import_module
+from typing import Any
 
+from tpt import plugins
 from tpt.errors import ConfigError, nearest, said
 from tpt.run.folder import Run
 from tpt.settings.tracker import TrackerConfig
@@ -31,26 +34,39 @@ def find(name: str) -> type[Tracker]:
     """The class of a tracker.
 
     Args:
-        name: a module of this package, e.g. `wandb`, or `module:Class`.
+        name: a module of this package, e.g. `wandb`, the name of an entry point in `tpt.trackers`, or `module:Class`.
 
     Raises:
         ConfigError: it cannot be imported, or is not a tracker.
     """
     module, _, attribute = name.partition(":")
-    if not attribute and module not in names():
-        raise ConfigError(
-            f"tracker.name={name} is not known; one of: {', '.join(names())}, or module:Class for a class of your own",
-            nearest(name, names()),
-        )
-    try:
-        kind = getattr(import_module(module if attribute else f"{__name__}.{module}"), attribute or "TRACKER")
-    except Exception as error:  # a module of the user's may raise anything while it is imported
-        raise ConfigError(
-            f"tracker.name={name} cannot be imported: {said(error)}", "check that Python finds it (PYTHONPATH)"
-        ) from error
+    kind = _imported(module, attribute) if attribute or module in names() else _added(name)
     if not (isinstance(kind, type) and issubclass(kind, Tracker)):
         raise ConfigError(f"tracker.name={name} is not a tracker", "derive the class from tpt.tracking.Tracker")
     return kind
+
+
+def _imported(module: str, attribute: str) -> Any:
+    """A class of a module of this package, or `module:Class`."""
+    try:
+        return getattr(import_module(module if attribute else f"{__name__}.{module}"), attribute or "TRACKER")
+    except Exception as error:  # a module of the user's may raise anything while it is imported
+        name = f"{module}:{attribute}" if attribute else module
+        raise ConfigError(
+            f"tracker.name={name} cannot be imported: {said(error)}", "check that Python finds it (PYTHONPATH)"
+        ) from error
+
+
+def _added(name: str) -> Any:
+    """What an installed package adds under this name."""
+    added = plugins.names(plugins.TRACKERS)
+    if name not in added:
+        known = [*names(), *added]
+        raise ConfigError(
+            f"tracker.name={name} is not known; one of: {', '.join(known)}, or module:Class for a class of your own",
+            nearest(name, known),
+        )
+    return plugins.load(plugins.TRACKERS, name)
 
 
 def check(settings: TrackerConfig) -> None:
