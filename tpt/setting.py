@@ -35,8 +35,8 @@ class Facts:
         low, high: the least and the greatest number allowed; in a list, for each number.
         above, below: the same, themselves not allowed.
         choices: the texts allowed; in a list, for each text.
-        fits: whether a text is allowed, if a list of choices cannot say it; in a list, for each text. With choices: what
-            is allowed besides.
+        fits: whether a text is allowed, if a list of choices cannot say it; in a list, for each text. If there
+            are choices too, what is allowed in addition.
         words: what `fits` allows, in words.
         length: how many elements a list must have.
         least: how many elements a list, or characters a text, must have at least.

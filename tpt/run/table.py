@@ -232,7 +232,7 @@ JUDGE = StageSpec(
     outcome=_judge_outcome,
     progress_files=(shards(VERDICTS),),
     judges=lambda stage: Stage(stage.round, THINK.name),
-    names=("task.files", "task.code"),
+    names=("task.code",),
     # Runs that differ only in how they prune share verdicts, unless one needs the tests that another stops before.
     facts=lambda config: {"partial": wants_partial_credit(config)},
     version=_judge_rules,

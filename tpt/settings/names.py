@@ -24,7 +24,7 @@ def conf_dir() -> Path:
 def groups(config_dir: Path | None = None) -> list[str]:
     """The config groups, those in a folder of the user's own included."""
     folders = [conf_dir(), *([config_dir] if config_dir else [])]
-    return sorted({path.name for folder in folders for path in folder.iterdir() if path.is_dir()})
+    return sorted({path.parent.name for folder in folders for path in folder.glob("*/*.yaml")})
 
 
 def choices(group: str, config_dir: Path | None = None) -> list[str]:

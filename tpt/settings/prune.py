@@ -43,8 +43,8 @@ class PruneConfig:
     mode: str = setting(
         "ground_truth",
         "Which samples are kept: `none` keeps all, `ground_truth` the correct ones, `soft_positive` those that pass "
-        "`prune.threshold`, `well_formed_wrong` wrong ones in the right form, and python:FILE:FUNCTION what a function of "
-        "your own says.",
+        "`prune.threshold`, `well_formed_wrong` wrong ones in the right form; python:FILE:FUNCTION keeps what a "
+        "function of your own says.",
         choices=("none", "ground_truth", "soft_positive", "well_formed_wrong"),
         fits=plugins.names_function,
         words="python:FILE:FUNCTION",

@@ -11,7 +11,8 @@ class TrackerConfig:
 
     name: str = setting(
         "wandb",
-        "The tracker: a module of tpt.tracking, one that an installed package adds, or any class of your own as module:Class.",
+        "The tracker: a module of tpt.tracking, one that an installed package adds, or any class of your own as "
+        "module:Class.",
         free=True,
     )
     mode: str = setting(

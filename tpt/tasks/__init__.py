@@ -38,6 +38,15 @@ def load() -> None:
 load()
 
 __all__ = [
-    *("BROKEN", "REGISTRY", "SHIPPED", "Split", "Task"),
-    *("check_loaded", "defining", "find", "load", "make", "register"),
+    "BROKEN",
+    "REGISTRY",
+    "SHIPPED",
+    "Split",
+    "Task",
+    "check_loaded",
+    "defining",
+    "find",
+    "load",
+    "make",
+    "register",
 ]

@@ -1,7 +1,7 @@
 """What a task is: a dataclass of its settings that loads problems, phrases the prompt and judges.
 
-To add one, write a dataclass under `@register("name")` in a file of its own, and `conf/task/name.yaml`; `tpt.tasks.finding`
-says where a task outside this package may lie.
+To add one, write a dataclass under `@register("name")` in a file of its own, and `conf/task/name.yaml`;
+`tpt.tasks.finding` says where a task outside this package may lie.
 """
 
 from abc import ABC, abstractmethod
