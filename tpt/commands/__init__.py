@@ -36,6 +36,7 @@ ORDER = (
     "analyse",
     "export",
     "judge",
+    "new",
     "completion",
 )
 

@@ -59,6 +59,7 @@ def compose(overrides: Sequence[str] = (), config_dir: Path | None = None, pendi
         raise ConfigError(f"prune.from_run={from_run} is not a run folder", "`tpt status` lists the run folders")
     # Engines draw different samples, so the fingerprint must hold the engine itself and not `auto`.
     if plugins.names_function(config.prune.mode):
+        plugins.function("prune.mode", config.prune.mode)  # whose errors are better known before anything is sampled
         path, function = plugins.split(config.prune.mode)
         config.prune.mode = f"{plugins.PYTHON}{path.absolute()}:{function}"
     if config.sampler.python:
