@@ -1,7 +1,7 @@
 """Think, Prune, Train: let a language model improve on its own correct reasoning (arXiv 2504.18116).
 
-From Python: `tpt.run(...)` starts or continues a run, `tpt.open_run(...)` opens one, and `tpt.judge(...)` judges an answer;
-see `tpt.api`.
+From Python: `tpt.run(...)` starts or continues a run, `tpt.open_run(...)` opens one, and `tpt.judge(...)` judges an
+answer; see `tpt.api`.
 """
 
 from typing import TYPE_CHECKING, Any

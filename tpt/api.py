@@ -64,6 +64,8 @@ class Results:
             Damaged: a file of it cannot be read.
         """
         sampled = self._stage(round, stage)
+        if not table.of(sampled).draws:
+            raise RunError(f"the stage {sampled} samples nothing", "stages that do: think, evaluate")
         judged = sampled if table.of(sampled).judges else table.judged_in(sampled)
         self._check_done(judged)
         shards = records.shards(self._run.folder(sampled), SAMPLES)

@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import re
 import resource
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from enum import StrEnum
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 DEADLINE = 5.0  # seconds of CPU for one pair
@@ -157,9 +159,21 @@ def _start() -> _Worker:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs,), daemon=True)
-    process.start()
+    with _no_main():
+        process.start()
     theirs.close()
     return _Worker(process, ours, deadline=time.monotonic() + START_DEADLINE)
+
+
+@contextlib.contextmanager
+def _no_main() -> Iterator[None]:
+    """Keep a new process from importing the main script, which may be a user's that begins with `tpt.run(...)`."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _receive(pipe: Connection) -> Any:
