@@ -1,7 +1,6 @@
 """tpt from Python: what a call returns is what lies in the run folder, and importing it costs nothing."""
 
 import csv
-import json
 import os
 import signal
 import subprocess
@@ -23,7 +22,7 @@ SCRIPT = """\
 import sys, tpt
 run = tpt.run("tiny-random", "word_problems", sys.argv[1:])
 verdict = tpt.judge(gold="x^2 + 1", completion="#### 1 + x*x")
-print(run.path, run.done, run.rounds, len(run.samples(1)), len(run.examples(1)), verdict.strict)
+print(run.path, run.done, run.rounds, len(run.samples(1)), len(run.examples(1)), verdict.lenient)
 """
 
 
@@ -38,11 +37,11 @@ def test_importing_tpt_imports_nothing_else() -> None:
     code = "import sys; before = {*sys.modules}; import tpt; print(sorted({*sys.modules} - before)); print(dir(tpt))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     imported, names = done.stdout.splitlines()
-    assert not [name for name in ("typing", "tpt") if name not in imported and name == "tpt"]
+    assert "'tpt'" in imported
     assert "tpt." not in imported
-    assert {"run", "open_run", "judge", "TptError"} <= set(json.loads(names.replace("'", '"')))
+    assert all(f"'{name}'" in names for name in tpt.__all__)
     with pytest.raises(AttributeError, match="no attribute 'rum'"):
-        _ = tpt.rum  # type: ignore[attr-defined]  # as a typing error would
+        getattr(tpt, "rum")  # noqa: B009  # written out, it is an error to type checkers too
 
 
 def test_samples_are_those_of_the_stage_each_with_its_verdict_and_its_problem(made: tuple[Run, tpt.Results]) -> None:
@@ -146,6 +145,6 @@ def test_a_killed_call_is_continued_by_the_same_call(
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     [root] = find(tmp_path / "runs")
-    assert done.stdout.split() == [str(root), "True", "1", "24", "24", "correct"], "nothing else on standard output"
+    assert done.stdout.split() == [str(root), "True", "1", "24", "12", "correct"], "nothing else on standard output"
     assert "stages owed" in done.stderr
     assert thought[0].stat().st_mtime_ns == written

@@ -118,7 +118,7 @@ def test_a_run_uses_a_task_an_engine_and_a_tracker_of_an_installed_package(
         ("task.name=number", "the entry point plugged.task:Split of the task number is no task"),
         ("task.name=trippling", "did you mean 'tripling'?"),
         ("task=trippling", "did you mean 'tripling'?"),
-        ("sampler.engine=pluged", "did you mean"),
+        ("sampler.engine=pluged", "did you mean 'plugged'?"),
         ("tracker.name=line", "did you mean 'lines'?"),
     ],
 )
@@ -166,6 +166,21 @@ def test_a_task_in_a_file_of_the_users_own_is_found_where_its_run_is_opened_agai
     assert done.stdout == "Who? Please. Please.\n"
 
 
+@pytest.mark.slow
+def test_a_task_of_the_users_own_is_sampled_by_a_job_in_another_environment(
+    own: Path, tiny_command: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "engine")], check=True)
+    [packages] = (tmp_path / "engine").glob("lib/python*/site-packages")
+    (packages / "others.pth").write_text("\n".join(path for path in sys.path if Path(path).name == "site-packages"))
+    python = tmp_path / "engine" / "bin" / "python"
+    command = tiny_command("rounds=0", "task=mine", "cluster=submitit_local", f"sampler.python={python}")
+    assert main([*command, "--config-dir", str(own)]) == 0
+    [root] = find(tmp_path / "runs")
+    manifest = json.loads((root / "round-00" / "evaluate" / "manifest.json").read_text())
+    assert {one["python"] for one in manifest["engines"]} == {str(python)}
+
+
 def test_a_changed_file_is_another_run_and_where_it_lies_is_not(own: Path) -> None:
     before = Run.create(composed(own))
     moved = shutil.copytree(own, own.with_name("moved"))
@@ -195,17 +210,18 @@ def test_two_files_may_hold_the_same_task_in_one_process(own: Path) -> None:
         ("twice", TASK, r"the task mine is in several files: .*politely\.py, .*twice\.py"),
         ("gsm8k", TASK.replace('"mine"', '"word_problems"'), r"gsm8k\.py has the name of a task that comes with tpt"),
     ],
+    ids=["import", "twice", "shipped"],
 )
 def test_what_is_wrong_with_a_file_is_said(own: Path, name: str, text: str, message: str) -> None:
     (own / "tasks" / f"{name}.py").write_text(text)
     with pytest.raises(ConfigError, match=message):
-        composed(own, *(["task=word_problems"] if "word_problems" in text else []))
+        composed(own, *(["task=word_problems"] if name == "gsm8k" else []))
 
 
 def test_a_file_that_fails_does_not_stop_the_tasks_beside_it(own: Path) -> None:
     (own / "tasks" / "broken.py").write_text("1 / 0\n")
     assert composed(own).task.name == "mine"
-    with pytest.raises(ConfigError, match=r"unknown task 'yours'.*broken\.py cannot be loaded: division by zero"):
+    with pytest.raises(ConfigError, match=r"(?s)unknown task 'yours'.*broken\.py cannot be loaded: division by zero"):
         composed(own, "task.name=yours")
 
 

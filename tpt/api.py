@@ -107,10 +107,9 @@ class Results:
         from tpt.report import rows
         from tpt.report.table import numbers
 
-        return [
-            {key: None if value == "" else value for key, value in numbers(row).items()}
-            for row in rows.collect([self._run])
-        ]
+        found = [numbers(row) for row in rows.collect([self._run])]
+        columns = dict.fromkeys(name for row in found for name in row)
+        return [{name: None if (value := row.get(name, "")) == "" else value for name in columns} for row in found]
 
     def model(self, round: int) -> Path:
         """The folder of the checkpoint after a round, which `from_pretrained` reads; 0: the base model.

@@ -10,7 +10,7 @@ import dataclasses
 import functools
 import math
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -37,7 +37,8 @@ class Facts:
         choices: the texts allowed; in a list, for each text.
         fits: whether a text is allowed, if a list of choices cannot say it; in a list, for each text. If there
             are choices too, what is allowed in addition.
-        words: what `fits` allows, in words.
+        more: further choices, looked up for a text that is none of `choices`.
+        words: what `fits` and `more` allow, in words.
         length: how many elements a list must have.
         least: how many elements a list, or characters a text, must have at least.
         unique: whether the elements of a list must differ.
@@ -57,6 +58,7 @@ class Facts:
     below: float | None = None
     choices: tuple[str, ...] = ()
     fits: Callable[[str], object] | None = None
+    more: Callable[[], Iterable[str]] = tuple
     words: str = ""
     length: int | None = None
     least: int = 0
@@ -316,6 +318,14 @@ def _check_size(key: str, value: "list[Any] | str", facts: Facts) -> None:
             raise ConfigError(f"{key}={value}: {twice[0]} is there twice", "name it once")
 
 
+def _check_added(key: str, value: Any, one: Any, facts: Facts) -> None:
+    """Check a text that is none of the choices against what plug-ins add to them."""
+    known = [*facts.choices, *facts.more()]
+    if one not in known:
+        others = f", or {facts.words}" if facts.fits else ""
+        raise ConfigError(f"{key}={value} is not known; one of: {', '.join(known)}{others}", nearest(one, known))
+
+
 def _check_one(key: str, value: Any, one: Any, facts: Facts) -> None:
     """Check a value, or one element of a list."""
     if isinstance(one, int | float) and not isinstance(one, bool):
@@ -324,9 +334,6 @@ def _check_one(key: str, value: Any, one: Any, facts: Facts) -> None:
             raise ConfigError(f"{key}={value} is out of range; {must} {facts.bounds}")
     elif facts.choices:
         if one not in facts.choices and not (facts.fits and isinstance(one, str) and facts.fits(one)):
-            others = f", or {facts.words}" if facts.words else ""
-            raise ConfigError(
-                f"{key}={value} is not known; one of: {', '.join(facts.choices)}{others}", nearest(one, facts.choices)
-            )
+            _check_added(key, value, one, facts)
     elif facts.fits is not None and not (isinstance(one, str) and facts.fits(one)):
         raise ConfigError(f"{key}={value} is not allowed: {facts.help}", facts.words)

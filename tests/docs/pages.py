@@ -35,7 +35,7 @@ HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
 DOTTED = re.compile(rf"(?<![\w./-])(?:{'|'.join([*SECTIONS, 'task'])})(?:\.(?!py\b|jsonl?\b|yaml\b|parquet\b)[a-z_]+)+")
 TARGET = re.compile(r"^([a-z-]+):", re.MULTILINE)
 FILES = re.compile(
-    r"FOLDER|DIR|--config-dir|path=\w|from_run=|sampler\.python=|task=doubling"
+    r"FOLDER|DIR|--config-dir|path=\w|from_run=|sampler\.python=|task=doubling|python:"
 )  # what is not on this machine
 
 

@@ -14,9 +14,9 @@ ENGINES = {**LOCAL, SERVER: "tpt.think.server"}
 BUILT_IN = ("auto", *ENGINES)
 
 
-def _is_plugin(name: str) -> bool:
-    """Whether an installed package adds an engine of this name."""
-    return name in plugins.names(plugins.ENGINES)
+def _added() -> list[str]:
+    """The engines that installed packages add."""
+    return plugins.names(plugins.ENGINES)
 
 
 def _is_address(text: str) -> bool:
@@ -38,7 +38,7 @@ class SamplerConfig:
         "auto",
         "The engine; `auto` is vLLM if it is installed, else transformers; `server` is any OpenAI-compatible endpoint.",
         choices=BUILT_IN,
-        fits=_is_plugin,
+        more=_added,
         words="an engine of an installed package (entry point tpt.engines)",
     )
     python: str | None = setting(
