@@ -59,6 +59,10 @@ def short(sample, verdict):
     return verdict.strict == "correct" and len(sample.text.split()) <= 3
 
 
+def everything(sample, verdict):
+    return True
+
+
 def failing(sample, verdict):
     return 1 / 0
 '''
@@ -87,11 +91,13 @@ def tpt(
 
 
 @pytest.mark.slow
-def test_a_run_uses_a_task_an_engine_and_a_tracker_of_an_installed_package(
+def test_a_run_uses_a_task_an_engine_and_a_tracker_of_a_package_and_a_mode_of_the_users_own(
     site: Path, tiny_command: Callable[..., list[str]], warm_imports: dict[str, str], tmp_path: Path
 ) -> None:
     plugged = ("task=tripling", "sampler.engine=plugged", "tracker.name=lines", "tracker.mode=offline")
-    command = tiny_command("rounds=1", "prune=none", "prune.warn_below=0", *plugged)
+    (tmp_path / "modes.py").write_text(MODE)
+    mode = f"prune.mode=python:{tmp_path / 'modes.py'}:everything"
+    command = tiny_command("rounds=1", "prune.warn_below=0", mode, *plugged)
     done = tpt(site, *command, variables=warm_imports)
     assert done.returncode == 0, done.stderr
     [root] = find(tmp_path / "runs")
@@ -100,7 +106,8 @@ def test_a_run_uses_a_task_an_engine_and_a_tracker_of_an_installed_package(
     lines = [line["stage"] for line in files.read_jsonl(root / "lines.jsonl")]
     assert lines[-1] == "round-01/evaluate"
     contents = json.loads((root / "run.json").read_text())["contents"]
-    assert {"task.code", "sampler.engine"} <= set(contents)
+    assert set(contents) == {"task.code", "sampler.engine", "prune.mode"}
+    assert "-tripling-everything-" in root.name
     with (site / "plugged" / "engine.py").open("a") as handle:
         handle.write("# changed\n")
     done = tpt(site, *command, "--dry-run", variables=warm_imports)
@@ -128,6 +135,14 @@ def test_a_plugin_that_cannot_be_used_is_named_and_everything_else_goes_on(
     done = tpt(site, "config", "sampler.engine=transformers", override)
     assert (done.returncode, words in done.stderr) == (1, True), done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_name_that_two_packages_add_is_refused(site: Path) -> None:
+    other = shutil.copytree(site / "plugged-1.0.dist-info", site / "other-2.0.dist-info")
+    (other / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 2.0\n")
+    done = tpt(site, "config", "task.name=tripling", "sampler.engine=transformers")
+    assert "the task tripling is in several packages: " in done.stderr
+    assert {"plugged 1.0", "other 2.0"} == {one for one in ("plugged 1.0", "other 2.0") if one in done.stderr}
 
 
 def test_what_is_not_needed_is_not_imported(site: Path) -> None:
