@@ -412,8 +412,9 @@ def test_vllms_server_gives_the_tokens_that_the_model_itself_gives(
                 assert not any(token in ends.end_ids for token in one.ids[:-1])
     assert sum(ours[key][0].ids == theirs[key][0].ids for key in ours) >= 18  # two near-equal logits
     assert any(one.finish_reason == "stop_string" for [one] in stopped.values())
-    for key, [one] in stopped.items():
-        assert one.text == theirs[key][0].text.partition("e")[0]
+    assert not any("e" in one.text for [one] in stopped.values())
+    cut = {key: completions[0].text.partition("e")[0] for key, completions in theirs.items()}
+    assert sum(one.text == cut[key] for key, [one] in stopped.items()) >= 18
     assert all(len({tuple(one.ids) for one in three}) == 3 for three in warm.values())
 
 
