@@ -122,16 +122,8 @@ class Slurm:
 
     def start(self) -> None:
         """Start every daemon that does not run."""
-        for name in (
-            "etc",
-            "log",
-            "pid",
-            "tmp",
-            "state",
-            "munge",
-            "dev",
-            *(f"spool/n{i + 1}" for i in range(self.nodes)),
-        ):
+        folders = ("etc", "log", "pid", "tmp", "state", "munge", "dev")
+        for name in (*folders, *(f"spool/n{number}" for number in range(1, self.nodes + 1))):
             (self.root / name).mkdir(parents=True, exist_ok=True)
         if not (self.root / "etc" / "slurm.conf").exists():
             self._configure()
