@@ -28,7 +28,7 @@ from tpt.cluster import ledger, slurm
 from tpt.records import Example
 from tpt.run.folder import Run, find
 from tpt.run.stage import Stage
-from tpt.tracking.wandb import run_id
+from tpt.tracking.figures import run_id
 
 pytestmark = [
     pytest.mark.slow,

@@ -30,7 +30,7 @@ from tpt.settings.tracker import TrackerConfig
 from tpt.settings.train import TrainConfig
 from tpt.tasks.word_problems import WordProblems
 from tpt.tracking import make
-from tpt.tracking.wandb import numbers, run_id
+from tpt.tracking.figures import numbers, run_id
 
 EVALUATE = Stage(0, "evaluate")
 RECORD = {"stage": str(EVALUATE), "seconds": 1.5, "metrics": {"strict": {"pass@1": 0.25}}}

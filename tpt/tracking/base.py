@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from tpt.errors import said
+from tpt.errors import ConfigError, said
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
 from tpt.settings.tracker import TrackerConfig
@@ -33,11 +34,25 @@ class Tracker:
     """
 
     title: ClassVar[str] = "no tracker"  # what messages call it
+    package: ClassVar[str] = ""  # what it imports; if it is no part of tpt's own requirements, an extra has its name
 
     def __init__(self, settings: TrackerConfig, run: Run) -> None:
         self.settings = settings
         self.run = run
         self._off = type(self) is Tracker
+
+    @classmethod
+    def check(cls, settings: TrackerConfig) -> None:
+        """Check, before anything is run, what can be told at once; a derived class may check more.
+
+        Raises:
+            ConfigError: its package is not installed, or a setting or variable that it needs is missing.
+        """
+        if cls.package and find_spec(cls.package) is None:
+            raise ConfigError(
+                f"tracker.name={settings.name}, but the package {cls.package} is not installed",
+                f"install it: `pip install 'think-prune-train[{cls.package}]'`",
+            )
 
     @property
     def on(self) -> bool:
