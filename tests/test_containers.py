@@ -32,7 +32,7 @@ def apptainer() -> dict[str, list[str]]:
 
 def copied() -> dict[str, str]:
     """Where each file or folder of the checkout comes to lie in Docker's image."""
-    found = {}
+    found: dict[str, str] = {}
     for word, *arguments in docker():
         if word == "COPY":
             *sources, target = arguments

@@ -81,7 +81,7 @@ class MLflow(Tracker):
         for first in range(0, len(metrics), METRICS):
             client.log_batch(id, metrics=metrics[first : first + METRICS])
         if table.of(stage).measures and (rows := traces(self.run, stage, self.settings.traces)):
-            client.log_dict(id, [dataclasses.asdict(one) for one in rows], f"traces/{stage.slug}.json")
+            client.log_dict(id, {"traces": [dataclasses.asdict(one) for one in rows]}, f"traces/{stage.slug}.json")
         self._tag(mark, made)
 
     def send_report(self, report: "Report") -> None:

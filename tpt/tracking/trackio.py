@@ -11,7 +11,7 @@ import dataclasses
 import io
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,7 @@ from tpt.tracking.figures import cells, curve, figures, run_id, version
 from tpt.tracking.traces import COLUMNS, traces
 
 if TYPE_CHECKING:
-    import trackio
+    from trackio.run import Run as Tracked
 
     from tpt.report import Report
 
@@ -105,7 +105,7 @@ class Trackio(Tracker):
         return set()
 
     @contextmanager
-    def _session(self, again: bool) -> "Iterator[trackio.Run]":
+    def _session(self, again: bool) -> "Iterator[Tracked]":
         """The trackio run, which is continued if it exists.
 
         Args:
@@ -131,10 +131,11 @@ class Trackio(Tracker):
                 auto_log_gpu=False,
                 auto_log_cpu=False,
             )
+            end: Callable[[], None] = trackio.finish
             try:
                 yield tracked
             finally:
-                trackio.finish()
+                end()
         if trouble := [str(one.message) for one in said if one.category is UserWarning]:
             raise RuntimeError(trouble[0])
 

@@ -178,8 +178,8 @@ class Wandb(Tracker):
         mirror.log(values | place)
         if steps := curve(self.run, stage):
             mirror.define_metric(f"{curve_name(stage)}/*", step_metric=STEP)
-        for step, values in steps:
-            mirror.log({**values, STEP: step})
+        for step, line in steps:
+            mirror.log({**line, STEP: step})
         self._note(str(stage))
 
 
