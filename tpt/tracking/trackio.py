@@ -11,9 +11,10 @@ import dataclasses
 import io
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from tpt import files
@@ -65,9 +66,7 @@ class Trackio(Tracker):
         mark = f"report {version(report)}"
         if mark in self._sent():
             return
-        import trackio
-
-        columns, rows = cells(report)
+        trackio, (columns, rows) = self._library(), cells(report)
         rounds = max((row.round for row in report.rows), default=0)
         shown = {"report/table": trackio.Table(columns=columns, data=rows)}
         self._log({mark: [(rounds, {**shown, "report/pass_at_k": trackio.Image(str(report.figure))})]})
@@ -75,9 +74,9 @@ class Trackio(Tracker):
     def _of_stage(self, stage: Stage, record: Mapping[str, object]) -> list[Point]:
         values: dict[str, Any] = {**figures(stage, record)}
         if table.of(stage).measures and (rows := traces(self.run, stage, self.settings.traces)):
-            import trackio
-
-            values["traces"] = trackio.Table(columns=COLUMNS, data=[list(dataclasses.astuple(one)) for one in rows])
+            values["traces"] = self._library().Table(
+                columns=COLUMNS, data=[list(dataclasses.astuple(one)) for one in rows]
+            )
         return [(stage.round, values), *curve(self.run, stage)]
 
     def _log(self, new: dict[str, list[Point]]) -> None:
@@ -115,8 +114,7 @@ class Trackio(Tracker):
             RuntimeError: trackio has warned of something.
         """
         with self._variables(), redirect_stdout(io.StringIO()), warnings.catch_warnings(record=True) as said:
-            import trackio
-
+            trackio = self._library()
             warnings.simplefilter("always")
             for one in trackio.Api().runs(self.settings.project) if again else ():
                 if one.name == run_id(self.run):
@@ -131,18 +129,23 @@ class Trackio(Tracker):
                 auto_log_gpu=False,
                 auto_log_cpu=False,
             )
-            end: Callable[[], None] = trackio.finish
             try:
                 yield tracked
             finally:
-                end()
+                trackio.finish()
         if trouble := [str(one.message) for one in said if one.category is UserWarning]:
             raise RuntimeError(trouble[0])
 
+    def _library(self) -> ModuleType:
+        """trackio, which reads as it is imported where its files are."""
+        os.environ.setdefault("TRACKIO_DIR", str(self.run.root.resolve().parent / FOLDER))
+        import trackio
+
+        return trackio
+
     @contextmanager
     def _variables(self) -> Iterator[None]:
-        """Where trackio has its files; and offline, no server, whatever the variables say."""
-        os.environ.setdefault("TRACKIO_DIR", str(self.run.root.resolve().parent / FOLDER))
+        """Offline, no server, whatever the variables say."""
         hidden = {name: os.environ.pop(name) for name in SERVERS if self._offline and name in os.environ}
         try:
             yield
