@@ -159,6 +159,19 @@ def test_a_run_that_is_killed_and_continued_twice_is_whole_in_one_offline_folder
     assert capfd.readouterr().err == ""
 
 
+def test_the_steps_of_a_training_are_a_curve_with_an_axis_of_its_own(
+    make_run: Callable[..., Run], no_login: None
+) -> None:
+    run, train = make_run("tracker=wandb_offline", rounds=1, problems=4), Stage(1, "train")
+    for step in range(3):
+        files.append_jsonl(run.folder(train) / "metrics.jsonl", {"step": step, "loss": 2.0 - step / 4})
+    mirror(run, run.config.tracker, train)
+    [path] = offline_runs(run)
+    assert [step for step in steps(path.parent) if "train/step" in step] == [
+        {"train/round-01/loss": 2.0 - step / 4, "train/step": step} for step in range(3)
+    ]
+
+
 def test_only_a_runs_own_offline_folders_are_removed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(run.root.parent)
     run = Run.open(Path(run.name))  # the client's paths are absolute
