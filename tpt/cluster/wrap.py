@@ -76,7 +76,8 @@ def check_there(settings: ClusterConfig) -> None:
             f"correct it; if only the nodes have it, say so: cluster.setup=['command -v {program}']",
         )
     for word in words:
-        if word.endswith(IMAGE) and "$" not in word and "://" not in word and not Path(word).expanduser().is_file():
+        named = word.endswith(IMAGE) and not word.startswith("-") and "$" not in word and "://" not in word
+        if named and not Path(word).expanduser().is_file():
             raise ClusterError(
                 f"cluster.wrap names the image {word}, which is not there", "give its path; the nodes must see it, too"
             )

@@ -49,7 +49,9 @@ class ClusterConfig:
         free=True,
     )
     python: str | None = setting(
-        None, "The interpreter of jobs, e.g. a container's by its path or name; null: the one that submits.", free=True
+        None,
+        "The interpreter of jobs, e.g. a container's, by its own name or path; null: the one that submits.",
+        free=True,
     )
     cpu: Resources = section(Resources, "The jobs of the stages prepare and prune, and of the report.")
     think: Resources = section(Resources, "The jobs of the stage think.")
