@@ -57,6 +57,7 @@ def make_tracked(make_run: MakeRun) -> Callable[[str], Run]:
 
     def make(name: str) -> Run:
         run = make_run(f"tracker={name}", "tracker.traces=2", "tracker.group=a sweep", rounds=1, problems=4)
+        run.finish(Stage(0, "prepare"), {"model_dir": str(run.root)}, 1.0)
         for step in range(6):
             line = {"step": step, "loss": 2.0 - step / 4, "learning_rate": 0.25, "tokens": 100 * step}
             files.append_jsonl(run.folder(TRAIN) / "metrics.jsonl", line)
@@ -136,50 +137,6 @@ def trackio(run: Run) -> Seen:
 READERS: Mapping[str, Callable[[Run], Seen]] = {"tensorboard": tensorboard, "mlflow": mlflow, "trackio": trackio}
 
 
-def expected(run: Run) -> Seen:
-    """What metrics.jsonl and the training's steps have."""
-    found: dict[str, list[tuple[int, Any]]] = defaultdict(list)
-    for stage, record in books.history(run):
-        for step, values in [(stage.round, figures(stage, record)), *curve(run, stage)]:
-            for name, value in values.items():
-                found[name].append((step, pytest.approx(value, rel=1e-6)))
-    return {name: sorted(points, key=lambda one: one[0]) for name, points in found.items()}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", TRACKERS)
-def test_a_run_that_is_killed_and_continued_has_each_figure_and_each_step_once(
-    name: str, make_tracked: Callable[[str], Run], capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
-) -> None:
-    run = make_tracked(name)
-    assert subprocess.run([sys.executable, "-c", KILLED, str(run.root)], check=False).returncode == -signal.SIGKILL
-    capfd.readouterr()
-    follow(run, 5)
-    follow(run)
-    seen = READERS[name](run)
-    assert seen == expected(run)
-    assert [step for step, _ in seen["train/round-01/loss"]] == list(range(6))
-    assert [step for step, _ in seen["evaluate/metrics.strict.pass@k.1.low"]] == [0, 1]
-    before = {path: path.stat().st_mtime_ns for path in run.root.rglob("*events*")}
-    follow(run)
-    assert READERS[name](run) == seen, "where nothing is new, nothing is sent"
-    assert before == {path: path.stat().st_mtime_ns for path in run.root.rglob("*events*")}
-    assert capfd.readouterr() == ("", "")
-    assert [one.getMessage() for one in caplog.records if one.name.startswith("tpt.tracking")] == []
-    everything = [path for path in run.root.parent.rglob("*") if path.is_file()]
-    assert everything
-    assert [path for path in everything if SECRET.encode() in path.read_bytes()] == []
-
-
-@pytest.mark.parametrize("name", TRACKERS)
-def test_the_report_the_settings_and_the_example_traces_are_there(
-    name: str, make_tracked: Callable[[str], Run]
-) -> None:
-    run = make_tracked(name)
-    follow(run)
-    SHOWN[name](run)
-
-
 def tensorboard_shows(run: Run) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -225,6 +182,43 @@ SHOWN: Mapping[str, Callable[[Run], None]] = {
 }
 
 
+def expected(run: Run) -> Seen:
+    """What metrics.jsonl and the training's steps have."""
+    found: dict[str, list[tuple[int, Any]]] = defaultdict(list)
+    for stage, record in books.history(run):
+        for step, values in [(stage.round, figures(stage, record)), *curve(run, stage)]:
+            for name, value in values.items():
+                found[name].append((step, pytest.approx(value, rel=1e-6)))
+    return {name: sorted(points, key=lambda one: one[0]) for name, points in found.items()}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TRACKERS)
+def test_a_run_that_is_killed_and_continued_has_all_and_has_it_once(
+    name: str, make_tracked: Callable[[str], Run], capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    run = make_tracked(name)
+    assert subprocess.run([sys.executable, "-c", KILLED, str(run.root)], check=False).returncode == -signal.SIGKILL
+    capfd.readouterr()
+    follow(run, 5)
+    follow(run)
+    seen = READERS[name](run)
+    assert seen == expected(run)
+    assert [step for step, _ in seen["train/round-01/loss"]] == list(range(6))
+    assert [step for step, _ in seen["evaluate/metrics.strict.pass@k.1.low"]] == [0, 1]
+    before = {path: path.stat().st_mtime_ns for path in run.root.rglob("*events*")}
+    follow(run)
+    assert READERS[name](run) == seen, "where nothing is new, nothing is sent"
+    assert before == {path: path.stat().st_mtime_ns for path in run.root.rglob("*events*")}
+    assert capfd.readouterr() == ("", "")
+    assert [one.getMessage() for one in caplog.records if one.name.startswith("tpt.tracking")] == []
+    everything = [path for path in run.root.parent.rglob("*") if path.is_file()]
+    assert everything
+    assert [path for path in everything if SECRET.encode() in path.read_bytes()] == []
+    SHOWN[name](run)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [TRACKERS[0], TRACKERS[1]])
 def test_a_folder_that_cannot_be_written_is_one_warning_and_no_error(
     name: str, make_tracked: Callable[[str], Run], caplog: pytest.LogCaptureFixture
@@ -239,6 +233,7 @@ def test_a_folder_that_cannot_be_written_is_one_warning_and_no_error(
     assert "going on without it, metrics.jsonl has everything" in warning
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [TRACKERS[2]])
 def test_what_trackio_only_warns_of_is_said_once(
     name: str, make_tracked: Callable[[str], Run], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
@@ -275,6 +270,7 @@ def test_a_server_that_is_gone_is_one_warning_and_no_error(
     assert SECRET not in warning
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TRACKERS)
 def test_a_stage_that_is_done_again_with_another_outcome_is_sent_again(
     name: str, make_tracked: Callable[[str], Run]

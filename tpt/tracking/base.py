@@ -1,6 +1,7 @@
 """What all trackers have in common: when they are called, and that their failures stop nothing."""
 
 import logging
+import re
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from types import TracebackType
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from tpt.report import Report
 
 logger = logging.getLogger(__name__)
+
+MESSAGE = 300  # characters of an error in a warning
 
 
 class Busy(Exception):
@@ -110,6 +113,11 @@ class Tracker:
                     "%s could not %s (%s); going on without it, metrics.jsonl has everything",
                     self.title,
                     what,
-                    said(error),
+                    _without_keys(error),
                 )
             self._off = True
+
+
+def _without_keys(error: Exception) -> str:
+    """What an error says, without the user and the password that an address may have."""
+    return re.sub(r"://[^/@\s]*@", "://...@", said(error, 10_000))[:MESSAGE]

@@ -116,9 +116,8 @@ class Trackio(Tracker):
         with self._variables(), redirect_stdout(io.StringIO()), warnings.catch_warnings(record=True) as said:
             trackio = self._library()
             warnings.simplefilter("always")
-            for one in trackio.Api().runs(self.settings.project) if again else ():
-                if one.name == run_id(self.run):
-                    one.delete()
+            if again:
+                self._forget()
             tracked = trackio.init(
                 project=self.settings.project,
                 name=run_id(self.run),
@@ -135,6 +134,13 @@ class Trackio(Tracker):
                 trackio.finish()
         if trouble := [str(one.message) for one in said if one.category is UserWarning]:
             raise RuntimeError(trouble[0])
+
+    def _forget(self) -> None:
+        """Delete the trackio run, if there is one."""
+        with suppress(ValueError):  # there is no such project yet
+            for one in self._library().Api().runs(self.settings.project):
+                if one.name == run_id(self.run):
+                    one.delete()
 
     def _library(self) -> ModuleType:
         """trackio, which reads as it is imported where its files are."""
