@@ -15,7 +15,7 @@ from tpt.settings import names
 from tpt.settings.config import SECTIONS
 
 FOREIGN = {  # of Docker, Apptainer and the kernel
-    "--security-opt", "--user", "--fakeroot", "user.max_user_namespaces",
+    "--security-opt", "--user", "--fakeroot", "--nv", "user.max_user_namespaces",
     "kernel.unprivileged_userns_clone", "kernel.apparmor_restrict_unprivileged_userns",
 }  # fmt: skip
 ANY = "\0"  # stands for a value in an f-string
