@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from tpt import models
+from tpt.cluster import wrap
 from tpt.errors import ConfigError, DataError, nearest
 from tpt.launch.local import Watch
 from tpt.run import table
@@ -117,7 +118,8 @@ def check(config: Config) -> None:
     """Check that the backend of a config exists and can run its training.
 
     Raises:
-        ConfigError: there is no backend of that name, or it has one node and `train.nodes` is larger.
+        ConfigError: there is no backend of that name, or it has one node and `train.nodes` is larger; or
+            `cluster.wrap` or `cluster.python` is wrong, or the backend submits no jobs that it could concern.
     """
     name, nodes = config.cluster.name, config.train.nodes
     if name not in BACKENDS:
@@ -128,6 +130,13 @@ def check(config: Config) -> None:
             f"train.nodes={nodes} is not possible with cluster={name}, which has one machine",
             f"set {able}, or train.nodes=1 train.devices=N",
         )
+    given = [one for one in ("wrap", "python") if getattr(config.cluster, one) is not None]
+    if given and not issubclass(_kind(name), Submits):
+        raise ConfigError(
+            f"cluster.{given[0]} is for submitted jobs, and cluster={name} submits none",
+            "start `tpt run` itself in the container, or set cluster=slurm",
+        )
+    wrap.check(config.cluster)
 
 
 def of(config: Config) -> Here | Submits:
