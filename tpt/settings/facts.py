@@ -7,6 +7,7 @@ from typing import Any
 
 from tpt import tasks
 from tpt.setting import Setting, walk
+from tpt.settings.benchmarks import CommandConfig
 from tpt.settings.config import Config
 
 
@@ -40,6 +41,7 @@ class Fact:
 def every() -> Iterator[Fact]:
     """Every setting, section by section, and then those of each task, the ones of all tasks included."""
     yield from (_fact(one) for one in walk(Config) if one.words != "a group of settings")
+    yield from (_fact(one) for one in walk(CommandConfig, "commands.NAME."))
     for name, kind in sorted(tasks.REGISTRY.items()):
         yield from (_fact(one, name) for one in walk(kind, "task."))
 

@@ -7,11 +7,12 @@ from typing import Any
 from tpt import tasks
 from tpt.errors import nearest
 from tpt.setting import Setting, walk
-from tpt.settings.config import SCALARS, SECTIONS, Config
+from tpt.settings.config import DECLARED, SCALARS, SECTIONS, Config
 
 # Settings of older versions, and why they are gone: run folders and configs of users may still have them.
 GONE = {"evaluate.bootstrap": "intervals are no longer made by resampling"}
-TOP = (*SECTIONS, *SCALARS, "task")  # what a whole config consists of
+TOP = (*SECTIONS, *SCALARS, *DECLARED, "task")  # what a whole config consists of
+COMMAND = "command"  # the group whose files are entries of a section: +command@commands.NAME=FILE
 PACKAGE = Path(__file__).resolve().parent.parent
 
 
