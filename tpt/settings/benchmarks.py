@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tpt.errors import ConfigError, nearest
+from tpt.errors import ConfigError, DataError, nearest
 from tpt.setting import check_all, setting
 from tpt.settings.sampling import EvaluateConfig
 from tpt.tasks.base import Task
@@ -59,7 +59,9 @@ class CommandConfig:
         holds=(str, type(None)),
     )
     json: str = setting(
-        "**/*.json", "If the command makes {out} a folder, a pattern of the file in it; of several, the latest.", least=1
+        "**/*.json",
+        "If the command makes {out} a folder, a pattern of the file in it; of several, the latest.",
+        least=1,
     )
     program: str = setting("", "The program, e.g. ~/lm-eval/bin/lm_eval.", path=True)
     task: str = setting("", "The command's own name for what it measures, so any text.", free=True)
@@ -110,9 +112,9 @@ def naming(key: str) -> Iterator[None]:
     """Say `benchmarks.NAME.task.` for `task.` in errors on the settings of a benchmark's task."""
     try:
         yield
-    except ConfigError as error:
+    except (ConfigError, DataError) as error:
         message, hint = (re.sub(r"(?<![\w.])task\.", f"{key}.task.", text) for text in (error.message, error.hint))
-        raise ConfigError(message, hint) from error
+        raise type(error)(message, hint) from error
 
 
 def check_command(key: str, command: CommandConfig) -> None:
@@ -133,7 +135,8 @@ def check_command(key: str, command: CommandConfig) -> None:
     figures = command.paths("figures")
     if not figures:
         raise ConfigError(
-            f"{key}.figures is empty", f"say where in the JSON a figure is, e.g. {key}.figures.accuracy=results.accuracy"
+            f"{key}.figures is empty",
+            f"say where in the JSON a figure is, e.g. {key}.figures.accuracy=results.accuracy",
         )
     for kind in KINDS[1:]:
         for name in command.paths(kind):

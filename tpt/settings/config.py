@@ -77,6 +77,16 @@ class Config:
         path=True,
     )
 
+    @property
+    def chosen_benchmarks(self) -> list[str]:
+        """The benchmarks that `evaluate.also` names."""
+        return [name for name in self.evaluate.also if name in self.benchmarks]
+
+    @property
+    def chosen_commands(self) -> list[str]:
+        """The commands that `evaluate.also` names."""
+        return [name for name in self.evaluate.also if name in self.commands]
+
 
 DECLARED = ("benchmarks", "commands")  # sections with an entry for each further benchmark
 _TOP = [one for one in walk(Config) if "." not in one.key and one.key not in ("task", *DECLARED)]

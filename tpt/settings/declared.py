@@ -57,7 +57,7 @@ def _entries(node: DictConfig, section: str) -> dict[str, DictConfig]:
 
 def _benchmark(name: str, node: DictConfig, evaluate: EvaluateConfig) -> Benchmark:
     key = f"benchmarks.{name}"
-    for one in map(str, node):
+    for one in [str(found) for found in node]:
         if one not in OF_A_TASK:
             raise ConfigError(
                 f"unknown setting '{key}.{one}'", nearest(f"{key}.{one}", [f"{key}.task", f"{key}.evaluate"])

@@ -43,7 +43,11 @@ def from_node(node: DictConfig) -> Config:
     task = node.get("task")
     if not isinstance(task, DictConfig):
         raise ConfigError(f"task={task} is not a group of settings", "name one: task=word_problems")
-    further = {"benchmarks": declared.benchmarks(node, sections["evaluate"]), "commands": declared.commands(node)}
+    evaluate: Any = sections["evaluate"]
+    further: dict[str, Any] = {
+        "benchmarks": declared.benchmarks(node, evaluate),
+        "commands": declared.commands(node),
+    }
     return with_dev(Config(task=tasks.make(task), **sections, **scalars, **further))
 
 

@@ -174,7 +174,7 @@ class Wandb(Tracker):
         values: dict[str, object] = {f"{str(stage).partition('/')[2]}/{name}": value for name, value in numbers(record)}
         if table.of(stage).measures and (rows := traces(self.run, stage, self.settings.traces)):
             values["traces"] = wandb.Table(columns=list(COLUMNS), data=[list(dataclasses.astuple(one)) for one in rows])
-        order = list(table.think_prune_train(stage.round, self.run.config.evaluate.also))
+        order = table.stages_of(self.run.config, stage.round)
         place = {"round": stage.round, "order": order.index(stage)}
         self._open().log(values | place)
         self._note(str(stage))
