@@ -103,19 +103,17 @@ class Run(Manifests):
         Raises:
             RunError: a benchmark or command has other settings than its figures were measured with.
         """
-        for kind, now, before in (
-            ("benchmarks", identity.benchmarks(settings), identity.benchmarks(self.config)),
-            ("commands", identity.commands(settings), identity.commands(self.config)),
-        ):
-            for name in now.keys() & before.keys():
-                stages = [one for one in self.stages() if one.which == name and self.done(one)]
-                one, other = dict(flatten(now[name])), dict(flatten(before[name]))
-                changed = [key for key in {**one, **other} if one.get(key) != other.get(key)]
-                if stages and changed:
+        for kind, of in (("benchmarks", identity.benchmarks), ("commands", identity.commands)):
+            asked, measured = of(settings), of(self.config)
+            for name in asked.keys() & measured.keys():
+                new, old = dict(flatten(asked[name])), dict(flatten(measured[name]))
+                changed = [
+                    f"{key}={old.get(key)}, now {new.get(key)}" for key in old | new if old.get(key) != new.get(key)
+                ]
+                if changed and any(self.done(one) for one in self.stages() if one.which == name):
                     raise RunError(
-                        f"{kind}.{name} was measured in this run with other settings: "
-                        + ", ".join(f"{key}={other.get(key)} and not {one.get(key)}" for key in changed[:3]),
-                        f"give it another name; or remove round-*/*-{name} in {self.root}: it is then measured again",
+                        f"{kind}.{name} has been measured in this run with other settings: {'; '.join(changed[:3])}",
+                        f"give it another name; or remove round-*/*-{name} in {self.root}, and it is measured again",
                     )
 
     @classmethod

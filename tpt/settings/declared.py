@@ -46,13 +46,14 @@ def _entries(node: DictConfig, section: str) -> dict[str, DictConfig]:
         return {}
     if not isinstance(found, DictConfig):
         raise ConfigError(f"{section}={found} is not a group of settings", example)
-    for name, one in found.items():
-        if not isinstance(name, str) or not NAME.fullmatch(name):
+    entries = {str(name): one for name, one in found.items()}
+    for name, one in entries.items():
+        if not NAME.fullmatch(name):
             words = "a name consists of lower-case letters, digits and '_', and begins with a letter"
             raise ConfigError(f"{section}.{name}: {words}", example)
         if not isinstance(one, DictConfig):
             raise ConfigError(f"{section}.{name}={one} is not a group of settings", example)
-    return {str(name): one for name, one in found.items()}
+    return entries
 
 
 def _benchmark(name: str, node: DictConfig, evaluate: EvaluateConfig) -> Benchmark:
