@@ -23,6 +23,8 @@ GAIN_TITLE = "gain in pass@{}, points, paired by problem"
 COST_TITLE = "what each round took"
 METHOD_TITLE = "means over trainings, %, and gains in points, with intervals over trainings and problems"
 DESIGN = "problems x samples x trainings x steps"
+FURTHER_TITLE = "on other problems: pass@k in %, figures of commands as they give them"
+FURTHER_GAIN_TITLE = "gain over the baseline on other problems: pass@k in points, paired by problem"
 EXTRA_TITLE = "what else the stages of each round report"
 Trouble = Literal["judge_error", "gold_unreadable", "unfinished_thinking"]
 Plain = Literal["well_formed", "cut_off", "mean_tokens", "distinct", "problems", "samples"]
@@ -102,6 +104,31 @@ def extra_cells(row: Row, rows: list[Row]) -> dict[str, str]:
     return {name: _shown(row.extra.get(name, "")) for name in columns}
 
 
+def further_cells(row: Row, rows: list[Row]) -> dict[str, str]:
+    """A row's figures on other sets, benchmarks and commands, by column."""
+    titles = dict.fromkeys(title for one in rows for title in one.further)
+    return {title: row.further[title].shown if title in row.further else "" for title in titles}
+
+
+def further_gain_cells(row: Row, rows: list[Row]) -> dict[str, str]:
+    """Their gains over the baseline, by column; a heading says which are not paired."""
+    gained = [one for row in rows for one in row.further.values() if one.gain]
+    headings = {one.title: one.title if one.paired else f"{one.title}, not paired" for one in gained}
+    return {words: row.further[title].gain_shown if title in row.further else "" for title, words in headings.items()}
+
+
+def _further(rows: list[Row]) -> list[tuple[str, list[Row], list[dict[str, str]]]]:
+    """The tables of other problems: title, rows and cells of each that has any."""
+    having = [row for row in rows if row.further]
+    gained = [row for row in having if any(one.gain for one in row.further.values())]
+    found = []
+    if having:
+        found.append((FURTHER_TITLE, having, [further_cells(row, having) for row in having]))
+    if gained:
+        found.append((FURTHER_GAIN_TITLE, gained, [further_gain_cells(row, gained) for row in gained]))
+    return found
+
+
 def _shown(cell: Cell) -> str:
     if isinstance(cell, str):
         return cell
@@ -145,6 +172,7 @@ def rich_tables(rows: list[Row], methods: list[Row] | None = None) -> list[Table
     tables += [
         _rich(GAIN_TITLE.format(k), some, [gain_cells(row, k) for row in some]) for k, some in gained(rows).items()
     ]
+    tables += [_rich(title, some, cells) for title, some, cells in _further(rows)]
     counted = [row for row in rows if row.by_threshold]
     if counted:
         tables.append(_rich(THRESHOLD_TITLE, counted, [threshold_cells(row) for row in counted]))
@@ -205,6 +233,8 @@ def parts(rows: list[Row], methods: list[Row] | None = None) -> list[Part]:
     for k, some in gained(rows).items():
         title = f"{GAIN_TITLE.format(k)}, with {interval_words(rows)}"
         found.append(_part(title, some, [gain_cells(row, k) for row in some]))
+    for title, some, cells in _further(rows):
+        found.append(_part(f"{title}, with {interval_words(rows)}", some, cells))
     if counted := [row for row in rows if row.by_threshold]:
         found.append(_part(THRESHOLD_TITLE, counted, [threshold_cells(row) for row in counted]))
     found.append(_part(COST_TITLE, rows, [cost_cells(row) for row in rows]))
@@ -255,4 +285,6 @@ def numbers(row: Row) -> dict[str, str | float]:
         for reader, by_k in gains.items():
             for number, gain in by_k.items():
                 record |= gain.columns(f"{reader}_pass@{number}_gain_over_{name}")
+    for one in row.further.values():
+        record |= one.numbers
     return record | {f"seconds_{name}": row.seconds.get(name, "") for name in stage_names()} | row.extra

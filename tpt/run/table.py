@@ -204,15 +204,6 @@ def _evaluate_outcome(results: Evaluated) -> str:
     return ", ".join(f"pass@{k} {100 * value['value']:.1f} %" for k, value in strict.items())
 
 
-def _evaluate_columns(stage: Stage, results: Evaluated) -> dict[str, float | str]:
-    """The main evaluation is the report itself; each further one adds its pass@k for the smallest k."""
-    if not stage.which:
-        return {}
-    strict = results["metrics"]["strict"]["pass@k"]
-    k = min(strict, key=int)
-    return {f"pass@{k} strict ({stage.which})": round(100 * strict[k]["value"], 1)}
-
-
 def _prune_facts(config: Config, _: Stage) -> dict[str, list[Split]]:
     """What a training problem may not overlap beside the test problems, which alone were looked at in older runs."""
     further = _further_sets(config) if config.prune.decontaminate != "none" else []
@@ -340,7 +331,6 @@ EVALUATE = StageSpec(
     judges=lambda stage: stage,
     measures=True,
     resources="evaluate",
-    columns=_evaluate_columns,
 )
 BENCHMARK = StageSpec(
     name="benchmark",
