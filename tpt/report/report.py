@@ -163,7 +163,8 @@ def gain_in_words(row: Row) -> str:
     what = f"pass@{row.ks[0]} strict"
     over = f"{strict.in_points()} points over the baseline"
     if row.unjudged:
-        return f"{where(row)}: samples of it or of the baseline could not be judged, so {what} says nothing of a gain: {over}"
+        unjudged = "samples of it or of the baseline could not be judged"
+        return f"{where(row)}: {unjudged}, so {what} says nothing of a gain: {over}"
     said = {
         1: f"{what} rose by {over}",
         -1: f"{what} FELL: {over}",

@@ -1,5 +1,6 @@
 """The names that overrides and config files may use: groups of configs, their choices, and settings."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -7,11 +8,15 @@ from typing import Any
 from tpt import tasks
 from tpt.errors import nearest
 from tpt.setting import Setting, walk
+from tpt.settings.benchmarks import CommandConfig
 from tpt.settings.config import DECLARED, SCALARS, SECTIONS, Config
 
 # Settings of older versions, and why they are gone: run folders and configs of users may still have them.
 GONE = {"evaluate.bootstrap": "intervals are no longer made by resampling"}
 TOP = (*SECTIONS, *SCALARS, *DECLARED, "task")  # what a whole config consists of
+OF_COMMANDS = "commands.NAME"
+# What the settings of entries are called in general: those of a benchmark are as those of a run.
+ENTRY = {r"^commands\.[^.]+": OF_COMMANDS, r"^benchmarks\.[^.]+\.(?=(task|evaluate)\.)": ""}
 COMMAND = "command"  # the group whose files are entries of a section: +command@commands.NAME=FILE
 PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -40,7 +45,8 @@ def settings() -> dict[str, Setting]:
     One that holds settings of any name comes again with a dot at its end.
     """
     found: dict[str, Setting] = {}
-    for one in [*walk(Config), *(one for kind in tasks.REGISTRY.values() for one in walk(kind, "task."))]:
+    of_tasks = (one for kind in tasks.REGISTRY.values() for one in walk(kind, "task."))
+    for one in [*walk(Config), *walk(CommandConfig, f"{OF_COMMANDS}.", runtime=True), *of_tasks]:
         found[one.key] = one
         if one.base is dict:
             found[f"{one.key}."] = Setting(Any)
@@ -54,6 +60,8 @@ def all_keys() -> list[str]:
 
 def find(key: str, known: Mapping[str, Setting]) -> Setting | None:
     """What is known of a setting, also of one under a setting that holds others of any name."""
+    for place, generic in ENTRY.items():
+        key = re.sub(place, generic, key)
     if key in known:
         return known[key]
     return next((one for name, one in known.items() if name.endswith(".") and key.startswith(name)), None)
