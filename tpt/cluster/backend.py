@@ -72,7 +72,8 @@ class Here(Backend):
         Raises:
             CommandError: one is not on this machine.
         """
-        for name in run.config.chosen_commands:
+        owed = {stage.which for stage in run.stages() if stage.name == table.COMMAND.name and not run.done(stage)}
+        for name in sorted(owed):
             command.check_program(f"commands.{name}", run.config.commands[name])
         super().check(run)
 
