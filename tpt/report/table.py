@@ -15,6 +15,7 @@ from tpt.evaluate import intervals
 from tpt.evaluate.metrics import FIGURES, READERS, Reader
 from tpt.report.rows import Cell, Row, stage_names
 from tpt.report.trainings import SOMETIMES
+from tpt.run import table as stages
 from tpt.terminal import unfolded
 
 UNSAFE = "NOT SANDBOXED: solutions were judged with task.sandbox=none, with this user's rights"
@@ -23,6 +24,7 @@ GAIN_TITLE = "gain in pass@{}, points, paired by problem"
 COST_TITLE = "what each round took"
 METHOD_TITLE = "means over trainings, %, and gains in points, with intervals over trainings and problems"
 DESIGN = "problems x samples x trainings x steps"
+FURTHER = tuple(spec.name for spec in stages.FURTHER)  # stages that only some runs have
 FURTHER_TITLE = "on other problems: pass@k in %, figures of commands as they give them"
 FURTHER_GAIN_TITLE = "gain over the baseline on other problems: pass@k in points, paired by problem"
 EXTRA_TITLE = "what else the stages of each round report"
@@ -84,11 +86,13 @@ def majority_cells(row: Row, rows: list[Row]) -> dict[str, str]:
     return {f"maj@{n} strict": row.interval("strict", "maj@k", n).in_percent() if n in votes else "" for n in drawn}
 
 
-def cost_cells(row: Row) -> dict[str, str]:
+def cost_cells(row: Row, rows: list[Row]) -> dict[str, str]:
     """What a row took, by column; "" for a stage that is not part of the round or was not done."""
+    others = {name: None for one in rows for name in one.seconds if name in FURTHER}
     kept = {"kept examples": "" if row.kept is None else str(row.kept)}
     return kept | {
-        f"{name} seconds": f"{row.seconds[name]:.0f}" if name in row.seconds else "" for name in stage_names()
+        f"{name} seconds": f"{row.seconds[name]:.0f}" if name in row.seconds else ""
+        for name in (*stage_names(), *others)
     }
 
 
@@ -176,7 +180,7 @@ def rich_tables(rows: list[Row], methods: list[Row] | None = None) -> list[Table
     counted = [row for row in rows if row.by_threshold]
     if counted:
         tables.append(_rich(THRESHOLD_TITLE, counted, [threshold_cells(row) for row in counted]))
-    tables.append(_rich(COST_TITLE, rows, [cost_cells(row) for row in rows]))
+    tables.append(_rich(COST_TITLE, rows, [cost_cells(row, rows) for row in rows]))
     if any(row.extra for row in rows):
         tables.append(_rich(EXTRA_TITLE, rows, [extra_cells(row, rows) for row in rows]))
     return tables
@@ -237,7 +241,7 @@ def parts(rows: list[Row], methods: list[Row] | None = None) -> list[Part]:
         found.append(_part(f"{title}, with {interval_words(rows)}", some, cells))
     if counted := [row for row in rows if row.by_threshold]:
         found.append(_part(THRESHOLD_TITLE, counted, [threshold_cells(row) for row in counted]))
-    found.append(_part(COST_TITLE, rows, [cost_cells(row) for row in rows]))
+    found.append(_part(COST_TITLE, rows, [cost_cells(row, rows) for row in rows]))
     if any(row.extra for row in rows):
         found.append(_part(EXTRA_TITLE, rows, [extra_cells(row, rows) for row in rows]))
     return found
@@ -287,4 +291,5 @@ def numbers(row: Row) -> dict[str, str | float]:
                 record |= gain.columns(f"{reader}_pass@{number}_gain_over_{name}")
     for one in row.further.values():
         record |= one.numbers
-    return record | {f"seconds_{name}": row.seconds.get(name, "") for name in stage_names()} | row.extra
+    timed = (*stage_names(), *(name for name in row.seconds if name in FURTHER))
+    return record | {f"seconds_{name}": row.seconds.get(name, "") for name in timed} | row.extra

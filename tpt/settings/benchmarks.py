@@ -23,7 +23,7 @@ class Benchmark:
 
     Attributes:
         task: with its own prompt and judge; its test problems are evaluated.
-        evaluate: how it is sampled: as the run's own evaluation, except for what the task's file or the user says.
+        evaluate: how it is sampled: as in a run of that task.
     """
 
     task: Task

@@ -22,7 +22,7 @@ def benchmarks(node: DictConfig, evaluate: EvaluateConfig) -> dict[str, Benchmar
     """The benchmarks of a composed config.
 
     Args:
-        evaluate: the run's own settings, which hold where a benchmark does not say otherwise.
+        evaluate: the run's own settings; of these, benchmarks share the confidence of intervals.
 
     Raises:
         ConfigError: an unknown setting, or a value of the wrong type.
@@ -67,7 +67,7 @@ def _benchmark(name: str, node: DictConfig, evaluate: EvaluateConfig) -> Benchma
     if not isinstance(task, DictConfig):
         raise ConfigError(f"{key} has no task", f"name one: +task@{key}=TASK")
     own: Any = {} if node.get("evaluate") is None else node["evaluate"]
-    own = OmegaConf.merge(dataclasses.asdict(evaluate), own) if isinstance(own, Mapping | DictConfig) else own
+    own = OmegaConf.merge({"confidence": evaluate.confidence}, own) if isinstance(own, Mapping | DictConfig) else own
     sampled = typed(f"{key}.evaluate", EvaluateConfig, own, _known(EvaluateConfig, f"{key}.evaluate"))
     with naming(key):
         return Benchmark(tasks.make(task), dataclasses.replace(sampled, also=[]))

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from tpt import tasks
 from tpt.errors import nearest
@@ -49,7 +49,8 @@ def settings() -> dict[str, Setting]:
     for one in [*walk(Config), *walk(CommandConfig, f"{OF_COMMANDS}.", runtime=True), *of_tasks]:
         found[one.key] = one
         if one.base is dict:
-            found[f"{one.key}."] = Setting(Any)
+            held = get_args(one.inner)[1:]
+            found[f"{one.key}."] = Setting(held[0] if held and str in get_args(held[0]) else Any)
     return found
 
 
