@@ -61,11 +61,16 @@ def all_keys() -> list[str]:
 
 def find(key: str, known: Mapping[str, Setting]) -> Setting | None:
     """What is known of a setting, also of one under a setting that holds others of any name."""
-    for place, generic in ENTRY.items():
-        key = re.sub(place, generic, key)
-    if key in known:
-        return known[key]
-    return next((one for name, one in known.items() if name.endswith(".") and key.startswith(name)), None)
+    general = key
+    for place, name in ENTRY.items():
+        general = re.sub(place, name, general)
+    for one in (general, key):
+        if one in known:
+            return known[one]
+        around = [name for name in known if name.endswith(".") and one.startswith(name)]
+        if around:
+            return known[max(around, key=len)]
+    return None
 
 
 def nearest_setting(key: str, known: Mapping[str, Setting]) -> str:
