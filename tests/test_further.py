@@ -193,26 +193,31 @@ def test_they_are_added_to_a_run_killed_resumed_and_reported(
     assert files.read_json(root / "round-01/evaluate-wp/metrics.json")["samples"] == 12
     rows = list(csv.DictReader((root / "report" / "table.csv").open()))
     assert [row["mine_acc"] for row in rows] == ["0.5", "0.5"]
-    assert 0.3 < float(rows[1]["mine_acc_low"]) < 0.35
+    assert float(rows[1]["mine_acc_low"]) == pytest.approx(0.2993, abs=1e-4), "Wilson's, of 10 in 20"
     assert rows[1]["wp_strict_pass@1_gain_over_baseline"] != ""
 
 
 @pytest.mark.slow
 def test_decontamination_drops_what_a_benchmark_holds(tiny_command: Callable[..., list[str]], tmp_path: Path) -> None:
     # The training problems themselves as a benchmark, so that nothing is left; without decontamination it is a warning.
-    path = tmp_path / "trained.jsonl"
+    path, other = tmp_path / "trained.jsonl", tmp_path / "other.jsonl"
+    other.write_text('{"question": "Why?", "answer": "1"}')
     assert main(tiny_command("rounds=0")) == 0
     [plain] = find(tmp_path / "runs")
     problems = list(records.read(plain / "round-00/prepare/train.parquet", Problem))
     path.write_text(
         "\n".join(f'{{"question": {json.dumps(one.question)}, "answer": "{one.gold}"}}' for one in problems)
     )
-    copied = ("+task@benchmarks.copy=qa", f"benchmarks.copy.task.path={path}", f"benchmarks.copy.task.test_path={path}")
+    copied = (
+        "+task@benchmarks.copy=qa",
+        f"benchmarks.copy.task.path={other}",
+        f"benchmarks.copy.task.test_path={path}",
+    )
     own = ("benchmarks.copy.task.question=question", "benchmarks.copy.task.gold=answer")
     small = ("benchmarks.copy.evaluate.max_tokens=4", "evaluate.also=[copy]")
     assert main(tiny_command("rounds=0", *copied, *own, *small)) == 0
     manifest = files.read_json(plain / "round-00/benchmark-copy/manifest.json")
     assert f"{len(problems)} questions of copy are training questions" in manifest["warnings"][0]
     assert main(tiny_command("rounds=1", "prune.decontaminate=exact", *copied, *own, *small)) == 1
-    [other] = [root for root in find(tmp_path / "runs") if root != plain]
-    assert files.read_json(other / "round-01/prune/error-0.json")["kind"] == "EmptyPrune"
+    [clean] = [root for root in find(tmp_path / "runs") if root != plain]
+    assert files.read_json(clean / "round-01/prune/error-0.json")["kind"] == "EmptyPrune"
