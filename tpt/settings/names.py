@@ -46,7 +46,7 @@ def settings() -> dict[str, Setting]:
     """
     found: dict[str, Setting] = {}
     of_tasks = (one for kind in tasks.REGISTRY.values() for one in walk(kind, "task."))
-    for one in [*walk(Config), *walk(CommandConfig, f"{OF_COMMANDS}.", runtime=True), *of_tasks]:
+    for one in [*walk(Config), *walk(CommandConfig, f"{OF_COMMANDS}."), *of_tasks]:
         found[one.key] = one
         if one.base is dict:
             held = get_args(one.inner)[1:]
