@@ -492,9 +492,11 @@ def test_a_benchmark_and_a_command_are_added_to_a_run_as_jobs_of_their_own(tpt: 
     tpt("run", *here)
     finish(the_run(tmp_path))
     small = ("benchmarks.wp.task.test_size=3", "benchmarks.wp.evaluate.max_tokens=4")
-    figure = ("commands.mine.program=/bin/sh", "commands.mine.figures.acc=acc")
-    line = """commands.mine.command='{program} -c "echo {\\"acc\\": 0.5} > {out}" {checkpoint}'"""
-    more = ("+task@benchmarks.wp=word_problems", *small, *figure, line, "evaluate.also=[wp,mine]")
+    score = tmp_path / "score.sh"
+    score.write_text("""echo '{"acc": 0.5}' > $2""")
+    line = f"commands.mine.command=sh {score} {{checkpoint}} {{out}}"
+    figure = "commands.mine.figures.acc=acc"
+    more = ("+task@benchmarks.wp=word_problems", *small, figure, line, "evaluate.also=[wp,mine]")
     assert "submitted 5 jobs" in tpt("run", *here, *more).stdout  # the engine and the judge are two; and the report
     run = the_run(tmp_path)
     finish(run)
