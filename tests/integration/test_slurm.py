@@ -22,7 +22,7 @@ from augmented import augmented
 from slurm_lab import Slurm, cluster, missing_programs
 
 from tpt import files, records
-from tpt.artefacts import Pruned
+from tpt.artefacts import Measured, Pruned
 from tpt.cli import main
 from tpt.cluster import ledger, slurm
 from tpt.records import Example
@@ -507,6 +507,26 @@ def test_the_real_model_goes_through_a_round_with_vllm(
     real_round.check(run, "vllm", smollm2)
     assert 0 < run.results(Stage(1, "prune"), Pruned)["kept"] <= real_round.PROBLEMS
     assert (run.report_dir / "pass_at_k.png").exists()
+
+
+@pytest.mark.xdist_group("slurm small")
+def test_a_benchmark_and_a_command_are_added_to_a_run_as_jobs_of_their_own(tpt: Tpt, tmp_path: Path) -> None:
+    here = (*TINY, ONE_ENGINE, "rounds=0", f"run_root={tmp_path / 'runs'}")
+    tpt("run", *here)
+    finish(the_run(tmp_path))
+    small = ("benchmarks.wp.task.test_size=3", "benchmarks.wp.evaluate.max_tokens=4")
+    score = tmp_path / "score.sh"
+    score.write_text("""echo '{"acc": 0.5}' > $2""")
+    line = f"commands.mine.command=sh {score} {{checkpoint}} {{out}}"
+    figure = "commands.mine.figures.acc=acc"
+    more = ("+task@benchmarks.wp=word_problems", *small, figure, line, "evaluate.also=[wp,mine]")
+    assert "submitted 5 jobs" in tpt("run", *here, *more).stdout  # the engine and the judge are two; and the report
+    run = the_run(tmp_path)
+    finish(run)
+    measured = run.results(Stage(0, "command", "mine"), Measured)
+    assert measured["figures"]["acc"]["value"] == 0.5
+    assert run.figures(Stage(0, "evaluate", "wp"))["problems"] == 3
+    assert "acc (mine)" in (run.root / "report" / "table.md").read_text()
 
 
 @pytest.mark.xdist_group("slurm small")

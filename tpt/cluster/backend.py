@@ -16,7 +16,9 @@ from tpt.launch.local import Watch
 from tpt.run import table
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
+from tpt.settings.benchmarks import naming
 from tpt.settings.config import Config
+from tpt.stages import command
 from tpt.stages.prepare import check_disk
 from tpt.terminal import Terminal
 
@@ -65,6 +67,17 @@ class Here(Backend):
 
     has_several_nodes = False
 
+    def check(self, run: Run) -> None:
+        """As every backend, and that there are the programs that measure the models of the rounds.
+
+        Raises:
+            CommandError: one is not on this machine.
+        """
+        owed = {stage.which for stage in run.stages() if stage.name == table.COMMAND.name and not run.done(stage)}
+        for name in sorted(owed):
+            command.check_program(f"commands.{name}", run.config.commands[name])
+        super().check(run)
+
     def look(self, run: Run) -> Path | None:
         """Nothing: the prepare stage comes next, and looks itself."""
         return None
@@ -94,6 +107,10 @@ class Submits(Backend):
         for split in run.config.task.sets:
             if next(iter(run.config.task.load(split)), None) is None:
                 raise DataError(f"the task {run.config.task.name} has no {split} problems", "see task.* and its files")
+        for name in run.config.chosen_benchmarks:
+            with naming(f"benchmarks.{name}"):
+                if next(iter(run.config.benchmarks[name].task.load(table.TEST)), None) is None:
+                    raise DataError(f"the benchmark {name} has no test problems", "see task.* and its files")
         return folder
 
     @abstractmethod

@@ -172,7 +172,7 @@ class Wandb(Tracker):
         values: dict[str, object] = {**figures(stage, record)}
         if table.of(stage).measures and (rows := traces(self.run, stage, self.settings.traces)):
             values["traces"] = wandb.Table(columns=list(COLUMNS), data=[list(dataclasses.astuple(one)) for one in rows])
-        order = list(table.think_prune_train(stage.round, self.run.config.evaluate.also))
+        order = table.stages_of(self.run.config, stage.round)
         place = {"round": stage.round, "order": order.index(stage)}
         mirror = self._open()
         mirror.log(values | place)
