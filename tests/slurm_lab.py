@@ -122,7 +122,8 @@ class Slurm:
 
     def start(self) -> None:
         """Start every daemon that does not run."""
-        for name in ("etc", "log", "pid", "state", "munge", "dev", *(f"spool/n{i + 1}" for i in range(self.nodes))):
+        folders = ("etc", "log", "pid", "tmp", "state", "munge", "dev")
+        for name in (*folders, *(f"spool/n{number}" for number in range(1, self.nodes + 1))):
             (self.root / name).mkdir(parents=True, exist_ok=True)
         if not (self.root / "etc" / "slurm.conf").exists():
             self._configure()
@@ -230,7 +231,8 @@ class Slurm:
     def _start_database(self) -> None:
         data, log = self.root / "mysql", self.root / "log" / "mariadbd.log"
         server = [
-            *("mariadbd", "--no-defaults", f"--user={_user()}", f"--datadir={data}"),
+            # A server that starts removes the temporary tables it finds, another's too: each has a folder of its own.
+            *("mariadbd", "--no-defaults", f"--user={_user()}", f"--datadir={data}", f"--tmpdir={self.root / 'tmp'}"),
             *("--innodb-log-file-size=16M", "--innodb-buffer-pool-size=128M", "--innodb-lock-wait-timeout=900"),
         ]
         if not (data / "mysql").is_dir():
@@ -262,15 +264,17 @@ class Slurm:
         statements = "create database if not exists mysql;\nuse mysql;\n"
         statements += "SET @auth_root_socket=NULL;\nSET @skip_auth_anonymous=1;\n"
         statements += "".join((share / name).read_text() for name in tables)
-        with (self.root / "log" / "mariadb-bootstrap.log").open("wb") as output:
-            subprocess.run(
-                [*server, "--bootstrap", "--enforce-storage-engine="],
-                input=statements.encode(),
-                stdout=output,
-                stderr=output,
-                check=True,
-                env=self._environment(),
-            )
+        done = subprocess.run(
+            [*server, "--bootstrap", "--enforce-storage-engine="],
+            input=statements,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            env=self._environment(),
+        )
+        if done.returncode:
+            raise SlurmError(f"mariadbd --bootstrap: {done.stdout[-2000:]}")
 
     def _daemon(self, *command: str) -> None:
         done = subprocess.run(command, env=self._environment(), capture_output=True, text=True, check=False)

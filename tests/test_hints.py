@@ -14,8 +14,9 @@ from tpt.reproduce.experiment import Contrast
 from tpt.settings import names
 from tpt.settings.config import SECTIONS
 
-FOREIGN = {  # of Docker and of the kernel
-    "--security-opt", "kernel.unprivileged_userns_clone", "kernel.apparmor_restrict_unprivileged_userns",
+FOREIGN = {  # of Docker, Apptainer and the kernel
+    "--security-opt", "--user", "--fakeroot", "--nv", "user.max_user_namespaces",
+    "kernel.unprivileged_userns_clone", "kernel.apparmor_restrict_unprivileged_userns",
 }  # fmt: skip
 ANY = "\0"  # stands for a value in an f-string
 # An option, or what `=` follows; not behind a part of a name that is filled in.

@@ -44,6 +44,9 @@ STEPS = "metrics.jsonl"  # a line for each optimizer step
 METRICS = "metrics.json"  # the figures of an evaluation
 PER_PROBLEM = "per_problem.parquet"
 SET_ASIDE = "set_aside.json"  # problems that cannot be judged
+PROBLEMS = "problems.parquet"  # of a benchmark
+COMMAND_OUT = "out"  # what a command wrote: a file or a folder
+COMMAND_LOG = "command.log"  # what it printed
 
 # In a folder with a model that was made on this machine
 ORIGIN = "origin.json"  # where its weights are from
@@ -362,6 +365,50 @@ class Evaluated(Sampled, Marks):
 
     metrics: Headline
     warnings: NotRequired[list[str]]
+
+
+class BenchmarkPrepared(Marks):
+    """Results of preparing a benchmark.
+
+    Attributes:
+        problems: how many there are.
+        prompt_tokens: of the longest prompt.
+        set_aside: problems that cannot be judged.
+        warnings: what the user should know.
+    """
+
+    problems: int
+    prompt_tokens: int
+    set_aside: NotRequired[int]
+    warnings: NotRequired[list[str]]
+
+
+class Measurement(TypedDict):
+    """A figure that a command measured.
+
+    Attributes:
+        value: as it is in the JSON.
+        error: its standard error; None if the command gives none.
+        count: of how many outcomes it is a share; None if the command does not say.
+    """
+
+    value: float
+    error: float | None
+    count: int | None
+
+
+class Measured(TypedDict):
+    """Results of a command.
+
+    Attributes:
+        figures: by name.
+        command: its words.
+        json: the file that the figures were read from, in the folder of the stage.
+    """
+
+    figures: dict[str, Measurement]
+    command: list[str]
+    json: str
 
 
 class Head(TypedDict):

@@ -51,6 +51,10 @@ class SandboxError(TptError):
     """Solutions cannot be run safely on this machine: bubblewrap is missing or not allowed to work."""
 
 
+class CommandError(TptError):
+    """A command of the user's that is not there, fails, or does not write the figures that are read."""
+
+
 class EmptyPrune(TptError):
     """Pruning kept no sample, so there is nothing to train on. The samples stay on disk."""
 

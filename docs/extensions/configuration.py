@@ -79,7 +79,8 @@ def groups() -> str:
             said = _comment(group, choice)
             if not said:
                 raise ExtensionError(f"conf/{group}/{choice}.yaml does not say what it is")
-            lines.append(f"| `{group}={choice}` | {said} |")
+            place = "+command@commands.NAME" if group == names.COMMAND else group
+            lines.append(f"| `{place}={choice}` | {said} |")
     return "\n".join(lines)
 
 

@@ -16,6 +16,7 @@ from tpt.records import Problem, Sample, Status, Verdict
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
 from tpt.settings.config import Config
+from tpt.terminal import PlainConsole
 
 Make = Callable[..., Config]
 PROBLEMS = [Problem(f"p{at}", f"Tom has {3 + at} pens and buys 5 more.", str(8 + at)) for at in range(5)]
@@ -62,7 +63,9 @@ def test_with_right_or_wrong_samples_alone_there_is_nothing_to_compare(run: Run,
 
 def test_samples_are_drawn_anew_under_each_condition_and_the_same_again(run: Run) -> None:
     size = Size(problems=3, samples=4, others=2)
-    found = measure(run, PROBLEMS[:3], size, seed=0)
+    steps: list[int] = []
+    found = measure(run, PROBLEMS[:3], size, 0, steps.append)
+    assert sum(steps) == 3 * (4 + 2) * 2, "every sample and every score moves the bar"
     assert {name: one.right.shape for name, one in found.items()} == {"base": (3, 4), "sampled": (3, 2)}
     again, other = (measure(run, PROBLEMS[:3], size, seed)["base"].vectors for seed in (0, 1))
     np.testing.assert_allclose(again, found["base"].vectors, rtol=1e-3, atol=1e-3)
@@ -87,7 +90,7 @@ def test_what_is_cut_off_counts_as_wrong_and_is_not_left_out(run: Run) -> None:
 
 def test_of_few_problems_no_claim_is_made(run: Run, tmp_path: Path) -> None:
     thought(run, lambda at, index: index == 0)
-    found = analyse(run, tmp_path, 0, ["problems=5", "samples=4", "others=2"])
+    found = analyse(run, tmp_path, 0, ["problems=5", "samples=4", "others=2"], PlainConsole(stderr=True))
     assert found.sentences == ["5 problems have right and wrong samples, too few for an interval: 10 are needed"]
     cells = [cell for sheet in found.sheets[:2] for row in sheet.rows for cell in row.values()]
     assert cells.count("cannot be told") == 2 * len(LEVELS) * 4 + 3

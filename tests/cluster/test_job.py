@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -188,7 +189,7 @@ def test_the_guides_commands_for_a_cluster_compose_and_plan(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))  # without SLURM, as on a laptop
-    arguments = command.replace("\\\n", " ").split()
+    arguments = shlex.split(command.replace("\\\n", " "))
     assert main([*arguments, "--dry-run", f"run_root={tmp_path}"]) == 0
     assert "nothing was submitted" in capsys.readouterr().out
 

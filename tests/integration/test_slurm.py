@@ -22,13 +22,13 @@ from augmented import augmented
 from slurm_lab import Slurm, cluster, missing_programs
 
 from tpt import files, records
-from tpt.artefacts import Pruned
+from tpt.artefacts import Measured, Pruned
 from tpt.cli import main
 from tpt.cluster import ledger, slurm
 from tpt.records import Example
 from tpt.run.folder import Run, find
 from tpt.run.stage import Stage
-from tpt.tracking.wandb import run_id
+from tpt.tracking.figures import run_id
 
 pytestmark = [
     pytest.mark.slow,
@@ -193,6 +193,22 @@ def interrupt(run: Run, stage: Stage, disturb: Callable[[], object]) -> None:
     send(halted, signal.SIGCONT)
 
 
+def container(folder: Path) -> tuple[str, Path]:
+    """What a container amounts to: none of the job's variables and none of SLURM's commands.
+
+    Returns the setting that puts jobs into it, and its log: a line for each task that it started.
+    """
+    log, programs = folder / "container.log", folder / "container"
+    programs.mkdir()
+    for name in ("sh", "env"):
+        (programs / name).symlink_to(f"/usr/bin/{name}")
+    start = programs / "start"
+    line = f'echo "$SLURM_JOB_ID" "$SLURM_PROCID" >>{log}\nexec /usr/bin/env -i PATH={programs} HOME={folder} "$@"\n'
+    start.write_text(f"#!/bin/sh\n{line}")
+    start.chmod(0o755)
+    return f"cluster.wrap={start} {{command}}", log
+
+
 @pytest.fixture(scope="module")
 def undisturbed(warm_imports: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run which nothing happens to."""
@@ -329,13 +345,17 @@ def test_a_training_longer_than_the_time_limit_ends_through_requeues(
 ) -> None:
     # The warning comes up to a minute early: 0 to 40 seconds after the start.
     limits = ("cluster.train.partition=short", "cluster.train.minutes=2", "cluster.signal_seconds=80")
-    tpt("run", *TINY, ONE_ENGINE, *LONG_TRAINING, *limits, "rounds=1", f"run_root={tmp_path / 'runs'}")
+    wrap, started = container(tmp_path)
+    tpt("run", *TINY, ONE_ENGINE, *LONG_TRAINING, *limits, wrap, "rounds=1", f"run_root={tmp_path / 'runs'}")
     run, train = the_run(tmp_path), Stage(1, "train")
     until(lambda: len(curve(run.root)) > 20, "training", every=0.02)
     interrupt(run, train, lambda: None)
     finish(run)
     assert not (run.folder(train) / "checkpoints").exists()
-    assert restarts(lab, ledger.latest(run)["round-01-train"].id) >= 1
+    times = restarts(lab, ledger.latest(run)["round-01-train"].id)
+    assert times >= 1
+    jobs = [line.split()[0] for line in started.read_text().splitlines()]
+    assert len(jobs) == len(ledger.latest(run)) + times, "each job, and each requeue, through cluster.wrap"
     assert examples(run.root) == examples(undisturbed)
     assert curve(run.root) == curve(undisturbed)
 
@@ -371,14 +391,14 @@ def test_a_node_that_dies_in_mid_stage_and_a_restarted_controller_cost_time_only
     tpt("run", *TINY, ONE_ENGINE, *LONG_TRAINING, "rounds=1", f"run_root={tmp_path / 'runs'}")
     run = the_run(tmp_path)
     jobs = ledger.latest(run)
-    until(lambda: run.log_path(Stage(1, "think")).exists(), "thinking")
+    until(lambda: len(curve(run.root)) > 20, "training", every=0.02)
+    # It stands still: a job that begins or ends while there is no controller may be held back afterwards.
+    send(writers(run.log_path(Stage(1, "train")).resolve()), signal.SIGSTOP)
     try:
         time.sleep(SAVE_SECONDS)  # a job that it has forgotten it would start a second time
         lab.stop_controller()
         time.sleep(3)
         lab.start_controller()
-        until(lambda: len(curve(run.root)) > 20, "training", every=0.02)
-        send(writers(run.log_path(Stage(1, "train")).resolve()), signal.SIGSTOP)  # or it would be done before
         node = lab.command("squeue", "-h", "-j", jobs["round-01-train"].id, "-o", "%N").strip()
         lab.crash_node(int(node.removeprefix("n")))
         until(lambda: restarts(lab, jobs["round-01-train"].id) > 0, "a requeue of train")
@@ -453,7 +473,8 @@ def one_process(warm_imports: dict[str, str], tmp_path_factory: pytest.TempPathF
 def test_two_nodes_with_two_tasks_each_train_what_one_process_trains(
     lab: Slurm, tpt: Tpt, tmp_path: Path, one_process: Path, strategy: str
 ) -> None:
-    settings = (*TINY, ONE_ENGINE, *MULTI_NODE, *SHORT_TRAINING, f"train.strategy={strategy}")
+    wrap, started = container(tmp_path)
+    settings = (*TINY, ONE_ENGINE, *MULTI_NODE, *SHORT_TRAINING, f"train.strategy={strategy}", wrap)
     tpt("run", *settings, f"run_root={tmp_path / 'runs'}")
     run = the_run(tmp_path)
     until(lambda: len(curve(run.root)) > 5, "training", every=0.02)
@@ -467,6 +488,8 @@ def test_two_nodes_with_two_tasks_each_train_what_one_process_trains(
     assert [line["step"] for line in curve(run.root)] == list(range(15 * 3))
     ranks = {path.name for path in (run.root / "logs").glob("round-01-train-*.log")}
     assert ranks == {f"round-01-train-{rank}.log" for rank in range(4)}
+    tasks = [line.split()[1] for line in started.read_text().splitlines() if line.startswith(f"{job} ")]
+    assert sorted(tasks) == [*"00112233"], "cluster.wrap is around every task on every node"
 
 
 @pytest.mark.xdist_group("slurm real")
@@ -484,6 +507,26 @@ def test_the_real_model_goes_through_a_round_with_vllm(
     real_round.check(run, "vllm", smollm2)
     assert 0 < run.results(Stage(1, "prune"), Pruned)["kept"] <= real_round.PROBLEMS
     assert (run.report_dir / "pass_at_k.png").exists()
+
+
+@pytest.mark.xdist_group("slurm small")
+def test_a_benchmark_and_a_command_are_added_to_a_run_as_jobs_of_their_own(tpt: Tpt, tmp_path: Path) -> None:
+    here = (*TINY, ONE_ENGINE, "rounds=0", f"run_root={tmp_path / 'runs'}")
+    tpt("run", *here)
+    finish(the_run(tmp_path))
+    small = ("benchmarks.wp.task.test_size=3", "benchmarks.wp.evaluate.max_tokens=4")
+    score = tmp_path / "score.sh"
+    score.write_text("""echo '{"acc": 0.5}' > $2""")
+    line = f"commands.mine.command=sh {score} {{checkpoint}} {{out}}"
+    figure = "commands.mine.figures.acc=acc"
+    more = ("+task@benchmarks.wp=word_problems", *small, figure, line, "evaluate.also=[wp,mine]")
+    assert "submitted 5 jobs" in tpt("run", *here, *more).stdout  # the engine and the judge are two; and the report
+    run = the_run(tmp_path)
+    finish(run)
+    measured = run.results(Stage(0, "command", "mine"), Measured)
+    assert measured["figures"]["acc"]["value"] == 0.5
+    assert run.figures(Stage(0, "evaluate", "wp"))["problems"] == 3
+    assert "acc (mine)" in (run.root / "report" / "table.md").read_text()
 
 
 @pytest.mark.xdist_group("slurm small")

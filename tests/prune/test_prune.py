@@ -470,7 +470,7 @@ def test_memory_does_not_grow_with_the_number_of_samples(tmp_path: Path) -> None
             tracemalloc.stop()
             assert counts.kept == (wanted or samples // 10)
     for small, large in peaks.values():
-        assert large < small + 400_000, peaks
+        assert large < small + 800_000, peaks  # 8,000 samples are several megabytes
 
 
 def test_flipped_verdicts_decide_what_is_kept_and_are_counted(tmp_path: Path) -> None:

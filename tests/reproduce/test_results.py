@@ -24,7 +24,7 @@ def test_a_result_says_how_it_was_made_and_its_pictures_are_there(name: str) -> 
     table = FOLDER / name / "laptop" / "table.md"
     text, page = table.read_text(), (FOLDER / name / "README.md").read_text()
     assert f"    tpt reproduce {name} scale=laptop\n" in text
-    assert re.search(r"^Seed \d+; sampled by vllm", text, re.MULTILINE)
+    assert re.search(r"^Seed \d+(, \d+)*; sampled by vllm", text, re.MULTILINE)
     assert "## At laptop scale" in page
     assert "(laptop/table.md)" in page
     for file in (table, FOLDER / name / "README.md"):

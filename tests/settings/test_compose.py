@@ -406,5 +406,5 @@ def test_a_config_that_has_the_name_of_a_shipped_one_is_not_passed_over_in_silen
 def test_what_is_a_path_is_known() -> None:
     assert {key for key, one in names.settings().items() if one.path} == {
         *("run_root", "model.path", "think.teacher.path", "prune.from_run", "task.path", "sampler.python"),
-        *("model.template_file", "think.teacher.template_file", "task.test_path", "task.code"),
+        *("model.template_file", "think.teacher.template_file", "task.test_path", "task.code", "commands.NAME.program"),
     }

@@ -67,6 +67,17 @@ def drawn(sampler: Any, draw: Draw, count: int = 6) -> dict[str, list[Completion
     return {prompt.key: completions for prompt, completions in sampler.sample(prompts(count), draw)}
 
 
+def in_words(folder: Path, count: int) -> list[Prompt]:
+    """Prompts that are text: vLLM looks for stop strings in text, and random tokens may end within a character."""
+    tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+    return [replace(one, ids=tokenizer.encode(one.chat[0]["content"])) for one in prompts(count)]
+
+
+def answers(sampler: Any, asked: list[Prompt], draw: Draw) -> Iterator[tuple[str, Completion]]:
+    for prompt, [one] in sampler.sample(asked, draw):
+        yield prompt.key, one
+
+
 @pytest.fixture
 def by_ids(tiny_model: Path) -> Script:
     """What a server does that takes and gives token ids."""
@@ -402,7 +413,8 @@ def test_vllms_server_gives_the_tokens_that_the_model_itself_gives(
         warm = drawn(there, WARM, 20)
         assert drawn(there, WARM, 20) == warm
         assert "vllm" in there.describe()["version"]
-        stopped = drawn(there, replace(GREEDY, stop=("e",)), 20)
+        texts = in_words(tiny_model, 20)
+        whole, stopped = (dict(answers(there, texts, draw)) for draw in (GREEDY, replace(GREEDY, stop=("e",))))
         with pytest.raises(ModelError, match=r"the prompt of long .*context length is 512"):
             list(there.sample([Prompt("long", [5] * 600, 0)], GREEDY))
         ends = Draw(n=2, temperature=1.5, top_p=1.0, max_tokens=60, end_ids=(END, *range(5, 30)))
@@ -411,9 +423,9 @@ def test_vllms_server_gives_the_tokens_that_the_model_itself_gives(
                 assert (one.finish_reason == "stop") == (one.ids[-1] in ends.end_ids)
                 assert not any(token in ends.end_ids for token in one.ids[:-1])
     assert sum(ours[key][0].ids == theirs[key][0].ids for key in ours) >= 18  # two near-equal logits
-    assert any(one.finish_reason == "stop_string" for [one] in stopped.values())
-    for key, [one] in stopped.items():
-        assert one.text == theirs[key][0].text.partition("e")[0]
+    assert any(one.finish_reason == "stop_string" for one in stopped.values())
+    assert not any("e" in one.text for one in stopped.values())
+    assert sum(one.text == whole[key].text.partition("e")[0] for key, one in stopped.items()) >= 18
     assert all(len({tuple(one.ids) for one in three}) == 3 for three in warm.values())
 
 

@@ -138,7 +138,7 @@ def test_disabled_mirrors_nothing(make_run: Callable[..., Run]) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("wandbb", "tracker.name=wandbb is not known; one of: wandb, or module:Class"),
+        ("wandbb", "tracker.name=wandbb is not known; one of: mlflow, tensorboard, trackio, wandb, or module:Class"),
         ("base", "tracker.name=base is not known"),
         ("no_such_module:Tracker", "cannot be imported"),
         ("json:JSONDecoder", "json:JSONDecoder is not a tracker"),

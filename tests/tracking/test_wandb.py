@@ -30,7 +30,7 @@ from tpt.settings.tracker import TrackerConfig
 from tpt.settings.train import TrainConfig
 from tpt.tasks.word_problems import WordProblems
 from tpt.tracking import make
-from tpt.tracking.wandb import numbers, run_id
+from tpt.tracking.figures import numbers, run_id
 
 EVALUATE = Stage(0, "evaluate")
 RECORD = {"stage": str(EVALUATE), "seconds": 1.5, "metrics": {"strict": {"pass@1": 0.25}}}
@@ -157,6 +157,18 @@ def test_a_run_that_is_killed_and_continued_twice_is_whole_in_one_offline_folder
     picture = folder / "files" / report["report/pass_at_k.path"]
     assert picture.read_bytes() == (run.report_dir / "pass_at_k.png").read_bytes()
     assert capfd.readouterr().err == ""
+
+
+def test_the_steps_of_a_training_are_a_curve_with_an_axis_of_its_own(
+    make_run: Callable[..., Run], no_login: None
+) -> None:
+    run, train = make_run("tracker=wandb_offline", rounds=1, problems=4), Stage(1, "train")
+    for step in range(3):
+        files.append_jsonl(run.folder(train) / "metrics.jsonl", {"step": step, "loss": 2.0 - step / 4})
+    mirror(run, run.config.tracker, train)
+    [path] = offline_runs(run)
+    curve = [(one["train/step"], one["train/round-01/loss"]) for one in steps(path.parent) if "train/step" in one]
+    assert curve == [(0, 2.0), (1, 1.75), (2, 1.5)]
 
 
 def test_only_a_runs_own_offline_folders_are_removed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

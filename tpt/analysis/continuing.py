@@ -7,9 +7,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from rich.progress import Progress
-
 from tpt import models, records
+from tpt.analysis.bar import bar
 from tpt.analysis.resample import Prefix, Resampler, named
 from tpt.analysis.steps import step_ends
 from tpt.checkpoint import quiet
@@ -158,6 +157,5 @@ def _here(config: SamplerConfig) -> SamplerConfig:
 
 def _shown(resampler: Resampler, prefixes: list[Prefix], round: int, console: PlainConsole) -> list[list[Verdict]]:
     """The verdicts, with a bar of progress on a terminal."""
-    with Progress(console=console, transient=True, disable=console.quiet or not console.is_terminal) as progress:
-        task = progress.add_task(f"continuing solutions of {round_name(round)}", total=resampler.owed(prefixes))
-        return resampler.verdicts(prefixes, lambda count: progress.advance(task, count))
+    with bar(console, f"continuing solutions of {round_name(round)}", resampler.owed(prefixes)) as advance:
+        return resampler.verdicts(prefixes, advance)

@@ -25,17 +25,19 @@ import numpy as np
 
 from tpt import files, records
 from tpt.analysis import gradient_pages, options
-from tpt.analysis.inner_products import Scores
+from tpt.analysis.bar import Advance, bar
+from tpt.analysis.inner_products import Scores, Vectors
 from tpt.analysis.on_policy import Drawn, How, draw
 from tpt.analysis.outcome import Outcome
 from tpt.analysis.samples import is_right, is_wrong, thought
 from tpt.errors import ConfigError, DataError
 from tpt.prune.modes import finished
 from tpt.prune.select import hashed
-from tpt.records import LIGHT, Problem
+from tpt.records import LIGHT, Problem, Sample
 from tpt.run import table
 from tpt.run.folder import Run
 from tpt.setting import setting
+from tpt.terminal import PlainConsole
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -90,11 +92,12 @@ class Options:
         return Size(self.problems or fitting.problems, samples, others)
 
 
-def analyse(run: Run, out: Path, seed: int, given: Sequence[str] = ()) -> Outcome:
+def analyse(run: Run, out: Path, seed: int, given: Sequence[str], console: PlainConsole) -> Outcome:
     """Compare the gradients of right and of wrong samples where the theorem holds, and where a round departs from it.
 
     Args:
         given: settings that differ from those of `Options`.
+        console: for a bar of progress.
 
     Raises:
         ConfigError: a setting is unknown or not allowed.
@@ -102,9 +105,11 @@ def analyse(run: Run, out: Path, seed: int, given: Sequence[str] = ()) -> Outcom
     """
     size = options.read(Options, given).size()
     problems = choose(run, size.problems, seed)
-    found = gradient_pages.Found(
-        run, measure(run, problems, size, seed), min(size.others, run.config.think.samples_per_problem)
-    )
+    # Once trained, one condition more is sampled and two more are scored.
+    steps = len(problems) * (2 * size.samples + size.others * (5 if run.done(table.training(1)) else 2))
+    with bar(console, "samples and their gradients", steps) as advance:
+        measured = measure(run, problems, size, seed, advance)
+    found = gradient_pages.Found(run, measured, min(size.others, run.config.think.samples_per_problem))
     files.write_json(out / "gradient_equivalence.json", {"run": run.name, "seed": seed} | found.to_dict())
     return Outcome(found.sentences(), found.sheets(), [found.draw(out / "gradient_equivalence.png")])
 
@@ -140,8 +145,13 @@ def choose(run: Run, count: int, seed: int) -> list[Problem]:
     return [one for one in records.read(run.problems_path(table.TRAIN_SET), Problem) if one.id in drawn]
 
 
-def measure(run: Run, problems: Sequence[Problem], size: Size, seed: int) -> dict[str, Scores]:
+def measure(
+    run: Run, problems: Sequence[Problem], size: Size, seed: int, advance: Advance = lambda _: None
+) -> dict[str, Scores]:
     """The scores of fresh samples under each condition.
+
+    Args:
+        advance: is told how many more samples there are, and how many more scores.
 
     Returns:
         `base`: the base model's samples at temperature 1, and its gradient. `sampled`: its samples as the run samples
@@ -154,24 +164,30 @@ def measure(run: Run, problems: Sequence[Problem], size: Size, seed: int) -> dic
 
     def drawn(name: str, round: int, n: int, temperature: float = 1.0, top_p: float = 1.0) -> Drawn:
         first = hashed("gradient_equivalence", seed, name) % SEEDS
-        return draw(run, run.model(round), problems, How(n, temperature, top_p, first))
+        return draw(run, run.model(round), problems, How(n, temperature, top_p, first), advance)
 
     base = drawn("base", 0, size.samples)
     think = run.config.think
     before = {"base": base, "sampled": drawn("sampled", 0, size.others, think.temperature, think.top_p)}
-    found = _scores(run.model(0), before)
+    found = _scores(run.model(0), before, advance)
     if run.done(table.training(1)):
         fresh = drawn("fresh", 1, size.others)
-        found |= _scores(run.model(1), {"frozen": base.first(size.others), "fresh": fresh})
+        found |= _scores(run.model(1), {"frozen": base.first(size.others), "fresh": fresh}, advance)
     return found
 
 
-def _scores(checkpoint: Path, drawn: dict[str, Drawn]) -> dict[str, Scores]:
+def _scores(checkpoint: Path, drawn: dict[str, Drawn], advance: Advance) -> dict[str, Scores]:
     from tpt.analysis.gradients import Sketch
 
     sketch = Sketch(loaded(checkpoint))
+
+    def scored(samples: Sequence[Sample]) -> Vectors:
+        found = sketch.scores(samples)
+        advance(len(samples))
+        return found
+
     return {
-        name: Scores(np.stack([sketch.scores(some) for some in one.samples]), np.array(one.right))
+        name: Scores(np.stack([scored(some) for some in one.samples]), np.array(one.right))
         for name, one in drawn.items()
     }
 

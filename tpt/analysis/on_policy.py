@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tpt import models, prompt
+from tpt.analysis.bar import Advance
 from tpt.analysis.samples import is_right
 from tpt.checkpoint import load_tokenizer, quiet
 from tpt.prune.modes import finished
@@ -47,17 +48,23 @@ class How:
     seed: int
 
 
-def draw(run: Run, checkpoint: Path, problems: Sequence[Problem], how: How) -> Drawn:
+def draw(run: Run, checkpoint: Path, problems: Sequence[Problem], how: How, advance: Advance = lambda _: None) -> Drawn:
     """Draw samples of each problem from a checkpoint, and judge them.
 
     They are drawn by the transformers engine in float32, so that the distribution drawn from is the one whose gradient
     is taken.
 
+    Args:
+        advance: is told how many more samples there are.
+
     Raises:
         EngineError, ModelError: the checkpoint cannot be loaded or does not fit into memory.
     """
     with quiet():
-        samples = dict(_sampled(run, checkpoint, problems, how))
+        samples = {}
+        for problem_id, some in _sampled(run, checkpoint, problems, how):
+            samples[problem_id] = some
+            advance(len(some))
     ordered = [samples[problem.id] for problem in problems]
     pairs = [(problem, one) for problem, some in zip(problems, ordered, strict=True) for one in some]
     config = run.config.prune

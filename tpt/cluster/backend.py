@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import ClassVar
 
 from tpt import models
+from tpt.cluster import wrap
 from tpt.errors import ConfigError, DataError, nearest
 from tpt.launch.local import Watch
 from tpt.run import table
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
+from tpt.settings.benchmarks import naming
 from tpt.settings.config import Config
+from tpt.stages import command
 from tpt.stages.prepare import check_disk
 from tpt.terminal import Terminal
 
@@ -64,6 +67,17 @@ class Here(Backend):
 
     has_several_nodes = False
 
+    def check(self, run: Run) -> None:
+        """As every backend, and that there are the programs that measure the models of the rounds.
+
+        Raises:
+            CommandError: one is not on this machine.
+        """
+        owed = {stage.which for stage in run.stages() if stage.name == table.COMMAND.name and not run.done(stage)}
+        for name in sorted(owed):
+            command.check_program(f"commands.{name}", run.config.commands[name])
+        super().check(run)
+
     def look(self, run: Run) -> Path | None:
         """Nothing: the prepare stage comes next, and looks itself."""
         return None
@@ -93,6 +107,10 @@ class Submits(Backend):
         for split in run.config.task.sets:
             if next(iter(run.config.task.load(split)), None) is None:
                 raise DataError(f"the task {run.config.task.name} has no {split} problems", "see task.* and its files")
+        for name in run.config.chosen_benchmarks:
+            with naming(f"benchmarks.{name}"):
+                if next(iter(run.config.benchmarks[name].task.load(table.TEST)), None) is None:
+                    raise DataError(f"the benchmark {name} has no test problems", "see task.* and its files")
         return folder
 
     @abstractmethod
@@ -117,7 +135,8 @@ def check(config: Config) -> None:
     """Check that the backend of a config exists and can run its training.
 
     Raises:
-        ConfigError: there is no backend of that name, or it has one node and `train.nodes` is larger.
+        ConfigError: there is no backend of that name, or it has one node and `train.nodes` is larger; or
+            `cluster.wrap` or `cluster.python` is wrong, or the backend submits no jobs that it could concern.
     """
     name, nodes = config.cluster.name, config.train.nodes
     if name not in BACKENDS:
@@ -128,6 +147,13 @@ def check(config: Config) -> None:
             f"train.nodes={nodes} is not possible with cluster={name}, which has one machine",
             f"set {able}, or train.nodes=1 train.devices=N",
         )
+    given = [one for one in ("wrap", "python") if getattr(config.cluster, one) is not None]
+    if given and not issubclass(_kind(name), Submits):
+        raise ConfigError(
+            f"cluster.{given[0]} is for submitted jobs, and cluster={name} submits none",
+            "start `tpt run` itself in the container, or set cluster=slurm",
+        )
+    wrap.check(config.cluster)
 
 
 def of(config: Config) -> Here | Submits:

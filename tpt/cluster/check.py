@@ -2,7 +2,7 @@
 
 import re
 
-from tpt.cluster import resources, slurm
+from tpt.cluster import resources, slurm, wrap
 from tpt.cluster.graph import Job
 from tpt.cluster.planning import Planned
 from tpt.cluster.slurm import Nodes
@@ -26,6 +26,7 @@ def check_cluster(planned: list[Planned]) -> None:
     _check_arrays(planned)
     for one in {parameters_of_kind(job): job for job in planned}.values():
         check_path(one.run)
+        wrap.check_there(one.run.config.cluster)
         _check_options(one)
         _check_nodes(one, there)
         _ask(one)

@@ -26,11 +26,7 @@ def is_needed(run: Run, stage: Stage) -> bool:
 def cancel(run: Run) -> None:
     """Cancel the jobs of the rounds that a run turns out not to need, except those that another run waits for."""
     adopt_evaluations(run)
-    beyond = [
-        stage
-        for stage in table.think_prune_train(run.config.rounds, run.config.evaluate.also)
-        if stage not in run.stages()
-    ]
+    beyond = [stage for stage in table.stages_of(run.config, run.config.rounds) if stage not in run.stages()]
     others = _others(run) if beyond else []
     dropped = [stage for stage in beyond if not _is_awaited(run, stage, others)]
     entries = [entry for stage in dropped for entry in _jobs(run, stage)]

@@ -22,7 +22,8 @@ def of_job(config: Config, job: Job) -> Resources:
 def gpus_per_node(config: Config, job: Job) -> int:
     """GPUs that a job needs on each of its nodes."""
     served = job.stage is not None and table.by_server(config, job.stage)
-    if not config.cluster.gpus or served or not (job.trains or job.sampling):
+    needs = job.trains or job.sampling or (job.stage is not None and table.of(job.stage).computes)
+    if not config.cluster.gpus or served or not needs:
         return 0
     return config.train.devices if job.trains else config.sampler.tensor_parallel
 

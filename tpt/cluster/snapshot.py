@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).resolve().parent.parent
 def digest(package: Path = PACKAGE) -> str:
     """A hash of a package folder's code and configs."""
     found = hashlib.sha256()
-    for path in sorted([*package.rglob("*.py"), *package.rglob("*.yaml")]):
+    for path in sorted([*package.rglob("*.py"), *package.rglob("*.yaml"), *package.rglob("*.sh")]):
         found.update(str(path.relative_to(package)).encode() + b"\0" + path.read_bytes())
     return found.hexdigest()[:16]
 

@@ -169,10 +169,12 @@ def _progress(run: Run, stage: Stage, workers: int, running: bool) -> str:
 
 def shard_count(run: Run, stage: Stage) -> int | None:
     """How many sample shards a stage has when it is done; None if its problems have not been counted yet."""
-    if not run.done(table.PREPARED):
-        return None
     draws = table.draws_of(run.config, stage)
-    problems = int(run.results(table.PREPARED, dict[str, int])[draws.split])
+    is_further = draws.split in run.config.benchmarks
+    prepared = table.benchmark(draws.split) if is_further else table.PREPARED
+    if not run.done(prepared):
+        return None
+    problems = int(run.results(prepared, dict[str, int])["problems" if is_further else draws.split])
     return math.ceil(min(problems, draws.settings.problems or problems) / run.config.sampler.shard_size)
 
 

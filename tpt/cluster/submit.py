@@ -2,7 +2,6 @@
 
 import json
 import shlex
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,7 +12,7 @@ from submitit import SlurmExecutor
 from submitit.core.utils import FailedJobError, FailedSubmissionError
 
 from tpt import artefacts
-from tpt.cluster import ledger, resources, slurm, snapshot, submitit_parts
+from tpt.cluster import ledger, resources, slurm, snapshot, submitit_parts, wrap
 from tpt.cluster.graph import Job, jobs_of, report_job
 from tpt.cluster.job import STARTED, StageJob
 from tpt.cluster.ledger import Submitted
@@ -25,9 +24,6 @@ from tpt.run.folder import Run
 from tpt.run.manifests import now
 
 REQUEUES = 1_000_000  # as many as a stage needs; `stalls` gives up one that makes no progress
-# The signal with which SLURM announces the end would kill Python as long as it has no handler, and the job would fail.
-# Ignored until submitit handles it, a preemption during the start is a requeue, and a time limit a time-out.
-PYTHON = f"""/bin/bash -c 'trap "" USR2; exec "$0" "$@"' {shlex.quote(sys.executable)}"""
 
 
 class Lanes:
@@ -115,7 +111,8 @@ def script(planned: Planned, dependencies: bool = True) -> str:
     run, workers = planned.run, planned.job.workers
     code = run.slurm_dir / f"code-{snapshot.digest()}"
     folder = run.slurm_dir.resolve() / "TIME"
-    return submitit_parts.script(folder, PYTHON, workers, parameters(planned, code, ",".join(words)))
+    python = wrap.python(run.config.cluster, code)
+    return submitit_parts.script(folder, python, workers, parameters(planned, code, ",".join(words)))
 
 
 def work_of(planned: Planned, code: str) -> list[Callable[[], None]]:
@@ -171,8 +168,7 @@ def _submit_sweep_report(runs: list[Run], sweep: Path, after: list[str]) -> None
     run = runs[0]
     planned = Planned(run, replace(report_job(), name=f"sweep-{sweep.name}"))
     dependency = f"afterany:{':'.join(sorted(set(after)))}"
-    executor = SlurmExecutor(folder_of(run), max_num_timeout=REQUEUES, python=PYTHON)
-    executor.update_parameters(**parameters(planned, snapshot.take(run), dependency))
+    executor = _executor(planned, snapshot.take(run), dependency)
     work = ReportJob([one.root.resolve() for one in runs], sweep.resolve(), snapshot.digest())
     id = start(executor, [work])
     ledger.add(run, Submitted(planned.job.name, id, 1, sorted(set(after)), snapshot.digest(), now()))
@@ -187,8 +183,7 @@ def _submit(planned: Planned, ids: dict[Planned, str], lanes: Lanes) -> Submitte
     room, also = lanes.enter(job.workers, needs)
     words = [f"afterok:{':'.join(needs)}"] if needs else []
     words += [f"afterany:{':'.join(ends)}" for ends in [sorted({*any_end, *also})] if ends]
-    executor = SlurmExecutor(folder_of(run), max_num_timeout=REQUEUES, python=PYTHON)
-    executor.update_parameters(**parameters(planned, code, ",".join(words)))
+    executor = _executor(planned, code, ",".join(words))
     if job.stage is not None:
         for said in run.folder(job.stage).glob(artefacts.every(artefacts.ERROR)):  # an earlier job's
             said.unlink(missing_ok=True)
@@ -200,6 +195,14 @@ def _submit(planned: Planned, ids: dict[Planned, str], lanes: Lanes) -> Submitte
         run.publish(job.stage)  # runs with the same settings wait for this job instead of submitting their own
     lanes.leave(room, id)
     return entry
+
+
+def _executor(planned: Planned, code: Path, dependency: str) -> SlurmExecutor:
+    run = planned.run
+    python = wrap.python(run.config.cluster, code)
+    executor = SlurmExecutor(folder_of(run), max_num_timeout=REQUEUES, python=python)
+    executor.update_parameters(**parameters(planned, code, dependency))
+    return executor
 
 
 def start(executor: SlurmExecutor, work: list[Callable[[], None]]) -> str:

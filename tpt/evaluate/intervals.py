@@ -82,6 +82,43 @@ def share_interval(values: Floats, confidence: float) -> Interval:
     return Interval(mean, min(low, exact_low, mean), max(high, exact_high, mean))
 
 
+def counted_interval(share: float, count: int, confidence: float) -> Interval:
+    """A share of independent outcomes, such as of questions answered once each, with its interval.
+
+    As `share_interval`, of values of 0 and 1.
+
+    Args:
+        share: between 0 and 1.
+        count: of outcomes.
+        confidence: e.g. 0.95.
+    """
+    low, high = _wilson(share, count, confidence)
+    exact_low, exact_high = _one_sided(share, count, confidence)
+    return Interval(share, min(low, exact_low, share), max(high, exact_high, share))
+
+
+def normal_interval(value: float, error: float, confidence: float) -> Interval:
+    """A figure with the normal interval of its standard error.
+
+    Args:
+        confidence: e.g. 0.95.
+    """
+    half = _quantile(confidence) * error
+    return Interval(value, value - half, value + half)
+
+
+def independent_difference(after: Interval, before: Interval) -> Interval:
+    """The difference of two figures of which only the intervals are known, so that nothing can be paired.
+
+    Both intervals are combined as if the figures were independent (Zou and Donner 2008). If both were measured on the
+    same questions, they mostly are correlated positively, and the interval is wider than a paired one.
+    """
+    below = _combined(after.value - after.low, before.high - before.value, 0.0)
+    above = _combined(after.high - after.value, before.value - before.low, 0.0)
+    value = after.value - before.value
+    return Interval(value, value - below, value + above)
+
+
 def gain_interval(after: Floats, before: Floats, confidence: float) -> Interval:
     """The mean difference of two shares of the same problems, in the same order, with its interval.
 

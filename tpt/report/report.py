@@ -13,6 +13,7 @@ from tpt.errors import Damaged, RunError
 from tpt.evaluate.metrics import READERS
 from tpt.report import figure, page, table
 from tpt.report.chosen import best_arm
+from tpt.report.further import without_interval
 from tpt.report.latex import latex
 from tpt.report.rows import Row, as_text, collect, doubtful, ends, unevaluated
 from tpt.report.trainings import method_rows
@@ -115,6 +116,8 @@ def _write(runs: list[Run], left_out: list[str], out: Path, html: Path) -> Repor
         (gain_in_words(row), 0 if row.unjudged else row.gains["baseline"]["strict"][row.ks[0]].direction)
         for row in gained
     ]
+    words += further_in_words(said)
+    notes += without_interval(one for row in rows for one in row.further.values())
     notes += [ONE_TRAINING] if gained and not methods else []
     out.mkdir(parents=True, exist_ok=True)
     page.write(html, runs, rows, words, notes, methods)  # first: it reads the most, and so finds what cannot be read
@@ -130,6 +133,23 @@ def _write(runs: list[Run], left_out: list[str], out: Path, html: Path) -> Repor
     return Report(out / TABLE_CSV, png, html, paths, told, rows, [one for one, _ in words], notes)
 
 
+def further_in_words(rows: list[Row]) -> list[tuple[str, int]]:
+    """What was gained or lost on each benchmark and by each command, as a sentence and its direction."""
+    return [
+        (f"{where(row)}: {one.words}", 0 if one.doubtful else one.gain.direction)
+        for row in rows
+        for one in row.further.values()
+        if one.gain and one.benchmark and "lenient" not in one.name
+    ]
+
+
+def where(row: Row) -> str:
+    """Of which checkpoint, or of which method, a sentence is."""
+    name = f"{row.label}: {row.name}" if row.label else row.name
+    of = ", this checkpoint" if row.trainings == 1 else f", this method over {row.trainings} trainings"
+    return name + of
+
+
 def _tables(out: Path) -> list[Path]:
     return [out / name for name in (TABLE, TABLE_CSV, TABLE_TEX)]
 
@@ -140,14 +160,11 @@ def gain_in_words(row: Row) -> str:
     A gain that only the strict reader sees may be one of format alone, so the lenient reader's always stands beside it.
     """
     strict, lenient = (row.gains["baseline"][reader][row.ks[0]] for reader in READERS)
-    where = f"{row.label}: {row.name}" if row.label else row.name
-    where += ", this checkpoint" if row.trainings == 1 else f", this method over {row.trainings} trainings"
     what = f"pass@{row.ks[0]} strict"
     over = f"{strict.in_points()} points over the baseline"
     if row.unjudged:
-        return (
-            f"{where}: samples of it or of the baseline could not be judged, so {what} says nothing of a gain: {over}"
-        )
+        unjudged = "samples of it or of the baseline could not be judged"
+        return f"{where(row)}: {unjudged}, so {what} says nothing of a gain: {over}"
     said = {
         1: f"{what} rose by {over}",
         -1: f"{what} FELL: {over}",
@@ -157,4 +174,4 @@ def gain_in_words(row: Row) -> str:
     beside += "" if row.spread is None else f"; trainings differ by {100 * row.spread:.1f} points (sd)"
     if strict.direction > 0 and lenient.direction <= 0:
         beside += ", so the gain may be one of format alone"
-    return f"{where}: {said}; {beside}"
+    return f"{where(row)}: {said}; {beside}"

@@ -7,6 +7,8 @@ from tpt.artefacts import Manifest, Marks, Metrics, Prepared, Pruned, Trained
 from tpt.evaluate.intervals import Interval
 from tpt.evaluate.metrics import READERS, Figure, Reader, difference, doubts
 from tpt.nested import flatten
+from tpt.report import further
+from tpt.report.further import Further
 from tpt.run import rounds, table
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
@@ -57,6 +59,7 @@ class Row:
             that is not evaluated is left out.
         unjudged: whether samples of this round or of the baseline could not be judged, which may explain the gains.
         extra: what else the stages of the round report, by column, see `extra_columns`.
+        further: figures on other sets of problems, benchmarks and commands, by the heading of their column.
     """
 
     run: str
@@ -75,6 +78,7 @@ class Row:
     gains: dict[str, Gains] = field(default_factory=dict)
     unjudged: bool = False
     extra: dict[str, Cell] = field(default_factory=dict)
+    further: dict[str, Further] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -175,7 +179,7 @@ def _of_run(run: Run, labels: dict[str, str]) -> list[Row]:
             continue
         row = Row(run.name, run.root, labels, round, run.evaluation(round), run.config.evaluate.confidence)
         row.kept, row.steps = _kept(run, round), _steps(run, round)
-        row.extra = extra_columns(run, round)
+        row.extra, row.further = extra_columns(run, round), further.of_round(run, round)
         for stage in run.stages():
             if stage.round == round and run.done(stage):
                 row.seconds[stage.name] = row.seconds.get(stage.name, 0.0) + run.results(stage, Manifest)["seconds"]

@@ -15,6 +15,7 @@ from tpt.evaluate import intervals
 from tpt.evaluate.metrics import FIGURES, READERS, Reader
 from tpt.report.rows import Cell, Row, stage_names
 from tpt.report.trainings import SOMETIMES
+from tpt.run import table as stages
 from tpt.terminal import unfolded
 
 UNSAFE = "NOT SANDBOXED: solutions were judged with task.sandbox=none, with this user's rights"
@@ -23,6 +24,9 @@ GAIN_TITLE = "gain in pass@{}, points, paired by problem"
 COST_TITLE = "what each round took"
 METHOD_TITLE = "means over trainings, %, and gains in points, with intervals over trainings and problems"
 DESIGN = "problems x samples x trainings x steps"
+FURTHER = tuple(spec.name for spec in stages.FURTHER)  # stages that only some runs have
+FURTHER_TITLE = "on other problems: pass@k in %, figures of commands as they give them"
+FURTHER_GAIN_TITLE = "gain over the baseline on other problems: pass@k in points, paired by problem"
 EXTRA_TITLE = "what else the stages of each round report"
 Trouble = Literal["judge_error", "gold_unreadable", "unfinished_thinking"]
 Plain = Literal["well_formed", "cut_off", "mean_tokens", "distinct", "problems", "samples"]
@@ -82,11 +86,13 @@ def majority_cells(row: Row, rows: list[Row]) -> dict[str, str]:
     return {f"maj@{n} strict": row.interval("strict", "maj@k", n).in_percent() if n in votes else "" for n in drawn}
 
 
-def cost_cells(row: Row) -> dict[str, str]:
+def cost_cells(row: Row, rows: list[Row]) -> dict[str, str]:
     """What a row took, by column; "" for a stage that is not part of the round or was not done."""
+    others = {name: None for one in rows for name in one.seconds if name in FURTHER}
     kept = {"kept examples": "" if row.kept is None else str(row.kept)}
     return kept | {
-        f"{name} seconds": f"{row.seconds[name]:.0f}" if name in row.seconds else "" for name in stage_names()
+        f"{name} seconds": f"{row.seconds[name]:.0f}" if name in row.seconds else ""
+        for name in (*stage_names(), *others)
     }
 
 
@@ -100,6 +106,31 @@ def extra_cells(row: Row, rows: list[Row]) -> dict[str, str]:
     """What else the stages of a row's round report, by column; "" where this row has no such figure."""
     columns = dict.fromkeys(name for one in rows for name in one.extra)
     return {name: _shown(row.extra.get(name, "")) for name in columns}
+
+
+def further_cells(row: Row, rows: list[Row]) -> dict[str, str]:
+    """A row's figures on other sets, benchmarks and commands, by column."""
+    titles = dict.fromkeys(title for one in rows for title in one.further)
+    return {title: row.further[title].shown if title in row.further else "" for title in titles}
+
+
+def further_gain_cells(row: Row, rows: list[Row]) -> dict[str, str]:
+    """Their gains over the baseline, by column; a heading says which are not paired."""
+    gained = [one for row in rows for one in row.further.values() if one.gain]
+    headings = {one.title: one.title if one.paired else f"{one.title}, not paired" for one in gained}
+    return {words: row.further[title].gain_shown if title in row.further else "" for title, words in headings.items()}
+
+
+def _further(rows: list[Row]) -> list[tuple[str, list[Row], list[dict[str, str]]]]:
+    """The tables of other problems: title, rows and cells of each that has any."""
+    having = [row for row in rows if row.further]
+    gained = [row for row in having if any(one.gain for one in row.further.values())]
+    found = []
+    if having:
+        found.append((FURTHER_TITLE, having, [further_cells(row, having) for row in having]))
+    if gained:
+        found.append((FURTHER_GAIN_TITLE, gained, [further_gain_cells(row, gained) for row in gained]))
+    return found
 
 
 def _shown(cell: Cell) -> str:
@@ -145,10 +176,11 @@ def rich_tables(rows: list[Row], methods: list[Row] | None = None) -> list[Table
     tables += [
         _rich(GAIN_TITLE.format(k), some, [gain_cells(row, k) for row in some]) for k, some in gained(rows).items()
     ]
+    tables += [_rich(title, some, cells) for title, some, cells in _further(rows)]
     counted = [row for row in rows if row.by_threshold]
     if counted:
         tables.append(_rich(THRESHOLD_TITLE, counted, [threshold_cells(row) for row in counted]))
-    tables.append(_rich(COST_TITLE, rows, [cost_cells(row) for row in rows]))
+    tables.append(_rich(COST_TITLE, rows, [cost_cells(row, rows) for row in rows]))
     if any(row.extra for row in rows):
         tables.append(_rich(EXTRA_TITLE, rows, [extra_cells(row, rows) for row in rows]))
     return tables
@@ -205,9 +237,11 @@ def parts(rows: list[Row], methods: list[Row] | None = None) -> list[Part]:
     for k, some in gained(rows).items():
         title = f"{GAIN_TITLE.format(k)}, with {interval_words(rows)}"
         found.append(_part(title, some, [gain_cells(row, k) for row in some]))
+    for title, some, cells in _further(rows):
+        found.append(_part(f"{title}, with {interval_words(rows)}", some, cells))
     if counted := [row for row in rows if row.by_threshold]:
         found.append(_part(THRESHOLD_TITLE, counted, [threshold_cells(row) for row in counted]))
-    found.append(_part(COST_TITLE, rows, [cost_cells(row) for row in rows]))
+    found.append(_part(COST_TITLE, rows, [cost_cells(row, rows) for row in rows]))
     if any(row.extra for row in rows):
         found.append(_part(EXTRA_TITLE, rows, [extra_cells(row, rows) for row in rows]))
     return found
@@ -255,4 +289,7 @@ def numbers(row: Row) -> dict[str, str | float]:
         for reader, by_k in gains.items():
             for number, gain in by_k.items():
                 record |= gain.columns(f"{reader}_pass@{number}_gain_over_{name}")
-    return record | {f"seconds_{name}": row.seconds.get(name, "") for name in stage_names()} | row.extra
+    for one in row.further.values():
+        record |= one.numbers
+    timed = (*stage_names(), *(name for name in row.seconds if name in FURTHER))
+    return record | {f"seconds_{name}": row.seconds.get(name, "") for name in timed} | row.extra

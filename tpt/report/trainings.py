@@ -67,7 +67,7 @@ def over_trainings(rows: Sequence[Row], baselines: Sequence[Row], settings: Eval
     for reader in READERS:
         metrics[reader] = _figures(rows, reader, settings)
     spread = _level(rows, "strict", first.ks[0], settings).spread
-    merged = dataclasses.replace(first, metrics=metrics, gains={}, trainings=len(rows), spread=spread)
+    merged = dataclasses.replace(first, metrics=metrics, gains={}, further={}, trainings=len(rows), spread=spread)
     merged.kept = _mean([row.kept for row in rows])
     merged.steps = _mean([row.steps for row in rows])
     merged.seconds = {name: sum(row.seconds.get(name, 0.0) for row in rows) for name in first.seconds}

@@ -25,5 +25,8 @@ def history(run: Run) -> Iterator[tuple[Stage, dict[str, Any]]]:
     """The lines in the order of Algorithm 1, of several of one stage the last."""
     latest = {Stage.parse(line["stage"]): line for line in files.read_jsonl(run.metrics_path)}
     rounds = max((stage.round for stage in latest), default=0)
-    also = list(dict.fromkeys(stage.which for stage in sorted(latest) if stage.which))
-    return ((stage, latest[stage]) for stage in table.think_prune_train(rounds, also) if stage in latest)
+    named = [
+        list(dict.fromkeys(stage.which for stage in sorted(latest) if stage.which and stage.name == spec.name))
+        for spec in (table.EVALUATE, table.BENCHMARK, table.COMMAND)
+    ]
+    return ((stage, latest[stage]) for stage in table.think_prune_train(rounds, *named) if stage in latest)

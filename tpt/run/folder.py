@@ -16,6 +16,7 @@ from tpt.artefacts import Head, Metrics, Prepared
 from tpt.errors import RunError, TptError
 from tpt.evaluate.stop import Stop
 from tpt.explain import in_words, may_write, refused
+from tpt.nested import flatten
 from tpt.run import identity, rounds, table
 from tpt.run.identity import FORMAT
 from tpt.run.manifests import Manifests, now
@@ -59,7 +60,9 @@ class Run(Manifests):
         run._check_folder()
         kept = settings
         if run.head_path.exists() and run.config_path.exists():
-            kept = config.with_rounds_of(settings, cls.open(run.root).config)
+            before = cls.open(run.root)
+            before._check_measured(settings)
+            kept = config.with_rounds_of(settings, before.config)
         elif run.head_path.exists():  # its config was removed because it was torn
             _head(run.root)
         else:
@@ -93,6 +96,25 @@ class Run(Manifests):
                     raise refused(path)
         if not may_write(self.shared_dir):
             logger.warning("%s; other runs will not find what %s does", refused(self.shared_dir).message, self.name)
+
+    def _check_measured(self, settings: Config) -> None:
+        """Check that what this run has measured by some name is what that name stands for now.
+
+        Raises:
+            RunError: a benchmark or command has other settings than its figures were measured with.
+        """
+        for kind, of in (("benchmarks", identity.benchmarks), ("commands", identity.commands)):
+            asked, measured = of(settings), of(self.config)
+            for name in asked.keys() & measured.keys():
+                new, old = dict(flatten(asked[name])), dict(flatten(measured[name]))
+                changed = [
+                    f"{key}={old.get(key)}, now {new.get(key)}" for key in old | new if old.get(key) != new.get(key)
+                ]
+                if changed and any(self.done(one) for one in self.stages() if one.which == name):
+                    raise RunError(
+                        f"{kind}.{name} has been measured in this run with other settings: {'; '.join(changed[:3])}",
+                        f"give it another name; or remove round-*/*-{name} in {self.root}, and it is measured again",
+                    )
 
     @classmethod
     def open(cls, root: Path) -> "Run":
@@ -143,7 +165,7 @@ class Run(Manifests):
 
     def stages(self) -> list[Stage]:
         """Every stage of the run, in the order of Algorithm 1."""
-        return list(table.think_prune_train(self.rounds, self.config.evaluate.also))
+        return table.stages_of(self.config, self.rounds)
 
     def owed(self) -> list[Stage]:
         """The stages to do: those that are not done, and those made from one of them.

@@ -22,6 +22,7 @@ from tpt.records import Problem
 from tpt.run.stage import Stage, StageSpec
 from tpt.setting import facts_of
 from tpt.settings import config
+from tpt.settings.benchmarks import Benchmark
 from tpt.settings.config import Config
 from tpt.settings.model import ModelConfig
 from tpt.settings.sampler import BUILT_IN
@@ -94,14 +95,40 @@ def settings_of(settings: Config, named: Contents) -> dict[str, Any]:
     """The settings that results depend on, as plain nested dicts, with hashes in the place of the paths they name."""
     found = config.to_dict(settings, runtime=False)
     if "task.files" in named:
-        task = found["task"]
-        for item in dataclasses.fields(settings.task):
-            if item.name in task and facts_of(type(settings.task), item.name).path and _is_local(task[item.name]):
-                del task[item.name]
+        _drop_local(found["task"], settings.task)
+    if settings.prune.decontaminate != "none" and settings.chosen_benchmarks:  # what is trained on depends on them
+        found["benchmarks"] = benchmarks(settings)
     for key, hashed in named.items():
         *sections, name = key.split(".")
         functools.reduce(operator.getitem, sections, found)[name] = hashed
     return found
+
+
+def benchmarks(settings: Config) -> dict[str, dict[str, Any]]:
+    """What the figures of each benchmark that is evaluated depend on, by name."""
+    return {name: of_benchmark(settings.benchmarks[name]) for name in settings.chosen_benchmarks}
+
+
+def commands(settings: Config) -> dict[str, dict[str, Any]]:
+    """What the figures of each command depend on, by name."""
+    return {name: config.to_dict(settings.commands[name], runtime=False) for name in settings.chosen_commands}
+
+
+def of_benchmark(benchmark: Benchmark) -> dict[str, Any]:
+    """All that the figures of a benchmark depend on beside the model, as plain JSON."""
+    task = config.to_dict(benchmark.task, runtime=False)
+    files, code = benchmark.task.files(), _of_code(type(benchmark.task))
+    if files:
+        _drop_local(task, benchmark.task)
+    named = {"files": of_files(files) if files else "", "code": code}
+    return {"task": task, "evaluate": config.to_dict(benchmark.evaluate, runtime=False), **named}
+
+
+def _drop_local(found: dict[str, Any], task: tasks.Task) -> None:
+    """Leave out where the files of a task are on this machine."""
+    for item in dataclasses.fields(task):
+        if item.name in found and facts_of(type(task), item.name).path and _is_local(found[item.name]):
+            del found[item.name]
 
 
 def _is_local(path: str | None) -> bool:
@@ -130,15 +157,16 @@ def of_stage(spec: StageSpec, stage: Stage, settings: Config, named: Contents, i
         inputs: the fingerprints of its inputs.
     """
     chosen = settings_of(settings, named)
-    found: dict[str, Any] = {name: chosen[name] for name in spec.sections} | spec.facts(settings)
+    found: dict[str, Any] = {name: chosen[name] for name in spec.sections} | spec.facts(settings, stage)
     found |= {"stage": stage.name, "format": FORMAT, "inputs": list(inputs)}
     if spec.seeded:
         # The base model's evaluation and a round's work differ by seed; a round's number is part of the seed.
         found |= {"seed": seed_of(spec, stage, settings), "round": stage.round}
     if stage.which:
         found["which"] = stage.which
-    if spec.version(settings) > 1:
-        found["version"] = spec.version(settings)
+    version = spec.version(settings, stage)
+    if version > 1:
+        found["version"] = version
     return digest(found)
 
 

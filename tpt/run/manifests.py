@@ -68,6 +68,12 @@ class Manifests(Paths):
         self._fingerprints: dict[Stage, str] = {}
         self._records: dict[Stage, tuple[tuple[int, int], Record | Damaged]] = {}
 
+    def problems_path(self, split: str) -> Path:
+        """A set of problems: of the task, as the prepare stage wrote it, or of a benchmark."""
+        if split in self.config.benchmarks:
+            return self.folder(table.benchmark(split)) / artefacts.PROBLEMS
+        return super().problems_path(split)
+
     def inputs(self, stage: Stage) -> list[Stage]:
         """The stages whose files a stage reads."""
         return table.of(stage).inputs(self.config, stage)
@@ -87,7 +93,7 @@ class Manifests(Paths):
 
     def version(self, stage: Stage) -> int:
         """The version of the rules that a stage follows today."""
-        return table.of(stage).version(self.config)
+        return table.of(stage).version(self.config, stage)
 
     def done(self, stage: Stage) -> bool:
         """Whether a stage has finished, and its inputs have not been redone since with another outcome.

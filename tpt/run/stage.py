@@ -9,6 +9,7 @@ from typing import Any
 from tpt.settings.config import Config
 from tpt.settings.model import ModelConfig
 from tpt.settings.sampling import SampleConfig
+from tpt.tasks.base import Task
 
 Results = Mapping[str, Any]  # of one stage, as JSON; `tpt.artefacts` has a type for each kind
 
@@ -23,7 +24,7 @@ class Stage:
         round: 0 is before any training.
         name: of its record in `run.table`.
         which: of several stages of that name in a round, which one; "" is the main one. An evaluation is named after
-            the set of problems that it samples.
+            the set of problems or the benchmark that it samples, a command by its own name.
     """
 
     round: int
@@ -61,12 +62,14 @@ class Draws:
         settings: how many completions, at which temperature, ...
         model: the settings of the model that samples.
         round: the round whose model that is; 0: the base model; None: it is a teacher, which is never trained.
+        task: phrases the prompts and judges.
     """
 
     split: str
     settings: SampleConfig
     model: ModelConfig
     round: int | None
+    task: Task
 
 
 def _nothing(_: Stage, __: Any) -> dict[str, float | str]:
@@ -99,6 +102,7 @@ class StageSpec:
             to the first stage that needs it.
         judges: whose samples it writes verdicts on, if it does.
         trains: whether it trains: one process for each device, and checkpoints to go on from when it is interrupted.
+        computes: whether a program of the user's loads the model in it, which needs the GPUs of an engine.
         measures: whether its results are figures of a model, which `rounds=auto` and reports read.
         resources: the section of `cluster.*` that says what its jobs request.
         shared: whether another run with the same settings may reuse what it made.
@@ -113,15 +117,16 @@ class StageSpec:
     plan: Callable[[Config, Stage], str]
     outcome: Callable[[Any], str]
     sections: tuple[str, ...] = ()
-    facts: Callable[[Config], dict[str, Any]] = lambda _: {}
+    facts: Callable[[Config, Stage], dict[str, Any]] = lambda *_: {}
     names: tuple[str, ...] = ()
-    version: Callable[[Config], int] = lambda _: 1
+    version: Callable[[Config, Stage], int] = lambda *_: 1
     keeps: tuple[str, ...] = ()
     progress_files: tuple[str, ...] = ()
     draws: Callable[[Config, Stage], Draws] | None = None
     finishes: str = ""
     judges: Callable[[Stage], Stage] | None = None
     trains: bool = False
+    computes: bool = False
     measures: bool = False
     resources: str = "cpu"
     shared: bool = True

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from pkgutil import resolve_name
+from typing import Any
 
 from tpt import artefacts
 from tpt.artefacts import (
@@ -18,8 +19,10 @@ from tpt.artefacts import (
     SAMPLES,
     STEP,
     VERDICTS,
+    BenchmarkPrepared,
     Evaluated,
     Judged,
+    Measured,
     Prepared,
     Pruned,
     Sampled,
@@ -32,7 +35,8 @@ from tpt.run.stage import Draws, Results, Stage, StageSpec
 from tpt.settings.config import Config
 from tpt.settings.prune import PruneConfig
 from tpt.settings.sampler import SERVER
-from tpt.tasks.base import DEV, Split
+from tpt.settings.sampling import EvaluateConfig
+from tpt.tasks.base import DEV, Split, Task
 
 TEST, TRAIN_SET = "test", "train"  # the sets of problems that every task has
 
@@ -47,9 +51,25 @@ def _prepare_made(folder: Path, results: Prepared) -> str:
 
 
 def evaluated_sets(config: Config) -> list[Split]:
-    """The sets of problems that a run can be evaluated on, and so does not train on; test is the first."""
+    """The sets of problems that a run is or can be evaluated on, and so does not train on; test is the first."""
+    return [TEST, *_further_sets(config), *config.chosen_benchmarks]
+
+
+def _further_sets(config: Config) -> list[Split]:
+    """The task's own sets beside train and test."""
     further = [split for split in config.task.sets if split not in (TRAIN_SET, TEST)]
-    return [TEST, *([DEV] if config.task.dev_size else []), *further]
+    return [*([DEV] if config.task.dev_size else []), *further]
+
+
+def task_of(config: Config, stage: Stage) -> Task:
+    """The task whose problems a stage treats: the run's own, or that of a benchmark."""
+    benchmark = config.benchmarks.get(stage.which) if stage.name in (EVALUATE.name, BENCHMARK.name) else None
+    return benchmark.task if benchmark else config.task
+
+
+def benchmark(name: str) -> Stage:
+    """The stage that prepares the problems of a benchmark."""
+    return Stage(0, BENCHMARK.name, name)
 
 
 def _files_made(pattern: str, folder: Path, _: Results) -> str:
@@ -76,7 +96,8 @@ def _judge_inputs(_: Config, stage: Stage) -> list[Stage]:
 def _prune_inputs(config: Config, stage: Stage) -> list[Stage]:
     round, accumulate = stage.round, config.prune.accumulate
     earlier = [Stage(round - 1, PRUNE.name)] if accumulate and round > 1 else []
-    return [PREPARED, Stage(round, THINK.name), Stage(round, JUDGE.name), *earlier]
+    looked_at = config.chosen_benchmarks if config.prune.decontaminate != "none" else []
+    return [PREPARED, Stage(round, THINK.name), Stage(round, JUDGE.name), *earlier, *map(benchmark, looked_at)]
 
 
 def _train_inputs(config: Config, stage: Stage) -> list[Stage]:
@@ -84,18 +105,30 @@ def _train_inputs(config: Config, stage: Stage) -> list[Stage]:
     return [PREPARED, trained_on(stage.round), *model]
 
 
-def _evaluate_inputs(_: Config, stage: Stage) -> list[Stage]:
+def _evaluate_inputs(config: Config, stage: Stage) -> list[Stage]:
+    problems = [benchmark(stage.which)] if stage.which in config.benchmarks else []
+    return [PREPARED, *problems, *([training(stage.round)] if stage.round else [])]
+
+
+def _command_inputs(_: Config, stage: Stage) -> list[Stage]:
     return [PREPARED, *([training(stage.round)] if stage.round else [])]
 
 
 def _think_draws(config: Config, stage: Stage) -> Draws:
     if config.think.teacher:
-        return Draws(TRAIN_SET, config.think, config.think.teacher, None)
-    return Draws(TRAIN_SET, config.think, config.model, stage.round - 1)
+        return Draws(TRAIN_SET, config.think, config.think.teacher, None, config.task)
+    return Draws(TRAIN_SET, config.think, config.model, stage.round - 1, config.task)
 
 
 def _evaluate_draws(config: Config, stage: Stage) -> Draws:
-    return Draws(stage.which or TEST, config.evaluate, config.model, stage.round)
+    settings = evaluation_settings(config, stage)
+    return Draws(stage.which or TEST, settings, config.model, stage.round, task_of(config, stage))
+
+
+def evaluation_settings(config: Config, stage: Stage) -> EvaluateConfig:
+    """How an evaluation samples, and which figures it has: as the run says, or as its benchmark does."""
+    found = config.benchmarks.get(stage.which)
+    return found.evaluate if found else config.evaluate
 
 
 def _prepare_plan(config: Config, _: Stage) -> str:
@@ -104,9 +137,9 @@ def _prepare_plan(config: Config, _: Stage) -> str:
 
 def _sampling_plan(config: Config, stage: Stage) -> str:
     draws = draws_of(config, stage)
-    settings = draws.settings
-    task = config.task
-    size = {TRAIN_SET: task.train_size, TEST: task.test_size, DEV: task.dev_size}.get(draws.split)
+    settings, task = draws.settings, draws.task
+    known = {TRAIN_SET: task.train_size, TEST: task.test_size, DEV: task.dev_size}
+    size = known.get(TEST if draws.split in config.benchmarks else draws.split)
     sizes = [one for one in (settings.problems, size) if one]
     n = settings.samples_per_problem
     total = f"{min(sizes)} problems x {n} = {min(sizes) * n:,}" if sizes else f"all problems x {n}"
@@ -171,23 +204,46 @@ def _evaluate_outcome(results: Evaluated) -> str:
     return ", ".join(f"pass@{k} {100 * value['value']:.1f} %" for k, value in strict.items())
 
 
-def _evaluate_columns(stage: Stage, results: Evaluated) -> dict[str, float | str]:
-    """The main evaluation is the report itself; each further one adds its pass@k for the smallest k."""
-    if not stage.which:
-        return {}
-    strict = results["metrics"]["strict"]["pass@k"]
-    k = min(strict, key=int)
-    return {f"pass@{k} strict ({stage.which})": round(100 * strict[k]["value"], 1)}
-
-
-def _prune_facts(config: Config) -> dict[str, list[Split]]:
+def _prune_facts(config: Config, _: Stage) -> dict[str, list[Split]]:
     """What a training problem may not overlap beside the test problems, which alone were looked at in older runs."""
-    further = evaluated_sets(config)[1:] if config.prune.decontaminate != "none" else []
+    further = _further_sets(config) if config.prune.decontaminate != "none" else []
     return {"evaluated": further} if further else {}
 
 
-def _judge_rules(config: Config) -> int:
-    return config.task.rules()
+def _judge_rules(config: Config, stage: Stage) -> int:
+    return task_of(config, stage).rules()
+
+
+def _benchmark_inputs(_: Config, __: Stage) -> list[Stage]:
+    return [PREPARED]
+
+
+def _benchmark_made(folder: Path, _: BenchmarkPrepared) -> str:
+    return identity.of_problems(folder / artefacts.PROBLEMS)
+
+
+def _benchmark_plan(config: Config, stage: Stage) -> str:
+    return f"the test problems of {task_of(config, stage).called}"
+
+
+def _benchmark_outcome(results: BenchmarkPrepared) -> str:
+    return f"{results['problems']} problems"
+
+
+def _benchmark_facts(config: Config, stage: Stage) -> dict[str, Any]:
+    return {"benchmark": identity.of_benchmark(config.benchmarks[stage.which])}
+
+
+def _command_plan(config: Config, stage: Stage) -> str:
+    return config.commands[stage.which].filled(config.commands[stage.which].command)
+
+
+def _command_outcome(results: Measured) -> str:
+    return ", ".join(f"{name} {one['value']:.4g}" for name, one in results["figures"].items())
+
+
+def _command_facts(config: Config, stage: Stage) -> dict[str, Any]:
+    return {"command": identity.commands(config)[stage.which]}
 
 
 def wants_partial_credit(config: Config) -> bool:
@@ -234,7 +290,7 @@ JUDGE = StageSpec(
     judges=lambda stage: Stage(stage.round, THINK.name),
     names=("task.code",),
     # Runs that differ only in how they prune share verdicts, unless one needs the tests that another stops before.
-    facts=lambda config: {"partial": wants_partial_credit(config)},
+    facts=lambda config, _: {"partial": wants_partial_credit(config)},
     version=_judge_rules,
     seeded=False,
 )
@@ -278,7 +334,30 @@ EVALUATE = StageSpec(
     judges=lambda stage: stage,
     measures=True,
     resources="evaluate",
-    columns=_evaluate_columns,
+)
+BENCHMARK = StageSpec(
+    name="benchmark",
+    function="tpt.stages.benchmark:prepare_benchmark",
+    inputs=_benchmark_inputs,
+    made=_benchmark_made,
+    plan=_benchmark_plan,
+    outcome=_benchmark_outcome,
+    facts=_benchmark_facts,
+    shared=False,  # it also checks that this run's model has room for its prompts
+    seeded=False,
+)
+COMMAND = StageSpec(
+    name="command",
+    function="tpt.stages.command:measure",
+    inputs=_command_inputs,
+    made=partial(_files_made, METRICS),
+    plan=_command_plan,
+    outcome=_command_outcome,
+    facts=_command_facts,
+    progress_files=(f"{artefacts.COMMAND_OUT}/**/*",),
+    computes=True,
+    resources="evaluate",
+    seeded=False,
 )
 
 START = (PREPARE, EVALUATE)  # before the first round
@@ -291,7 +370,9 @@ _ROUND: tuple[StageSpec | str, ...] = (
     EVALUATE,
 )
 ROUND: tuple[StageSpec, ...] = tuple(resolve_name(one) if isinstance(one, str) else one for one in _ROUND)
-SPECS = {spec.name: spec for spec in (*START, *ROUND)}
+# Beside the rounds, as many as `evaluate.also` names.
+FURTHER = (BENCHMARK, COMMAND)
+SPECS = {spec.name: spec for spec in (*START, *ROUND, *FURTHER)}
 
 PREPARED = Stage(0, PREPARE.name)
 
@@ -339,20 +420,34 @@ def before(stage: Stage) -> Stage:
     return Stage(stage.round, names[names.index(stage.name) - 1])
 
 
-def think_prune_train(rounds: int, also: Sequence[str] = ()) -> Iterator[Stage]:
+def stages_of(config: Config, rounds: int) -> list[Stage]:
+    """Every stage of a run of so many rounds, in the order of Algorithm 1."""
+    benchmarks, commands = config.chosen_benchmarks, config.chosen_commands
+    also = [name for name in config.evaluate.also if name not in commands]
+    return list(think_prune_train(rounds, also, benchmarks, commands))
+
+
+def think_prune_train(
+    rounds: int, also: Sequence[str] = (), benchmarks: Sequence[str] = (), commands: Sequence[str] = ()
+) -> Iterator[Stage]:
     """Algorithm 1 of arXiv 2504.18116 as its stages, in order.
 
     The paper's round i trains M(i) on what M(i-1) solved; here a round is: think with M(i-1), judge, prune, train M(i),
     evaluate M(i). Round 0 finds the model and the problems, and evaluates the base model.
 
     Args:
-        also: further sets of problems that each evaluation measures the model on.
+        also: further sets of problems and benchmarks that each evaluation measures the model on.
+        benchmarks: those whose problems are not the task's own.
+        commands: that measure each model as well.
     """
     for round in range(rounds + 1):
         for spec in ROUND if round else START:
             yield Stage(round, spec.name)
+            if spec is PREPARE:
+                yield from map(benchmark, benchmarks)
             if spec.measures:
                 yield from (Stage(round, spec.name, which) for which in also)
+                yield from (Stage(round, COMMAND.name, which) for which in commands)
 
 
 def evaluation(round: int) -> Stage:

@@ -15,11 +15,8 @@ from pathlib import Path
 from tpt.errors import SandboxError
 from tpt.sandbox import filter as seccomp
 from tpt.sandbox import group
+from tpt.sandbox.remedy import INSTALL
 
-INSTALL = (
-    "install bubblewrap 0.8 or newer (Debian, Ubuntu: apt-get install bubblewrap; Fedora: dnf install bubblewrap); "
-    "or, only for solutions that you trust: task.sandbox=none"
-)
 NOBODY = 65534  # an unprivileged user, which root becomes before the sandbox starts
 HOLDS = "/judge"  # where our files are, inside the sandbox
 PACKAGES = ("sortedcontainers",)  # that contest solutions may import, in addition to the standard library

@@ -15,7 +15,8 @@ from types import TracebackType
 
 from tpt.errors import SandboxError
 from tpt.sandbox import group, inside
-from tpt.sandbox.command import INSTALL, Sandbox
+from tpt.sandbox.command import Sandbox
+from tpt.sandbox.remedy import remedy
 
 START_SECONDS = 30.0  # a sandbox that has not started by then never will
 GRACE_SECONDS = 30.0  # after a run's wall limit until its sandbox is given up
@@ -190,7 +191,7 @@ class _Jail:
         except OSError as error:  # e.g. bwrap is where the user nobody has no access
             self.channel.close()
             os.close(self.said)
-            raise SandboxError(f"the sandbox does not start on this machine: {error}", _remedy(str(error))) from error
+            raise SandboxError(f"the sandbox does not start on this machine: {error}", remedy(str(error))) from error
         finally:
             os.close(filter_fd)
             theirs.close()
@@ -237,7 +238,7 @@ class _Jail:
             return
         if self._receive(START_SECONDS) != b"ready":
             words = self._last_words()
-            raise SandboxError(f"the sandbox does not start on this machine: {words}", _remedy(words))
+            raise SandboxError(f"the sandbox does not start on this machine: {words}", remedy(words))
         self.ready = True
 
     def _send(self, program: Program, limits: Limits, fds: Sequence[int]) -> None:
@@ -270,18 +271,6 @@ class _Jail:
 
     def _last_words(self) -> str:
         return _tail(self.said).strip() or "it gave no reason"
-
-
-def _remedy(words: str) -> str:
-    if "can't open file" in words or "Can't find source path" in words:
-        return "the user that runs the solutions must be able to read files in TMPDIR: check its mode and ACL"
-    if "namespace" in words or "Operation not permitted" in words or "Permission denied" in words:
-        return (
-            "unprivileged user namespaces must be allowed (sysctl kernel.unprivileged_userns_clone=1, or "
-            "kernel.apparmor_restrict_unprivileged_userns=0; in a container: --security-opt seccomp=unconfined); "
-            "or, only for solutions that you trust: task.sandbox=none"
-        )
-    return INSTALL
 
 
 def _named_modules(source: bytes) -> tuple[str, ...]:

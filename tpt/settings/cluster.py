@@ -43,6 +43,16 @@ class ClusterConfig:
     gpus: bool = setting(True, "Whether the cluster has GPUs; without, everything runs on CPUs.")
     gpu_type: str | None = setting(None, "The type of GPU, by the cluster's own name, e.g. a100.", free=True)
     setup: list[str] = setting([], "Any shell lines to run before each job, e.g. `module load cuda`.", free=True)
+    wrap: str | None = setting(
+        None,
+        "Any command line around each job's own, which takes the place of {command}: how a container is started.",
+        free=True,
+    )
+    python: str | None = setting(
+        None,
+        "The interpreter of jobs, e.g. a container's, by its own name or path; null: the one that submits.",
+        free=True,
+    )
     cpu: Resources = section(Resources, "The jobs of the stages prepare and prune, and of the report.")
     think: Resources = section(Resources, "The jobs of the stage think.")
     train: Resources = section(Resources, "The jobs of the stage train.")

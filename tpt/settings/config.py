@@ -11,6 +11,7 @@ from typing import Any
 
 from tpt.errors import ConfigError, nearest
 from tpt.setting import check_all, default_of, facts_of, section, setting, walk
+from tpt.settings.benchmarks import Benchmark, CommandConfig, check_benchmark, check_command, check_name
 from tpt.settings.cluster import ClusterConfig
 from tpt.settings.model import ModelConfig
 from tpt.settings.prune import PruneConfig
@@ -38,6 +39,21 @@ class Config:
     cluster: ClusterConfig = section(runtime=True)
     tracker: TrackerConfig = section(runtime=True)
     stop: StopConfig = section(StopConfig, runtime=True)
+    benchmarks: dict[str, Benchmark] = setting(
+        {},
+        "Tasks to evaluate beside the run's own, by names for `evaluate.also`: `benchmarks.NAME.task` and "
+        "`benchmarks.NAME.evaluate` are a task's settings, and +task@benchmarks.NAME=TASK takes them from a task's "
+        "file.",
+        holds=(Benchmark,),
+        runtime=True,  # part of the evaluations on them only, see `identity.settings_of`
+    )
+    commands: dict[str, CommandConfig] = setting(
+        {},
+        "Commands that measure each model, by names for `evaluate.also`; +command@commands.NAME=lm_eval begins with "
+        "the settings of a file.",
+        holds=(CommandConfig,),
+        runtime=True,
+    )
     rounds: int = setting(
         2,
         "How many rounds are done, or `auto`, see `stop`; a run of more rounds continues one of fewer.",
@@ -61,8 +77,19 @@ class Config:
         path=True,
     )
 
+    @property
+    def chosen_benchmarks(self) -> list[str]:
+        """The benchmarks that `evaluate.also` names."""
+        return [name for name in self.evaluate.also if name in self.benchmarks]
 
-_TOP = [one for one in walk(Config) if "." not in one.key and one.kind is not Task]
+    @property
+    def chosen_commands(self) -> list[str]:
+        """The commands that `evaluate.also` names."""
+        return [name for name in self.evaluate.also if name in self.commands]
+
+
+DECLARED = ("benchmarks", "commands")  # sections with an entry for each further benchmark
+_TOP = [one for one in walk(Config) if "." not in one.key and one.key not in ("task", *DECLARED)]
 SECTIONS: dict[str, Any] = {one.key: one.kind for one in _TOP if one.section}
 SCALARS: dict[str, Any] = {one.key: one.kind for one in _TOP if not one.section}
 ADDED: dict[str, Any] = {one.key: one.value for one in _TOP if one.facts.added}  # which older run folders lack
@@ -79,8 +106,14 @@ def to_dict(config: Any, runtime: bool = True) -> dict[str, Any]:
         value, facts = getattr(config, item.name), facts_of(type(config), item.name)
         if not runtime and (facts.runtime or (facts.added and value == default_of(item))):
             continue
-        plain[item.name] = to_dict(value, runtime) if dataclasses.is_dataclass(value) else value
+        plain[item.name] = _plain(value, runtime)
     return plain
+
+
+def _plain(value: Any, runtime: bool) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(one, runtime) for name, one in value.items()}
+    return to_dict(value, runtime) if dataclasses.is_dataclass(value) else value
 
 
 def expand_paths(config: Any) -> None:
@@ -97,6 +130,9 @@ def _expand(config: Any, prefix: str) -> None:
         value = getattr(config, item.name)
         if dataclasses.is_dataclass(value):
             _expand(value, f"{prefix}{item.name}.")
+        elif item.name in DECLARED and not prefix:
+            for name, one in value.items():
+                _expand(one, f"{item.name}.{name}.")
         elif facts_of(type(config), item.name).path and value:
             setattr(config, item.name, _expanded(prefix + item.name, value))
 
@@ -124,7 +160,12 @@ def with_rounds_of(config: Config, other: Config) -> Config:
     least. Of two `auto` the first config's settings hold.
     """
     also = list(dict.fromkeys([*config.evaluate.also, *other.evaluate.also]))
-    config = dataclasses.replace(config, evaluate=dataclasses.replace(config.evaluate, also=also))
+    config = dataclasses.replace(
+        config,
+        evaluate=dataclasses.replace(config.evaluate, also=also),
+        benchmarks=other.benchmarks | config.benchmarks,
+        commands=other.commands | config.commands,
+    )
     numbers = [one.rounds for one in (config, other) if not one.stop.auto]
     autos = [one.stop for one in (config, other) if one.stop.auto]
     if not autos:
@@ -162,6 +203,7 @@ def validate(config: Config) -> None:
             "rounds=auto stop.most=N does N rounds at most",
         )
     _validate_dev(config)
+    _validate_further(config)
     _validate_sampling(config)
     _validate_prune(config)
     _validate_precision(config.train)
@@ -184,29 +226,49 @@ def _validate_dev(config: Config) -> None:
         )
 
 
-def _validate_sampling(config: Config) -> None:
-    evaluate, known = config.evaluate, [DEV, *(one for one in config.task.sets if one not in (MAIN, DEV))]
-    for name in evaluate.also:
+def _validate_further(config: Config) -> None:
+    """Check the benchmarks and commands, and that `evaluate.also` names what there is."""
+    task, also = config.task, config.evaluate.also
+    sets = {MAIN, "train", DEV, *task.sets}
+    for name, benchmark in config.benchmarks.items():
+        check_name(f"benchmarks.{name}", name, sets, "a set of problems of the task")
+        check_benchmark(f"benchmarks.{name}", benchmark)
+        _validate_evaluation(f"benchmarks.{name}.evaluate", benchmark.evaluate)
+    for name, command in config.commands.items():
+        check_name(f"commands.{name}", name, sets, "a set of problems of the task")
+        check_name(f"commands.{name}", name, config.benchmarks, "a benchmark")
+        check_command(f"commands.{name}", command)
+    known = [DEV, *(one for one in task.sets if one not in (MAIN, DEV)), *config.benchmarks, *config.commands]
+    for name in also:
         if name not in known:
+            hint = nearest(name, known)
             raise ConfigError(
-                f"evaluate.also={evaluate.also}: the task {config.task.name} has no further set '{name}'",
-                nearest(name, known),
+                f"evaluate.also={also}: the task {task.name} has no further set '{name}', and no benchmark or command "
+                "is declared by this name",
+                hint if hint.startswith("did") else f"{hint}; +task@benchmarks.{name}=TASK declares a benchmark",
             )
-    for k in evaluate.ks:
-        if k > evaluate.samples_per_problem:
-            raise ConfigError(
-                f"pass@{k} cannot be estimated from evaluate.samples_per_problem={evaluate.samples_per_problem}",
-                f"choose every k in evaluate.ks between 1 and {evaluate.samples_per_problem}, or draw more samples",
-            )
-    if evaluate.temperature == 0 and evaluate.samples_per_problem > 1:
-        raise ConfigError(
-            "evaluate.temperature=0 draws the same completion every time",
-            "set evaluate.samples_per_problem=1 evaluate.ks=[1], or a temperature above 0",
-        )
+
+
+def _validate_sampling(config: Config) -> None:
+    _validate_evaluation("evaluate", config.evaluate)
     if config.think.temperature == 0 and config.think.samples_per_problem > 1:
         raise ConfigError(
             "think.temperature=0 draws the same completion every time",
             "set think.samples_per_problem=1, or a temperature above 0",
+        )
+
+
+def _validate_evaluation(key: str, evaluate: EvaluateConfig) -> None:
+    for k in evaluate.ks:
+        if k > evaluate.samples_per_problem:
+            raise ConfigError(
+                f"pass@{k} cannot be estimated from {key}.samples_per_problem={evaluate.samples_per_problem}",
+                f"choose every k in {key}.ks between 1 and {evaluate.samples_per_problem}, or draw more samples",
+            )
+    if evaluate.temperature == 0 and evaluate.samples_per_problem > 1:
+        raise ConfigError(
+            f"{key}.temperature=0 draws the same completion every time",
+            f"set {key}.samples_per_problem=1 {key}.ks=[1], or a temperature above 0",
         )
 
 

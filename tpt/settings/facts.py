@@ -7,7 +7,9 @@ from typing import Any
 
 from tpt import tasks
 from tpt.setting import Setting, walk
+from tpt.settings.benchmarks import CommandConfig
 from tpt.settings.config import Config
+from tpt.settings.names import OF_COMMANDS
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Fact:
 def every() -> Iterator[Fact]:
     """Every setting, section by section, and then those of each task, the ones of all tasks included."""
     yield from (_fact(one) for one in walk(Config) if one.words != "a group of settings")
+    yield from (_fact(one) for one in walk(CommandConfig, f"{OF_COMMANDS}."))
     for name, kind in sorted(tasks.REGISTRY.items()):
         yield from (_fact(one, name) for one in walk(kind, "task."))
 

@@ -11,7 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 from tpt import __version__, files, tasks
 from tpt.errors import ConfigError, Damaged, RunError, nearest
 from tpt.setting import Setting
-from tpt.settings import names
+from tpt.settings import declared, names
 from tpt.settings.config import ADDED, SCALARS, SECTIONS, Config, validate, with_dev
 from tpt.settings.typed import typed
 
@@ -43,7 +43,12 @@ def from_node(node: DictConfig) -> Config:
     task = node.get("task")
     if not isinstance(task, DictConfig):
         raise ConfigError(f"task={task} is not a group of settings", "name one: task=word_problems")
-    return with_dev(Config(task=tasks.make(task), **sections, **scalars))
+    evaluate: Any = sections["evaluate"]
+    further: dict[str, Any] = {
+        "benchmarks": declared.benchmarks(node, evaluate),
+        "commands": declared.commands(node),
+    }
+    return with_dev(Config(task=tasks.make(task), **sections, **scalars, **further))
 
 
 def _scalar(node: DictConfig, name: str) -> Any:

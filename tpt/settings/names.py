@@ -1,17 +1,23 @@
 """The names that overrides and config files may use: groups of configs, their choices, and settings."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from tpt import tasks
 from tpt.errors import nearest
 from tpt.setting import Setting, walk
-from tpt.settings.config import SCALARS, SECTIONS, Config
+from tpt.settings.benchmarks import CommandConfig
+from tpt.settings.config import DECLARED, SCALARS, SECTIONS, Config
 
 # Settings of older versions, and why they are gone: run folders and configs of users may still have them.
 GONE = {"evaluate.bootstrap": "intervals are no longer made by resampling"}
-TOP = (*SECTIONS, *SCALARS, "task")  # what a whole config consists of
+TOP = (*SECTIONS, *SCALARS, *DECLARED, "task")  # what a whole config consists of
+OF_COMMANDS = "commands.NAME"
+# What the settings of entries are called in general: those of a benchmark are as those of a run.
+ENTRY = {r"^commands\.[^.]+": OF_COMMANDS, r"^benchmarks\.[^.]+\.(?=(task|evaluate)\.)": ""}
+COMMAND = "command"  # the group whose files are entries of a section: +command@commands.NAME=FILE
 PACKAGE = Path(__file__).resolve().parent.parent
 
 
@@ -39,10 +45,12 @@ def settings() -> dict[str, Setting]:
     One that holds settings of any name comes again with a dot at its end.
     """
     found: dict[str, Setting] = {}
-    for one in [*walk(Config), *(one for kind in tasks.REGISTRY.values() for one in walk(kind, "task."))]:
+    of_tasks = (one for kind in tasks.REGISTRY.values() for one in walk(kind, "task."))
+    for one in [*walk(Config), *walk(CommandConfig, f"{OF_COMMANDS}."), *of_tasks]:
         found[one.key] = one
         if one.base is dict:
-            found[f"{one.key}."] = Setting(Any)
+            held = get_args(one.inner)[1:]
+            found[f"{one.key}."] = Setting(held[0] if held and str in get_args(held[0]) else Any)
     return found
 
 
@@ -53,9 +61,16 @@ def all_keys() -> list[str]:
 
 def find(key: str, known: Mapping[str, Setting]) -> Setting | None:
     """What is known of a setting, also of one under a setting that holds others of any name."""
-    if key in known:
-        return known[key]
-    return next((one for name, one in known.items() if name.endswith(".") and key.startswith(name)), None)
+    general = key
+    for place, name in ENTRY.items():
+        general = re.sub(place, name, general)
+    for one in (general, key):
+        if one in known:
+            return known[one]
+        around = [name for name in known if name.endswith(".") and one.startswith(name)]
+        if around:
+            return known[max(around, key=len)]
+    return None
 
 
 def nearest_setting(key: str, known: Mapping[str, Setting]) -> str:

@@ -142,7 +142,7 @@ def _check_values(path: Path, node: yaml.Node, key: str = "") -> None:
 
 def _check_package(path: Path, group: str, text: str, root: yaml.MappingNode) -> None:
     """Refuse a file whose settings would lie under its group's name, where there are none of their names."""
-    if HEADER.match(text.lstrip()):
+    if HEADER.match(text.lstrip()) or group == names.COMMAND:
         return
     if HEADER.match(text.removeprefix("\ufeff")):  # an editor shows no difference, and Hydra sees no header
         raise ConfigError(f"{path} begins with a byte order mark", "save the file as UTF-8 without one")

@@ -7,11 +7,11 @@ from tpt.setting import setting
 from tpt.settings.model import ModelConfig
 
 MAIN = "test"  # the split that is always evaluated
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
+NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 def _names_another(text: str) -> bool:
-    return text != MAIN and _NAME.fullmatch(text) is not None
+    return text != MAIN and NAME.fullmatch(text) is not None
 
 
 @dataclass
@@ -67,7 +67,8 @@ class EvaluateConfig(SampleConfig):
     confidence: float = setting(0.95, "The confidence of intervals.", low=0.5, high=0.999)
     also: list[str] = setting(
         [],
-        "Further named sets of problems to evaluate in addition to the test split, e.g. [dev] or [train].",
+        "What each model is evaluated on in addition to the test split: further sets of the task's problems, e.g. "
+        "[dev] or [train]; benchmarks; commands.",
         fits=_names_another,
         words=f"names of lower-case letters, digits and '_' that begin with a letter, and not {MAIN}",
         unique=True,

@@ -11,6 +11,7 @@ from tpt.judge.thinking import final_part
 from tpt.progress import Progress
 from tpt.prompt import Decoder
 from tpt.records import LIGHT, Sample, Verdict
+from tpt.run import table
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
 from tpt.stages.judge import judge
@@ -31,13 +32,13 @@ def evaluate(run: Run, stage: Stage, progress: Progress) -> Evaluated:
     metrics = summarise(
         records.read(samples, Sample, LIGHT),
         records.read(verdicts, Verdict, VERDICT),
-        run.config.evaluate,
+        table.evaluation_settings(run.config, stage),
         tokens=drawn["tokens"],
         thinking_tokens=_thinking_tokens(samples, model_dir(run, stage)),
     )
     store.save(folder, metrics)
     warnings = doubts(metrics)
-    figures = drawn | {"metrics": store.headline(metrics)} | run.config.task.marks()
+    figures = drawn | {"metrics": store.headline(metrics)} | table.task_of(run.config, stage).marks()
     return cast(Evaluated, figures | ({"warnings": warnings} if warnings else {}))
 
 

@@ -55,7 +55,7 @@ def judge_shard(run: Run, sampled: Stage, number: int, problems: list[Problem]) 
         return False
     partial = not table.of(sampled).measures and table.wants_partial_credit(run.config)
     by_id = {problem.id: problem for problem in problems}
-    records.write(path, Verdict, run.config.task.verdicts(_pairs(by_id, samples), partial))
+    records.write(path, Verdict, table.task_of(run.config, sampled).verdicts(_pairs(by_id, samples), partial))
     return True
 
 

@@ -77,9 +77,10 @@ def _check_prompts(
         how long the longest test prompt is, where the teacher is, if there is one, and what a server offers.
     """
     config = run.config
+    own = [name for name in config.evaluate.also if name not in (*config.benchmarks, *config.commands)]
     longest = {
         split: check_context(run, split, "evaluate", config.evaluate, config.model, model_dir, tokenizer)
-        for split in (table.TEST, *config.evaluate.also)
+        for split in (table.TEST, *own)
     }
     results: dict[str, Any] = {"prompt_tokens": longest[table.TEST]}
     if config.sampler.engine == SERVER:
@@ -172,8 +173,9 @@ def check_context(
         ConfigError: naming the problems that do not fit, and how many there are.
     """
     context = models.context_length(model_dir, model)
+    task = run.config.benchmarks[split].task if split in run.config.benchmarks else run.config.task
     lengths = {
-        problem.id: len(prompt.render(problem, run.config.task, tokenizer, model))
+        problem.id: len(prompt.render(problem, task, tokenizer, model))
         for problem in records.read(run.problems_path(split), Problem)
     }
     too_long = [name for name, length in lengths.items() if length + settings.max_tokens > context]

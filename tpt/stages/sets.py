@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator
 from itertools import combinations
+from pathlib import Path
 
 from tpt import records
 from tpt.errors import DataError
@@ -11,7 +12,7 @@ from tpt.prune.select import hashed
 from tpt.records import Problem
 from tpt.run import table
 from tpt.run.folder import Run
-from tpt.tasks.base import DEV, Split
+from tpt.tasks.base import DEV, Split, Task
 
 SET_ASIDE_HINT = (
     "raise task.seconds if a reference is too slow here; task.references=0 keeps problems whose references fail, "
@@ -31,7 +32,7 @@ def write(run: Run, progress: Progress) -> tuple[dict[Split, int], Unusable]:
         DataError: problems cannot be read, two sets share questions, or there are too few for a dev set.
     """
     task, unusable = run.config.task, Unusable()
-    counts = {split: _write_set(run, split, unusable, progress) for split in task.sets}
+    counts = {split: write_set(task, split, run.problems_path(split), unusable, progress) for split in task.sets}
     for one, other in combinations([split for split in (table.TRAIN_SET, DEV, table.TEST) if split in counts], 2):
         _check_apart(run, one, other)
     if task.dev_size:
@@ -77,7 +78,7 @@ def _set_aside(run: Run, size: int) -> dict[Split, int]:
         how many problems both have now.
     """
     task, pool = run.config.task, run.problems_path(table.TRAIN_SET)
-    taken = {question for question, _ in task.worked_examples()} | _questions(run, table.TEST)
+    taken = {question for question, _ in task.worked_examples()} | questions(run, table.TEST)
     listed = [(one.id, one.question) for one in records.read(pool, Problem, ["id", "question"])]
     drawn = carve(listed, taken, size, task.seed)
     if len(drawn) < size or len(drawn) == len(listed):
@@ -94,9 +95,15 @@ def _set_aside(run: Run, size: int) -> dict[Split, int]:
     }
 
 
-def _write_set(run: Run, split: Split, unusable: Unusable, progress: Progress) -> int:
-    """Write the problems of a set that can be judged; `unusable` takes the others."""
-    task, seen = run.config.task, 0
+def write_set(task: Task, split: Split, path: Path, unusable: Unusable, progress: Progress) -> int:
+    """Write the problems of a set that can be judged; `unusable` takes the others.
+
+    Returns:
+        how many there are.
+    Raises:
+        DataError: problems cannot be read, or there are none.
+    """
+    seen = 0
 
     def reject(problem: Problem, reason: str) -> None:
         unusable.append({"id": problem.id, "reason": reason})
@@ -108,7 +115,7 @@ def _write_set(run: Run, split: Split, unusable: Unusable, progress: Progress) -
             progress(0, 3, "checks", note=f"{seen:,} {split} problems")
             yield problem
 
-    rows = records.write(run.problems_path(split), Problem, task.screen(loaded(), reject))
+    rows = records.write(path, Problem, task.screen(loaded(), reject))
     if not rows and unusable:
         first = unusable[0]
         raise DataError(
@@ -130,11 +137,11 @@ def _checked(problems: Iterable[Problem], split: Split) -> Iterator[Problem]:
 
 def _check_apart(run: Run, one: Split, other: Split) -> None:
     """Check that two sets share no question."""
-    questions = _questions(run, other)
+    others = questions(run, other)
     common = [
         problem.question
         for problem in records.read(run.problems_path(one), Problem, ["question"])
-        if problem.question in questions
+        if problem.question in others
     ]
     if common:
         names = {table.TRAIN_SET: "training"}
@@ -144,5 +151,6 @@ def _check_apart(run: Run, one: Split, other: Split) -> None:
         )
 
 
-def _questions(run: Run, split: Split) -> set[str]:
+def questions(run: Run, split: Split) -> set[str]:
+    """The questions of a set of problems that has been written."""
     return {problem.question for problem in records.read(run.problems_path(split), Problem, ["question"])}

@@ -17,8 +17,7 @@ from tpt.prompt import Decoder
 from tpt.records import Sample
 from tpt.run import table
 from tpt.run.folder import Run
-from tpt.run.stage import Stage
-from tpt.settings.model import ModelConfig
+from tpt.run.stage import Draws, Stage
 from tpt.stages.early import judging
 from tpt.stages.serving import engine_of
 from tpt.stages.sharding import Worker, problem_shards, samples_path
@@ -82,7 +81,7 @@ def _sample_shards(run: Run, stage: Stage, owed: dict[int, int], progress: Progr
 
     draws, checkpoint = table.draws_of(run.config, stage), model_dir(run, stage)
     tokenizer = AutoTokenizer.from_pretrained(checkpoint)
-    draw = Draw.of(draws.settings, run.config.task, draws.model, tokenizer, checkpoint)
+    draw = Draw.of(draws.settings, draws.task, draws.model, tokenizer, checkpoint)
     decode, begun, total = Decoder(tokenizer), _Begun(), sum(owed.values())
     # A server knows its own; of its model there may be nothing here but a tokenizer.
     context = 0 if table.by_server(run.config, stage) else models.context_length(checkpoint, draws.model)
@@ -91,7 +90,7 @@ def _sample_shards(run: Run, stage: Stage, owed: dict[int, int], progress: Progr
     tokens, done, started = 0, 0, time.monotonic()
     with make_sampler(engine_of(run, stage), draws.model, checkpoint, context, seed) as sampler:
         loaded = time.monotonic()
-        prompts = _prompts(run, stage, owed, begun, draws.model, tokenizer, draw.n)
+        prompts = _prompts(run, stage, owed, begun, draws, tokenizer, draw.n)
         for one, completions in sampler.sample(prompts, draw):
             whole = begun.add(one.key, as_samples(one, completions, decode.opened_by(one.ids)))
             if whole:
@@ -140,7 +139,7 @@ def _prompts(
     stage: Stage,
     owed: dict[int, int],
     begun: _Begun,
-    model: ModelConfig,
+    draws: Draws,
     tokenizer: "PreTrainedTokenizerBase",
     n: int,
 ) -> Iterator[Prompt]:
@@ -149,8 +148,8 @@ def _prompts(
         if number in owed:
             begun.begin(number, [problem.id for problem in problems])
             for position, problem in enumerate(problems):
-                turns = prompt.messages(problem, run.config.task, model)
-                ids = prompt.encode_prompt(turns, tokenizer, model)
+                turns = prompt.messages(problem, draws.task, draws.model)
+                ids = prompt.encode_prompt(turns, tokenizer, draws.model)
                 yield Prompt(problem.id, ids, base + (number * size + position) * n, turns)
 
 

@@ -15,6 +15,7 @@ from tpt.setting import setting
 from tpt.tasks import rows
 from tpt.tasks.base import Split, register
 from tpt.tasks.code import CodeTask
+from tpt.tasks.wording import with_requirements
 
 TEST_KINDS = ("public_tests", "private_tests", "generated_tests")
 COLUMNS = ("name", "description", *TEST_KINDS)
@@ -71,16 +72,14 @@ class CodeContests(CodeTask):
             yield Problem(f"code_contests/{split}/{name}", question, "", self.human(spec), spec.to_json())
 
     def instruct(self, question: str) -> str:
-        """A role, the task, the problem and three requirements, like the paper's prompts (section B.4)."""
-        return (
+        """See `with_requirements`."""
+        return with_requirements(
             f"You are an expert programmer. Solve the following contest problem with a {NAMES[self.language]} program "
-            "that reads standard input and writes standard output.\n\n"
-            f"Problem: {question}\n\n"
-            "Requirements:\n"
-            "1. Reason step by step about how to solve it.\n"
-            "2. The program must be right and fast enough for every input within the limits.\n"
-            f"3. End with the whole program in one markdown block that starts with ```{self.language}.\n\n"
-            "Solution:"
+            "that reads standard input and writes standard output.",
+            question,
+            "Reason step by step about how to solve it.",
+            "The program must be right and fast enough for every input within the limits.",
+            f"End with the whole program in one markdown block that starts with ```{self.language}.",
         )
 
     def spec(self, row: dict[str, Any]) -> Spec:

@@ -17,6 +17,7 @@ from tpt.tasks import columns, rows
 from tpt.tasks.base import Split, register
 from tpt.tasks.code import CodeTask
 from tpt.tasks.tables import Row
+from tpt.tasks.wording import with_requirements
 
 FIX = "fix or remove that row"
 
@@ -75,21 +76,18 @@ class Functions(CodeTask):
             yield row["problem"]
 
     def instruct(self, question: str) -> str:
-        """A role, the task, the problem and three requirements, like the paper's prompts (section B.4)."""
-        return (
-            "You are an expert Python programmer. Write the function that this problem describes.\n\n"
-            f"Problem: {question}\n\n"
-            "Requirements:\n"
-            "1. Reason step by step about how to write it.\n"
-            "2. Keep the names and parameters that are given.\n"
-            "3. End with the whole function, with its imports, in one markdown block that starts with ```python.\n\n"
-            "Solution:"
+        """See `with_requirements`."""
+        return with_requirements(
+            "You are an expert Python programmer. Write the function that this problem describes.",
+            question,
+            "Reason step by step about how to write it.",
+            "Keep the names and parameters that are given.",
+            "End with the whole function, with its imports, in one markdown block that starts with ```python.",
         )
 
     def files(self) -> list[Path]:
         """See `Task.files`."""
-        found = [file for split in ("train", "test") for file in self._source(split).files()]
-        return list(dict.fromkeys(found))
+        return rows.files_of(self._source(split) for split in self.sets)
 
     def validate(self) -> None:
         """See `Task.validate`."""

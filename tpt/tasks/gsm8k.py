@@ -12,6 +12,7 @@ from tpt.records import Problem
 from tpt.setting import setting
 from tpt.tasks.base import Split, Task, register
 from tpt.tasks.rows import files, local, rows, sets
+from tpt.tasks.wording import with_requirements
 
 COLUMNS = ("question", "answer")
 CALCULATION = re.compile(r"<<[^<>]*>>")  # the data set's calculator annotations
@@ -88,15 +89,13 @@ class Gsm8k(Task):
             yield Problem(f"gsm8k/{split}/{index}", question, gold_answer(answer), solution)
 
     def instruct(self, question: str) -> str:
-        """The paper's prompt, reworded (arXiv 2504.18116, section B.4): role, task, problem, three requirements."""
-        return (
-            "You are an expert mathematician. Solve the following problem step by step and show every calculation.\n\n"
-            f"Problem: {question}\n\n"
-            "Requirements:\n"
-            "1. Give a complete and correct solution in a markdown block.\n"
-            "2. Explain each step.\n"
-            "3. End with the numeric answer alone on a new line, as `#### [Answer]`.\n\n"
-            "Solution:"
+        """The paper's prompt, reworded; see `with_requirements`."""
+        return with_requirements(
+            "You are an expert mathematician. Solve the following problem step by step and show every calculation.",
+            question,
+            "Give a complete and correct solution in a markdown block.",
+            "Explain each step.",
+            "End with the numeric answer alone on a new line, as `#### [Answer]`.",
         )
 
     def worked_examples(self) -> list[tuple[str, str]]:

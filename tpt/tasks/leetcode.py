@@ -13,6 +13,7 @@ from tpt.setting import setting
 from tpt.tasks import rows
 from tpt.tasks.base import Split, register
 from tpt.tasks.code import CodeTask
+from tpt.tasks.wording import with_requirements
 
 COLUMNS = ("task_id", "problem_description", "starter_code", "prompt", "entry_point", "test")
 REFERENCE = "completion"  # an optional column
@@ -61,15 +62,13 @@ class LeetCode(CodeTask):
             yield Problem(f"leetcode/{split}/{row['task_id']}", question, "", solution, spec.to_json())
 
     def instruct(self, question: str) -> str:
-        """A role, the task, the problem and three requirements, like the paper's prompts (section B.4)."""
-        return (
-            "You are an expert Python programmer. Solve the following problem by completing the class Solution.\n\n"
-            f"Problem: {question}\n\n"
-            "Requirements:\n"
-            "1. Reason step by step about how to solve it.\n"
-            "2. Keep the names and parameters that are given.\n"
-            "3. End with the whole class in one markdown block that starts with ```python.\n\n"
-            "Solution:"
+        """See `with_requirements`."""
+        return with_requirements(
+            "You are an expert Python programmer. Solve the following problem by completing the class Solution.",
+            question,
+            "Reason step by step about how to solve it.",
+            "Keep the names and parameters that are given.",
+            "End with the whole class in one markdown block that starts with ```python.",
         )
 
     def files(self) -> list[Path]:

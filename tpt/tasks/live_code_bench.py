@@ -19,6 +19,7 @@ from tpt.tasks import columns, rows
 from tpt.tasks.base import Split, register
 from tpt.tasks.code import CodeTask
 from tpt.tasks.tables import Row
+from tpt.tasks.wording import with_requirements
 
 COLUMNS = ("question_id", "question_content", "starter_code", "public_test_cases", "private_test_cases", "metadata")
 FORM = "tests are JSON lists of {input, output, testtype}; private ones may be packed as in the hub's data set"
@@ -67,22 +68,19 @@ class LiveCodeBench(CodeTask):
             yield Problem(f"live_code_bench/{split}/{row['question_id']}", question, "", "", spec.to_json())
 
     def instruct(self, question: str) -> str:
-        """A role, the task, the problem and three requirements, like the paper's prompts (section B.4)."""
-        return (
+        """See `with_requirements`."""
+        return with_requirements(
             "You are an expert Python programmer. Solve the following problem. If it gives a class to start from, "
-            "complete the class; otherwise write a program that reads standard input and writes standard output.\n\n"
-            f"Problem: {question}\n\n"
-            "Requirements:\n"
-            "1. Reason step by step about how to solve it.\n"
-            "2. The program must be right and fast enough for every input within the limits.\n"
-            "3. End with the whole program in one markdown block that starts with ```python.\n\n"
-            "Solution:"
+            "complete the class; otherwise write a program that reads standard input and writes standard output.",
+            question,
+            "Reason step by step about how to solve it.",
+            "The program must be right and fast enough for every input within the limits.",
+            "End with the whole program in one markdown block that starts with ```python.",
         )
 
     def files(self) -> list[Path]:
         """See `Task.files`."""
-        found = [file for split in ("train", "test") for file in self._source(split).files()]
-        return list(dict.fromkeys(found))
+        return rows.files_of(self._source(split) for split in self.sets)
 
     def validate(self) -> None:
         """See `Task.validate`."""

@@ -183,7 +183,7 @@ class QA(Task):
 
     def files(self) -> list[Path]:
         """See `Task.files`."""
-        found = [file for split in self.sets for file in self._source(split).files()]
+        found = rows.files_of(map(self._source, self.sets))
         found += [Path(self.shots).expanduser()] if self._shots_file else []
         found += [self._judging.path] if isinstance(self._judging, judging.Python) else []
         return list(dict.fromkeys(found))

@@ -1,7 +1,7 @@
 """Rows of a data set: from the hub, or from local files with the same columns."""
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -123,6 +123,11 @@ def files(path: str) -> list[Path]:
     """The existing local files of all sets; none if `path` is a hub id."""
     place = Path(path).expanduser()
     return [place] if place.is_file() else [file for split in sets(path) for file in of_split(place, split)]
+
+
+def files_of(sources: Iterable[Source]) -> list[Path]:
+    """The existing local files of some sources, each once."""
+    return list(dict.fromkeys(file for source in sources for file in source.files()))
 
 
 def of_split(folder: Path, split: Split) -> list[Path]:

@@ -115,7 +115,7 @@ def completed(ids: list[int], draw: Draw, decode: Decoder) -> Completion:
 
 
 class Sampler(Protocol):
-    """An engine with a loaded model; a context manager that closes the engine."""
+    """An engine with a loaded model, and a context manager that closes it; engines are subclasses."""
 
     def sample(self, prompts: Iterable[Prompt], draw: Draw) -> Iterator[tuple[Prompt, list[Completion]]]:
         """Each prompt with its n completions, as soon as they are finished, in any order.
@@ -136,8 +136,10 @@ class Sampler(Protocol):
         """Free the engine; may be called twice."""
         ...
 
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    ) -> None:
+        self.close()

@@ -9,13 +9,12 @@ import logging
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from tpt.artefacts import EngineDescription, Served
 from tpt.errors import EngineError
 from tpt.prompt import Decoder, encode_completion
-from tpt.think.base import Completion, Draw, Prompt, completed
+from tpt.think.base import Completion, Draw, Prompt, Sampler, completed
 from tpt.think.endpoint import CHAT, COMPLETIONS, Endpoints, answer_of_chat, look_at_all
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ def make(config: "SamplerConfig", model: "ModelConfig", model_dir: Path, context
     return ServerSampler(config, model, model_dir)
 
 
-class ServerSampler:
+class ServerSampler(Sampler):
     """Samples from servers. Its event loop runs only while a caller waits for the next problem."""
 
     def __init__(self, config: "SamplerConfig", model: "ModelConfig", model_dir: Path) -> None:
@@ -92,14 +91,6 @@ class ServerSampler:
         if hasattr(self, "_endpoints"):
             self._loop.run_until_complete(self._endpoints.close())
         self._loop.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def sample(self, prompts: Iterable[Prompt], draw: Draw) -> Iterator[tuple[Prompt, list[Completion]]]:
         """See `Sampler.sample`."""

@@ -4,8 +4,7 @@ import logging
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import torch
 import transformers
@@ -17,7 +16,7 @@ from tpt.errors import EngineError, ModelError, said
 from tpt.hardware import cpu_threads
 from tpt.models import head_size
 from tpt.prompt import Decoder
-from tpt.think.base import Completion, Draw, Prompt
+from tpt.think.base import Completion, Draw, Prompt, Sampler
 from tpt.think.branching import Branching, replaceable
 from tpt.think.check import Check
 from tpt.think.plain import Plain
@@ -43,7 +42,7 @@ def make(config: "SamplerConfig", model: "ModelConfig", model_dir: Path, context
     return TransformersSampler(config, model, model_dir, context)
 
 
-class TransformersSampler:
+class TransformersSampler(Sampler):
     """Samples with a transformers model in this process.
 
     In branching rows, if that computes the model (`tpt.think.check`), otherwise the plain way.
@@ -124,14 +123,6 @@ class TransformersSampler:
     def close(self) -> None:
         """See `Sampler.close`."""
         self._model = self._sampling = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     @torch.inference_mode()
     def sample(self, prompts: Iterable[Prompt], draw: Draw) -> Iterator[tuple[Prompt, list[Completion]]]:

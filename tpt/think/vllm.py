@@ -10,14 +10,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import count, islice
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from tpt.artefacts import EngineDescription
 from tpt.errors import EngineError, ModelError, TptError
 from tpt.hardware import cpu_has_bfloat16, cpu_threads, free_memory
 from tpt.prompt import Decoder
-from tpt.think.base import Completion, Draw, Prompt, completed
+from tpt.think.base import Completion, Draw, Prompt, Sampler, completed
 
 if TYPE_CHECKING:
     from tpt.settings.model import ModelConfig
@@ -81,7 +80,7 @@ def _without_pattern(folder: Path) -> Iterator[Path]:
         yield link
 
 
-class VllmSampler:
+class VllmSampler(Sampler):
     """Samples with a vLLM engine in this process."""
 
     def __init__(self, config: "SamplerConfig", model: "ModelConfig", model_dir: Path, context: int, seed: int) -> None:
@@ -157,14 +156,6 @@ class VllmSampler:
     def close(self) -> None:
         """See `Sampler.close`."""
         self._engine.engine_core.shutdown()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def sample(self, prompts: Iterable[Prompt], draw: Draw) -> Iterator[tuple[Prompt, list[Completion]]]:
         """See `Sampler.sample`."""

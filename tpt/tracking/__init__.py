@@ -20,7 +20,7 @@ from tpt.tracking.base import Busy, Tracker
 
 __all__ = ["Busy", "Tracker", "check", "find", "make", "names"]
 
-HELPERS = ("base", "traces")  # the modules of this package that are no trackers
+HELPERS = ("base", "figures", "traces")  # the modules of this package that are no trackers
 
 logger = logging.getLogger(__name__)
 
@@ -70,13 +70,13 @@ def _added(name: str) -> Any:
 
 
 def check(settings: TrackerConfig) -> None:
-    """Check that the tracker exists, before anything is run.
+    """Check that the tracker exists and has what it needs, before anything is run.
 
     Raises:
         ConfigError: it does not.
     """
     if settings.mode != "disabled":
-        find(settings.name)
+        find(settings.name).check(settings)
 
 
 def make(settings: TrackerConfig, run: Run) -> Tracker:
@@ -85,6 +85,7 @@ def make(settings: TrackerConfig, run: Run) -> Tracker:
         return Tracker(settings, run)
     try:
         kind = find(settings.name)
+        kind.check(settings)
     except ConfigError as error:  # `check` has let it pass elsewhere: a job's machine may lack a package
         logger.warning("%s; going on without a tracker, metrics.jsonl has everything", error.message)
         kind = Tracker

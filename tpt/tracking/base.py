@@ -1,11 +1,13 @@
 """What all trackers have in common: when they are called, and that their failures stop nothing."""
 
 import logging
+import re
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from tpt.errors import said
+from tpt.errors import ConfigError, said
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
 from tpt.settings.tracker import TrackerConfig
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from tpt.report import Report
 
 logger = logging.getLogger(__name__)
+
+MESSAGE = 300  # characters of an error in a warning
 
 
 class Busy(Exception):
@@ -33,11 +37,25 @@ class Tracker:
     """
 
     title: ClassVar[str] = "no tracker"  # what messages call it
+    package: ClassVar[str] = ""  # what it imports; if it is no part of tpt's own requirements, an extra has its name
 
     def __init__(self, settings: TrackerConfig, run: Run) -> None:
         self.settings = settings
         self.run = run
         self._off = type(self) is Tracker
+
+    @classmethod
+    def check(cls, settings: TrackerConfig) -> None:
+        """Check, before anything is run, what can be told at once; a derived class may check more.
+
+        Raises:
+            ConfigError: its package is not installed, or a setting or variable that it needs is missing.
+        """
+        if cls.package and find_spec(cls.package) is None:
+            raise ConfigError(
+                f"tracker.name={settings.name}, but the package {cls.package} is not installed",
+                f"install it: `pip install 'think-prune-train[{cls.package}]'`",
+            )
 
     @property
     def on(self) -> bool:
@@ -95,6 +113,11 @@ class Tracker:
                     "%s could not %s (%s); going on without it, metrics.jsonl has everything",
                     self.title,
                     what,
-                    said(error),
+                    _without_keys(error),
                 )
             self._off = True
+
+
+def _without_keys(error: Exception) -> str:
+    """What an error says, without the user and the password that an address may have."""
+    return re.sub(r"://[^/@\s]*@", "://...@", said(error, 10_000))[:MESSAGE]

@@ -5,12 +5,10 @@ Online, a run that is continued goes on where the server has it. Offline there i
 folder: whoever continues it writes the whole history again, into a new one, and removes the one before.
 """
 
-import csv
 import dataclasses
-import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,13 +17,13 @@ from filelock import FileLock, Timeout
 
 from tpt import files
 from tpt.errors import RunError
-from tpt.nested import flatten
 from tpt.run import books, table
 from tpt.run.folder import Run
 from tpt.run.stage import Stage
 from tpt.settings import config
 from tpt.settings.tracker import TrackerConfig
 from tpt.tracking.base import Busy, Tracker
+from tpt.tracking.figures import cells, curve, curve_name, figures, run_id, version
 from tpt.tracking.traces import COLUMNS, traces
 
 if TYPE_CHECKING:
@@ -35,6 +33,7 @@ if TYPE_CHECKING:
     from tpt.run.folder import Run
 
 INIT_TIMEOUT = 30.0  # seconds to wait for the server
+STEP = "train/step"  # the horizontal axis of curves
 
 
 class Wandb(Tracker):
@@ -65,12 +64,11 @@ class Wandb(Tracker):
         """Send the report's table and figure, unless they were sent before."""
         import wandb
 
-        text = report.table.read_text(encoding="utf-8")
-        mark = f"report {hashlib.sha256(text.encode()).hexdigest()[:16]}"
+        mark = f"report {version(report)}"
         if mark in self._mirrored():
             return
-        columns, *rows = csv.reader(text.splitlines())
-        table = wandb.Table(columns=list(columns), data=[[_number(cell) for cell in row] for row in rows])
+        columns, rows = cells(report)
+        table = wandb.Table(columns=list(columns), data=rows)
         self._open().log({"report/table": table, "report/pass_at_k": wandb.Image(str(report.figure))})
         self._note(mark)
 
@@ -171,33 +169,18 @@ class Wandb(Tracker):
     def _send(self, stage: Stage, record: Mapping[str, object]) -> None:
         import wandb
 
-        values: dict[str, object] = {f"{str(stage).partition('/')[2]}/{name}": value for name, value in numbers(record)}
+        values: dict[str, object] = {**figures(stage, record)}
         if table.of(stage).measures and (rows := traces(self.run, stage, self.settings.traces)):
             values["traces"] = wandb.Table(columns=list(COLUMNS), data=[list(dataclasses.astuple(one)) for one in rows])
-        order = list(table.think_prune_train(stage.round, self.run.config.evaluate.also))
+        order = table.stages_of(self.run.config, stage.round)
         place = {"round": stage.round, "order": order.index(stage)}
-        self._open().log(values | place)
+        mirror = self._open()
+        mirror.log(values | place)
+        if steps := curve(self.run, stage):
+            mirror.define_metric(f"{curve_name(stage)}/*", step_metric=STEP)
+        for step, line in steps:
+            mirror.log({**line, STEP: step})
         self._note(str(stage))
 
 
 TRACKER = Wandb
-
-
-def _number(cell: str) -> float | str | None:
-    """A cell of a CSV file: a number where it is one, None where it is empty."""
-    try:
-        return float(cell)
-    except ValueError:
-        return cell or None
-
-
-def run_id(run: "Run") -> str:
-    """The W&B id of a run folder: its name, and a hash of its birth that keeps equal runs under other roots apart."""
-    return f"{run.name[:100]}-{hashlib.sha256(run.head_path.read_bytes()).hexdigest()[:8]}"
-
-
-def numbers(record: Mapping[str, object]) -> Iterator[tuple[str, float]]:
-    """The numbers in nested dictionaries, their names joined by dots."""
-    for name, value in flatten(record):
-        if isinstance(value, int | float):
-            yield name, float(value)
