@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from side_by_side import alternate, faster, save
 
-from tpt.judge.answer import judge_texts
+from tpt.judges.answer import judge_texts
 from tpt.records import Status
 from tpt.settings.compose import compose
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from side_by_side import Figure, Timed, alternate, save
 
 from tpt.artefacts import Sampled, Trained
-from tpt.run.folder import Run, find
-from tpt.run.stage import Stage
+from tpt.runs.folder import Run, find
+from tpt.runs.stage import Stage
 
 SHARE = 0.05  # of a round
 SECONDS = 1.0  # of a command

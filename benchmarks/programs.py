@@ -19,10 +19,10 @@ from pathlib import Path
 
 from side_by_side import Figure, alternate, faster, save
 
-from tpt.judge.code.judge import Judge
-from tpt.judge.code.output import same
-from tpt.judge.code.spec import Spec
 from tpt.judge_files import programs
+from tpt.judges.code.judge import Judge
+from tpt.judges.code.output import same
+from tpt.judges.code.spec import Spec
 
 Job = tuple[Spec, str]
 WRONG = "print(input())"  # passes few tests of few puzzles

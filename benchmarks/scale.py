@@ -25,8 +25,8 @@ from side_by_side import Figure, save
 from tpt import files, records
 from tpt.artefacts import Pruned
 from tpt.records import Problem, Sample, Status, Verdict
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 from tpt.settings.compose import compose
 
 EACH = 10  # samples per problem

@@ -37,8 +37,8 @@ from tpt import prompt, records
 from tpt.models import context_length, locate
 from tpt.progress import Progress
 from tpt.records import Problem
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 from tpt.settings.compose import compose
 from tpt.settings.config import Config
 from tpt.stages import think as think_stage

@@ -24,7 +24,7 @@ def augmented(folder: Path, warm_imports: dict[str, str]) -> dict[str, str]:
     shutil.copytree(PACKAGE, folder / "tpt", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(PACKAGE.parent / "conf", folder / "conf")
     shutil.copytree(Path(__file__).with_name("augment"), folder / "augment")
-    table = folder / "tpt" / "run" / "table.py"
+    table = folder / "tpt" / "runs" / "table.py"
     assert table.read_text().count(BEFORE) == 1
     table.write_text(table.read_text().replace(BEFORE, AFTER))
     path = os.pathsep.join([warm_imports["PYTHONPATH"], str(folder)])

@@ -17,7 +17,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")  # tests use the packaged and the l
 os.environ["CUDA_VISIBLE_DEVICES"] = os.environ.get("TPT_TEST_GPUS", "")
 
 from tpt.models import locate
-from tpt.run.folder import Run
+from tpt.runs.folder import Run
 from tpt.settings.compose import compose
 from tpt.settings.config import Config
 from tpt.settings.model import ModelConfig

@@ -3,8 +3,8 @@
 from tpt.evaluate import store
 from tpt.evaluate.metrics import summarise
 from tpt.records import Sample, Status, Verdict
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 
 PROBLEMS = 40
 

@@ -7,8 +7,8 @@ from tpt import records
 from tpt.evaluate import store
 from tpt.evaluate.metrics import summarise
 from tpt.records import Example, Problem, Sample, Status, Verdict
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 from tpt.settings.config import Config
 from tpt.tasks.base import Split
 

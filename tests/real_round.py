@@ -7,11 +7,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tpt import records
 from tpt.artefacts import Sampled
-from tpt.judge.answer import judge_answer
+from tpt.judges.answer import judge_answer
 from tpt.prompt import render
 from tpt.records import Example, Problem, Sample, Status
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 
 PROBLEMS, SAMPLES = 8, 4
 SHORT = (

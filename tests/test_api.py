@@ -14,8 +14,8 @@ import pytest
 import tpt
 from tpt import records
 from tpt.records import Example, Sample, Status, Verdict
-from tpt.run.folder import Run, find
-from tpt.run.stage import Stage
+from tpt.runs.folder import Run, find
+from tpt.runs.stage import Stage
 
 # A script without `if __name__ == "__main__"`; the judge compares expressions in further processes.
 SCRIPT = """\

@@ -11,7 +11,7 @@ from tpt import chat
 from tpt.errors import ConfigError, ModelError
 from tpt.prompt import end_ids, render
 from tpt.records import Problem
-from tpt.run.folder import Run
+from tpt.runs.folder import Run
 from tpt.settings.compose import compose
 from tpt.settings.config import Config
 from tpt.settings.model import ModelConfig

@@ -19,8 +19,8 @@ from tpt.checkpoint import check_tensors, load_causal_lm, quantization
 from tpt.errors import ModelError
 from tpt.progress import Progress
 from tpt.records import Example
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 from tpt.settings.config import Config
 from tpt.settings.model import ModelConfig
 from tpt.stages.prepare import prepare

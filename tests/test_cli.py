@@ -11,8 +11,8 @@ from tpt.cli import main, parse
 from tpt.commands import config
 from tpt.display import Display
 from tpt.launch.process import new_log
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 from tpt.terminal import Terminal
 
 Captured = pytest.CaptureFixture[str]

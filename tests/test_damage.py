@@ -33,10 +33,10 @@ from tpt.launch.failures import record_failure
 from tpt.progress import Progress
 from tpt.records import Sample
 from tpt.report import figure
-from tpt.run import books, rounds, shared
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
-from tpt.run.table import ROUND
+from tpt.runs import books, rounds, shared
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
+from tpt.runs.table import ROUND
 from tpt.settings.compose import compose
 from tpt.settings.config import Config
 from tpt.sweep import Sweep

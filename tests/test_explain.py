@@ -18,8 +18,8 @@ from tpt.cli import main
 from tpt.cluster.attempts import WORTH_A_RETRY
 from tpt.errors import DataError, FileError, ModelError, StorageFailed
 from tpt.launch import failures
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 from tpt.settings.config import Config
 from tpt.settings.model import ModelConfig
 from tpt.tasks import rows
@@ -139,8 +139,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tpt import files
 from tpt.settings.compose import compose
-from tpt.run.stage import Stage
-from tpt.run.folder import Run
+from tpt.runs.stage import Stage
+from tpt.runs.folder import Run
 
 stage = Stage(1, "think")
 for name in ("readable", "private", "half"):
@@ -167,9 +167,9 @@ from tpt.cli import main
 from tpt.settings.compose import compose
 from tpt.settings.model import ModelConfig
 from tpt.errors import TptError
-from tpt.run import shared
-from tpt.run.stage import Stage
-from tpt.run.folder import Run
+from tpt.runs import shared
+from tpt.runs.stage import Stage
+from tpt.runs.folder import Run
 
 folder, cache, found = Path(sys.argv[1]), sys.argv[2], {}
 smoke = ["experiment=smoke", "sampler=transformers"]

@@ -21,9 +21,9 @@ from tpt.cluster.resources import gpus_per_node
 from tpt.errors import RunError
 from tpt.records import Problem
 from tpt.report import report
-from tpt.run import shared, table
-from tpt.run.folder import Run, find
-from tpt.run.stage import Stage
+from tpt.runs import shared, table
+from tpt.runs.folder import Run, find
+from tpt.runs.stage import Stage
 from tpt.settings.config import Config
 
 Make = Callable[..., Config]

@@ -17,8 +17,8 @@ from packaging.requirements import Requirement
 
 from tpt.artefacts import Sampled
 from tpt.probe import has_vllm
-from tpt.run.folder import Run, find
-from tpt.run.stage import Stage
+from tpt.runs.folder import Run, find
+from tpt.runs.stage import Stage
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = [path for path in sys.path if Path(path).name == "site-packages"]  # of the environment that tests run in

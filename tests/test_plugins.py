@@ -17,9 +17,9 @@ from tpt.errors import ConfigError, RunError
 from tpt.launch.worker import perform
 from tpt.prune.modes import heeds_partial_credit, keeps
 from tpt.records import Sample, Status, Verdict
-from tpt.run import identity
-from tpt.run.folder import Run, find
-from tpt.run.stage import Stage
+from tpt.runs import identity
+from tpt.runs.folder import Run, find
+from tpt.runs.stage import Stage
 from tpt.settings.compose import compose
 from tpt.settings.config import Config
 
@@ -175,7 +175,7 @@ def composed(own: Path, *overrides: str) -> Config:
 def test_a_task_in_a_file_of_the_users_own_is_found_where_its_run_is_opened_again(own: Path) -> None:
     run = Run.create(composed(own, "task.politeness=2"))
     assert run.config.task.instruct("How many?") == "How many? Please. Please."
-    code = f"from tpt.run.folder import Run; from pathlib import Path; run = Run.open(Path({str(run.root)!r}))\n"
+    code = f"from tpt.runs.folder import Run; from pathlib import Path; run = Run.open(Path({str(run.root)!r}))\n"
     code += "print(run.config.task.instruct('Who?'))"
     done = subprocess.run([sys.executable, "-c", code], cwd="/", capture_output=True, text=True, check=True)
     assert done.stdout == "Who? Please. Please.\n"

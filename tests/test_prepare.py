@@ -13,8 +13,8 @@ from tpt.errors import ConfigError, DataError, DiskFull, ModelError
 from tpt.models import context_length
 from tpt.progress import Progress
 from tpt.records import Problem, read
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 from tpt.settings.config import Config
 from tpt.settings.model import ModelConfig
 from tpt.stages.prepare import check_disk, prepare

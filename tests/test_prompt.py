@@ -11,7 +11,7 @@ from transformers import AutoTokenizer
 from tpt import files
 from tpt.chat import DATE
 from tpt.errors import ModelError
-from tpt.judge.thinking import final_part
+from tpt.judges.thinking import final_part
 from tpt.prompt import Decoder, encode_completion, end_ids, render
 from tpt.records import Problem
 from tpt.tasks import make

@@ -6,8 +6,8 @@ import pytest
 
 from tpt import ranks
 from tpt.launch import local, process
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 from tpt.settings.config import Config
 
 LEFT_OVER = {

@@ -21,10 +21,10 @@ from tpt.errors import RunError
 from tpt.launch.loop import carry_out
 from tpt.launch.worker import perform
 from tpt.records import Sample
-from tpt.run import books, shared, table
-from tpt.run.folder import Run, find
-from tpt.run.stage import Stage
-from tpt.run.table import think_prune_train
+from tpt.runs import books, shared, table
+from tpt.runs.folder import Run, find
+from tpt.runs.stage import Stage
+from tpt.runs.table import think_prune_train
 from tpt.settings import config
 from tpt.settings.config import Config
 from tpt.tasks import REGISTRY, SHIPPED
@@ -422,7 +422,7 @@ def test_runs_are_found_under_their_root(tiny_config: Make) -> None:
     assert set(find(Path(tiny_config().run_root))) == roots
 
 
-HOLD = "import sys, time; from pathlib import Path; from tpt.run.folder import Run\n"
+HOLD = "import sys, time; from pathlib import Path; from tpt.runs.folder import Run\n"
 HOLD += "with Run.open(Path(sys.argv[1])).lock():\n    print('held', flush=True); time.sleep(60)"
 
 

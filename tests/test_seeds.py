@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tpt.run import table
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs import table
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 from tpt.settings.config import Config
 from tpt.settings.loaded import load
 

@@ -15,8 +15,8 @@ from made_run import made_run
 import tpt
 from tpt import files
 from tpt.cli import main
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 from tpt.settings.compose import compose
 from tpt.terminal import CLOSED_PIPE
 
@@ -123,8 +123,8 @@ import os, sys
 from pathlib import Path
 from tpt.cli import main
 from tpt.display import Display
-from tpt.run.stage import Stage
-from tpt.run.folder import Run
+from tpt.runs.stage import Stage
+from tpt.runs.folder import Run
 from tpt.terminal import Terminal
 root = Path(os.environ["RUN"])
 assert sys.stdout.encoding == "ascii"

@@ -17,8 +17,8 @@ from tpt.hardware import cpu_threads, free_memory
 from tpt.prune.prune import prune
 from tpt.prune.sources import Inputs
 from tpt.records import Problem, Sample, Status, Verdict
-from tpt.run import rounds
-from tpt.run.folder import Run
+from tpt.runs import rounds
+from tpt.runs.folder import Run
 from tpt.settings.config import Config
 from tpt.settings.model import ModelConfig
 from tpt.settings.prune import PruneConfig
@@ -27,11 +27,11 @@ from tpt.think.base import Draw, Prompt
 from tpt.think.engines import make_sampler
 
 HEAVY = ("torch", "transformers", "pytorch_lightning", "vllm", "datasets", "matplotlib", "wandb", "sympy", "scipy")
-SLOW = (*HEAVY, "numpy", "pyarrow", "hydra", "filelock", "tpt.judge.answer", "tpt.judge.code.judge")
+SLOW = (*HEAVY, "numpy", "pyarrow", "hydra", "filelock", "tpt.judges.answer", "tpt.judges.code.judge")
 
 
 @pytest.mark.parametrize(
-    "module", ["tpt.cli", "tpt.settings.compose", "tpt.run.folder", "tpt.commands", "tpt.launch.worker"]
+    "module", ["tpt.cli", "tpt.settings.compose", "tpt.runs.folder", "tpt.commands", "tpt.launch.worker"]
 )
 def test_what_plans_and_watches_a_run_imports_nothing_that_computes(module: str) -> None:
     code = f"import sys, {module}; print([one for one in {HEAVY!r} if one in sys.modules])"

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 from tpt import explain, pairs, records
 from tpt.artefacts import SAMPLES, VERDICTS, problems
 from tpt.errors import RunError, nearest
-from tpt.run import table
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs import table
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 from tpt.settings.config import Config
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from datasets import Dataset
 
-    from tpt.judge.answer import Judgement
+    from tpt.judges.answer import Judgement
 
 AGAIN = "the same call of tpt.run() continues it"
 SAID = ("status", "strict", "lenient", "rule", "strict_answer", "lenient_answer", "passed", "total", "reason")
@@ -218,7 +218,7 @@ def judge(*, gold: str, completion: str) -> "Judgement":
 
 def judge_all(answers: Iterable[tuple[str, str]]) -> "list[Judgement]":
     """Judge many (gold, completion) pairs, which is much faster than one `judge` after the other."""
-    from tpt.judge.answer import judge_texts
+    from tpt.judges.answer import judge_texts
 
     return list(judge_texts(answers))
 

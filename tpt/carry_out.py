@@ -9,9 +9,9 @@ from tpt.cluster import backend
 from tpt.display import Display
 from tpt.errors import TptError
 from tpt.launch.loop import carry_out
-from tpt.run import books, rounds
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs import books, rounds
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 from tpt.settings.config import Config
 from tpt.terminal import Terminal
 from tpt.tracking import Tracker

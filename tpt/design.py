@@ -10,9 +10,9 @@ from rich.text import Text
 from tpt.errors import RunError
 from tpt.evaluate import power
 from tpt.evaluate.power import Assumed, Design
-from tpt.run import table
-from tpt.run.folder import Run
-from tpt.run.repetitions import repetitions
+from tpt.runs import table
+from tpt.runs.folder import Run
+from tpt.runs.repetitions import repetitions
 from tpt.settings.config import Config
 
 

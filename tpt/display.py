@@ -17,9 +17,9 @@ from rich.progress import (
 from rich.text import Text
 
 from tpt.progress import State
-from tpt.run import table
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs import table
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 from tpt.terminal import Terminal
 
 STAGE_WIDTH = 18

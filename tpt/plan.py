@@ -8,9 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from tpt import progress
-from tpt.run import rounds, shared, table
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs import rounds, shared, table
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 from tpt.settings.config import Config
 from tpt.terminal import unfolded
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tpt import chat, models
 from tpt.chat import Message
 from tpt.errors import ConfigError, ModelError
-from tpt.judge.thinking import closed_at, final_part, is_tag, left_open
+from tpt.judges.thinking import closed_at, final_part, is_tag, left_open
 from tpt.records import Problem
 from tpt.settings.model import AS_IT_IS, ModelConfig
 from tpt.settings.sampler import SERVER

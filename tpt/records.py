@@ -101,7 +101,7 @@ class Verdict:
         passed: tests passed (1 or 0 for tasks without tests).
         total: tests run.
         reason: free text: why, if the status alone does not say.
-        kind: what went wrong in the first failing test, see `judge.code.spec.Kind`; "" for tasks without tests.
+        kind: what went wrong in the first failing test, see `judges.code.spec.Kind`; "" for tasks without tests.
         first_failed: number of the first failing test, from 1; 0 if none fails.
     """
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tpt import artefacts, files
-from tpt.run.folder import Run
+from tpt.runs.folder import Run
 
 RECORD = artefacts.SWEEP
 

@@ -20,8 +20,8 @@ from tpt.cli import main
 from tpt.errors import DataError
 from tpt.evaluate.passk import pass_at_k
 from tpt.records import Problem, Sample, Status, Verdict
-from tpt.run.folder import Run, find
-from tpt.run.stage import Stage
+from tpt.runs.folder import Run, find
+from tpt.runs.stage import Stage
 from tpt.settings import config
 from tpt.settings.config import Config
 from tpt.settings.sampling import EvaluateConfig

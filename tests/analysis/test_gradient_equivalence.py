@@ -13,8 +13,8 @@ from tpt.analysis.inner_products import LEVELS, Scores
 from tpt.analysis.on_policy import How, draw
 from tpt.errors import DataError
 from tpt.records import Problem, Sample, Status, Verdict
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 from tpt.settings.config import Config
 from tpt.terminal import PlainConsole
 

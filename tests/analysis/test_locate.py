@@ -16,7 +16,7 @@ from tpt.analysis.locate import Located, locate
 from tpt.analysis.resample import Prefix, Resampler
 from tpt.artefacts import EngineDescription
 from tpt.errors import EngineError
-from tpt.judge.answer import judge_pairs
+from tpt.judges.answer import judge_pairs
 from tpt.prompt import Decoder
 from tpt.records import Problem, Sample, Status
 from tpt.think.base import Completion, Draw, Prompt

@@ -10,8 +10,8 @@ from tpt import files, records
 from tpt.analysis.mixing import analyse, draw_pairs, measure
 from tpt.errors import DataError
 from tpt.records import Problem, Sample, Status, Verdict
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 from tpt.settings.config import Config
 from tpt.stages.prune import encoder
 

@@ -1,8 +1,8 @@
 """The declaration of the stage, apart from its function: the table of stages imports it."""
 
 from tpt import artefacts
-from tpt.run import identity, table
-from tpt.run.stage import Stage, StageSpec
+from tpt.runs import identity, table
+from tpt.runs.stage import Stage, StageSpec
 from tpt.settings.config import Config
 
 MARKED = "marked"  # the marked copies, in shards

@@ -8,9 +8,9 @@ from augment.spec import MARKED
 from tpt import artefacts, records
 from tpt.progress import Progress
 from tpt.records import Example
-from tpt.run import table
-from tpt.run.folder import Run
-from tpt.run.stage import Results, Stage
+from tpt.runs import table
+from tpt.runs.folder import Run
+from tpt.runs.stage import Results, Stage
 
 MARKER = "Again: "
 SHARD = 8  # examples

@@ -18,9 +18,9 @@ from tpt.cluster.planning import Plan
 from tpt.cluster.slurm import State
 from tpt.errors import ConfigError
 from tpt.launch.local import Watch
-from tpt.run import table
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs import table
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 from tpt.settings.compose import compose
 from tpt.settings.config import Config
 

@@ -10,8 +10,8 @@ from tpt.cli import main
 from tpt.cluster import ledger, status
 from tpt.cluster.ledger import Submitted
 from tpt.cluster.slurm import State
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 from tpt.settings.config import Config
 
 CHAIN = {"round-00-prepare": "1", "round-00-evaluate": "2", "round-00-score": "3", "report": "4"}

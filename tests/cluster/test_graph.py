@@ -12,8 +12,8 @@ from tpt.cluster.ledger import Submitted
 from tpt.cluster.planning import Plan, Planned
 from tpt.cluster.slurm import State
 from tpt.cluster.submit import Lanes
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 from tpt.settings.config import Config
 
 Make = Callable[..., Config]

@@ -12,7 +12,7 @@ import pytest
 from tpt import environment
 from tpt.cluster.planning import Plan
 from tpt.cluster.submit import parameters
-from tpt.run.folder import Run, find
+from tpt.runs.folder import Run, find
 from tpt.settings.config import Config
 
 TPT = Path(sys.executable).with_name("tpt")

@@ -20,9 +20,9 @@ from tpt.cluster.stalls import STALLS
 from tpt.errors import RunError
 from tpt.launch import process
 from tpt.launch.process import StageFailed
-from tpt.run import table
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs import table
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 from tpt.settings.config import Config
 from tpt.settings.sampler import SamplerConfig
 

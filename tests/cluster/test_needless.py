@@ -16,9 +16,9 @@ from tpt.cluster.planning import Plan
 from tpt.cluster.report_job import ReportJob
 from tpt.cluster.slurm import State
 from tpt.launch import process
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
-from tpt.run.table import choosing
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
+from tpt.runs.table import choosing
 from tpt.settings.config import Config
 
 Make = Callable[..., Config]

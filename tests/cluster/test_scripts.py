@@ -11,7 +11,7 @@ from tpt.cluster import slurm
 from tpt.cluster.planning import Plan
 from tpt.cluster.slurm import minutes_of
 from tpt.cluster.submit import script
-from tpt.run.folder import Run
+from tpt.runs.folder import Run
 from tpt.settings.compose import compose
 from tpt.settings.config import Config
 

@@ -11,7 +11,7 @@ from tpt.cluster.planning import Plan, Planned
 from tpt.cluster.slurm import Nodes
 from tpt.cluster.submit import script
 from tpt.errors import ClusterError
-from tpt.run.folder import Run
+from tpt.runs.folder import Run
 from tpt.settings.config import Config
 
 PARTITION = Nodes("gpu", True, True, None, 2, 64, 500.0, 8)

@@ -11,8 +11,8 @@ from processes import ended
 
 from tpt.launch import process
 from tpt.launch.template import Template, template_for
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 from tpt.settings.config import Config
 
 MakeConfig = Callable[..., Config]

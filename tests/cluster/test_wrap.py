@@ -15,7 +15,7 @@ from tpt.cluster import backend, wrap
 from tpt.cluster.planning import Plan
 from tpt.cluster.submit import script
 from tpt.errors import ClusterError, ConfigError
-from tpt.run.folder import Run
+from tpt.runs.folder import Run
 from tpt.settings.cluster import ClusterConfig
 
 CODE = Path(tpt.__file__).resolve().parents[1]

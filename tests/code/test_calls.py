@@ -1,6 +1,6 @@
 """How a test function is taken apart."""
 
-from tpt.judge.code.calls import assertions
+from tpt.judges.code.calls import assertions
 
 
 def test_calls_and_assertions_are_taken_apart() -> None:

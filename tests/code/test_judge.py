@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from tpt.errors import SandboxError
-from tpt.judge.code import calls
-from tpt.judge.code.judge import Judge, verdicts
-from tpt.judge.code.program import Language
-from tpt.judge.code.spec import Kind, Result, Spec
-from tpt.judge.thinking import UNFINISHED
+from tpt.judges.code import calls
+from tpt.judges.code.judge import Judge, verdicts
+from tpt.judges.code.program import Language
+from tpt.judges.code.spec import Kind, Result, Spec
+from tpt.judges.thinking import UNFINISHED
 from tpt.records import Sample, Status
 from tpt.sandbox import runner
 from tpt.sandbox.command import Sandbox

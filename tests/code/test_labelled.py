@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from tpt.judge.code.judge import Judge
-from tpt.judge.code.program import Language
-from tpt.judge.code.spec import Kind, Result, Spec
 from tpt.judge_files import programs as file
+from tpt.judges.code.judge import Judge
+from tpt.judges.code.program import Language
+from tpt.judges.code.spec import Kind, Result, Spec
 from tpt.records import Problem
 from tpt.tasks.base import Task
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tpt.judge.code import output
-from tpt.judge.code.output import same
+from tpt.judges.code import output
+from tpt.judges.code.output import same
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tpt.judge.code.program import Language, extract, fenced
+from tpt.judges.code.program import Language, extract, fenced
 
 PROGRAM = "n = int(input())\nprint(n + 1)\n"
 GLUED = PROGRAM.rstrip()

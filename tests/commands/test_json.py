@@ -8,8 +8,8 @@ import pytest
 
 from tpt import commands, files
 from tpt.cli import main
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 from tpt.sweep import Sweep
 
 Captured = pytest.CaptureFixture[str]

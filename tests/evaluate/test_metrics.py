@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tpt.errors import DataError, RunError
 from tpt.evaluate import store
 from tpt.evaluate.metrics import READERS, difference, doubts, majorities, shares, summarise
-from tpt.judge.thinking import UNFINISHED
+from tpt.judges.thinking import UNFINISHED
 from tpt.records import Sample, Status, Verdict
 from tpt.settings.sampling import EvaluateConfig
 

@@ -24,10 +24,10 @@ from tpt.evaluate.stop import look_confidence, rule
 from tpt.launch.loop import carry_out
 from tpt.records import Problem, Sample
 from tpt.report import report
-from tpt.run.folder import Run
-from tpt.run.rounds import in_words
-from tpt.run.stage import Stage
-from tpt.run.table import ROUND, choosing
+from tpt.runs.folder import Run
+from tpt.runs.rounds import in_words
+from tpt.runs.stage import Stage
+from tpt.runs.table import ROUND, choosing
 from tpt.settings.config import Config
 from tpt.settings.stop import StopConfig
 from tpt.sweep import Sweep

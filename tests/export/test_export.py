@@ -26,8 +26,8 @@ from tpt.export.card import KEEPS
 from tpt.export.export import BEST, export
 from tpt.prune.modes import MODES
 from tpt.records import Example, Problem, Sample, Status, Verdict
-from tpt.run.folder import Run, find
-from tpt.run.stage import Stage
+from tpt.runs.folder import Run, find
+from tpt.runs.stage import Stage
 from tpt.settings.config import Config
 
 Make = Callable[..., Config]
@@ -363,7 +363,7 @@ from pathlib import Path
 from tpt.export import card
 from tpt.export.card import KEEPS
 from tpt.export.export import export
-from tpt.run.folder import Run
+from tpt.runs.folder import Run
 card.model_card = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 export(Run.open(Path(sys.argv[1])), 1, Path(sys.argv[2]))
 """

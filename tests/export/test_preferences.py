@@ -13,8 +13,8 @@ from transformers import AutoTokenizer
 from tpt import prompt, records
 from tpt.cli import main
 from tpt.records import Problem, Sample, Status, Verdict, overall
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 from tpt.settings.config import Config
 
 Make = Callable[..., Config]

@@ -12,8 +12,8 @@ from tpt import files, records
 from tpt.artefacts import Evaluated
 from tpt.cli import main
 from tpt.records import Example, Sample
-from tpt.run.folder import Run, find
-from tpt.run.stage import Stage
+from tpt.runs.folder import Run, find
+from tpt.runs.stage import Stage
 
 
 @pytest.fixture

@@ -15,11 +15,11 @@ from sandboxed import sandboxed
 from tpt import records
 from tpt.artefacts import Judged, Marks, Pruned, Trained
 from tpt.cli import main
-from tpt.judge.code.program import extract, fenced
+from tpt.judges.code.program import extract, fenced
 from tpt.progress import Progress
 from tpt.records import Example, Problem, Sample, Status, Verdict
-from tpt.run.folder import Run, find
-from tpt.run.stage import Stage
+from tpt.runs.folder import Run, find
+from tpt.runs.stage import Stage
 from tpt.settings.config import Config
 from tpt.stages.prepare import prepare
 

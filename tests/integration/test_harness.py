@@ -11,7 +11,7 @@ import pytest
 
 from tpt import files
 from tpt.cli import main
-from tpt.run.folder import Run, find
+from tpt.runs.folder import Run, find
 
 # It brings many packages along, so it is not one of those that the tests install.
 LM_EVAL = os.environ.get("TPT_TEST_LM_EVAL") or shutil.which("lm_eval")

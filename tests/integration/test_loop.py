@@ -10,7 +10,7 @@ import pytest
 from tpt import files, records
 from tpt.cli import main
 from tpt.records import Example
-from tpt.run.folder import Run, find
+from tpt.runs.folder import Run, find
 
 Command = Callable[..., list[str]]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import other_user
 import pytest
 
-from tpt.run.folder import Run, find
+from tpt.runs.folder import Run, find
 
 TMP_MEBIBYTES = 1  # less than a training checkpoint of the tiny model takes
 

@@ -8,7 +8,7 @@ from slurm_lab import missing_programs
 
 from tpt.cli import main
 from tpt.probe import has_vllm
-from tpt.run.folder import Run, find
+from tpt.runs.folder import Run, find
 
 
 @pytest.mark.slow

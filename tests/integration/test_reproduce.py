@@ -14,8 +14,8 @@ from tpt.launch import local
 from tpt.launch import worker as stages
 from tpt.reproduce import experiment as experiments
 from tpt.reproduce.arms import compose_all, plan
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 from tpt.settings.config import Config
 
 OF_CODE = ("table4", "table5", "table7", "table8", "table9")

@@ -16,8 +16,8 @@ from processes import descendants, ended
 from tpt import files, records
 from tpt.cli import main
 from tpt.records import Example, Sample, Verdict
-from tpt.run.folder import Run, find
-from tpt.run.stage import Stage
+from tpt.runs.folder import Run, find
+from tpt.runs.stage import Stage
 
 Command = Callable[..., list[str]]
 Counts = dict[str, int]

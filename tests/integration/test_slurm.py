@@ -26,8 +26,8 @@ from tpt.artefacts import Measured, Pruned
 from tpt.cli import main
 from tpt.cluster import ledger, slurm
 from tpt.records import Example
-from tpt.run.folder import Run, find
-from tpt.run.stage import Stage
+from tpt.runs.folder import Run, find
+from tpt.runs.stage import Stage
 from tpt.tracking.figures import run_id
 
 pytestmark = [

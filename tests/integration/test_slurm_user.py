@@ -9,8 +9,8 @@ import other_user
 import pytest
 from slurm_lab import cluster, missing_programs
 
-from tpt.run.folder import Run, find
-from tpt.run.stage import Stage
+from tpt.runs.folder import Run, find
+from tpt.runs.stage import Stage
 
 pytestmark = [
     pytest.mark.slow,

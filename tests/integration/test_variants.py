@@ -10,10 +10,10 @@ from transformers import AutoTokenizer
 from tpt import records
 from tpt.artefacts import Evaluated, Prepared
 from tpt.cli import main
-from tpt.judge.thinking import UNFINISHED
+from tpt.judges.thinking import UNFINISHED
 from tpt.records import Example, Problem, Sample, Status, Verdict
-from tpt.run.folder import Run, find
-from tpt.run.stage import Stage
+from tpt.runs.folder import Run, find
+from tpt.runs.stage import Stage
 
 Command = Callable[..., list[str]]
 

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tpt.judge.answer import Judgement, judge_answer, judge_texts
-from tpt.judge.gold import readable_gold
-from tpt.judge.symbolic import Outcome, Symbolic
+from tpt.judges.answer import Judgement, judge_answer, judge_texts
+from tpt.judges.gold import readable_gold
+from tpt.judges.symbolic import Outcome, Symbolic
 from tpt.records import Status
 
 C, W, N = Status.CORRECT, Status.WRONG, Status.NO_ANSWER

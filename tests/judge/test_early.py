@@ -11,8 +11,8 @@ from tpt.artefacts import SAMPLES as TABLE
 from tpt.cli import main
 from tpt.progress import Progress
 from tpt.records import Problem, Sample, Verdict
-from tpt.run.folder import Run, find
-from tpt.run.stage import Stage
+from tpt.runs.folder import Run, find
+from tpt.runs.stage import Stage
 from tpt.settings.compose import compose
 from tpt.stages.early import judge_as_they_come, judging
 from tpt.stages.judge import judge

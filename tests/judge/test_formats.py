@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from tpt.judge.answer import Judgement, judge_answer, judge_texts
-from tpt.judge.gold import gold_answer
-from tpt.judge.symbolic import is_formula
+from tpt.judges.answer import Judgement, judge_answer, judge_texts
+from tpt.judges.gold import gold_answer
+from tpt.judges.symbolic import is_formula
 from tpt.records import Status
 
 # gold answer, completions that give it, completions that do not

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tpt.judge import latex
-from tpt.judge.answer import Judgement, canonical, judge_answer, judge_texts
-from tpt.judge.arithmetic import whole
-from tpt.judge.symbolic import Symbolic
-from tpt.judge.thinking import UNFINISHED
+from tpt.judges import latex
+from tpt.judges.answer import Judgement, canonical, judge_answer, judge_texts
+from tpt.judges.arithmetic import whole
+from tpt.judges.symbolic import Symbolic
+from tpt.judges.thinking import UNFINISHED
 from tpt.records import Status
 
 LABELLED = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "graders" / "answers_labelled.jsonl"

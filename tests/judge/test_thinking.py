@@ -2,7 +2,7 @@
 
 import pytest
 
-from tpt.judge.thinking import final_part, in_answer_tags, left_open
+from tpt.judges.thinking import final_part, in_answer_tags, left_open
 
 FINISHED = [
     "<think>\n#### 5\n</think>\n\n18",

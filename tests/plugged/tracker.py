@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from tpt import files
-from tpt.run.stage import Stage
+from tpt.runs.stage import Stage
 from tpt.tracking import Tracker
 
 

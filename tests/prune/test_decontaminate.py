@@ -17,9 +17,9 @@ from tpt.prune.decontaminate import overlapping, words
 from tpt.prune.prune import prune
 from tpt.prune.sources import Inputs
 from tpt.records import Example, Problem, Sample, Status, Verdict
-from tpt.run import table
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs import table
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 from tpt.settings.config import Config
 from tpt.settings.prune import MixConfig, PruneConfig
 from tpt.stages import sets

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from tpt.prune.flip import flip
 from tpt.prune.modes import well_formed_wrong
 from tpt.records import Status, Verdict
-from tpt.run.table import pruning
+from tpt.runs.table import pruning
 from tpt.settings.prune import FlipConfig, PruneConfig
 
 CORRECT, WRONG = Status.CORRECT, Status.WRONG

@@ -15,8 +15,8 @@ from selenium.webdriver.support.ui import Select
 from tpt import records
 from tpt.records import Verdict
 from tpt.report import report
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 
 pytestmark = pytest.mark.slow
 

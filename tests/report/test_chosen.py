@@ -6,7 +6,7 @@ from pathlib import Path
 from evaluations import finish_round
 
 from tpt.report import report
-from tpt.run.folder import Run
+from tpt.runs.folder import Run
 from tpt.settings.config import Config
 
 Make = Callable[..., Config]

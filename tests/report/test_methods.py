@@ -10,8 +10,8 @@ from tpt.evaluate.intervals import Interval
 from tpt.report import report
 from tpt.report.rows import collect
 from tpt.report.trainings import compared, method_rows, over_trainings
-from tpt.run.folder import Run
-from tpt.run.repetitions import repetitions
+from tpt.runs.folder import Run
+from tpt.runs.repetitions import repetitions
 
 Make = Callable[..., Run]
 

@@ -17,8 +17,8 @@ from tpt.records import shards
 from tpt.report import report
 from tpt.report.page.samples import collect, encode
 from tpt.report.page.view import duration
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 
 MakeRun = Callable[..., Run]
 

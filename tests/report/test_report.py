@@ -19,9 +19,9 @@ from tpt.report import rows as report_rows
 from tpt.report.latex import escape
 from tpt.report.rows import distinguishing
 from tpt.report.table import EXTRA_TITLE
-from tpt.run import table
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs import table
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 from tpt.settings.config import Config
 from tpt.sweep import Sweep
 

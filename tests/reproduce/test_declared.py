@@ -16,7 +16,7 @@ from tpt.reproduce.experiment import Arm, Contrast, Experiment, Scale
 from tpt.reproduce.lines import Trained, lines, trained
 from tpt.reproduce.paper import Paper
 from tpt.reproduce.words import sentences
-from tpt.run.folder import Run
+from tpt.runs.folder import Run
 
 Make = Callable[..., Run]
 

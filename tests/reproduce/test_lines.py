@@ -20,7 +20,7 @@ from tpt.reproduce.arms import PlannedArm
 from tpt.reproduce.lines import Line, lines, trained
 from tpt.reproduce.paper import Paper
 from tpt.reproduce.words import sentences
-from tpt.run.folder import Run
+from tpt.runs.folder import Run
 from tpt.settings.sampling import EvaluateConfig
 from tpt.settings.stop import StopConfig
 

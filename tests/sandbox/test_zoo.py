@@ -13,8 +13,8 @@ import pytest
 from sandboxed import NOBODY, sandboxed
 from zoo import CALLED, ZOO
 
-from tpt.judge.code.judge import Judge
-from tpt.judge.code.spec import Result, Spec
+from tpt.judges.code.judge import Judge
+from tpt.judges.code.spec import Result, Spec
 
 pytestmark = [
     pytest.mark.slow,

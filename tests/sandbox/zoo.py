@@ -5,7 +5,7 @@ Each with what may come of it; nobody may ever pass. Every one must end by itsel
 file, and let the judge go on.
 """
 
-from tpt.judge.code.spec import Kind
+from tpt.judges.code.spec import Kind
 
 WRONG, CRASH, TIME = Kind.WRONG_ANSWER, Kind.CRASH, Kind.TIME
 MEMORY, OUTPUT = Kind.MEMORY, Kind.OUTPUT

@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 
 from tpt.cli import main
 from tpt.errors import ConfigError
-from tpt.run import identity
+from tpt.runs import identity
 from tpt.setting import Setting, walk
 from tpt.settings import compose, config, every, loaded, names, overrides
 from tpt.tasks import REGISTRY
@@ -326,7 +326,7 @@ def test_every_setting_has_its_facts_once(large: config.Config) -> None:
 def test_composing_a_config_loads_nothing_that_samples_or_runs() -> None:
     code = "import sys, tpt.settings.compose\n"
     code += "tpt.settings.compose.compose(['sampler.engine=transformers'])\n"
-    code += "above = ('tpt.think', 'tpt.run', 'tpt.models', 'tpt.launch', 'tpt.stages', 'tpt.train')\n"
+    code += "above = ('tpt.think', 'tpt.runs', 'tpt.models', 'tpt.launch', 'tpt.stages', 'tpt.train')\n"
     code += "print([one for one in sys.modules if one.startswith(above)])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
@@ -365,7 +365,7 @@ def test_a_config_survives_being_written_and_read(tmp_path: Path) -> None:
 
 
 def test_the_config_the_loop_and_the_run_load_no_torch() -> None:
-    code = "import sys, tpt.settings.compose, tpt.launch.loop, tpt.run.folder, tpt.carry_out, tpt.cluster.commands\n"
+    code = "import sys, tpt.settings.compose, tpt.launch.loop, tpt.runs.folder, tpt.carry_out, tpt.cluster.commands\n"
     code += "tpt.settings.compose.compose(['sampler.engine=transformers'])\n"
     heavy = (
         "[m for m in ('torch', 'vllm', 'transformers', 'pytorch_lightning', 'matplotlib', 'wandb') if m in sys.modules]"

@@ -11,8 +11,8 @@ from evaluations import finish_round
 from tpt.cluster import backend
 from tpt.errors import CommandError
 from tpt.progress import Progress
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 from tpt.settings.config import Config
 from tpt.stages.command import measure
 

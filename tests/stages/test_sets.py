@@ -13,8 +13,8 @@ from tpt.errors import ConfigError, DataError
 from tpt.progress import Progress
 from tpt.prune.decontaminate import words
 from tpt.records import Problem
-from tpt.run import table
-from tpt.run.folder import Run
+from tpt.runs import table
+from tpt.runs.folder import Run
 from tpt.settings.config import Config
 from tpt.stages import sets
 from tpt.stages.sets import carve

@@ -8,12 +8,12 @@ import pytest
 
 from tpt import records
 from tpt.cli import main
-from tpt.judge import rules
+from tpt.judges import rules
 from tpt.launch import local, worker
 from tpt.records import Problem, Sample, Status, Verdict
-from tpt.run import table
-from tpt.run.folder import Run, find
-from tpt.run.stage import Stage
+from tpt.runs import table
+from tpt.runs.folder import Run, find
+from tpt.runs.stage import Stage
 from tpt.settings.config import Config
 from tpt.tasks.base import Task
 

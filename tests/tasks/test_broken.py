@@ -8,7 +8,7 @@ import pytest
 
 from tpt import tasks
 from tpt.cli import main
-from tpt.run.folder import Run
+from tpt.runs.folder import Run
 from tpt.settings.config import Config
 
 GOOD = '''"""A task of the user's own."""

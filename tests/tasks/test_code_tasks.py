@@ -11,8 +11,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from tpt.errors import ConfigError, DataError
-from tpt.judge.code.program import fenced
-from tpt.judge.code.spec import Spec
+from tpt.judges.code.program import fenced
+from tpt.judges.code.spec import Spec
 from tpt.records import Problem, Sample, Status
 from tpt.tasks import make
 from tpt.tasks.base import Task

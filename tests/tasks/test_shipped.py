@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tpt.errors import DataError
-from tpt.judge.code.program import fenced
+from tpt.judges.code.program import fenced
 from tpt.records import Problem, Sample, Status
 from tpt.settings.compose import compose
 from tpt.settings.names import choices, conf_dir

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from tpt.errors import ConfigError, DataError
-from tpt.judge import rules
+from tpt.judges import rules
 from tpt.records import Problem, Sample, Status
 from tpt.tasks import REGISTRY, make, register
 from tpt.tasks.base import Split, Task
@@ -312,7 +312,7 @@ def test_the_judges_have_versions_that_their_tasks_name() -> None:
 def test_a_raised_version_of_one_judge_leaves_the_tasks_of_the_other_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     answers, programs = make(OmegaConf.create({"name": "gsm8k"})), make(OmegaConf.create({"name": "leetcode"}))
     before = answers.rules()
-    monkeypatch.setattr("tpt.judge.rules.PROGRAMS", rules.PROGRAMS + 1)
+    monkeypatch.setattr("tpt.judges.rules.PROGRAMS", rules.PROGRAMS + 1)
     assert (answers.rules(), programs.rules()) == (before, rules.PROGRAMS)
 
 
@@ -326,9 +326,9 @@ def test_asking_for_partial_credit_changes_no_verdict_of_a_task_without_it() -> 
 
 
 def test_versions_are_read_without_loading_a_judge() -> None:
-    said = "import sys, tpt.judge.rules; print([one for one in sys.modules if one.startswith('tpt.')])"
+    said = "import sys, tpt.judges.rules; print([one for one in sys.modules if one.startswith('tpt.')])"
     ran = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True)
-    assert ran.stdout.strip() == "['tpt.judge', 'tpt.judge.rules']"
+    assert ran.stdout.strip() == "['tpt.judges', 'tpt.judges.rules']"
 
 
 # the registry

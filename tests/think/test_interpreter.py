@@ -13,9 +13,9 @@ from tpt.cli import main
 from tpt.errors import ConfigError
 from tpt.launch import process
 from tpt.launch.template import template_for
-from tpt.run import table
-from tpt.run.folder import Run, find
-from tpt.run.stage import Stage
+from tpt.runs import table
+from tpt.runs.folder import Run, find
+from tpt.runs.stage import Stage
 from tpt.settings import interpreter
 from tpt.settings.compose import compose
 from tpt.settings.config import Config

@@ -26,8 +26,8 @@ from tpt.cluster.resources import gpus_per_node
 from tpt.errors import ConfigError, EngineError, ModelError, TptError
 from tpt.probe import has_vllm
 from tpt.records import Example, Sample
-from tpt.run.folder import Run, find
-from tpt.run.stage import Stage
+from tpt.runs.folder import Run, find
+from tpt.runs.stage import Stage
 from tpt.settings.compose import compose
 from tpt.settings.model import ModelConfig
 from tpt.settings.sampler import SamplerConfig

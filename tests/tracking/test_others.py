@@ -18,9 +18,9 @@ from tpt import files, tracking
 from tpt.cli import main
 from tpt.errors import ConfigError
 from tpt.report import report
-from tpt.run import books
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs import books
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 from tpt.settings.tracker import TrackerConfig
 from tpt.tracking.figures import curve, figures, run_id
 
@@ -77,8 +77,8 @@ def follow(run: Run, stages: int = 99, settings: TrackerConfig | None = None) ->
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from tpt.run import books
-from tpt.run.folder import Run
+from tpt.runs import books
+from tpt.runs.folder import Run
 from tpt.tracking import make
 run = Run.open(Path(sys.argv[1]))
 with make(run.config.tracker, run) as tracker:
@@ -102,7 +102,7 @@ def mlflow_run(run: Run) -> tuple[Any, Any]:
     client = MlflowClient(f"sqlite:///{run.root.parent / 'mlflow' / 'mlflow.db'}")
     experiment = client.get_experiment_by_name("tpt")
     assert experiment
-    [one] = client.search_runs([experiment.experiment_id], f"tags.`tpt.run` = '{run_id(run)}'")
+    [one] = client.search_runs([experiment.experiment_id], f"tags.`tpt.runs` = '{run_id(run)}'")
     return client, one
 
 

@@ -14,8 +14,8 @@ from tpt import files
 from tpt.cli import main
 from tpt.errors import ConfigError
 from tpt.report import Report
-from tpt.run.folder import Run, find
-from tpt.run.stage import Stage
+from tpt.runs.folder import Run, find
+from tpt.runs.stage import Stage
 from tpt.settings.tracker import TrackerConfig
 from tpt.tracking import Busy, Tracker, check, make
 

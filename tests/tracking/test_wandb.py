@@ -17,9 +17,9 @@ from offline import steps
 from tpt import files, records
 from tpt.records import Problem, Sample, Status, Verdict
 from tpt.report import report
-from tpt.run import books
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs import books
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 from tpt.settings.cluster import ClusterConfig
 from tpt.settings.config import Config
 from tpt.settings.model import ModelConfig
@@ -118,8 +118,8 @@ def follow(run: Run, stages: int) -> list[Path]:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from tpt.run import books
-from tpt.run.folder import Run
+from tpt.runs import books
+from tpt.runs.folder import Run
 from tpt.tracking import make
 run = Run.open(Path(sys.argv[1]))
 with make(run.config.tracker, run) as tracker:
@@ -227,8 +227,8 @@ def test_two_run_folders_of_one_config_have_ids_of_their_own(run: Run, tmp_path:
 
 def test_disabled_does_not_even_import_wandb(run: Run) -> None:
     code = (
-        "import sys; from pathlib import Path; from tpt.run.folder import Run; from tpt.tracking import make\n"
-        "from tpt.settings.tracker import TrackerConfig; from tpt.run.stage import Stage\n"
+        "import sys; from pathlib import Path; from tpt.runs.folder import Run; from tpt.tracking import make\n"
+        "from tpt.settings.tracker import TrackerConfig; from tpt.runs.stage import Stage\n"
         f"run = Run.open(Path({str(run.root)!r}))\n"
         "with make(TrackerConfig(mode='disabled'), run) as tracker:\n"
         "    tracker.log(Stage(0, 'evaluate'), {'seconds': 1})\n"

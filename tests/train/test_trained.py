@@ -16,7 +16,7 @@ from tpt.artefacts import Trained
 from tpt.errors import ConfigError
 from tpt.progress import Progress
 from tpt.records import Example
-from tpt.run import table
+from tpt.runs import table
 from tpt.settings.config import Config
 from tpt.settings.train import BF16_TRUE_RATE, LoraConfig, TrainConfig
 from tpt.train.data import collate

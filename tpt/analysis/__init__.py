@@ -14,7 +14,7 @@ from tpt.errors import ConfigError
 
 if TYPE_CHECKING:
     from tpt.analysis.outcome import Outcome
-    from tpt.run.folder import Run
+    from tpt.runs.folder import Run
     from tpt.terminal import PlainConsole
 
 

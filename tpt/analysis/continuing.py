@@ -16,8 +16,8 @@ from tpt.probe import has_vllm
 from tpt.prompt import Decoder
 from tpt.records import Problem, Sample, Verdict
 from tpt.report.rows import round_name
-from tpt.run import table
-from tpt.run.folder import Run
+from tpt.runs import table
+from tpt.runs.folder import Run
 from tpt.settings.engine import resolve_engine
 from tpt.settings.sampler import SamplerConfig
 from tpt.terminal import PlainConsole

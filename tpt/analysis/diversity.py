@@ -22,11 +22,11 @@ from tpt.analysis.outcome import Outcome, Sheet
 from tpt.analysis.samples import Judged, evaluated_rounds, evaluation, is_right
 from tpt.evaluate.intervals import interval_words
 from tpt.evaluate.metrics import Reader
-from tpt.judge.code.program import extract
+from tpt.judges.code.program import extract
 from tpt.records import Status
 from tpt.report.figure import COLOURS, GREY
 from tpt.report.rows import round_name
-from tpt.run.folder import Run
+from tpt.runs.folder import Run
 from tpt.setting import setting
 from tpt.tasks.code import CodeTask
 

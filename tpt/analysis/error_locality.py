@@ -26,7 +26,7 @@ from tpt.analysis.steps import UNITS
 from tpt.analysis.wrong import Drawn, draw_wrong
 from tpt.evaluate.intervals import interval_words
 from tpt.report.rows import round_name
-from tpt.run.folder import Run
+from tpt.runs.folder import Run
 from tpt.setting import setting
 from tpt.terminal import PlainConsole
 

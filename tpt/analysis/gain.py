@@ -21,9 +21,9 @@ from tpt.evaluate.passk import pass_at_k
 from tpt.records import Status
 from tpt.report.figure import COLOURS
 from tpt.report.rows import round_name
-from tpt.run import table
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs import table
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 
 COLUMNS = ("problem_id", "index", "completion_ids", "finish_reason")
 

@@ -34,8 +34,8 @@ from tpt.errors import ConfigError, DataError
 from tpt.prune.modes import finished
 from tpt.prune.select import hashed
 from tpt.records import LIGHT, Problem, Sample
-from tpt.run import table
-from tpt.run.folder import Run
+from tpt.runs import table
+from tpt.runs.folder import Run
 from tpt.setting import setting
 from tpt.terminal import PlainConsole
 

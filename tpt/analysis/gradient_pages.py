@@ -25,7 +25,7 @@ from tpt.analysis.inner_products import (
 from tpt.analysis.outcome import Sheet
 from tpt.evaluate.intervals import Interval, interval_words
 from tpt.report.figure import COLOURS, GREY
-from tpt.run.folder import Run
+from tpt.runs.folder import Run
 
 Figures = dict[str, Interval | None]
 

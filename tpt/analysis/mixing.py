@@ -33,8 +33,8 @@ from tpt.prune.modes import finished
 from tpt.records import Problem, Sample
 from tpt.report.figure import COLOURS, GREY
 from tpt.report.rows import round_name
-from tpt.run import table
-from tpt.run.folder import Run
+from tpt.runs import table
+from tpt.runs.folder import Run
 from tpt.setting import setting
 from tpt.stages.prune import encoder
 

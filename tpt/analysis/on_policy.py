@@ -10,7 +10,7 @@ from tpt.analysis.samples import is_right
 from tpt.checkpoint import load_tokenizer, quiet
 from tpt.prune.modes import finished
 from tpt.records import Problem, Sample
-from tpt.run.folder import Run
+from tpt.runs.folder import Run
 from tpt.stages.think import as_samples
 from tpt.think.base import Draw, Prompt
 from tpt.think.engines import make_sampler

@@ -10,7 +10,7 @@ from tpt import records
 from tpt.artefacts import SAMPLES, VERDICTS
 from tpt.prompt import Decoder
 from tpt.records import Problem, Sample, Verdict
-from tpt.run.identity import digest
+from tpt.runs.identity import digest
 from tpt.think.base import Completion, Draw, Prompt, Sampler, completed
 
 Judge = Callable[[Iterable[tuple[Problem, Sample]]], Iterator[Verdict]]

@@ -8,9 +8,9 @@ from tpt.errors import DataError
 from tpt.prune.modes import UNJUDGED, ground_truth
 from tpt.prune.sources import VERDICT
 from tpt.records import LIGHT, Sample, Status, Verdict
-from tpt.run import table
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs import table
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 from tpt.settings.prune import PruneConfig
 
 Judged = tuple[Sample, Verdict]

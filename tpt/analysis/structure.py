@@ -10,7 +10,7 @@ brackets and the like.
 import keyword
 import re
 
-from tpt.judge.code.program import Language
+from tpt.judges.code.program import Language
 
 _AS_ASCII = (
     (re.compile(r"\\(?:times|cdot)\b|[\u00d7\u00b7]|(?<=\d)[ \t]?x[ \t]?(?=\d)"), "*"),

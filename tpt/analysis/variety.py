@@ -7,7 +7,7 @@ from fractions import Fraction
 from functools import cache
 from typing import TYPE_CHECKING
 
-from tpt.judge.segment import plain_number
+from tpt.judges.segment import plain_number
 
 if TYPE_CHECKING:
     from sacrebleu.metrics.bleu import BLEU

@@ -8,7 +8,7 @@ from tpt.analysis.samples import TOKENS, evaluation, is_right, is_wrong
 from tpt.errors import DataError
 from tpt.records import Sample
 from tpt.report.rows import round_name
-from tpt.run.folder import Run
+from tpt.runs.folder import Run
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from tpt.cluster.signals import POLL_SECONDS, Signals
 from tpt.interrupt import EXIT_INTERRUPTED
 from tpt.launch import process
 from tpt.launch.process import Process, StageFailed
-from tpt.run import table
-from tpt.run.folder import Run
+from tpt.runs import table
+from tpt.runs.folder import Run
 from tpt.settings.sampler import SamplerConfig
 
 logger = logging.getLogger("tpt.cluster.attempts")

@@ -13,9 +13,9 @@ from tpt import models
 from tpt.cluster import wrap
 from tpt.errors import ConfigError, DataError, nearest
 from tpt.launch.local import Watch
-from tpt.run import table
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs import table
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 from tpt.settings.benchmarks import naming
 from tpt.settings.config import Config
 from tpt.stages import command

@@ -8,7 +8,7 @@ from tpt.cluster.planning import Planned
 from tpt.cluster.slurm import Nodes
 from tpt.cluster.submit import parameters_of_kind, script
 from tpt.errors import ClusterError, nearest
-from tpt.run.folder import Run
+from tpt.runs.folder import Run
 
 # Characters that SLURM expands in the names of logs, or that end a line of the script or an entry of PYTHONPATH.
 UNUSABLE = {"%": "%", "\\": "a backslash", ":": "a colon", "\n": "a line break"}

@@ -15,8 +15,8 @@ from tpt.cluster.planning import Plan, Planned
 from tpt.cluster.submit import name_of, script, submit
 from tpt.errors import ConfigError
 from tpt.launch import local
-from tpt.run import identity, table
-from tpt.run.folder import Run
+from tpt.runs import identity, table
+from tpt.runs.folder import Run
 from tpt.settings import loaded
 from tpt.settings.config import Config, to_dict, validate
 from tpt.sweep import Sweep

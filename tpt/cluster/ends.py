@@ -7,7 +7,7 @@ from tpt.cluster import ledger, submitit_log
 from tpt.cluster.graph import Job
 from tpt.cluster.ledger import Submitted
 from tpt.cluster.slurm import GONE, State
-from tpt.run.folder import Run
+from tpt.runs.folder import Run
 
 JOB_LOGGER = "tpt.cluster.job"
 BEGUN = f"{JOB_LOGGER} INFO"  # in the first line that a job logs, as soon as it can handle signals

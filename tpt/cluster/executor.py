@@ -16,8 +16,8 @@ from tpt.cluster.submit import REQUEUES, folder_of
 from tpt.launch.local import POLL_SECONDS, Watch, progress
 from tpt.launch.process import StageFailed
 from tpt.launch.worker import settle
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 
 MINUTES = 30 * 24 * 60  # no time limit is needed: the machine is not shared
 

@@ -14,7 +14,7 @@ from tpt.cluster import ledger, slurm, snapshot, status
 from tpt.cluster.ledger import known_ids
 from tpt.cluster.slurm import UNKNOWN, State
 from tpt.errors import ClusterError, RunError
-from tpt.run.folder import Run
+from tpt.runs.folder import Run
 from tpt.terminal import Terminal
 
 REFRESH_SECONDS = 3.0

@@ -6,9 +6,9 @@ Algorithm 1 is a chain, but nothing waits for an evaluation: the next round thin
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from tpt.run import table
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs import table
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 
 REPORT = "report"
 CPU = "cpu"  # the section of `cluster.*` for jobs without GPUs

@@ -3,8 +3,8 @@
 from tpt.cluster.backend import Here
 from tpt.launch import local
 from tpt.launch.local import Watch
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 
 
 class Local(Here):

@@ -24,8 +24,8 @@ from tpt.cluster.stalls import Stalls, progress_mark
 from tpt.errors import TptError
 from tpt.launch.failures import record_failure
 from tpt.launch.process import StageFailed
-from tpt.run import rounds
-from tpt.run.folder import Run
+from tpt.runs import rounds
+from tpt.runs.folder import Run
 
 logger = logging.getLogger(JOB_LOGGER)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from tpt import artefacts, files
-from tpt.run import shared
-from tpt.run.folder import Run
+from tpt.runs import shared
+from tpt.runs.folder import Run
 
 NEEDS: files.Needs = {"job": str, "id": str, "workers": int}
 UNKNOWN = "without it, only `squeue` and `scancel` know the run's jobs, but what is owed can be submitted again"

@@ -10,9 +10,9 @@ from tpt.cluster import ledger, slurm
 from tpt.cluster.graph import jobs_of
 from tpt.cluster.ledger import Submitted
 from tpt.errors import ClusterError, RunError
-from tpt.run import shared, table
-from tpt.run.folder import Run, find
-from tpt.run.stage import Stage
+from tpt.runs import shared, table
+from tpt.runs.folder import Run, find
+from tpt.runs.stage import Stage
 
 logger = logging.getLogger("tpt.cluster.needless")
 

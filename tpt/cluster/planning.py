@@ -7,9 +7,9 @@ from tpt.cluster.graph import Job, jobs_of, report_job
 from tpt.cluster.ledger import Submitted
 from tpt.cluster.slurm import GONE, State
 from tpt.errors import TptError
-from tpt.run import shared, table
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs import shared, table
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 from tpt.stages.think import check_sampled
 
 

@@ -1,8 +1,8 @@
 """Recording the finished stages of a run from its jobs, of which several may end at once."""
 
 from tpt import tracking
-from tpt.run import books, rounds
-from tpt.run.folder import Run
+from tpt.runs import books, rounds
+from tpt.runs.folder import Run
 
 
 def record_finished(run: Run) -> None:

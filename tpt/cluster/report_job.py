@@ -13,8 +13,8 @@ from tpt.cluster.ends import JOB_LOGGER
 from tpt.cluster.recording import record_finished
 from tpt.errors import TptError
 from tpt.launch.worker import settle
-from tpt.run import table
-from tpt.run.folder import Run
+from tpt.runs import table
+from tpt.runs.folder import Run
 
 logger = logging.getLogger(JOB_LOGGER)
 

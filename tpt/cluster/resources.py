@@ -4,7 +4,7 @@ import os
 from typing import Any
 
 from tpt.cluster.graph import Job
-from tpt.run import table
+from tpt.runs import table
 from tpt.settings.cluster import Resources
 from tpt.settings.config import Config
 

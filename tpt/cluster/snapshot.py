@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from tpt.errors import RunError
-from tpt.run.folder import Run
+from tpt.runs.folder import Run
 from tpt.settings.names import conf_dir
 
 PACKAGE = Path(__file__).resolve().parent.parent

@@ -1,8 +1,8 @@
 """Recognising a stage that meets its time limit again and again without any progress, so that its job is given up."""
 
-from tpt.run import table
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs import table
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 
 STALLS = 3  # time limits in a row without any progress, after which a job is not requeued again
 # SLURM may announce a limit this much early; an attempt at less than half of a very short limit counts for little.

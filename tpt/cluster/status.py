@@ -16,9 +16,9 @@ from tpt.cluster.graph import Job, graph
 from tpt.cluster.ledger import Submitted
 from tpt.cluster.slurm import ENDED_WELL, GONE, UNKNOWN, State
 from tpt.launch import local, process
-from tpt.run import table
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs import table
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 from tpt.terminal import unfolded
 
 COLOURS = {"done": "green", "running": "yellow", "waiting": "cyan", "owed": "dim", "unknown": "dim"}

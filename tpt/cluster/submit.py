@@ -19,9 +19,9 @@ from tpt.cluster.ledger import Submitted
 from tpt.cluster.planning import Plan, Planned
 from tpt.cluster.report_job import ReportJob
 from tpt.errors import ClusterError
-from tpt.run import shared
-from tpt.run.folder import Run
-from tpt.run.manifests import now
+from tpt.runs import shared
+from tpt.runs.folder import Run
+from tpt.runs.manifests import now
 
 REQUEUES = 1_000_000  # as many as a stage needs; `stalls` gives up one that makes no progress
 

@@ -30,7 +30,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 def call(options: argparse.Namespace, terminal: "Terminal") -> int:
     """Print the tables and sentences of an analysis, and write them as a page beside its figures."""
     from tpt import files
-    from tpt.run.folder import Run
+    from tpt.runs.folder import Run
 
     run = Run.open(options.run)
     folder = options.out or run.analysis_dir

@@ -9,7 +9,7 @@ from tpt.commands import Command
 from tpt.commands.shared.arguments import add_run_or_sweep
 
 if TYPE_CHECKING:
-    from tpt.run.folder import Run
+    from tpt.runs.folder import Run
     from tpt.terminal import Terminal
 
 
@@ -22,7 +22,7 @@ def call(options: argparse.Namespace, terminal: "Terminal") -> int:
     from tpt.cluster import following
     from tpt.commands.shared.named_runs import print_left_out, runs_at
     from tpt.commands.shared.report import print_report
-    from tpt.run import table
+    from tpt.runs import table
 
     found = runs_at(options.path)
     complete = following.attach(found.runs, terminal) and not found.left_out

@@ -52,7 +52,7 @@ def call(options: argparse.Namespace, terminal: "Terminal") -> int:
     """Write a trained round's model and examples to a folder; with `--push`, upload them."""
     from tpt.export import labelled, push
     from tpt.export.export import export
-    from tpt.run.folder import Run
+    from tpt.runs.folder import Run
 
     if options.private and not options.push:
         raise ConfigError("--private has no effect without an upload", "add --push OWNER/NAME")

@@ -41,7 +41,7 @@ def call(options: argparse.Namespace, terminal: "Terminal") -> int:
     from tpt.carry_out import carry_out_owed
     from tpt.cluster import backend
     from tpt.commands.shared.report import print_report
-    from tpt.run.folder import Run
+    from tpt.runs.folder import Run
     from tpt.settings import compose, overrides
 
     words, config_dir = options.overrides, options.config_dir
@@ -73,7 +73,7 @@ def _sweep(points: list[list[str]], configs: list["Config"], terminal: "Terminal
     """Carry out one point after the other; one that fails does not stop the rest."""
     from tpt.carry_out import carry_out_run
     from tpt.commands.shared.report import print_report
-    from tpt.run.folder import Run
+    from tpt.runs.folder import Run
     from tpt.sweep import Sweep
 
     sweep = Sweep.of(points, [Run.of(config) for config in configs])

@@ -10,7 +10,7 @@ from tpt.commands import Command
 from tpt.errors import RunError, TptError
 
 if TYPE_CHECKING:
-    from tpt.run.folder import Run
+    from tpt.runs.folder import Run
     from tpt.terminal import Terminal
 
 EPILOG = """\
@@ -74,7 +74,7 @@ def _of_all_under(root: Path, terminal: "Terminal") -> int:
     from tpt import plan
     from tpt.cluster import following
     from tpt.commands.shared.named_runs import print_left_out, readable
-    from tpt.run.folder import find
+    from tpt.runs.folder import find
 
     folders = find(root)
     if not folders:

@@ -15,8 +15,8 @@ from tpt.artefacts import Figures, Headline, Metrics, PerProblem
 from tpt.errors import DataError
 from tpt.evaluate.intervals import Floats, Interval, gain_interval, share_interval
 from tpt.evaluate.passk import pass_at_k
-from tpt.judge.answer import canonical
-from tpt.judge.thinking import UNFINISHED
+from tpt.judges.answer import canonical
+from tpt.judges.thinking import UNFINISHED
 from tpt.records import LENGTH, STOP_STRING, Sample, Status, Verdict
 from tpt.settings.sampling import EvaluateConfig
 

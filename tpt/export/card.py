@@ -13,10 +13,10 @@ from tpt.export.origin import Base
 from tpt.report import table
 from tpt.report.report import gain_in_words
 from tpt.report.rows import Row, collect, round_name
-from tpt.run import rounds
-from tpt.run import table as stages
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs import rounds
+from tpt.runs import table as stages
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 from tpt.settings import config
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from tpt.export.card import CITATION, PAPER, round_count
 from tpt.export.examples import FILE, Written
 from tpt.export.front_matter import TAGS
 from tpt.export.origin import Base, hub_dataset
-from tpt.run.folder import Run
+from tpt.runs.folder import Run
 
 SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"))  # the hub's words
 

@@ -14,8 +14,8 @@ from tpt import prompt, records
 from tpt.artefacts import Manifest
 from tpt.errors import RunError
 from tpt.records import Example, Problem
-from tpt.run import table
-from tpt.run.folder import Run
+from tpt.runs import table
+from tpt.runs.folder import Run
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -9,10 +9,10 @@ from typing import Any
 from tpt import artefacts, chat, files, models, prompt, records
 from tpt.errors import Damaged, DiskFull, ModelError, RunError
 from tpt.explain import explained, in_words
-from tpt.run import rounds, table
-from tpt.run.folder import Run
-from tpt.run.manifests import now, versions
-from tpt.run.stage import Stage
+from tpt.runs import rounds, table
+from tpt.runs.folder import Run
+from tpt.runs.manifests import now, versions
+from tpt.runs.stage import Stage
 
 BEST = "best"  # as a round: the one with the highest figure on dev
 GO_ON = "the same `tpt run` as before continues; `tpt status` shows how far it is"

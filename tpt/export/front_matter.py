@@ -5,7 +5,7 @@ from huggingface_hub import EvalResult, ModelCardData
 from tpt.evaluate.metrics import READERS
 from tpt.export.origin import Base, hub_dataset
 from tpt.report.rows import Row
-from tpt.run.folder import Run
+from tpt.runs.folder import Run
 
 TAGS = ["think-prune-train", "self-improvement", "reasoning", "arxiv:2504.18116"]
 

@@ -22,9 +22,9 @@ from tpt.export.examples import CHAT, FILE
 from tpt.prune.decontaminate import overlapping
 from tpt.prune.modes import UNJUDGED, finished, ground_truth
 from tpt.records import LIGHT, Problem, Sample, Status, Verdict
-from tpt.run import table
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs import table
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

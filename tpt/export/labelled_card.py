@@ -10,7 +10,7 @@ from tpt.export.data_card import questions, size
 from tpt.export.examples import FILE
 from tpt.export.front_matter import TAGS
 from tpt.export.origin import base_of, hub_dataset
-from tpt.run.folder import Run
+from tpt.runs.folder import Run
 
 COLUMNS = {
     "prompt": "the chat up to the answer: a list of `role` and `content`, worked examples as earlier turns",

@@ -7,8 +7,8 @@ from typing import Any
 
 from tpt import files, models
 from tpt.artefacts import Prepared
-from tpt.run import table
-from tpt.run.folder import Run
+from tpt.runs import table
+from tpt.runs.folder import Run
 
 LICENSE_FIELDS = ("license", "license_name", "license_link")  # of a model card's front matter
 HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+")

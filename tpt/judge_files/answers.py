@@ -9,7 +9,7 @@ from typing import Any, TextIO
 
 from tpt.files import atomic
 from tpt.jsonl import check_out, numbered_rows, text
-from tpt.judge.answer import judge_texts
+from tpt.judges.answer import judge_texts
 from tpt.records import Status
 
 GOLD = 'give one text or one number; an answer of several parts is one text, e.g. "1, 2"'

@@ -17,9 +17,9 @@ from tpt import tasks
 from tpt.errors import ConfigError, DataError, nearest
 from tpt.files import atomic
 from tpt.jsonl import check_out, numbered_rows, text
-from tpt.judge.code.judge import Judge, verdicts
-from tpt.judge.code.program import Language, fenced, has_fence
-from tpt.judge.code.spec import Kind, Spec
+from tpt.judges.code.judge import Judge, verdicts
+from tpt.judges.code.program import Language, fenced, has_fence
+from tpt.judges.code.spec import Kind, Spec
 from tpt.records import Sample, Status, Verdict
 from tpt.tasks.code import CodeTask
 from tpt.terminal import unfolded

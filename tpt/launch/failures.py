@@ -4,8 +4,8 @@ import contextlib
 
 from tpt import explain, files
 from tpt.errors import FileError, TptError
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 
 
 def record_failure(run: Run, stage: Stage, worker: int, error: Exception) -> None:

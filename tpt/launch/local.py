@@ -11,9 +11,9 @@ from tpt.launch.process import Process, StageFailed
 from tpt.launch.template import template_for
 from tpt.progress import State
 from tpt.progress import read as read_progress
-from tpt.run import table
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs import table
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 from tpt.settings import interpreter
 
 POLL_SECONDS = 0.2

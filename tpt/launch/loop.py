@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from tpt.run import rounds, shared
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs import rounds, shared
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 
 
 def carry_out(run: Run, execute: Callable[[Stage], None], adopted: Callable[[Stage, Path], None]) -> list[Stage]:

@@ -15,9 +15,9 @@ from tpt import environment, explain, files, ranks
 from tpt.caches import library_caches
 from tpt.errors import Damaged, TptError
 from tpt.launch.template import Forked, Template
-from tpt.run import table
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs import table
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 from tpt.settings import interpreter
 
 LOG_LINES = 15

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from tpt.hardware import has_gpu
-from tpt.run import table
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs import table
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 from tpt.settings import interpreter
 
 _templates: dict[str, "Template"] = {}  # by interpreter

@@ -16,9 +16,9 @@ from tpt import explain, files, interrupt, logs, ranks
 from tpt.errors import RunError
 from tpt.launch.failures import record_failure
 from tpt.progress import Progress
-from tpt.run import identity, shared, table
-from tpt.run.folder import Run
-from tpt.run.stage import Results, Stage
+from tpt.runs import identity, shared, table
+from tpt.runs.folder import Run
+from tpt.runs.stage import Results, Stage
 from tpt.stages.sharding import Worker
 from tpt.stages.think import check_sampled, engines_of, sample
 

@@ -4,8 +4,8 @@ from typing import cast
 
 from tpt.evaluate.metrics import Reader
 from tpt.report.rows import Row
-from tpt.run import rounds, table
-from tpt.run.folder import Run
+from tpt.runs import rounds, table
+from tpt.runs.folder import Run
 
 
 def best_arm(runs: list[Run], rows: list[Row]) -> list[str]:

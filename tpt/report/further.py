@@ -7,9 +7,9 @@ from tpt.artefacts import Measured
 from tpt.evaluate import measured
 from tpt.evaluate.intervals import Interval, independent_difference
 from tpt.evaluate.metrics import READERS, difference, doubts
-from tpt.run import table
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs import table
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from tpt.report.further import without_interval
 from tpt.report.latex import latex
 from tpt.report.rows import Row, as_text, collect, doubtful, ends, unevaluated
 from tpt.report.trainings import method_rows
-from tpt.run.folder import Run
+from tpt.runs.folder import Run
 
 ONE_TRAINING = (
     "Sentences on a checkpoint are of that one alone: one training says nothing about how much another would gain. "

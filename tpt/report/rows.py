@@ -9,9 +9,9 @@ from tpt.evaluate.metrics import READERS, Figure, Reader, difference, doubts
 from tpt.nested import flatten
 from tpt.report import further
 from tpt.report.further import Further
-from tpt.run import rounds, table
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs import rounds, table
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 from tpt.settings import config
 
 Cell = str | float  # of a column that a stage adds to the report

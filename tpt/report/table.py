@@ -15,7 +15,7 @@ from tpt.evaluate import intervals
 from tpt.evaluate.metrics import FIGURES, READERS, Reader
 from tpt.report.rows import Cell, Row, stage_names
 from tpt.report.trainings import SOMETIMES
-from tpt.run import table as stages
+from tpt.runs import table as stages
 from tpt.terminal import unfolded
 
 UNSAFE = "NOT SANDBOXED: solutions were judged with task.sandbox=none, with this user's rights"

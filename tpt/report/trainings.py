@@ -14,8 +14,8 @@ from tpt.evaluate.intervals import Floats, Interval
 from tpt.evaluate.metrics import READERS, Figure, Reader, difference, majorities, shares
 from tpt.evaluate.trainings import OverTrainings
 from tpt.report.rows import Row, distinguishing
-from tpt.run.folder import Run
-from tpt.run.repetitions import repetitions
+from tpt.runs.folder import Run
+from tpt.runs.repetitions import repetitions
 from tpt.settings.sampling import EvaluateConfig
 
 Mean = Literal[

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tpt.errors import ConfigError, nearest
 from tpt.reproduce.experiment import MOST_SEEDS, Experiment, Scale
-from tpt.run.folder import Run
+from tpt.runs.folder import Run
 from tpt.settings.compose import compose
 from tpt.settings.config import Config
 from tpt.settings.overrides import quoted_path

@@ -18,8 +18,8 @@ from tpt.reproduce import experiment as experiments
 from tpt.reproduce.arms import PlannedArm, compose_all, plan, repeated
 from tpt.reproduce.asked import Asked
 from tpt.reproduce.experiment import DEFAULT_SCALE, MOST_SEEDS, Scale
-from tpt.run import table
-from tpt.run.folder import Run
+from tpt.runs import table
+from tpt.runs.folder import Run
 from tpt.settings.compose import compose
 from tpt.settings.config import Config
 from tpt.terminal import Terminal

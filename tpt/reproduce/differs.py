@@ -7,8 +7,8 @@ from tpt.nested import flatten
 from tpt.reproduce import experiment as experiments
 from tpt.reproduce.arms import compose_all, plan
 from tpt.reproduce.asked import Asked
-from tpt.run import table
-from tpt.run.folder import Run
+from tpt.runs import table
+from tpt.runs.folder import Run
 from tpt.settings import config
 from tpt.settings.config import Config
 

@@ -10,8 +10,8 @@ from tpt.report.rows import Row, collect
 from tpt.report.trainings import compared, over_trainings
 from tpt.reproduce.arms import PlannedArm
 from tpt.reproduce.paper import Paper
-from tpt.run import table
-from tpt.run.folder import Run
+from tpt.runs import table
+from tpt.runs.folder import Run
 
 Differences = dict[Reader, Interval]
 

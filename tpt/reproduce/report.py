@@ -25,8 +25,8 @@ from tpt.reproduce.experiment import Experiment
 from tpt.reproduce.lines import Line, Trained, lines, trained
 from tpt.reproduce.paper import Paper, load_paper
 from tpt.reproduce.words import sentences
-from tpt.run import table as stages
-from tpt.run.folder import Run
+from tpt.runs import table as stages
+from tpt.runs.folder import Run
 from tpt.terminal import PlainConsole
 
 EXPLORATORY = (

@@ -1,1 +1,1 @@
-"""What each stage does, one module each; `tpt.run.table` declares them."""
+"""What each stage does, one module each; `tpt.runs.table` declares them."""

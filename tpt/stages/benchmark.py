@@ -5,9 +5,9 @@ from typing import cast
 from tpt import checkpoint, files, prompt
 from tpt.artefacts import SET_ASIDE, BenchmarkPrepared, Prepared
 from tpt.progress import Progress
-from tpt.run import table
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs import table
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 from tpt.settings.benchmarks import Benchmark, naming
 from tpt.stages import serving, sets
 from tpt.stages.prepare import check_context

@@ -12,8 +12,8 @@ from tpt.artefacts import Measured
 from tpt.errors import CommandError
 from tpt.evaluate.measured import figures
 from tpt.progress import Progress
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 from tpt.settings.benchmarks import CommandConfig
 
 LOG_LINES = 15

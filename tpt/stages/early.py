@@ -15,9 +15,9 @@ from pathlib import Path
 
 from tpt import interrupt, logs, records
 from tpt.hardware import has_gpu
-from tpt.run import table
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs import table
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 from tpt.stages.judge import judge_shard
 from tpt.stages.sharding import Worker, problem_shards, samples_path
 

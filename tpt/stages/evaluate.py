@@ -7,13 +7,13 @@ from tpt import checkpoint, records
 from tpt.artefacts import SAMPLES, Evaluated
 from tpt.evaluate import store
 from tpt.evaluate.metrics import doubts, summarise
-from tpt.judge.thinking import final_part
+from tpt.judges.thinking import final_part
 from tpt.progress import Progress
 from tpt.prompt import Decoder
 from tpt.records import LIGHT, Sample, Verdict
-from tpt.run import table
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs import table
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 from tpt.stages.judge import judge
 from tpt.stages.sharding import Worker
 from tpt.stages.think import model_dir, sample, summary

@@ -11,9 +11,9 @@ from tpt.artefacts import Judged
 from tpt.progress import Progress
 from tpt.prune.modes import UNJUDGED
 from tpt.records import Problem, Sample, Status, Verdict
-from tpt.run import table
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs import table
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 from tpt.stages.sharding import problem_shards, samples_path
 
 

@@ -10,9 +10,9 @@ from tpt.artefacts import CHECKPOINT, SET_ASIDE
 from tpt.errors import ConfigError, DiskFull, ModelError
 from tpt.progress import Progress
 from tpt.records import Problem
-from tpt.run import shared, table
-from tpt.run.folder import Run
-from tpt.run.stage import Results, Stage
+from tpt.runs import shared, table
+from tpt.runs.folder import Run
+from tpt.runs.stage import Results, Stage
 from tpt.settings.model import ModelConfig
 from tpt.settings.sampler import SERVER
 from tpt.settings.sampling import SampleConfig

@@ -10,9 +10,9 @@ from tpt.progress import Progress
 from tpt.prune.prune import prune
 from tpt.prune.sources import Encode, Inputs
 from tpt.records import Problem
-from tpt.run import table
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs import table
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 from tpt.stages import serving
 
 

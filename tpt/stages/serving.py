@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from tpt import chat, checkpoint, models, prompt
 from tpt.artefacts import Prepared, Served
 from tpt.errors import ConfigError
-from tpt.run import table
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs import table
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 from tpt.settings.config import Config
 from tpt.settings.model import ModelConfig
 from tpt.settings.sampler import SERVER, SamplerConfig

@@ -10,8 +10,8 @@ from tpt.progress import Progress
 from tpt.prune.decontaminate import words
 from tpt.prune.select import hashed
 from tpt.records import Problem
-from tpt.run import table
-from tpt.run.folder import Run
+from tpt.runs import table
+from tpt.runs.folder import Run
 from tpt.tasks.base import DEV, Split, Task
 
 SET_ASIDE_HINT = (

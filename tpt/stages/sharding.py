@@ -7,9 +7,9 @@ from pathlib import Path
 
 from tpt import artefacts, records
 from tpt.records import Problem
-from tpt.run import table
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs import table
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from tpt.errors import RunError
 from tpt.progress import Progress
 from tpt.prompt import Decoder
 from tpt.records import Sample
-from tpt.run import table
-from tpt.run.folder import Run
-from tpt.run.stage import Draws, Stage
+from tpt.runs import table
+from tpt.runs.folder import Run
+from tpt.runs.stage import Draws, Stage
 from tpt.stages.early import judging
 from tpt.stages.serving import engine_of
 from tpt.stages.sharding import Worker, problem_shards, samples_path

@@ -3,8 +3,8 @@
 from tpt.artefacts import Trained
 from tpt.models import context_length
 from tpt.progress import Progress
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 from tpt.train.fit import fit
 
 

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from tpt.artefacts import Marks
 from tpt.errors import ConfigError
-from tpt.judge import rules
+from tpt.judges import rules
 from tpt.records import Problem, Sample, Verdict
 from tpt.setting import check_all, setting
 
@@ -117,7 +117,7 @@ class Task(ABC):
             partial: whether partial credit is requested: if there are tests, all of them are run, not only up to the
                 first failure.
         """
-        from tpt.judge.answer import judge_pairs  # slow to import, and most commands judge nothing
+        from tpt.judges.answer import judge_pairs  # slow to import, and most commands judge nothing
 
         return judge_pairs(pairs)
 

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tpt.artefacts import Marks
-from tpt.judge import rules
-from tpt.judge.code.program import Language, fenced
-from tpt.judge.code.spec import Spec
+from tpt.judges import rules
+from tpt.judges.code.program import Language, fenced
+from tpt.judges.code.spec import Spec
 from tpt.records import Problem, Sample, Verdict
 from tpt.setting import setting
 from tpt.tasks.base import Task
 
 if TYPE_CHECKING:
-    from tpt.judge.code.stdio import Checker
+    from tpt.judges.code.stdio import Checker
 
 LANGUAGES: tuple[Language, ...] = ("python", "cpp")
 
@@ -62,7 +62,7 @@ class CodeTask(Task):
         Raises:
             SandboxError: see `Judge`.
         """
-        from tpt.judge.code.judge import Judge  # slow to import, as is all that runs programs
+        from tpt.judges.code.judge import Judge  # slow to import, as is all that runs programs
 
         waiting: deque[tuple[Problem, int, str]] = deque()
 
@@ -90,7 +90,7 @@ class CodeTask(Task):
 
     def verdicts(self, pairs: Iterable[tuple[Problem, Sample]], partial: bool = False) -> Iterator[Verdict]:
         """Run each sample's program on the problem's tests."""
-        from tpt.judge.code.judge import Judge, verdicts
+        from tpt.judges.code.judge import Judge, verdicts
 
         language = self.spoken
         specs: dict[str, Spec] = {}
@@ -115,7 +115,7 @@ class CodeTask(Task):
 
     def checker(self) -> "Checker":
         """How outputs are compared; override it for tasks whose problems have several right answers."""
-        from tpt.judge.code.stdio import by_tokens
+        from tpt.judges.code.stdio import by_tokens
 
         return by_tokens
 

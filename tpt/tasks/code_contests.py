@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from tpt.errors import DataError
-from tpt.judge.code.program import Language
-from tpt.judge.code.spec import Source, Spec
+from tpt.judges.code.program import Language
+from tpt.judges.code.spec import Source, Spec
 from tpt.records import Problem
 from tpt.setting import setting
 from tpt.tasks import rows
@@ -88,7 +88,7 @@ class CodeContests(CodeTask):
         Raises:
             DataError: a column is not as in the data set.
         """
-        from tpt.judge.code.stdio import by_tokens
+        from tpt.judges.code.stdio import by_tokens
 
         try:
             tests = [pair for kind in TEST_KINDS for pair in _pairs(row[kind])][: self.tests]

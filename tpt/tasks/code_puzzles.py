@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from tpt.errors import ConfigError
-from tpt.judge.code.program import fenced
-from tpt.judge.code.spec import Spec
+from tpt.judges.code.program import fenced
+from tpt.judges.code.spec import Spec
 from tpt.records import Problem
 from tpt.setting import setting
 from tpt.tasks.base import Split, register

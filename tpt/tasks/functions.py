@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tpt.errors import ConfigError, DataError
-from tpt.judge.code.program import fenced
-from tpt.judge.code.spec import Spec
+from tpt.judges.code.program import fenced
+from tpt.judges.code.spec import Spec
 from tpt.records import Problem
 from tpt.setting import setting
 from tpt.tasks import columns, rows
@@ -166,7 +166,7 @@ def _shared(solution: str, tests: Any) -> str:
 
 def _calls(tests: Any, entry: str) -> list[tuple[list[str], str]] | None:
     """The assertions of a row's tests; None if they are something else."""
-    from tpt.judge.code.calls import asserted, assertions  # slow to import, as is all that runs programs
+    from tpt.judges.code.calls import asserted, assertions  # slow to import, as is all that runs programs
 
     if isinstance(tests, str) and "def check" in tests:
         return assertions(tests) if entry else None

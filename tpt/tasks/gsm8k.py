@@ -67,7 +67,7 @@ class Gsm8k(Task):
         Raises:
             DataError: see `Task.load`.
         """
-        from tpt.judge.gold import gold_answer, readable_gold
+        from tpt.judges.gold import gold_answer, readable_gold
 
         all_rows = list(self._rows(split))
         size = self.size(split)

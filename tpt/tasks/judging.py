@@ -1,7 +1,7 @@
 """The judges that `task.judge` names: which gold answers each can read, and how it gives verdicts.
 
-number   a number, read strictly and leniently (`tpt.judge.answer`)
-math     a number, an expression, a letter or a word, compared as `tpt.judge.compare` says, by math-verify at last
+number   a number, read strictly and leniently (`tpt.judges.answer`)
+math     a number, an expression, a letter or a word, compared as `tpt.judges.compare` says, by math-verify at last
 choice   the letter of a choice
 text     the marked answer as text, ignoring case, spacing and punctuation at its ends
 regex    the gold answer is a regular expression: strictly for all of the marked answer, leniently anywhere
@@ -22,7 +22,7 @@ from tpt.records import Problem, Sample, Status, Verdict, overall
 from tpt.tasks.columns import BadRow, text
 from tpt.tasks.tables import Row
 
-LETTERS = "ABCDEFGHIJ"  # those that `tpt.judge.choice` reads
+LETTERS = "ABCDEFGHIJ"  # those that `tpt.judges.choice` reads
 REGEX_SECONDS = 1.0  # for matching one answer; a pattern can take exponential time
 SENTENCE = 3  # words of three letters in what is neither a name nor an expression
 LONGEST_NAME = 60  # characters of an answer in words
@@ -70,8 +70,8 @@ class Math(Judging):
 
     def gold(self, value: Any, choices: Sequence[str]) -> str:
         """What a gold text marks as its answer, or all of it; of several boxes the last."""
-        from tpt.judge.gold import gold_answer  # slow to import, and most commands judge nothing
-        from tpt.judge.reader import last_boxed
+        from tpt.judges.gold import gold_answer  # slow to import, and most commands judge nothing
+        from tpt.judges.reader import last_boxed
 
         found = text(value, "gold answer")
         answer = last_boxed(found)[0] if "####" not in found else ""
@@ -83,8 +83,8 @@ class Math(Judging):
         return whole[1] if (whole := _ZEROS.fullmatch(answer)) else answer
 
     def verdicts(self, pairs: Pairs) -> Iterator[Verdict]:
-        """See `tpt.judge.answer`."""
-        from tpt.judge.answer import judge_pairs
+        """See `tpt.judges.answer`."""
+        from tpt.judges.answer import judge_pairs
 
         return judge_pairs(pairs)
 
@@ -96,7 +96,7 @@ class Number(Math):
 
     def gold(self, value: Any, choices: Sequence[str]) -> str:
         """The number that a gold text marks."""
-        from tpt.judge.gold import is_number
+        from tpt.judges.gold import is_number
 
         answer = super().gold(value, choices)
         if not is_number(answer):
@@ -147,7 +147,7 @@ class Text(Judging):
 
     def verdicts(self, pairs: Pairs) -> Iterator[Verdict]:
         """Strictly, what follows the first `####`; leniently, the answer wherever it is marked, or all of the text."""
-        from tpt.judge.answer import marked_answers
+        from tpt.judges.answer import marked_answers
 
         for problem, sample in pairs:
             strict, lenient, rule = marked_answers(sample.text)
@@ -181,8 +181,8 @@ class Regex(Judging):
         """Strictly, all of what follows the first `####` matches; leniently, anything after the thinking does."""
         import regex  # unlike re, it can be told to give up
 
-        from tpt.judge.answer import marked_answers
-        from tpt.judge.thinking import final_part
+        from tpt.judges.answer import marked_answers
+        from tpt.judges.thinking import final_part
 
         for problem, sample in pairs:
             strict, _, rule = marked_answers(sample.text)
@@ -237,7 +237,7 @@ class Python(Judging):
 
     def verdicts(self, pairs: Pairs) -> Iterator[Verdict]:
         """What the function returns; an error that it raises is a judge error, with its words as the reason."""
-        from tpt.judge.thinking import UNFINISHED, final_part
+        from tpt.judges.thinking import UNFINISHED, final_part
 
         for problem, sample in pairs:
             final = final_part(sample.text)
@@ -267,9 +267,9 @@ def make(name: str) -> Judging:
 
 def _is_prose(answer: str) -> bool:
     """Whether a gold answer is neither number, letter, time, ratio, name nor expression, but running text."""
-    from tpt.judge import latex
-    from tpt.judge.gold import read_gold
-    from tpt.judge.symbolic import is_formula
+    from tpt.judges import latex
+    from tpt.judges.gold import read_gold
+    from tpt.judges.symbolic import is_formula
 
     one = read_gold(answer)
     if one.quantity or one.letter or one.moment or one.ratio or (one.word and len(answer) <= LONGEST_NAME):

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from tpt.errors import ConfigError, DataError
-from tpt.judge.code.program import fenced
-from tpt.judge.code.spec import Spec
+from tpt.judges.code.program import fenced
+from tpt.judges.code.spec import Spec
 from tpt.records import Problem
 from tpt.setting import setting
 from tpt.tasks import rows
@@ -42,7 +42,7 @@ class LeetCode(CodeTask):
         Raises:
             DataError: see `Task.load`.
         """
-        from tpt.judge.code.calls import assertions
+        from tpt.judges.code.calls import assertions
 
         size = self.size(split)
         for row in rows.drawn(lambda: self._rows(split), size, self.seed, f"the {split} split of {self.path}"):

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from tpt.errors import ConfigError, DataError, said
-from tpt.judge.code.program import fenced
-from tpt.judge.code.spec import Spec
+from tpt.judges.code.program import fenced
+from tpt.judges.code.spec import Spec
 from tpt.records import Problem
 from tpt.setting import setting
 from tpt.tasks import columns, rows

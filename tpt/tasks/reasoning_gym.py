@@ -72,7 +72,7 @@ class ReasoningGym(Task):
 
     def verdicts(self, pairs: Iterable[tuple[Problem, Sample]], partial: bool = False) -> Iterator[Verdict]:
         """The generator's own score of the marked answer: 1 is correct, anything else above 0 is partial."""
-        from tpt.judge.answer import marked_answers
+        from tpt.judges.answer import marked_answers
 
         scorer = self._dataset(0, 1)
         for problem, sample in pairs:
@@ -150,7 +150,7 @@ def _score(scorer: Any, item: dict[str, Any], answer: str) -> Status:
         score = float(scorer.score_answer(answer=answer, entry=item))
     except Exception:  # some generators raise on answers they cannot read
         return Status.JUDGE_ERROR
-    from tpt.judge import numbers
+    from tpt.judges import numbers
 
     same = numbers.parse(answer)
     if same is not None and same == numbers.parse(str(item["answer"])):

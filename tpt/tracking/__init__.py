@@ -14,7 +14,7 @@ from typing import Any
 
 from tpt import plugins
 from tpt.errors import ConfigError, nearest, said
-from tpt.run.folder import Run
+from tpt.runs.folder import Run
 from tpt.settings.tracker import TrackerConfig
 from tpt.tracking.base import Busy, Tracker
 

@@ -8,8 +8,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from tpt.errors import ConfigError, said
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 from tpt.settings.tracker import TrackerConfig
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from tpt import artefacts, files
 from tpt.nested import flatten
-from tpt.run import table
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs import table
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 
 if TYPE_CHECKING:
     from tpt.report import Report

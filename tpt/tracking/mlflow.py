@@ -20,9 +20,9 @@ from filelock import FileLock
 from tpt import artefacts
 from tpt.errors import ConfigError
 from tpt.nested import flatten
-from tpt.run import table
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs import table
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 from tpt.settings import config
 from tpt.settings.tracker import TrackerConfig
 from tpt.tracking.base import Tracker
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 FOLDER = "mlflow"  # beside the run folders: a sweep's runs are compared in one database
 SERVER = "MLFLOW_TRACKING_URI"
-OURS = "tpt.run"  # the tag by which a run finds its MLflow run again
+OURS = "tpt.runs"  # the tag by which a run finds its MLflow run again
 METRICS, PARAMETERS = 1000, 100  # how many MLflow takes in one request
 LONGEST = 500  # characters of a parameter
 # A server that is gone is given up within a minute, not after several; and MLflow tells its makers nothing.

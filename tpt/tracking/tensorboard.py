@@ -15,8 +15,8 @@ from filelock import FileLock
 
 from tpt import artefacts, markdown
 from tpt.errors import ConfigError
-from tpt.run import table
-from tpt.run.stage import Stage
+from tpt.runs import table
+from tpt.runs.stage import Stage
 from tpt.settings.tracker import TrackerConfig
 from tpt.tracking.base import Tracker
 from tpt.tracking.figures import curve, figures, version

@@ -10,9 +10,9 @@ from tpt import artefacts, records
 from tpt.errors import TptError, said
 from tpt.pairs import paired
 from tpt.records import Problem, Sample, Verdict
-from tpt.run import table
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs import table
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 
 logger = logging.getLogger(__name__)
 

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from tpt import files
 from tpt.errors import ConfigError, RunError
-from tpt.run import books, table
-from tpt.run.stage import Stage
+from tpt.runs import books, table
+from tpt.runs.stage import Stage
 from tpt.settings import config
 from tpt.settings.tracker import TrackerConfig
 from tpt.tracking.base import Tracker

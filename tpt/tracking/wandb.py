@@ -17,9 +17,9 @@ from filelock import FileLock, Timeout
 
 from tpt import files
 from tpt.errors import RunError
-from tpt.run import books, table
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs import books, table
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 from tpt.settings import config
 from tpt.settings.tracker import TrackerConfig
 from tpt.tracking.base import Busy, Tracker
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import wandb
 
     from tpt.report import Report
-    from tpt.run.folder import Run
+    from tpt.runs.folder import Run
 
 INIT_TIMEOUT = 30.0  # seconds to wait for the server
 STEP = "train/step"  # the horizontal axis of curves

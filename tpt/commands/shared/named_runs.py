@@ -7,7 +7,7 @@ from pathlib import Path
 from tpt import artefacts, sweep
 from tpt.cluster import ledger
 from tpt.errors import RunError, TptError
-from tpt.run.folder import Run
+from tpt.runs.folder import Run
 from tpt.terminal import Terminal
 
 

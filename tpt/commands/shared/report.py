@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tpt.run.folder import Run
+from tpt.runs.folder import Run
 from tpt.terminal import Terminal
 
 if TYPE_CHECKING:

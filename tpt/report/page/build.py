@@ -11,7 +11,7 @@ from tpt import __version__, files
 from tpt.report import table
 from tpt.report.page import samples, view
 from tpt.report.rows import Row, stage_names
-from tpt.run.folder import Run
+from tpt.runs.folder import Run
 
 HERE = Path(__file__).parent
 

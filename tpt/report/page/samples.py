@@ -15,9 +15,9 @@ from tpt.artefacts import SAMPLES, VERDICTS
 from tpt.prune.select import hashed
 from tpt.records import LIGHT, Example, Problem, Sample, Verdict
 from tpt.report.rows import distinguishing, round_name
-from tpt.run import table
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs import table
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 from tpt.tasks.base import Split
 
 BUDGET = 2_300_000  # bytes of all samples on the page

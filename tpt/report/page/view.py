@@ -10,8 +10,8 @@ from tpt.evaluate.metrics import READERS
 from tpt.report.page import charts
 from tpt.report.rows import Row, stage_names
 from tpt.report.table import all_ks
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 
 # The counts of tokens in a stage's manifest, and what the page calls them.
 TOKENS = {"tokens": "{stage} tokens", "label_tokens": "tokens trained on"}

@@ -8,7 +8,7 @@ second letter is next to it ("B or C", "AB"): two letters are not an answer.
 import re
 from dataclasses import dataclass
 
-from tpt.judge.dress import clean
+from tpt.judges.dress import clean
 
 STATEMENTS = 40  # the last ones in a text that are looked at
 

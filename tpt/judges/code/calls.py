@@ -10,13 +10,13 @@ import json
 from collections.abc import Sequence
 from importlib.resources import files
 
-from tpt.judge.code.spec import Kind, Result, Spec
-from tpt.judge.code.stdio import MIB, OUTPUT_BYTES, TIME_OUTS, failure, words
+from tpt.judges.code.spec import Kind, Result, Spec
+from tpt.judges.code.stdio import MIB, OUTPUT_BYTES, TIME_OUTS, failure, words
 from tpt.sandbox.runner import Runner
 from tpt.sandbox.worker import Limits, Program, Ran, Stop
 
-CALLER = files("tpt.judge.code").joinpath("caller.py").read_text(encoding="utf-8")
-REFEREE = files("tpt.judge.code").joinpath("referee.py").read_text(encoding="utf-8")
+CALLER = files("tpt.judges.code").joinpath("caller.py").read_text(encoding="utf-8")
+REFEREE = files("tpt.judges.code").joinpath("referee.py").read_text(encoding="utf-8")
 REFEREE_SECONDS = 3.0  # CPU seconds for all values of a solution; typically it takes milliseconds
 INCOMPARABLE = "its value cannot be compared, or takes too long to"
 ERROR = '{"error": '  # how a line begins that reports an error raised by a call

@@ -4,8 +4,8 @@ import dataclasses
 from collections import defaultdict
 from collections.abc import Sequence
 
-from tpt.run import identity
-from tpt.run.folder import Run
+from tpt.runs import identity
+from tpt.runs.folder import Run
 
 
 def repetitions(runs: Sequence[Run]) -> list[list[Run]]:

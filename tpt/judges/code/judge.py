@@ -11,11 +11,11 @@ from threading import Lock, local
 from types import TracebackType
 
 from tpt.errors import SandboxError
-from tpt.judge.code import calls, stdio
-from tpt.judge.code.program import FENCE, Found, Language, extract
-from tpt.judge.code.spec import Kind, Result, Spec
-from tpt.judge.code.stdio import Checker, by_tokens
-from tpt.judge.thinking import UNFINISHED, final_part
+from tpt.judges.code import calls, stdio
+from tpt.judges.code.program import FENCE, Found, Language, extract
+from tpt.judges.code.spec import Kind, Result, Spec
+from tpt.judges.code.stdio import Checker, by_tokens
+from tpt.judges.thinking import UNFINISHED, final_part
 from tpt.records import Sample, Status, Verdict, overall
 from tpt.sandbox.command import Sandbox
 from tpt.sandbox.probe import probe

@@ -4,12 +4,12 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from tpt.judge import arithmetic, choice, clock, numbers
-from tpt.judge import segment as segments
-from tpt.judge.arithmetic import Quantity
-from tpt.judge.clock import Moment
-from tpt.judge.dress import clean
-from tpt.judge.reader import ANSWER_IS, BOXED, last_boxed
+from tpt.judges import arithmetic, choice, clock, numbers
+from tpt.judges import segment as segments
+from tpt.judges.arithmetic import Quantity
+from tpt.judges.clock import Moment
+from tpt.judges.dress import clean
+from tpt.judges.reader import ANSWER_IS, BOXED, last_boxed
 
 _LIST = re.compile(r"[\s$]*-?\d+,\s?-?\d[\s$]*|.*[(\[{][^()]*\d,\s?-?\d{1,2}[^\d,].*")
 _VARIABLE = re.compile(r"\d[a-zA-Z]$")  # in a gold answer, `4m` is four times m and `4 m` is a length

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from tpt.judge import numbers, units, words
-from tpt.judge.units import Unit
+from tpt.judges import numbers, units, words
+from tpt.judges.units import Unit
 
 BITS = 8_192  # in a numerator or a denominator
 DEPTH = 12  # of nested brackets
@@ -68,7 +68,7 @@ class Quantity:
 
     Attributes:
         value: the number; 50 for `50%`.
-        unit: the units of measure, see `tpt.judge.units`; () for none.
+        unit: the units of measure, see `tpt.judges.units`; () for none.
         nouns: other words that say what is counted.
         percent: whether it is a percentage.
         rounded: an approximation given next to the exact number: 3.33 in `10/3 ≈ 3.33`.

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from tpt.judge.code.output import same
-from tpt.judge.code.spec import Kind, Result, Spec
+from tpt.judges.code.output import same
+from tpt.judges.code.spec import Kind, Result, Spec
 from tpt.sandbox.runner import Runner
 from tpt.sandbox.worker import Program, Ran, Stop
 

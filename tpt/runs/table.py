@@ -30,8 +30,8 @@ from tpt.artefacts import (
     shards,
 )
 from tpt.prune.modes import heeds_partial_credit
-from tpt.run import identity
-from tpt.run.stage import Draws, Results, Stage, StageSpec
+from tpt.runs import identity
+from tpt.runs.stage import Draws, Results, Stage, StageSpec
 from tpt.settings.config import Config
 from tpt.settings.prune import PruneConfig
 from tpt.settings.sampler import SERVER

@@ -7,9 +7,9 @@ from pathlib import Path
 from tpt import artefacts, records
 from tpt.errors import TptError
 from tpt.explain import in_words, may_read, may_write
-from tpt.run import table
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs import table
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 
 
 def owner(run: Run, stage: Stage) -> Run | None:

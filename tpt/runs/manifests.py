@@ -19,10 +19,10 @@ from tpt import __version__, artefacts, files, locks
 from tpt.artefacts import Manifest
 from tpt.errors import Damaged, FileError
 from tpt.explain import in_words
-from tpt.run import identity, table
-from tpt.run.identity import Contents
-from tpt.run.paths import Paths
-from tpt.run.stage import Results, Stage
+from tpt.runs import identity, table
+from tpt.runs.identity import Contents
+from tpt.runs.paths import Paths
+from tpt.runs.stage import Results, Stage
 from tpt.settings import config
 from tpt.settings.config import Config
 

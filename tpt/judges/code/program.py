@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from tpt.judge.thinking import final_part
+from tpt.judges.thinking import final_part
 
 Language = Literal["python", "cpp"]
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from tpt import files
-from tpt.run import table
-from tpt.run.folder import Run
-from tpt.run.stage import Stage
+from tpt.runs import table
+from tpt.runs.folder import Run
+from tpt.runs.stage import Stage
 
 LEFT_OUT = ("config", "versions", "version", "engines", "model", "inputs")  # the manifest has them
 

@@ -1,12 +1,12 @@
 """Judging a completion by its final answer, read strictly and leniently.
 
-Both read what follows the thinking (`tpt.judge.thinking`); a completion that never finishes thinking has no answer.
+Both read what follows the thinking (`tpt.judges.thinking`); a completion that never finishes thinking has no answer.
 
 Strict is the paper's reading (arXiv 2504.18116, as in its public replication): the first `####` directly followed by a
 number, compared with the gold answer as text. Nothing may come between marker and number, and `18.00`, `1,800` or `$18`
 are not `18`. A gain measured this way may be mostly a gain in format, which is why there is a lenient reading as well.
 
-Lenient takes the answer that `tpt.judge.reader` finds, with the rule that found it, and compares it (`compare`)
+Lenient takes the answer that `tpt.judges.reader` finds, with the rule that found it, and compares it (`compare`)
 according to what the gold answer is (`gold`):
     a choice    by its letter (`choice`)
     a moment    by time or date (`clock`)
@@ -20,13 +20,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
-from tpt.judge import choice, clock, latex, reader
-from tpt.judge import segment as segments
-from tpt.judge.compare import compare
-from tpt.judge.gold import Gold, is_number, read_gold, wording
-from tpt.judge.reader import READ, SHORT, find
-from tpt.judge.symbolic import Outcome, Symbolic
-from tpt.judge.thinking import UNFINISHED, final_part, in_answer_tags
+from tpt.judges import choice, clock, latex, reader
+from tpt.judges import segment as segments
+from tpt.judges.compare import compare
+from tpt.judges.gold import Gold, is_number, read_gold, wording
+from tpt.judges.reader import READ, SHORT, find
+from tpt.judges.symbolic import Outcome, Symbolic
+from tpt.judges.thinking import UNFINISHED, final_part, in_answer_tags
 from tpt.records import Problem, Sample, Status, Verdict, overall
 
 STRICT = re.compile(r"####\s*(-?[0-9.,]+)")

@@ -10,8 +10,8 @@
 from pathlib import Path
 
 from tpt import artefacts
-from tpt.run import table
-from tpt.run.stage import Stage
+from tpt.runs import table
+from tpt.runs.stage import Stage
 
 
 class Paths:

@@ -5,7 +5,7 @@ import json
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from tpt.judge.code.program import Language
+from tpt.judges.code.program import Language
 from tpt.records import Problem
 
 Source = tuple[Language, str]
@@ -38,7 +38,7 @@ class Spec:
         prelude: Python source to put before a solution with calls: imports, helper classes.
         seconds: CPU seconds per test, or for all calls together.
         memory_mb: MiB.
-        tolerance: by how much numbers may differ; for None see `judge.code.output.same`.
+        tolerance: by how much numbers may differ; for None see `judges.code.output.same`.
         case_sensitive: whether the case of letters matters.
         references: solutions known to be right.
         incorrect: solutions known to be wrong.

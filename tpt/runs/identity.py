@@ -19,7 +19,7 @@ from typing import Any
 from tpt import artefacts, plugins, records, tasks
 from tpt.errors import ConfigError, RunError
 from tpt.records import Problem
-from tpt.run.stage import Stage, StageSpec
+from tpt.runs.stage import Stage, StageSpec
 from tpt.setting import facts_of
 from tpt.settings import config
 from tpt.settings.benchmarks import Benchmark

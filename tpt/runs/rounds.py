@@ -11,8 +11,8 @@ from tpt import files
 from tpt.artefacts import Metrics
 from tpt.errors import Damaged
 from tpt.evaluate.stop import Stop, look_confidence, model_name, rule
-from tpt.run import table
-from tpt.run.stage import Stage
+from tpt.runs import table
+from tpt.runs.stage import Stage
 from tpt.settings import config
 from tpt.settings.config import Config
 

@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tpt.judge import arithmetic, numbers, units
-from tpt.judge.dress import clean
+from tpt.judges import arithmetic, numbers, units
+from tpt.judges.dress import clean
 
 _DOLLARS = re.compile(r"^\s*(?:\$\$?|\\[(\[])|(?:\$\$?|\\[)\]])\s*$")
 _SIGNS = {

@@ -17,10 +17,10 @@ from tpt.errors import RunError, TptError
 from tpt.evaluate.stop import Stop
 from tpt.explain import in_words, may_write, refused
 from tpt.nested import flatten
-from tpt.run import identity, rounds, table
-from tpt.run.identity import FORMAT
-from tpt.run.manifests import Manifests, now
-from tpt.run.stage import Stage
+from tpt.runs import identity, rounds, table
+from tpt.runs.identity import FORMAT
+from tpt.runs.manifests import Manifests, now
+from tpt.runs.stage import Stage
 from tpt.settings import config, loaded
 from tpt.settings.config import Config
 

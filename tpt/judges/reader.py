@@ -7,18 +7,18 @@ The first of these that applies counts:
     whole_text   the whole text, if it is a number or a short formula (`answer_tag` if it is the contents of `<answer>`)
     last_number  the last number in the text, unless it is denied, a bound or part of a rate
 
-A letter of a choice may also stand alone on a line (`last_line`, see `tpt.judge.choice`). Before all
-this, `tpt.judge.thinking` removes thinking and `<answer>` tags; the rule is `unfinished_thinking` if nothing is left.
+A letter of a choice may also stand alone on a line (`last_line`, see `tpt.judges.choice`). Before all
+this, `tpt.judges.thinking` removes thinking and `<answer>` tags; the rule is `unfinished_thinking` if nothing is left.
 """
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tpt.judge import arithmetic, numbers, words
-from tpt.judge import segment as segments
-from tpt.judge.arithmetic import Quantity
-from tpt.judge.symbolic import is_formula
+from tpt.judges import arithmetic, numbers, words
+from tpt.judges import segment as segments
+from tpt.judges.arithmetic import Quantity
+from tpt.judges.symbolic import is_formula
 
 SHORT = 300  # most characters of a text that can be one expression
 READ = 20_000  # characters that are looked at: the last ones, or those after the last mark

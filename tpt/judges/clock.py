@@ -7,7 +7,7 @@ A time without a.m. or p.m. is on the 24-hour clock, so `14:45` is `2:45 PM`, an
 import re
 from dataclasses import dataclass
 
-from tpt.judge.dress import clean
+from tpt.judges.dress import clean
 
 LONGEST = 200  # characters of a text that can be a moment with little around it
 

@@ -3,14 +3,14 @@
 import re
 from dataclasses import replace
 
-from tpt.judge import arithmetic, choice, clock, latex, numbers, reader
-from tpt.judge import segment as segments
-from tpt.judge.arithmetic import Quantity
-from tpt.judge.clock import Moment
-from tpt.judge.dress import clean
-from tpt.judge.gold import MODULUS, YES_NO, Gold, read_ratio, wording
-from tpt.judge.reader import BOXED, SHORT, Candidate, find
-from tpt.judge.symbolic import FORMULA, is_formula
+from tpt.judges import arithmetic, choice, clock, latex, numbers, reader
+from tpt.judges import segment as segments
+from tpt.judges.arithmetic import Quantity
+from tpt.judges.clock import Moment
+from tpt.judges.dress import clean
+from tpt.judges.gold import MODULUS, YES_NO, Gold, read_ratio, wording
+from tpt.judges.reader import BOXED, SHORT, Candidate, find
+from tpt.judges.symbolic import FORMULA, is_formula
 from tpt.records import Status
 
 _ARITHMETIC = re.compile(r"[\d\s!+\-*/^(){}.,$]+")

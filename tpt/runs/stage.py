@@ -22,7 +22,7 @@ class Stage:
 
     Attributes:
         round: 0 is before any training.
-        name: of its record in `run.table`.
+        name: of its record in `runs.table`.
         which: of several stages of that name in a round, which one; "" is the main one. An evaluation is named after
             the set of problems or the benchmark that it samples, a command by its own name.
     """

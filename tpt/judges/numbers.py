@@ -3,7 +3,7 @@
 import re
 from fractions import Fraction
 
-from tpt.judge.dress import clean
+from tpt.judges.dress import clean
 
 LONGEST = 400  # the most characters of a number, and the largest power of ten, that are read
 ROUNDED = 4  # the fewest decimals with which a rounded fraction is accepted

@@ -8,9 +8,9 @@ import re
 from dataclasses import replace
 from fractions import Fraction
 
-from tpt.judge import arithmetic, numbers, words
-from tpt.judge.arithmetic import Quantity
-from tpt.judge.dress import clean
+from tpt.judges import arithmetic, numbers, words
+from tpt.judges.arithmetic import Quantity
+from tpt.judges.dress import clean
 
 SHORT = 400  # most characters of a piece that are read
 NUMBERS = 12  # the last ones in a sentence that are looked at

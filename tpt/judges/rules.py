@@ -8,5 +8,5 @@ nothing is sampled again.
 This module imports nothing: what only compares versions need not load a judge.
 """
 
-ANSWERS = 1  # tpt.judge.answer: answers as text, and what `tpt.judge.thinking` cuts off before them
-PROGRAMS = 1  # tpt.judge.code: programs, run on tests in a sandbox
+ANSWERS = 1  # tpt.judges.answer: answers as text, and what `tpt.judges.thinking` cuts off before them
+PROGRAMS = 1  # tpt.judges.code: programs, run on tests in a sandbox
