@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import cast
 
 from tpt import checkpoint, records
-from tpt.artefacts import SAMPLES, Evaluated
+from tpt.artefacts import SAMPLES, Evaluated, Metrics
 from tpt.evaluate import store
 from tpt.evaluate.metrics import doubts, summarise
 from tpt.judges.thinking import final_part
@@ -29,17 +29,33 @@ def evaluate(run: Run, stage: Stage, progress: Progress) -> Evaluated:
     verdicts = judge(run, stage, progress)
     samples = records.shards(folder, SAMPLES)
     drawn = summary(folder)
-    metrics = summarise(
-        records.read(samples, Sample, LIGHT),
-        records.read(verdicts, Verdict, VERDICT),
-        table.evaluation_settings(run.config, stage),
-        tokens=drawn["tokens"],
-        thinking_tokens=_thinking_tokens(samples, model_dir(run, stage)),
-    )
+    metrics = figures_of(run, stage, samples, verdicts, drawn["tokens"], model_dir(run, stage))
     store.save(folder, metrics)
     warnings = doubts(metrics)
     figures = drawn | {"metrics": store.headline(metrics)} | table.task_of(run.config, stage).marks()
     return cast(Evaluated, figures | ({"warnings": warnings} if warnings else {}))
+
+
+def figures_of(
+    run: Run, stage: Stage, samples: list[Path], verdicts: list[Path], tokens: int, tokenizer: Path
+) -> Metrics:
+    """The figures of an evaluation, from its samples and the verdicts on them.
+
+    Args:
+        samples, verdicts: their shards, in the same order.
+        tokens: of all completions.
+        tokenizer: a checkpoint with the tokenizer that they were sampled with, read only if any of them thinks.
+
+    Raises:
+        RunError: the verdicts are of other samples.
+    """
+    return summarise(
+        records.read(samples, Sample, LIGHT),
+        records.read(verdicts, Verdict, VERDICT),
+        table.evaluation_settings(run.config, stage),
+        tokens=tokens,
+        thinking_tokens=_thinking_tokens(samples, tokenizer),
+    )
 
 
 def _thinking_tokens(shards: list[Path], folder: Path) -> int:

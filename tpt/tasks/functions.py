@@ -85,6 +85,12 @@ class Functions(CodeTask):
             "End with the whole function, with its imports, in one markdown block that starts with ```python.",
         )
 
+    def source(self, problem: Problem) -> str:
+        """See `Task.source`."""
+        split, name = problem.id.removeprefix(f"{self.called}/").split("/", 1)
+        where = self._source(split)
+        return rows.place(where.path, where.split, f"{self.id} {name}" if self.id else f"row {name}", where.subset)
+
     def files(self) -> list[Path]:
         """See `Task.files`."""
         return rows.files_of(self._source(split) for split in self.sets)

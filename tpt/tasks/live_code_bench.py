@@ -78,6 +78,12 @@ class LiveCodeBench(CodeTask):
             "End with the whole program in one markdown block that starts with ```python.",
         )
 
+    def source(self, problem: Problem) -> str:
+        """See `Task.source`."""
+        _, split, name = problem.id.split("/", 2)
+        where = self._source(split)
+        return rows.place(where.path, where.split, f"question_id {name}", where.subset)
+
     def files(self) -> list[Path]:
         """See `Task.files`."""
         return rows.files_of(self._source(split) for split in self.sets)
