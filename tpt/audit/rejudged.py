@@ -73,6 +73,8 @@ def _sentences(found: Rejudgement) -> Iterator[Text]:
 
 def _again(found: Rejudgement, command: str) -> Iterator[Text]:
     first = found.first_to_train
+    if first is not None:
+        yield Text("sentences and figures are of the checkpoints as they are, trained on what was kept until now")
     if any(one.why_not for one in found.kept):
         yield Text("not every round could be drawn again, so what must be trained again is not known for all")
     if first is None:

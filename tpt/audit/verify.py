@@ -122,6 +122,7 @@ def shown(run: Recorded, findings: list[Finding]) -> list[Table | Text]:
         cells = [f"{checked:,} {these[0].unit}", f"{checked - differ:,}", f"{differ:,}", str(skipped or "")]
         grid.add_row(name, *cells, style="red" if differ else "")
     lines = [line for one in findings for line in _lines(one)]
+    lines += _not_checked(findings)
     lines += [Text(f"never checked: {limit}") for limit in LIMITS]
     return [grid, *lines]
 
@@ -133,6 +134,16 @@ def _lines(one: Finding) -> list[Text]:
         lines.append(Text(f"        and {one.differs - len(one.first):,} more"))
     if one.note:
         lines.append(Text(f"note: {where}: {one.note}"))
-    if one.why_not:
-        lines.append(Text(f"not checked: {where}: {one.why_not}"))
     return lines
+
+
+def _not_checked(findings: list[Finding]) -> list[Text]:
+    """A line for each check and each reason why it was not carried out."""
+    stages: dict[tuple[str, str], list[str]] = {}
+    for one in findings:
+        if one.why_not:
+            stages.setdefault((one.check, one.why_not), []).append(one.stage)
+    more = {key: f" and {len(these) - 1} more" if len(these) > 1 else "" for key, these in stages.items()}
+    return [
+        Text(f"not checked: {check} of {these[0]}{more[check, why]}: {why}") for (check, why), these in stages.items()
+    ]
