@@ -1,6 +1,7 @@
 """`tpt rejudge`: what another judge would change is what the stages make of its verdicts."""
 
 import json
+import shlex
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -79,7 +80,7 @@ def test_the_command_names_the_very_run(tmp_path: Path) -> None:
     config = compose([*TINY, *SIZES, f"run_root={tmp_path}", "prune.reader=lenient", "seed=3"])
     line = command(config, [])
     assert line.startswith("tpt run ")
-    assert Run.of(compose(line.split()[2:])).root == Run.of(config).root
+    assert Run.of(compose(shlex.split(line)[2:])).root == Run.of(config).root
 
 
 @pytest.mark.parametrize(

@@ -119,9 +119,11 @@ def in_words(verdict: Verdict) -> str:
 
 def _note_versions(run: Recorded, stage: Stage, found: Finding, packages: tuple[str, ...]) -> None:
     """Say of differences that packages of another version may be the reason."""
+    if not found.differs:
+        return
     then, now = run.manifest(stage).get("versions", {}), versions()
     changed = [f"{one} {then.get(one)} then, {now.get(one)} now" for one in packages if then.get(one) != now.get(one)]
-    if found.differs and changed:
+    if changed:
         found.note = f"packages of another version may be the reason: {', '.join(changed)}"
 
 
