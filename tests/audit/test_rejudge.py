@@ -58,7 +58,7 @@ def test_raised_rules_are_followed_to_examples_figures_sentences_and_the_command
 ) -> None:
     """Under rules by which every answer to a problem is right from the second sample on, in the trained rounds."""
 
-    def verdicts(_: Task, pairs: Iterable[tuple[Problem, Sample]], partial: bool = False) -> Iterator[Verdict]:
+    def verdicts(self: Task, pairs: Iterable[tuple[Problem, Sample]], partial: bool = False) -> Iterator[Verdict]:
         for _, sample in pairs:
             said = Status.CORRECT if sample.index else Status.NO_ANSWER
             yield Verdict(sample.problem_id, sample.index, said, said, said, "second")

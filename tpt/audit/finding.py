@@ -47,6 +47,10 @@ class Finding:
             if len(self.first) < FIRST:
                 self.first.append(difference)
 
+    def add_note(self, note: str) -> None:
+        """Add to what else should be known."""
+        self.note = "; ".join(filter(None, [self.note, note]))
+
     def compare_values(self, where: str, recorded: Mapping[str, Any], now: Mapping[str, Any]) -> None:
         """Compare each value of nested dictionaries that both have.
 

@@ -91,7 +91,7 @@ def figures(run: Recorded, stage: Stage, found: Finding, tools: Tools) -> None:
     if samples:
         now = cast(Mapping[str, Any], computed(run, stage, samples, verdicts, tools))
     else:
-        found.note = "from verdicts alone, as its samples are not in the folder: not how long and how varied they are"
+        found.add_note("from verdicts alone, as its samples are not in the folder: not how long and varied they are")
         whole = summarise(_stubs(verdicts), records.read(verdicts, Verdict, VERDICT), _settings(run, stage))
         now = {name: whole[name] for name in BY_VERDICTS}  # type: ignore[literal-required]  # they are its keys
     recorded = store.load(run.folder(stage))

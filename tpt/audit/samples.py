@@ -10,12 +10,13 @@ from tpt.audit.recorded import Recorded, Unchecked, sample_shards
 from tpt.audit.tools import Tools
 from tpt.errors import RunError
 from tpt.prompt import Decoder
-from tpt.records import ENDED, Sample, Verdict
+from tpt.records import ENDED, Sample, Status, Verdict
 from tpt.runs import identity, table
 from tpt.runs.manifests import versions
 from tpt.runs.stage import Stage
 from tpt.stages.judge import verdicts_on, verdicts_path
 from tpt.stages.think import engines_of
+from tpt.tasks.code import CodeTask
 
 # What a verdict says; the reason in words, and which test failed how, may depend on the machine.
 SAID = ("status", "strict", "lenient", "rule", "strict_answer", "lenient_answer", "passed", "total")
@@ -66,12 +67,20 @@ def texts(run: Recorded, stage: Stage, found: Finding, tools: Tools) -> None:
 def verdicts(run: Recorded, stage: Stage, found: Finding, tools: Tools) -> None:
     """Each sample's verdict, given again by the judge of today."""
     _check_judge(run, stage)
+    undecided = 0
     for number, problems, path in sample_shards(run, stage):
         tools.tell(f"verdicts on {stage}, shard {number + 1}")
         recorded = records.read(verdicts_path(run, stage, number), Verdict)
         for before, now in both(recorded, verdicts_on(run, stage, problems, path)):
-            found.compare(same(before, now), f"{name_of(now)}: recorded {in_words(before)}, now {in_words(now)}")
+            if now.status is Status.JUDGE_ERROR and before.status is not Status.JUDGE_ERROR:
+                undecided += 1  # the judge of today failed, which says nothing against the recorded verdict
+            else:
+                found.compare(same(before, now), f"{name_of(now)}: recorded {in_words(before)}, now {in_words(now)}")
     _note_versions(run, table.judged_in(stage), found, JUDGES_WITH)
+    if undecided:
+        found.add_note(f"{undecided:,} samples could not be judged here: the judge failed, as on a machine too busy")
+    if found.differs and isinstance(table.task_of(run.config, stage), CodeTask):
+        found.add_note("a program near its time limit may pass on one machine and not on another, or a busier one")
 
 
 def _check_judge(run: Recorded, stage: Stage) -> None:
@@ -124,7 +133,7 @@ def _note_versions(run: Recorded, stage: Stage, found: Finding, packages: tuple[
     then, now = run.manifest(stage).get("versions", {}), versions()
     changed = [f"{one} {then.get(one)} then, {now.get(one)} now" for one in packages if then.get(one) != now.get(one)]
     if changed:
-        found.note = f"packages of another version may be the reason: {', '.join(changed)}"
+        found.add_note(f"packages of another version may be the reason: {', '.join(changed)}")
 
 
 def shard_files(run: Recorded, stage: Stage) -> tuple[list[Path], list[Path]]:
