@@ -155,6 +155,15 @@ def test_what_was_deleted_is_named_and_is_no_difference(copied: Path, capsys: Ca
     assert "figures of round-00/evaluate: from verdicts alone" in said
 
 
+def test_without_samples_no_round_can_be_drawn_again(copied: Path, capsys: Captured) -> None:
+    for path in copied.glob("round-*/think/samples-*.parquet"):
+        path.unlink()
+    assert main(["rejudge", str(copied), "prune.reader=lenient", "--json"]) == 0
+    assert {one["why_not"] for one in json.loads(capsys.readouterr().out)["kept"]} == {
+        "the samples of the round are not in the folder"
+    }
+
+
 def test_verdicts_by_rules_of_another_version_are_left_to_rejudge(
     honest: Run, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:

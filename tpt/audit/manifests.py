@@ -25,7 +25,7 @@ HANDED_ON = {
 
 def settings(run: Recorded, stage: Stage, found: Finding, _: Tools) -> None:
     """The settings, and the outcomes of its inputs, that a stage's results are recorded to rest on."""
-    if any(run.rules_changed(one) for one in _all_inputs(run, stage)):
+    if any(run.rules_changed(one) for one in [stage, *_rests_on(run, stage, set())]):
         raise Unchecked("it was done under other rules than today's; `tpt rejudge` compares them")
     manifest = run.manifest(stage)
     now = run.fingerprint(stage)
@@ -40,9 +40,13 @@ def settings(run: Recorded, stage: Stage, found: Finding, _: Tools) -> None:
         )
 
 
-def _all_inputs(run: Recorded, stage: Stage) -> list[Stage]:
-    """A stage and all that it was made from."""
-    return [stage, *(one for before in run.inputs(stage) for one in _all_inputs(run, before))]
+def _rests_on(run: Recorded, stage: Stage, seen: set[Stage]) -> set[Stage]:
+    """All that a stage was made from, each once; `seen` takes them."""
+    for one in run.inputs(stage):
+        if one not in seen:
+            seen.add(one)
+            _rests_on(run, one, seen)
+    return seen
 
 
 def digests(run: Recorded, stage: Stage, found: Finding, _: Tools) -> None:

@@ -256,9 +256,9 @@ def _draw(run: Recorded, new: Rejudged, round: int, tools: Tools) -> Kept:
     """Draw a round's examples by the new verdicts."""
     stage, found = Stage(round, table.PRUNE.name), Kept(round)
     tools.tell(f"the draw of {stage}")
-    before = _solutions(run.examples_path(round))
     out = new.new_folder(stage) / EXAMPLES
     try:
+        before = _solutions(run.examples_path(round))
         check_redraw(new)
         inputs = inputs_of(new, stage)
         thought = Stage(round, table.THINK.name)
