@@ -17,6 +17,7 @@ from omegaconf import OmegaConf
 from tpt import prompt
 from tpt.errors import ConfigError, DataError, TptError
 from tpt.records import Problem, Sample, Status, Verdict
+from tpt.settings.model import AS_IT_IS
 from tpt.tasks import make, rows
 from tpt.tasks.base import Task
 from tpt.tasks.columns import LONGEST
@@ -158,7 +159,7 @@ def test_prompt_and_system_are_templates_over_the_row(tmp_path: Path) -> None:
     }
     task = qa(jsonl(tmp_path / "a.jsonl", some), **extra)
     problem = by_question(task)["What is 10 + 10?"]
-    assert prompt.messages(problem, task) == [
+    assert prompt.messages(problem, task, AS_IT_IS) == [
         {"role": "system", "content": "Be brief, 3."},
         {"role": "user", "content": "SUMS 4: What is 10 + 10?"},
     ]
@@ -178,7 +179,7 @@ def test_the_first_training_rows_are_worked_examples_and_not_trained_on(tmp_path
     assert len(shots) == 3
     assert all(question.startswith("Q: What") and "\n#### " in solution for question, solution in shots)
     assert not {question.removeprefix("Q: ") for question, _ in shots} & {one.question for one in problems(task)}
-    assert len(prompt.messages(problems(task)[0], task)) == 7
+    assert len(prompt.messages(problems(task)[0], task, AS_IT_IS)) == 7
 
 
 def test_worked_examples_of_a_file_have_the_same_columns_and_count_among_the_files(tmp_path: Path) -> None:
