@@ -111,7 +111,7 @@ def test_a_difference_within_its_interval_is_not_called_one() -> None:
     assert all(one.startswith("exploratory, ") for one in (much, nothing, against))
     assert "this checkpoint" in much and "these checkpoints" in against
     assert "no change in pass@1 strict that can be told from noise" in nothing
-    assert "nothing against much, these checkpoints: pass@1 strict is lower by -50.0" in against
+    assert "nothing against much, these checkpoints: pass@1 strict is lower: -50.0" in against
 
 
 def test_only_the_last_round_of_an_arm_is_put_in_words() -> None:

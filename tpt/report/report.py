@@ -21,7 +21,7 @@ from tpt.runs.folder import Run
 
 ONE_TRAINING = (
     "Sentences on a checkpoint are of that one alone: one training says nothing about how much another would gain. "
-    "`tpt run -m seed=0,1,2` and `tpt reproduce NAME seeds=3` do"
+    "Several do: `tpt run -m seed=0,1,2`, `tpt reproduce NAME seeds=3`"
 )
 
 

@@ -41,7 +41,7 @@ def _whose(line: Line) -> str:
 def _compared(difference: Interval) -> str:
     found = difference.in_points()
     return {
-        1: f"is higher by {found} points",
-        -1: f"is lower by {found} points",
+        1: f"is higher: {found} points",
+        -1: f"is lower: {found} points",
         0: f"does not differ by more than the interval: {found} points",
     }[difference.direction]
