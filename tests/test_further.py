@@ -14,6 +14,7 @@ import pytest
 from evaluations import finish_evaluation, finish_round
 from processes import ended
 
+import tpt
 from tpt import files, records
 from tpt.cli import main
 from tpt.cluster.graph import graph
@@ -191,6 +192,8 @@ def test_they_are_added_to_a_run_killed_resumed_and_reported(
     assert {path: path.read_bytes() for path in before} == before, "nothing that was done is done again"
     assert len(list(records.read(run.problems_path("wp"), Problem))) == 4
     assert files.read_json(root / "round-01/evaluate-wp/metrics.json")["samples"] == 12
+    results = tpt.open_run(root)
+    assert {*results.samples(1, "evaluate-wp")["gold"]} <= {*results.problems("wp")["gold"]}
     rows = list(csv.DictReader((root / "report" / "table.csv").open()))
     assert [row["mine_acc"] for row in rows] == ["0.5", "0.5"]
     assert float(rows[1]["mine_acc_low"]) == pytest.approx(0.2993, abs=1e-4), "Wilson's, of 10 in 20"

@@ -192,7 +192,9 @@ def test_worked_examples_of_a_file_have_the_same_columns_and_count_among_the_fil
 def test_what_save_to_disk_of_datasets_has_written_is_read(tmp_path: Path) -> None:
     saved = datasets.Dataset.from_list(ROWS)
     saved.save_to_disk(tmp_path / "one")
-    datasets.DatasetDict({"train": saved.select(range(1, 20)), "test": saved.select([0])}).save_to_disk(tmp_path / "two")
+    datasets.DatasetDict({"train": saved.select(range(1, 20)), "test": saved.select([0])}).save_to_disk(
+        tmp_path / "two"
+    )
     one, two = qa(tmp_path / "one"), qa(tmp_path / "two")
     assert {text.question for split in ("train", "test") for text in one.load(split)} == {row["q"] for row in ROWS}
     assert [text.question for text in two.load("test")] == [ROWS[0]["q"]]
