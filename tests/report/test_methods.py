@@ -106,7 +106,8 @@ def test_a_method_has_means_on_benchmarks_and_of_commands(tiny_config: Callable[
     assert method.seconds["command"] == 3 * 7.0
 
     said = report(runs, tmp_path).sentences
-    assert any("this method over 3 trainings: pass@1 strict (wp) FELL: -" in one for one in said)
+    [of_wp] = [one for one in said if "pass@1 strict (wp)" in one]
+    assert of_wp.startswith("exploratory, round 1, this method over 3 trainings: pass@1 strict (wp) FELL: -46.7 [")
     [of_loss] = [one for one in said if "loss (mine) FELL: -0.4667 [" in one]
     assert of_loss.startswith("exploratory, ") and "over trainings alone, so of these questions only" in of_loss
     text = (tmp_path / "table.md").read_text()
@@ -115,7 +116,7 @@ def test_a_method_has_means_on_benchmarks_and_of_commands(tiny_config: Callable[
         "acc (mine), not paired | loss (mine), over trainings alone |",
     ):
         assert words in text
-    assert "Means over trainings: gain over the baseline on other problems" in text
+    assert "Means over trainings of the gain over the baseline on other problems" in text
 
 
 def test_figures_that_do_not_differ_between_trainings_claim_no_certainty(
@@ -137,7 +138,9 @@ def test_what_was_measured_otherwise_has_no_mean_and_the_report_says_so(
         finish_evaluation(plain, round, 10)
     commands = "acc (mine), loss (mine): not every training has been measured on it"
     for some, titles in ((runs, ""), ([*runs, plain], "pass@1 strict (wp), pass@1 lenient (wp), ")):
-        [note] = [one for one in report(some, tmp_path).notes if "no mean" in one]
+        made = report(some, tmp_path)
+        assert sum("this checkpoint: acc (mine)" in one for one in made.sentences) == 2
+        [note] = [one for one in made.notes if "no mean" in one]
         assert note.startswith(f"no mean over trainings of {titles}{commands}")
 
 

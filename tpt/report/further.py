@@ -18,7 +18,7 @@ Rests = Literal["samples", "figures", "trainings"]
 # How a gain was computed, in a sentence and in a heading, by what it rests on.
 HOW: dict[Rests, str] = {
     "samples": "paired by problem",
-    "figures": "not paired, so wider than it need be",
+    "figures": "not paired, so wider than it needs to be",
     "trainings": "over trainings alone, so of these questions only",
 }
 UNPAIRED: dict[Rests, str] = {"samples": "", "figures": ", not paired", "trainings": ", over trainings alone"}

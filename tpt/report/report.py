@@ -125,16 +125,21 @@ def _write(runs: list[Run], left_out: list[str], out: Path, html: Path) -> Repor
 def _sentences(runs: list[Run], rows: list[Row], methods: list[Row]) -> list[tuple[str, int]]:
     """The gains in words, each with 1 for a rise, -1 for a fall, 0 if neither can be told.
 
-    Where runs are compared, there are sentences on the last round of each; the table has the others.
+    Where runs are compared, there are sentences on the last round of each; the table has the others. On other problems,
+    a sentence on a method stands for those on its checkpoints.
     """
-    said = rows if len(runs) == 1 else list({row.root: row for row in rows}.values())
-    said = said + list({tuple(row.labels.items()): row for row in methods}.values())
+    single = rows if len(runs) == 1 else list({row.root: row for row in rows}.values())
+    several = list({tuple(row.labels.items()): row for row in methods}.values())
     words = [
         (gain_in_words(row), 0 if row.unjudged else row.gains["baseline"]["strict"][row.ks[0]].direction)
-        for row in said
+        for row in (*single, *several)
         if "baseline" in row.gains
     ]
-    return words + [(f"{EXPLORATORY}{text}", direction) for row in said for text, direction in further_in_words(row)]
+    for row in (*single, *several):
+        known = {title for one in several if row.root in one.roots and row.round == one.round for title in one.further}
+        found = further_in_words(row, known if row.trainings == 1 else ())
+        words += [(f"{EXPLORATORY}{text}", direction) for text, direction in found]
+    return words
 
 
 def _tables(out: Path) -> list[Path]:

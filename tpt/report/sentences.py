@@ -1,6 +1,6 @@
 """What a report says in words: sentences that claim no more than their intervals do."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from tpt.evaluate.intervals import Interval
 from tpt.evaluate.metrics import READERS
@@ -37,14 +37,17 @@ def gain_in_words(row: Row) -> str:
     return f"{where(row)}: {_said(what, strict, over)}; {beside}"
 
 
-def further_in_words(row: Row) -> Iterator[tuple[str, int]]:
+def further_in_words(row: Row, known: Container[str] = ()) -> Iterator[tuple[str, int]]:
     """What was gained or lost on each further set, on each benchmark and by each command: a sentence and its direction.
 
     The strict reader's gain is said, with the lenient reader's beside it.
+
+    Args:
+        known: titles of figures that other sentences speak of.
     """
     leniently = {one.of: one for one in row.further.values() if one.reader == "lenient"}
     for one in row.further.values():
-        if one.gain and one.reader != "lenient":
+        if one.gain and one.reader != "lenient" and one.title not in known:
             words = _of_further(one, one.gain, leniently.get(one.of))
             yield f"{where(row)}: {words}", 0 if one.doubtful else one.gain.direction
 

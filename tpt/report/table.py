@@ -30,7 +30,8 @@ FURTHER_TITLES = (
     "gain over the baseline on other problems: pass@k in points, paired by problem",
 )
 METHOD_FURTHER_TITLES = tuple(
-    f"means over trainings: {title}, with intervals over trainings and problems" for title in FURTHER_TITLES
+    f"means over trainings{title}, with intervals over trainings and problems"
+    for title in (f" {FURTHER_TITLES[0]}", f" of the {FURTHER_TITLES[1]}")
 )
 EXTRA_TITLE = "what else the stages of each round report"
 Trouble = Literal["judge_error", "gold_unreadable", "unfinished_thinking"]

@@ -108,6 +108,7 @@ def over_trainings(rows: Sequence[Row], baselines: Sequence[Row], settings: Eval
     spread = _level(rows, "strict", first.ks[0], settings).spread
     others = further_means.over_trainings([row.further for row in rows], [row.further for row in baselines])
     merged = dataclasses.replace(first, metrics=metrics, gains={}, further=others, trainings=len(rows), spread=spread)
+    merged.roots = tuple(row.root for row in rows)
     merged.kept = _mean([row.kept for row in rows])
     merged.steps = _mean([row.steps for row in rows])
     names = dict.fromkeys(name for row in rows for name in row.seconds)
