@@ -132,12 +132,12 @@ def test_the_report_says_what_was_gained_here_and_forgotten_there(tiny_config: M
         }
         run.finish(Stage(round, "command", "mine"), {"figures": figures, "command": [], "json": "out"}, 1.0)
     made = report([run], tmp_path)
-    [main, here, there, command] = made.sentences
+    [main, own, other, command] = made.sentences
     assert main.startswith("round 1, this checkpoint: pass@1 strict rose by")
-    assert here.startswith("exploratory, round 1, this checkpoint: no change in pass@1 strict (train) that can be told")
-    assert here.endswith("; these problems are trained on")
+    assert own.startswith("exploratory, round 1, this checkpoint: no change in pass@1 strict (train) that can be told")
+    assert own.endswith("; these problems are trained on")
     assert (
-        "pass@1 strict (wp) FELL: -50.0 [" in there and "points over the baseline, paired by problem; lenient" in there
+        "pass@1 strict (wp) FELL: -50.0 [" in other and "points over the baseline, paired by problem; lenient" in other
     )
     assert "acc (mine) rose by +0.3 [+0.24" in command and "not paired" in command
     assert any("What is exploratory was not declared before the runs" in one for one in made.notes)

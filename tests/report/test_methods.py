@@ -13,7 +13,8 @@ from tpt.evaluate import trainings
 from tpt.evaluate.intervals import Floats, Interval
 from tpt.report import report
 from tpt.report.rows import collect
-from tpt.report.trainings import compared, method_rows, over_trainings
+from tpt.report.trainings import compared, method_rows, over_trainings, without_mean
+from tpt.runs import table
 from tpt.runs.folder import Run
 from tpt.runs.repetitions import repetitions
 from tpt.runs.stage import Stage
@@ -73,6 +74,7 @@ ACC, LOSS, ERROR = {0: (0.5, 0.5, 0.5), 1: (0.62, 0.7, 0.66)}, {0: (2.5, 2.5, 2.
 def beside(tiny_config: Callable[..., Config], seed: int, *more: str) -> Run:
     """A training that was also measured on a benchmark and by a command, which gives no standard error of the loss."""
     run = Run.create(tiny_config(*ALSO, f"seed={seed}", *more))
+    run.finish(table.benchmark("wp"), {"problems": PROBLEMS}, 1.0)
     for round in (0, 1):
         finish_round(run, round, SOLVED[round][seed], 10 + 10 * round)
         figures = {
@@ -126,22 +128,33 @@ def test_figures_that_do_not_differ_between_trainings_claim_no_certainty(
     runs = [beside(tiny_config, seed) for seed in range(3)]
     [method] = method_rows(runs, collect(runs))
     loss = method.further["loss (mine)"]
-    assert (loss.value, loss.interval, loss.gain) == (pytest.approx(1.9), None, None)
+    assert loss.value == pytest.approx(1.9)
+    assert loss.interval is None and loss.gain is None
 
 
 def test_what_was_measured_otherwise_has_no_mean_and_the_report_says_so(
     tiny_config: Callable[..., Config], tmp_path: Path
 ) -> None:
-    runs = [beside(tiny_config, 0), beside(tiny_config, 1, "commands.mine.options=--fast")]
     plain = Run.create(tiny_config("rounds=1", "seed=2"))
     for round in (0, 1):
         finish_evaluation(plain, round, 10)
-    commands = "acc (mine), loss (mine): not every training has been measured on it"
-    for some, titles in ((runs, ""), ([*runs, plain], "pass@1 strict (wp), pass@1 lenient (wp), ")):
-        made = report(some, tmp_path)
-        assert sum("this checkpoint: acc (mine)" in one for one in made.sentences) == 2
-        [note] = [one for one in made.notes if "no mean" in one]
-        assert note.startswith(f"no mean over trainings of {titles}{commands}")
+    first, shares, figures = (
+        beside(tiny_config, 0),
+        "pass@1 strict (wp), pass@1 lenient (wp)",
+        "acc (mine), loss (mine)",
+    )
+    for other, titles in (
+        (beside(tiny_config, 1, "commands.mine.options=--fast", f"run_root={tmp_path / 'one'}"), figures),
+        (beside(tiny_config, 1, "benchmarks.wp.evaluate.temperature=0.3", f"run_root={tmp_path / 'two'}"), shares),
+        (plain, f"{shares}, {figures}"),
+    ):
+        runs = [first, other]
+        rows = collect(runs)
+        [note] = without_mean(runs, rows, method_rows(runs, rows))
+        assert note.startswith(f"no mean over trainings of {titles}: not every training has been measured on it")
+    made = report(runs, tmp_path)
+    assert note in made.notes
+    assert any("seed=0: round 1, this checkpoint: acc (mine)" in one for one in made.sentences)
 
 
 def test_one_training_stands_for_itself_and_other_problems_are_refused(make_run: Make) -> None:
