@@ -38,7 +38,8 @@ from lighteval.tasks.requests import Doc
 
 
 def prompt(row, task_name):
-    return Doc(query=f"Q: {{row['question']}}\\nA:", choices=[" 0", " 1"], gold_index=row["answer"], task_name=task_name)
+    query = f"Q: {{row['question']}}\\nA:"
+    return Doc(query=query, choices=[" 0", " 1"], gold_index=row["answer"], task_name=task_name)
 
 
 TASKS_TABLE = [
