@@ -191,6 +191,6 @@ def _measured_as(run: Run, stage: Stage) -> str:
 def without_interval(found: Iterable[Further]) -> list[str]:
     """A line for each figure that has no interval."""
     return [
-        f"{title} has no interval: its command gives neither a standard error nor a count of outcomes"
+        f"{title} has no interval: its command gives neither a standard error above 0 nor a count of outcomes"
         for title in dict.fromkeys(one.title for one in found if one.interval is None)
     ]
