@@ -19,6 +19,8 @@ from tpt.report.sentences import EXPLORATORY, EXPLORATORY_NOTE, ONE_TRAINING, fu
 from tpt.report.trainings import method_rows, without_mean
 from tpt.runs.folder import Run
 
+SEVERAL = "tpt run -m seed=0,1,2"
+
 
 @dataclass
 class Report:
@@ -107,7 +109,7 @@ def _write(runs: list[Run], left_out: list[str], out: Path, html: Path) -> Repor
     notes += without_interval(one for row in rows for one in row.further.values())
     notes += without_mean(runs, rows, methods)
     notes += [EXPLORATORY_NOTE] if any(one.startswith(EXPLORATORY) for one, _ in words) else []
-    notes += [ONE_TRAINING] if words and not methods else []
+    notes += [ONE_TRAINING.format(SEVERAL)] if words and not methods else []
     out.mkdir(parents=True, exist_ok=True)
     page.write(html, runs, rows, words, notes, methods)  # first: it reads the most, and so finds what cannot be read
     files.write_text(out / TABLE, table.markdown(rows, notes, methods))

@@ -9,7 +9,7 @@ from tpt.report.rows import Row
 
 ONE_TRAINING = (
     "Sentences on a checkpoint are of that one alone: one training says nothing about how much another would gain. "
-    "Several do: `tpt run -m seed=0,1,2`, `tpt reproduce NAME seeds=3`"
+    "Several do: `{}`"
 )
 EXPLORATORY = "exploratory, "
 EXPLORATORY_NOTE = (

@@ -52,7 +52,7 @@ def report(asked: Asked, runs: dict[str, Run], folder: Path, console: PlainConso
     drawn = figure.draw(found, experiment.title, confidence, folder)
     said = [*(one.sentence() for one in declared), *sentences(found, _declared(experiment)), *_ended(arms)]
     analysed = _analyse(experiment, asked.scale.analysis, asked.arms, runs, folder, console)
-    notes = [asked.scale.note, _paper_note(paper), *_kinds(found), _unsafe(found), *_doubtful(found)]
+    notes = [asked.scale.note, _paper_note(paper), *_kinds(found, asked.name), _unsafe(found), *_doubtful(found)]
     notes = [one for one in notes if one]
     tests = [one.cells() for one in declared]
     parts = [
@@ -105,10 +105,10 @@ def _declared(experiment: Experiment) -> set[tuple[str, str]]:
     }
 
 
-def _kinds(found: Sequence[Line]) -> list[str]:
+def _kinds(found: Sequence[Line], name: str) -> list[str]:
     """What the sentences are of, and which of them were not declared."""
     alone = any(line.arm and line.row.trainings == 1 for line in found)
-    return [ONE_TRAINING if alone else "", f"{EXPLORATORY_NOTE}."]
+    return [ONE_TRAINING.format(f"tpt reproduce {name} seeds=3") + "." if alone else "", f"{EXPLORATORY_NOTE}."]
 
 
 def _analyse(
