@@ -12,10 +12,10 @@ SANDBOX := bubblewrap python3 python3-numpy g++
 BROWSER := chromium chromium-driver
 
 .DEFAULT_GOAL := help
-.PHONY: help install slurm sandbox browser run docs test pytest test-fast test-gpu test-pip bench bench-gpu lint format clean
+.PHONY: help install slurm sandbox browser run docs test pytest test-fast test-gpu test-pip test-harness bench bench-gpu lint format clean
 
 help: ## What there is to make
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 install: $(VENV)/.installed ## Set up .venv: tpt, its development tools, and vLLM where it can be had
 
@@ -82,6 +82,20 @@ test-gpu: install ## On a GPU: what only it can show
 test-pip: install ## What the quick start tells users of pip to do, in an empty environment: some minutes, a gigabyte
 	TPT_TEST_PIP=1 $(BIN)/pytest -m "" tests/test_package.py -k documented $(ARGS)
 
+# lighteval, whose antlr4 is not that of omegaconf, in an environment of its own. It has no upper limits: 0.13 calls what
+# huggingface_hub 2 and xxhash 4 have dropped. Its tinyBenchmarks download a file whenever any task is looked up, unless
+# the file is there; nothing else reads it, and without it the test needs no network.
+LIGHTEVAL := $(CURDIR)/tests/.lighteval
+
+$(LIGHTEVAL)/.installed: Makefile
+	$(PYTHON) -m venv $(LIGHTEVAL)
+	$(LIGHTEVAL)/bin/pip install -q '$(TORCH)' && $(LIGHTEVAL)/bin/pip install -q 'lighteval>=0.13,<0.14' 'huggingface_hub<2' 'xxhash<4'
+	@touch $$($(LIGHTEVAL)/bin/python -c 'import importlib.util as u; print(u.find_spec("lighteval").submodule_search_locations[0])')/tasks/tasks/tinyBenchmarks.pkl
+	@touch $@
+
+test-harness: install $(LIGHTEVAL)/.installed ## lighteval on each round, in an environment of its own: downloads torch, lighteval and what they need, 1 GB or more
+	TPT_TEST_LIGHTEVAL=$(LIGHTEVAL)/bin/lighteval $(BIN)/pytest -m "" tests/integration/test_harness.py -k lighteval $(ARGS)
+
 # TRL, a peer, in an environment of its own
 TRL := benchmarks/.trl
 
@@ -110,4 +124,4 @@ format: install ## Let ruff rewrite the code
 	$(BIN)/ruff format tpt tests benchmarks docs
 
 clean: ## Remove .venv and build leftovers; run folders stay
-	rm -rf $(VENV) $(TRL) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache docs/_build
+	rm -rf $(VENV) $(TRL) $(LIGHTEVAL) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache docs/_build

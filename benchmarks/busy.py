@@ -26,6 +26,7 @@ from tpt.launch.process import stage_environment
 from tpt.models import context_length, locate
 from tpt.settings.compose import compose
 from tpt.settings.engine import resolve_engine
+from tpt.settings.model import AS_IT_IS
 from tpt.think.base import Draw, Prompt
 from tpt.think.engines import make_sampler
 
@@ -57,9 +58,9 @@ def sampling(options: argparse.Namespace) -> Iterator[Work]:
     config = compose([f"sampler.engine={options.engine}", f"task.train_size={options.problems}"])
     folder = locate(config.model)
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    draw = Draw(4, 0.8, 1.0, options.tokens, tuple(prompt.end_ids(tokenizer, folder)))
+    draw = Draw(4, 0.8, 1.0, options.tokens, tuple(prompt.end_ids(tokenizer, folder, AS_IT_IS)))
     prompts = [
-        Prompt(one.id, prompt.render(one, config.task, tokenizer), 4 * number)
+        Prompt(one.id, prompt.render(one, config.task, tokenizer, AS_IT_IS), 4 * number)
         for number, one in enumerate(config.task.load("train"))
     ]
     with make_sampler(config.sampler, config.model, folder, context_length(folder, config.model), 0) as sampler:

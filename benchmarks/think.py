@@ -41,6 +41,7 @@ from tpt.runs.folder import Run
 from tpt.runs.stage import Stage
 from tpt.settings.compose import compose
 from tpt.settings.config import Config
+from tpt.settings.model import AS_IT_IS
 from tpt.stages import think as think_stage
 from tpt.stages.sharding import Worker
 from tpt.think.base import completed
@@ -97,8 +98,8 @@ def _prompts(config: Config, folder: Path) -> tuple[list[list[int]], list[int]]:
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    ids = [prompt.render(problem, config.task, tokenizer) for problem in config.task.load("train")]
-    return ids, prompt.end_ids(tokenizer, folder)
+    ids = [prompt.render(problem, config.task, tokenizer, AS_IT_IS) for problem in config.task.load("train")]
+    return ids, prompt.end_ids(tokenizer, folder, AS_IT_IS)
 
 
 def bare(config: Config, passes: int = 1) -> dict[str, float]:

@@ -24,6 +24,7 @@ from tpt.models import context_length, locate
 from tpt.progress import Progress
 from tpt.records import Example
 from tpt.settings.compose import compose
+from tpt.settings.model import AS_IT_IS
 from tpt.settings.train import TrainConfig
 
 CLOSE = 0.05  # relative difference of two losses: both compute in bfloat16, in different orders
@@ -49,14 +50,14 @@ def examples(few_shot: int, count: int, solutions: int) -> list[Example]:
     config = compose([f"task.train_size={count}", f"task.few_shot={few_shot}"])
     folder = locate(config.model)
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    end = prompt.end_ids(tokenizer, folder)[0]
+    end = prompt.end_ids(tokenizer, folder, AS_IT_IS)[0]
     problems = list(config.task.load("train"))
     return [
         Example(
             one.id,
             "human",
             1,
-            prompt.render(one, config.task, tokenizer),
+            prompt.render(one, config.task, tokenizer, AS_IT_IS),
             prompt.encode_completion(other.solution, tokenizer, end),
             other.solution,
         )

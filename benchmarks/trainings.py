@@ -5,7 +5,8 @@
 A method's problems differ in difficulty (log-odds with a standard deviation of 1.8, about 38 % right), a problem's
 difficulty differs a little between arms (0.7) and trainings (0.5), and the trainings differ as a whole by a standard
 deviation of 0 to 5 points. Four samples of each problem are drawn. A `level` is the mean of a method, whose truth is
-that over all problems and all trainings. A difference is between two arms of equal methods, whose truth is 0: of
+that over all problems and all trainings; `figures` is the same where only each training's mean and standard error are
+known, as from a command. A difference is between two arms of equal methods, whose truth is 0: of
 independent trainings, or of trainings that belong together. Beside it stands what an interval over problems alone
 covers.
 """
@@ -17,12 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy import stats
 
 from tpt import markdown
 from tpt.evaluate import trainings
-from tpt.evaluate.intervals import Floats, Interval, gain_interval, share_interval
+from tpt.evaluate.intervals import Floats, Interval, gain_interval, normal_interval, share_interval
 
-KINDS = ("level", "independent", "paired")
+KINDS = ("level", "independent", "paired", "figures")
+LEVELS = ("level", "figures")
 TRAININGS, PROBLEMS, BETWEEN = (2, 3, 5), (50, 150, 500), (0.0, 1.0, 2.5, 5.0)
 SAMPLES, CONFIDENCE = 4, 0.95
 MEAN, DIFFICULTY, OF_ARM, OF_TRAINING = -0.8, 1.8, 0.7, 0.5  # log-odds
@@ -61,7 +64,7 @@ def drawn(rng: np.random.Generator, cell: Cell, hard: Floats, per_point: float) 
 
 def truth(cell: Cell, per_point: float) -> float:
     """What an interval should cover."""
-    if cell.kind != "level":
+    if cell.kind not in LEVELS:
         return 0.0
     spread = np.sqrt(DIFFICULTY**2 + OF_ARM**2 + OF_TRAINING**2 + (cell.between * per_point) ** 2)
     return float(shares(np.random.default_rng(1).normal(MEAN, spread, 2_000_000)).mean())
@@ -73,6 +76,9 @@ def both(cell: Cell, rng: np.random.Generator, per_point: float) -> tuple[Interv
     one = drawn(rng, cell, hard, per_point)
     if cell.kind == "level":
         return trainings.level(one, CONFIDENCE).interval, share_interval(np.mean(one, axis=0), CONFIDENCE)
+    if cell.kind == "figures":
+        figures = [normal_interval(float(of.mean()), float(stats.sem(of)), CONFIDENCE) for of in one]
+        return trainings.measured(figures, CONFIDENCE).interval, figures[0]
     other = drawn(rng, cell, hard, per_point)
     method = trainings.independent if cell.kind == "independent" else trainings.paired
     alone = gain_interval(np.mean(one, axis=0), np.mean(other, axis=0), CONFIDENCE)

@@ -7,6 +7,7 @@ from tpt import records
 from tpt.evaluate import store
 from tpt.evaluate.metrics import summarise
 from tpt.records import Example, Problem, Sample, Status, Verdict
+from tpt.runs import table
 from tpt.runs.folder import Run
 from tpt.runs.stage import Stage
 from tpt.settings.config import Config
@@ -16,6 +17,12 @@ HOSTILE = "</script><img src=x onerror=\"window.hacked=1;document.title='hacked'
 STEPS = "She has {a} boxes of {b} pencils, so {a} * {b} = {c} pencils.\nShe gives away {d}: {c} - {d} = {e}.\n"
 SPLITS: tuple[Split, ...] = ("train", "test")
 RIGHT_BY_ROUND = (0.2, 0.35, 0.5, 0.55)
+# A set of the run's own, a benchmark and a command.
+BESIDE = (
+    *("+task@benchmarks.sums=word_problems", "benchmarks.sums.evaluate.samples_per_problem=4"),
+    *("benchmarks.sums.evaluate.ks=[1]", "commands.mine.command=echo {checkpoint} {out}"),
+    *("commands.mine.figures.acc=acc", "evaluate.also=[train,sums,mine]"),
+)
 
 
 def made_run(settings: Config, problems: int = 40, samples: int = 4, lift: float = 0.0) -> Run:
@@ -30,11 +37,18 @@ def made_run(settings: Config, problems: int = 40, samples: int = 4, lift: float
     rng = random.Random(run.name)
     for split in SPLITS:
         records.write(run.problems_path(split), Problem, _problems(split, problems))
+    for name in settings.chosen_benchmarks:
+        records.write(run.problems_path(name), Problem, _problems(name, problems))
+        run.finish(table.benchmark(name), {"problems": problems}, 1.0)
     for round in range(settings.rounds + 1):
         right = RIGHT_BY_ROUND[round] + lift
         if round:
             _think_prune_train(run, round, samples, right, rng)
-        _evaluate(run, round, samples, right, rng)
+        for which in ("", *settings.evaluate.also):
+            if which in settings.commands:
+                _measure(run, round, which)
+            else:
+                _evaluate(run, round, which, samples, right, rng)
     return run
 
 
@@ -89,10 +103,19 @@ def _think_prune_train(run: Run, round: int, samples: int, right: float, rng: ra
     run.finish(train, {"steps": 9, "label_tokens": 31 * len(kept), "first_loss": 1.0, "final_loss": 0.5}, 128.0)
 
 
-def _evaluate(run: Run, round: int, samples: int, right: float, rng: random.Random) -> None:
-    stage = Stage(round, "evaluate")
-    pairs = _sampled(run, "test", samples, right, rng)
+def _evaluate(run: Run, round: int, which: str, samples: int, right: float, rng: random.Random) -> None:
+    stage = Stage(round, "evaluate", which)
+    pairs = _sampled(run, which or "test", samples, right, rng)
     tokens = _write(run, stage, stage, pairs)
-    metrics = summarise([one for one, _ in pairs], [one for _, one in pairs], run.config.evaluate)
+    settings = table.evaluation_settings(run.config, stage)
+    metrics = summarise([one for one, _ in pairs], [one for _, one in pairs], settings)
     store.save(run.folder(stage), metrics)
     run.finish(stage, {"samples": len(pairs), "tokens": tokens, "metrics": metrics}, 75.0)
+
+
+def _measure(run: Run, round: int, which: str) -> None:
+    figures = {
+        name: {"value": RIGHT_BY_ROUND[round], "error": 0.02, "count": None}
+        for name in run.config.commands[which].paths("figures")
+    }
+    run.finish(Stage(round, "command", which), {"figures": figures, "command": [], "json": "out"}, 40.0)

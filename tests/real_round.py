@@ -12,6 +12,7 @@ from tpt.prompt import render
 from tpt.records import Example, Problem, Sample, Status
 from tpt.runs.folder import Run
 from tpt.runs.stage import Stage
+from tpt.settings.model import AS_IT_IS
 
 PROBLEMS, SAMPLES = 8, 4
 SHORT = (
@@ -52,7 +53,7 @@ def check(run: Run, engine: str, start: Path) -> None:
         problem = problems[one.problem_id]
         sample = samples[one.problem_id, tuple(one.completion_ids)]  # the very tokens that were sampled
         assert judge_answer(gold=problem.gold, pred=one.text).strict is Status.CORRECT
-        assert one.prompt_ids == sample.prompt_ids == render(problem, run.config.task, tokenizer)
+        assert one.prompt_ids == sample.prompt_ids == render(problem, run.config.task, tokenizer, AS_IT_IS)
         assert one.completion_ids[-1] == tokenizer.eos_token_id
         assert tokenizer.decode(one.completion_ids, skip_special_tokens=True) == sample.text
 

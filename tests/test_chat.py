@@ -14,7 +14,7 @@ from tpt.records import Problem
 from tpt.runs.folder import Run
 from tpt.settings.compose import compose
 from tpt.settings.config import Config
-from tpt.settings.model import ModelConfig
+from tpt.settings.model import AS_IT_IS, ModelConfig
 from tpt.tasks.base import Task
 from tpt.train.export import rehearse
 
@@ -52,7 +52,7 @@ def test_variables_reach_the_template(tokenizer: Any, task: Task) -> None:
     silent = model(template={"enable_thinking": False})
     chat.check(tokenizer, silent)
     assert tokenizer.decode(render(PROBLEM, task, tokenizer, silent)).endswith("<|assistant|><think>\n\n</think>\n\n")
-    assert tokenizer.decode(render(PROBLEM, task, tokenizer)).endswith("<|assistant|>")
+    assert tokenizer.decode(render(PROBLEM, task, tokenizer, AS_IT_IS)).endswith("<|assistant|>")
 
 
 @pytest.mark.parametrize("name", ["enable_thinkin", "messages", "tokenize", "eos_token", "m"])

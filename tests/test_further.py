@@ -14,6 +14,7 @@ import pytest
 from evaluations import finish_evaluation, finish_round
 from processes import ended
 
+import tpt
 from tpt import files, records
 from tpt.cli import main
 from tpt.cluster.graph import graph
@@ -118,11 +119,13 @@ def test_each_command_is_a_job_of_its_own_with_the_gpus_of_an_engine(tiny_config
 
 
 def test_the_report_says_what_was_gained_here_and_forgotten_there(tiny_config: Make, tmp_path: Path) -> None:
-    run = Run.create(tiny_config("rounds=1", *WP, *ECHO, "commands.mine.figures.loss=l", "evaluate.also=[wp,mine]"))
+    run = Run.create(
+        tiny_config("rounds=1", *WP, *ECHO, "commands.mine.figures.loss=l", "evaluate.also=[train,wp,mine]")
+    )
     for round, (here, there, acc) in enumerate(((10, 30, 0.5), (30, 10, 0.8))):
-        run.config.evaluate.also = []
-        finish_round(run, round, here)
-        run.config.evaluate.also = ["wp", "mine"]
+        run.config.evaluate.also = ["train"]
+        finish_round(run, round, 20, here)
+        run.config.evaluate.also = ["train", "wp", "mine"]
         finish_evaluation(run, round, there, which="wp")
         figures = {
             "acc": {"value": acc, "error": 0.02, "count": None},
@@ -130,12 +133,18 @@ def test_the_report_says_what_was_gained_here_and_forgotten_there(tiny_config: M
         }
         run.finish(Stage(round, "command", "mine"), {"figures": figures, "command": [], "json": "out"}, 1.0)
     made = report([run], tmp_path)
-    assert any("pass@1 strict rose by" in one for one in made.sentences)
-    assert any("pass@1 strict (wp) FELL: -50.0 [" in one and "paired by problem" in one for one in made.sentences)
-    assert any("acc (mine) rose by +0.3 [+0.24" in one and "not paired" in one for one in made.sentences)
+    [main, own, other, command] = made.sentences
+    assert main.startswith("round 1, this checkpoint: pass@1 strict rose by")
+    assert own.startswith("exploratory, round 1, this checkpoint: no change in pass@1 strict (train) that can be told")
+    assert own.endswith("; these problems are trained on")
+    assert (
+        "pass@1 strict (wp) FELL: -50.0 [" in other and "points over the baseline, paired by problem; lenient" in other
+    )
+    assert "acc (mine) rose by +0.3 [+0.24" in command and "not paired" in command
+    assert any("What is exploratory was not declared before the runs" in one for one in made.notes)
     assert any("loss (mine) has no interval" in one for one in made.notes)
     text = (tmp_path / "table.md").read_text()
-    assert "pass@1 strict (wp) | pass@1 lenient (wp) | acc (mine) | loss (mine)" in text
+    assert "| pass@1 strict (wp) | pass@1 lenient (wp) | acc (mine) | loss (mine)" in text
     assert "| 0.8 [0.7608, 0.8392] | 2.5 |" in text
     assert "acc (mine), not paired" in text
     [base, row] = csv.DictReader((tmp_path / "table.csv").open())
@@ -191,6 +200,8 @@ def test_they_are_added_to_a_run_killed_resumed_and_reported(
     assert {path: path.read_bytes() for path in before} == before, "nothing that was done is done again"
     assert len(list(records.read(run.problems_path("wp"), Problem))) == 4
     assert files.read_json(root / "round-01/evaluate-wp/metrics.json")["samples"] == 12
+    results = tpt.open_run(root)
+    assert {*results.samples(1, "evaluate-wp")["gold"]} <= {*results.problems("wp")["gold"]}
     rows = list(csv.DictReader((root / "report" / "table.csv").open()))
     assert [row["mine_acc"] for row in rows] == ["0.5", "0.5"]
     assert float(rows[1]["mine_acc_low"]) == pytest.approx(0.2993, abs=1e-4), "Wilson's, of 10 in 20"

@@ -94,7 +94,7 @@ def test_a_damaged_file_of_weights_is_refused_by_name(
 def test_a_damaged_json_file_is_refused_by_name(copy: Path, name: str, content: bytes, said: str) -> None:
     (copy / name).write_bytes(content)
     with pytest.raises(ModelError, match=rf"{re.escape(str(copy / name))} {said}") as caught:
-        end_ids(load_tokenizer(models.locate(hub(copy))), copy)
+        end_ids(load_tokenizer(models.locate(hub(copy))), copy, hub(copy))
     assert caught.value.hint == "copy or download the file again"
 
 

@@ -13,7 +13,7 @@ from tpt.models import locate
 from tpt.prompt import Decoder, check_examples, encode_completion, stop_strings
 from tpt.records import Example, Sample
 from tpt.settings.compose import compose
-from tpt.settings.model import ModelConfig
+from tpt.settings.model import AS_IT_IS, ModelConfig
 from tpt.settings.sampling import SampleConfig
 from tpt.stages.think import as_samples
 from tpt.tasks.base import Task
@@ -95,10 +95,10 @@ PLAIN = ModelConfig(name="base", chat=False)
 
 
 def test_a_plain_text_prompt_is_continued_up_to_where_its_worked_examples_end(task: Task) -> None:
-    assert stop_strings(SampleConfig(), task, TOKENIZER) == ()
+    assert stop_strings(SampleConfig(), task, TOKENIZER, AS_IT_IS) == ()
     assert stop_strings(SampleConfig(), task, TOKENIZER, PLAIN) == ("\n\n",)
     assert stop_strings(SampleConfig(stop=[]), task, TOKENIZER, PLAIN) == ()
-    assert stop_strings(SampleConfig(stop=["Q:"]), task, TOKENIZER) == ("Q:",)
+    assert stop_strings(SampleConfig(stop=["Q:"]), task, TOKENIZER, AS_IT_IS) == ("Q:",)
 
 
 def test_blank_lines_in_worked_examples_end_nothing(task: Task) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tpt import explain, pairs, records
-from tpt.artefacts import SAMPLES, VERDICTS, problems
+from tpt.artefacts import SAMPLES, VERDICTS
 from tpt.errors import RunError, nearest
 from tpt.runs import table
 from tpt.runs.folder import Run
@@ -55,7 +55,7 @@ class Results:
 
         Args:
             round: 0 is the base model, which only has evaluations.
-            stage: `think`, `evaluate`, or `evaluate-NAME` for a further set of problems, e.g. `evaluate-dev`.
+            stage: `think`, `evaluate`, or `evaluate-NAME` for a further set of problems or a benchmark.
 
         Returns:
             a row for each sample, with the fields of `tpt.records.Sample` and `Verdict`, `question` and `gold`.
@@ -72,7 +72,7 @@ class Results:
         verdicts = records.shards(self._run.folder(judged), VERDICTS)
         joined = [_joined(*one) for one in pairs.matched(shards, verdicts)]
         split = table.draws_of(self._run.config, sampled).split
-        return _dataset(_with_problems(joined, self._file(table.PREPARED, problems(split))))
+        return _dataset(_with_problems(joined, self._run.problems_path(split)))
 
     def examples(self, round: int) -> "Dataset":
         """The examples that a round was trained on.
@@ -88,16 +88,19 @@ class Results:
         return _dataset(_read(self._run.examples_path(round)))
 
     def problems(self, name: str = "train") -> "Dataset":
-        """The problems of a set, e.g. `test`, with the fields of `tpt.records.Problem`.
+        """The problems of a set, e.g. `test`, or of a benchmark, with the fields of `tpt.records.Problem`.
 
         Raises:
             RunError: the run has no such set, or the problems are not loaded yet.
         """
         self._check_done(table.PREPARED)
-        known = [path.stem for path in self._run.folder(table.PREPARED).glob("*.parquet")]
+        own = [path.stem for path in self._run.folder(table.PREPARED).glob("*.parquet")]
+        known = [*own, *self.config.chosen_benchmarks]
         if name not in known:
             raise RunError(f"{self._run.name} has no set of problems '{name}'", nearest(name, known))
-        return _dataset(_read(self._file(table.PREPARED, problems(name))))
+        if name not in own:
+            self._check_done(table.benchmark(name))
+        return _dataset(_read(self._run.problems_path(name)))
 
     def metrics(self) -> list[dict[str, Any]]:
         """The figures of every evaluated round, as the columns of the report's `table.csv`; None if there is none.
@@ -140,9 +143,6 @@ class Results:
     def _check_done(self, stage: Stage) -> None:
         if not self._run.done(stage):
             raise RunError(f"{stage} of {self._run.name} is not done yet", AGAIN)
-
-    def _file(self, stage: Stage, name: str) -> Path:
-        return self._run.folder(stage) / name
 
     def __repr__(self) -> str:
         stages = self._run.stages()

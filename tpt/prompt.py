@@ -10,7 +10,7 @@ from tpt.chat import Message
 from tpt.errors import ConfigError, ModelError
 from tpt.judges.thinking import closed_at, final_part, is_tag, left_open
 from tpt.records import Problem
-from tpt.settings.model import AS_IT_IS, ModelConfig
+from tpt.settings.model import ModelConfig
 from tpt.settings.sampler import SERVER
 from tpt.settings.sampling import SampleConfig
 from tpt.tasks.base import Task
@@ -23,9 +23,7 @@ TAIL = 16  # tokens at a prompt's end that contain a tag which opens thinking
 LONGEST = 4  # tokens in which a tokenizer may spell one character
 
 
-def render(
-    problem: Problem, task: Task, tokenizer: "PreTrainedTokenizerBase", model: ModelConfig = AS_IT_IS
-) -> list[int]:
+def render(problem: Problem, task: Task, tokenizer: "PreTrainedTokenizerBase", model: ModelConfig) -> list[int]:
     """Token ids of the prompt for one problem.
 
     Args:
@@ -34,7 +32,7 @@ def render(
     return encode_prompt(messages(problem, task, model), tokenizer, model)
 
 
-def messages(problem: Problem, task: Task, model: ModelConfig = AS_IT_IS) -> list[Message]:
+def messages(problem: Problem, task: Task, model: ModelConfig) -> list[Message]:
     """The prompt for one problem as a chat.
 
     Worked examples are earlier turns. There is a system message only if `model.system` or the task has one, since some
@@ -48,9 +46,7 @@ def messages(problem: Problem, task: Task, model: ModelConfig = AS_IT_IS) -> lis
     return [*turns, {"role": "user", "content": task.user_turn(problem)}]
 
 
-def encode_prompt(
-    turns: list[Message], tokenizer: "PreTrainedTokenizerBase", model: ModelConfig = AS_IT_IS
-) -> list[int]:
+def encode_prompt(turns: list[Message], tokenizer: "PreTrainedTokenizerBase", model: ModelConfig) -> list[int]:
     """Token ids of a chat, up to where the assistant's answer begins.
 
     Without a chat template, the turns become plain paragraphs.
@@ -66,7 +62,7 @@ def encode_prompt(
 
 
 def stop_strings(
-    settings: SampleConfig, task: Task, tokenizer: "PreTrainedTokenizerBase", model: ModelConfig = AS_IT_IS
+    settings: SampleConfig, task: Task, tokenizer: "PreTrainedTokenizerBase", model: ModelConfig
 ) -> tuple[str, ...]:
     """The texts before which completions are cut: those of the settings, else what the prompt makes necessary.
 
@@ -205,7 +201,7 @@ def encode_completion(text: str, tokenizer: "PreTrainedTokenizerBase", end_id: i
     return [*tokenizer.encode(text, add_special_tokens=False), end_id]
 
 
-def end_ids(tokenizer: "PreTrainedTokenizerBase", model_dir: Path, model: ModelConfig = AS_IT_IS) -> list[int]:
+def end_ids(tokenizer: "PreTrainedTokenizerBase", model_dir: Path, model: ModelConfig) -> list[int]:
     """The tokens that end a completion; the first one ends this model's chat turns, or its plain texts.
 
     Raises:

@@ -75,6 +75,24 @@ def test_a_training_over_nodes_needs_a_backend_that_has_several(
     backend.check(further)
 
 
+def test_no_job_ends_before_the_command_in_it() -> None:
+    echo = ("commands.mine.command=echo {checkpoint} {out}", "commands.mine.figures.acc=acc", "sampler=transformers")
+    jobs = (*echo, "cluster=slurm", "cluster.signal_seconds=90", "evaluate.also=[mine]")
+    for size in ("small", "medium", "large"):
+        backend.check(compose([*jobs, f"model.size={size}"]))
+    short = ("cluster.evaluate.minutes=60", "commands.mine.minutes=59")
+    with pytest.raises(ConfigError) as caught:
+        backend.check(compose([*jobs, *short]))
+    assert "commands.mine.minutes=59 is too long for a job with cluster.evaluate.minutes=60" in caught.value.message
+    assert "stops 1.5 minutes before" in caught.value.message
+    assert caught.value.hint == "set cluster.evaluate.minutes=61 or more, or commands.mine.minutes=58.5 or less"
+    with pytest.raises(ConfigError, match="too long") as caught:
+        backend.check(compose([*jobs, "cluster.evaluate.minutes=1"]))
+    assert caught.value.hint == "set cluster.evaluate.minutes=182 or more"
+    for enough in ("commands.mine.minutes=58.5", "cluster.evaluate.minutes=61", "evaluate.also=[]", "cluster=local"):
+        backend.check(compose([*jobs, *short, enough]))
+
+
 @pytest.mark.parametrize("name", backend.BACKENDS)
 def test_no_backend_begins_what_the_disk_has_no_room_for(
     name: str,

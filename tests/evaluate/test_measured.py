@@ -10,6 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from tpt.artefacts import Measurement
 from tpt.errors import CommandError
 from tpt.evaluate.intervals import (
     Interval,
@@ -61,6 +62,12 @@ def test_a_figure_has_the_standard_error_and_the_count_that_stand_beside_it(tmp_
 def test_without_a_standard_error_there_is_no_interval(where: str, tmp_path: Path) -> None:
     found = figures("c", written(tmp_path, HARNESS), {"acc": "results.hellaswag.acc,none"}, {"acc": where}, {})["acc"]
     assert interval(found, 0.95) is None
+
+
+def test_outcomes_that_are_all_alike_are_not_certain_of_what_others_would_be() -> None:
+    alone, counted = (Measurement(value=1.0, error=0.0, count=count) for count in (None, 12))
+    assert interval(alone, 0.95) is None
+    assert interval(counted, 0.95) == counted_interval(1.0, 12, 0.95)
 
 
 @pytest.mark.parametrize(

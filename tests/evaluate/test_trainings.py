@@ -12,7 +12,7 @@ from scipy import stats
 from tpt.design import show_power
 from tpt.evaluate import trainings
 from tpt.evaluate.contrasts import Expect, examine, holm
-from tpt.evaluate.intervals import Floats, Interval, gain_interval
+from tpt.evaluate.intervals import Floats, Interval, gain_interval, mean_interval, normal_interval
 from tpt.evaluate.power import Assumed, Design, detectable, enough, in_words, needed, unknown_in_words
 from tpt.settings.config import Config
 from tpt.terminal import PlainConsole
@@ -67,10 +67,31 @@ def test_without_differences_between_problems_the_interval_is_students() -> None
     assert (found.low, found.high) == pytest.approx(expected, abs=0.002)  # problems that are all alike add a little
 
 
+@pytest.mark.parametrize(("between", "needed"), [(0.0, "problems"), (0.05, "trainings")])
+def test_of_figures_alone_an_interval_covers_that_has_a_part_for_problems_and_one_for_trainings(
+    between: float, needed: str
+) -> None:
+    rng, trials = np.random.default_rng(5), 200
+    odds = rng.normal(-0.8, np.sqrt(1.8**2 + 0.7**2 + (between / SLOPE) ** 2), 500_000)
+    truth, held = float((1 / (1 + np.exp(-odds))).mean()), dict.fromkeys(("both", "problems", "trainings"), 0)
+    for _ in range(trials):
+        rates = np.array(arms(rng, 100, 3, between)[0])
+        means, errors = rates.mean(axis=1), rates.std(axis=1, ddof=1) / 10
+        figures = [normal_interval(*one, 0.95) for one in zip(means, errors, strict=True)]
+        parts = {"problems": figures[0], "trainings": mean_interval(means, 0.95)}
+        for name, one in {"both": trainings.measured(figures, 0.95).interval, **parts}.items():
+            held[name] += one.low <= truth <= one.high
+    assert held["both"] / trials >= 0.94
+    other = next(name for name in parts if name != needed)
+    assert held[other] / trials < 0.93, "what the other part is there for"
+
+
 def test_one_training_or_other_problems_are_refused() -> None:
     shares = np.zeros(4)
     with pytest.raises(ValueError, match="1 training says nothing"):
         trainings.level([shares], 0.95)
+    with pytest.raises(ValueError, match="1 training says nothing"):
+        trainings.measured([Interval(0.5, 0.4, 0.6)], 0.95)
     with pytest.raises(ValueError, match="the same problems"):
         trainings.level([shares, shares[1:]], 0.95)
     with pytest.raises(ValueError, match="cannot be paired"):

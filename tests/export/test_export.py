@@ -29,6 +29,7 @@ from tpt.records import Example, Problem, Sample, Status, Verdict
 from tpt.runs.folder import Run, find
 from tpt.runs.stage import Stage
 from tpt.settings.config import Config
+from tpt.settings.model import AS_IT_IS
 
 Make = Callable[..., Config]
 PROBLEMS = 12
@@ -78,7 +79,7 @@ def kept(run: Run, model: Path, round: int) -> list[Example]:
     for number in range(first, round + 1):
         for problem in list(records.read(run.problems_path("train"), Problem))[3 * number : 3 * number + 3]:
             text = f"It is {number}.\n#### {problem.gold}"
-            ids = prompt.render(problem, run.config.task, tokenizer)
+            ids = prompt.render(problem, run.config.task, tokenizer, AS_IT_IS)
             completion = prompt.encode_completion(text, tokenizer, tokenizer.eos_token_id)
             examples.append(Example(problem.id, "self", number, ids, completion, text))
     return examples

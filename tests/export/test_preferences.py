@@ -16,6 +16,7 @@ from tpt.records import Problem, Sample, Status, Verdict, overall
 from tpt.runs.folder import Run
 from tpt.runs.stage import Stage
 from tpt.settings.config import Config
+from tpt.settings.model import AS_IT_IS
 
 Make = Callable[..., Config]
 TRL = Path(__file__).parents[2] / "benchmarks" / ".trl" / "bin" / "python"  # as `make bench` installs it
@@ -37,7 +38,7 @@ def sampled(run: Run, model: Path, rounds: int = 2) -> Run:
     for round in range(1, rounds + 1):
         samples, verdicts = [], []
         for problem, texts in zip(problems, SAMPLES, strict=False):
-            ids = prompt.render(problem, run.config.task, tokenizer)
+            ids = prompt.render(problem, run.config.task, tokenizer, AS_IT_IS)
             for index, (text, (strict, lenient), reason) in enumerate(texts):
                 said = f"{text}{round} #### 1" if text.strip() else text
                 samples.append(Sample(problem.id, index, ids, [5, 2], said, reason))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from chromium import said
+from made_run import BESIDE
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -100,6 +101,23 @@ def test_samples_are_filtered_by_verdict_and_by_round(page: Chrome) -> None:
     assert "kept to train on" in at(page, "problem").text
 
 
+def test_samples_of_a_benchmark_are_read_as_those_of_the_test_split(
+    browser: Chrome, make_run: Callable[..., Run], tmp_path: Path
+) -> None:
+    page = opened(browser, [make_run(*BESIDE)], tmp_path)
+    choose(page, "set", "sums (benchmark)")
+    assert "word_problems/sums/" in title(page)
+    assert headings(page) == ["baseline", "round 1", "round 2"]
+    assert len(problems(page)) == 40
+    choose(page, "round", "round 2")
+    choose(page, "verdict", "correct")
+    assert verdicts(page) == {"correct"}
+    choose(page, "set", "training problems (evaluation)")
+    assert headings(page) == ["round 2"]
+    assert "word_problems/train/" in title(page)
+    assert said(page) == []
+
+
 def test_runs_are_read_one_at_a_time_or_beside_each_other(
     browser: Chrome, make_run: Callable[..., Run], tmp_path: Path
 ) -> None:
@@ -188,7 +206,8 @@ def test_the_policy_stops_a_script_that_is_not_the_pages_own(page: Chrome) -> No
 
 
 def test_it_can_be_read_on_a_phone(browser: Chrome, make_run: Callable[..., Run], tmp_path: Path) -> None:
-    runs = [make_run(rounds=3), make_run("prune=ground_truth", "seed=3", "train.schedule=constant", rounds=1)]
+    runs = [make_run(rounds=3), make_run("prune=ground_truth", "train.schedule=constant", *BESIDE, rounds=1)]
+    runs.append(make_run("prune=ground_truth", "seed=3", "train.schedule=constant", *BESIDE, rounds=1))
     page = opened(browser, runs, tmp_path)
     size = {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True}
     page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)

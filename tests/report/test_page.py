@@ -10,13 +10,15 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_run import BESIDE
 
-from tpt.artefacts import Pruned
+from tpt.artefacts import Pruned, Sampled
 from tpt.errors import FileError
 from tpt.records import shards
 from tpt.report import report
 from tpt.report.page.samples import collect, encode
-from tpt.report.page.view import duration
+from tpt.report.page.view import costs, duration, times
+from tpt.report.rows import collect as collect_rows
 from tpt.runs.folder import Run
 from tpt.runs.stage import Stage
 
@@ -87,6 +89,30 @@ def test_every_round_of_a_problem_is_shown_with_its_verdicts(make_run: MakeRun, 
     assert sample["status"] in ("correct", "wrong", "partial", "no_answer")
     assert sample["rule"] in ("hash_marks", "answer_is")
     assert test["note"] == "All 60 samples are shown."
+
+
+def test_benchmarks_and_further_sets_can_be_read_and_their_time_is_counted(make_run: MakeRun, tmp_path: Path) -> None:
+    run = make_run(*BESIDE, rounds=1, problems=5)
+    text = page_of([run], tmp_path)
+    sets = {one["title"]: one for one in data_of(text)["sets"]}
+    assert list(sets) == [
+        *("test problems (evaluation)", "training problems (thinking)"),
+        *("training problems (evaluation)", "sums (benchmark)"),
+    ]
+    for name, title in (("sums", "sums (benchmark)"), ("train", "training problems (evaluation)")):
+        assert [one["name"] for one in sets[title]["columns"]] == ["baseline", "round 1"]
+        assert sets[title]["note"] == "All 40 samples are shown."
+        assert {one["id"] for one in sets[title]["problems"]} == {f"word_problems/{name}/{at}" for at in range(5)}
+    assert len(sets["training problems (thinking)"]["columns"]) == 1, "evaluation on them is something else"
+
+    rows = collect_rows([run])
+    base, row = times(rows)
+    assert 'aria-label="evaluate 3 min 45 s, benchmark 1.0 s, command 40 s"' in base.chart
+    assert row.words == duration(120 + 1 + 2 + 128 + 3 * 75 + 40)
+    assert '<li class="s6">command</li>' in text
+    [_, cost] = costs(rows, [run])
+    tokens = [run.results(Stage(1, "evaluate", which), Sampled)["tokens"] for which in ("", "train", "sums")]
+    assert (cost["evaluate tokens"], cost["command"]) == (f"{sum(tokens):,}", "40 s")
 
 
 def test_samples_that_were_trained_on_are_marked(make_run: MakeRun, tmp_path: Path) -> None:

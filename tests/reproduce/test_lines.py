@@ -12,8 +12,10 @@ import pytest
 from evaluations import finish_evaluation
 
 from tpt.artefacts import Figures, Metrics, PerProblem
+from tpt.evaluate.intervals import Interval
 from tpt.evaluate.metrics import READERS, difference
 from tpt.evaluate.passk import pass_at_k
+from tpt.report.further import Further
 from tpt.report.rows import Gains, Row
 from tpt.reproduce import figure, table
 from tpt.reproduce.arms import PlannedArm
@@ -111,7 +113,14 @@ def test_a_difference_within_its_interval_is_not_called_one() -> None:
     assert all(one.startswith("exploratory, ") for one in (much, nothing, against))
     assert "this checkpoint" in much and "these checkpoints" in against
     assert "no change in pass@1 strict that can be told from noise" in nothing
-    assert "nothing against much, these checkpoints: pass@1 strict is lower by -50.0" in against
+    assert "nothing against much, these checkpoints: pass@1 strict is lower: -50.0" in against
+
+
+def test_what_was_lost_elsewhere_is_said_of_each_arm_and_never_called_declared() -> None:
+    lost = Further("ifeval", "acc", "ifeval_acc", 0.3, None, 0.95, Interval(-0.2, -0.3, -0.1), rests="figures")
+    last = dataclasses.replace(row(1, BETTER), further={lost.title: lost})
+    [_, said] = sentences([Line("a", "arm", last)], declared={("a", "baseline")})
+    assert said.startswith("exploratory, arm: round 1, this checkpoint: acc (ifeval) FELL: -0.2 [-0.3, -0.1] over")
 
 
 def test_only_the_last_round_of_an_arm_is_put_in_words() -> None:

@@ -46,14 +46,20 @@ def test_a_preset_becomes_a_command_line(tmp_path: Path) -> None:
     command = compose.compose([*HARNESS, "commands.hs.program=a b", "commands.hs.options=--limit 9", ENGINE]).commands[
         "hs"
     ]
-    assert command.words(Path("/my model"), Path("/out")) == [
+    assert command.words(Path("/my model"), Path("/links"), Path("/out")) == [
         *("a b", "run", "--model", "hf", "--model_args", "pretrained=/my model"),
         *("--tasks", "hellaswag", "--output_path", "/out", "--limit", "9"),
     ]
     assert command.paths("figures") == {"acc": "results.hellaswag.acc,none"}
     assert command.paths("errors") == {"acc": "results.hellaswag.acc_stderr,none"}
     lighteval = ("+command@commands.g=lighteval", "commands.g.task=gsm8k|0", "commands.g.metric=em")
-    assert compose.compose([*lighteval, ENGINE]).commands["g"].paths("figures") == {"em": "results.gsm8k|0.em"}
+    command = compose.compose([*lighteval, "commands.g.options='--custom-tasks {out}.py'", ENGINE]).commands["g"]
+    assert command.words(Path("/my model"), Path("/links"), Path("/out")) == [
+        *("lighteval", "accelerate", "model_name=/links,batch_size=8", "gsm8k|0", "--output-dir", "/out"),
+        *("--custom-tasks", "/out.py"),
+    ]
+    assert command.paths("figures") == {"em": "results.gsm8k|0.em"}
+    assert command.paths("errors") == {"em": "results.gsm8k|0.em_stderr"}
 
 
 def test_a_command_of_ones_own_is_a_file(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from evaluations import finish_round
 
+from tpt import files
 from tpt.cluster import backend
 from tpt.errors import CommandError
 from tpt.progress import Progress
@@ -55,6 +56,27 @@ def test_its_figures_are_recorded_with_the_words_that_gave_them(prepared: Callab
     assert written["read"] == str(run.model(0).resolve()) == found["command"][-2]
     run.finish(STAGE, found, 1.0)
     assert not run.owed()
+
+
+def test_what_a_program_writes_beside_the_files_of_the_model_stays_out_of_the_run(
+    prepared: Callable[..., Run],
+) -> None:
+    code = (
+        "import json, pathlib, sys\n"
+        "model = pathlib.Path(sys.argv[1]); text = (model / 'config.yaml').read_text()\n"
+        "assert not (model / 'cache').exists() and not set('=,') & set(str(model)), model\n"
+        "(model / 'cache').mkdir(); (model / 'cache' / 'predictions').write_text('a')\n"
+        "json.dump({'results': {'acc': 0.5}, 'read': text}, open(sys.argv[2], 'w'))\n"
+    )
+    run = prepared(code, "commands.mine.errors.acc=null")
+    run.config.commands["mine"].command = run.config.commands["mine"].command.replace("{checkpoint}", "{links}")
+    model = run.model(0).resolve()
+    before = sorted(model.iterdir())
+    for _ in range(2):
+        found = measure(run, STAGE, Progress())
+    assert sorted(model.iterdir()) == before
+    assert files.read_json(run.folder(STAGE) / found["json"])["read"] == (model / "config.yaml").read_text()
+    assert str(model) in found["command"], "the links are gone"
 
 
 def test_the_latest_file_of_a_folder_is_read_and_none_of_an_attempt_before(prepared: Callable[..., Run]) -> None:

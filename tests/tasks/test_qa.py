@@ -17,6 +17,7 @@ from omegaconf import OmegaConf
 from tpt import prompt
 from tpt.errors import ConfigError, DataError, TptError
 from tpt.records import Problem, Sample, Status, Verdict
+from tpt.settings.model import AS_IT_IS
 from tpt.tasks import make, rows
 from tpt.tasks.base import Task
 from tpt.tasks.columns import LONGEST
@@ -158,7 +159,7 @@ def test_prompt_and_system_are_templates_over_the_row(tmp_path: Path) -> None:
     }
     task = qa(jsonl(tmp_path / "a.jsonl", some), **extra)
     problem = by_question(task)["What is 10 + 10?"]
-    assert prompt.messages(problem, task) == [
+    assert prompt.messages(problem, task, AS_IT_IS) == [
         {"role": "system", "content": "Be brief, 3."},
         {"role": "user", "content": "SUMS 4: What is 10 + 10?"},
     ]
@@ -178,7 +179,7 @@ def test_the_first_training_rows_are_worked_examples_and_not_trained_on(tmp_path
     assert len(shots) == 3
     assert all(question.startswith("Q: What") and "\n#### " in solution for question, solution in shots)
     assert not {question.removeprefix("Q: ") for question, _ in shots} & {one.question for one in problems(task)}
-    assert len(prompt.messages(problems(task)[0], task)) == 7
+    assert len(prompt.messages(problems(task)[0], task, AS_IT_IS)) == 7
 
 
 def test_worked_examples_of_a_file_have_the_same_columns_and_count_among_the_files(tmp_path: Path) -> None:
@@ -188,7 +189,29 @@ def test_worked_examples_of_a_file_have_the_same_columns_and_count_among_the_fil
     assert shots in task.files()
 
 
+def test_what_save_to_disk_of_datasets_has_written_is_read(tmp_path: Path) -> None:
+    saved = datasets.Dataset.from_list(ROWS)
+    saved.save_to_disk(tmp_path / "one")
+    datasets.DatasetDict({"train": saved.select(range(1, 20)), "test": saved.select([0])}).save_to_disk(
+        tmp_path / "two"
+    )
+    one, two = qa(tmp_path / "one"), qa(tmp_path / "two")
+    assert {text.question for split in ("train", "test") for text in one.load(split)} == {row["q"] for row in ROWS}
+    assert [text.question for text in two.load("test")] == [ROWS[0]["q"]]
+    assert [file.name for file in one.files()] == ["data-00000-of-00001.arrow"]
+    (tmp_path / "one" / "data-00000-of-00001.arrow").write_bytes(b"torn")
+    with pytest.raises(DataError, match="cannot be read as an arrow stream"):
+        list(qa(tmp_path / "one").load("train"))
+
+
 # judges
+
+
+def test_a_row_of_worked_examples_that_cannot_be_used_is_never_left_out_in_silence(tmp_path: Path) -> None:
+    shots = jsonl(tmp_path / "shots.jsonl", [{"q": "What is 1 + 1?", "a": "2"}, {"q": "What is 1 + 2?"}])
+    task = qa(jsonl(tmp_path / "a.jsonl", ROWS), shots=str(shots), prompt="{{ q }}", on_bad_row="skip")
+    with pytest.raises(DataError, match=r"task\.shots: 1 of 2 rows cannot be used: .*line 2 has no column 'a'"):
+        task.worked_examples()
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from tpt.errors import ModelError
 from tpt.progress import Progress
 from tpt.prompt import end_ids
 from tpt.records import Example
+from tpt.settings.model import AS_IT_IS
 from tpt.train.export import export, rehearse
 from tpt.train.fit import fit
 
@@ -45,7 +46,7 @@ def generation(folder: Path) -> dict[str, Any]:
 
 
 def ends(folder: Path) -> list[int]:
-    return end_ids(AutoTokenizer.from_pretrained(folder), folder)
+    return end_ids(AutoTokenizer.from_pretrained(folder), folder, AS_IT_IS)
 
 
 def trained(base: Path) -> Path:

@@ -18,7 +18,7 @@ from tpt.evaluate.intervals import Interval
 from tpt.evaluate.metrics import READERS
 from tpt.prune.prune import prune
 from tpt.records import Example, Problem, Sample, Status, Verdict
-from tpt.report.report import further_in_words, gain_in_words
+from tpt.report.report import sentences
 from tpt.report.rows import collect
 from tpt.runs import table
 from tpt.runs.folder import Run
@@ -306,6 +306,4 @@ def _sentences(run: Recorded, new: Rejudged) -> list[Sentence]:
 
 def _said(run: Run) -> list[str]:
     """What the report says in words."""
-    rows = collect([run])
-    gained = [gain_in_words(row) for row in rows if "baseline" in row.gains]
-    return [*gained, *(words for words, _ in further_in_words(rows))]
+    return [words for words, _ in sentences([run], collect([run]), [])]

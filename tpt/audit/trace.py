@@ -299,6 +299,6 @@ def _problem(run: Recorded, example: Example) -> Facts:
         "task": task.called,
         "question": problem.question,
         "gold": problem.gold,
-        "source": task.source(problem) or NOT_RECORDED,
+        "source": task.origin(problem) or NOT_RECORDED,
         "licence": task.known_licence() or NOT_RECORDED,
     }

@@ -3,6 +3,7 @@
 A further backend is a class in a file of its own, a line in `BACKENDS`, and a file in conf/cluster/.
 """
 
+import math
 import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -136,7 +137,8 @@ def check(config: Config) -> None:
 
     Raises:
         ConfigError: there is no backend of that name, or it has one node and `train.nodes` is larger; or
-            `cluster.wrap` or `cluster.python` is wrong, or the backend submits no jobs that it could concern.
+            `cluster.wrap` or `cluster.python` is wrong, or the backend submits no jobs that it could concern; or a job
+            would end before the command in it.
     """
     name, nodes = config.cluster.name, config.train.nodes
     if name not in BACKENDS:
@@ -154,6 +156,27 @@ def check(config: Config) -> None:
             "start `tpt run` itself in the container, or set cluster=slurm",
         )
     wrap.check(config.cluster)
+    if issubclass(_kind(name), Submits):
+        _check_minutes(config)
+
+
+def _check_minutes(config: Config) -> None:
+    """Check that no job ends before the command in it: the next job would start the command from its beginning.
+
+    Raises:
+        ConfigError: one would.
+    """
+    key, kept = f"cluster.{table.COMMAND.resources}.minutes", config.cluster.signal_seconds / 60
+    limit: int = getattr(config.cluster, table.COMMAND.resources).minutes
+    for name in config.chosen_commands:
+        minutes = config.commands[name].minutes
+        if minutes + kept > limit:
+            less = f", or commands.{name}.minutes={limit - kept:g} or less" if limit > kept else ""
+            raise ConfigError(
+                f"commands.{name}.minutes={minutes:g} is too long for a job with {key}={limit}, which stops {kept:g} "
+                "minutes before its time limit: the command would start again from its beginning",
+                f"set {key}={math.ceil(minutes + kept)} or more{less}",
+            )
 
 
 def of(config: Config) -> Here | Submits:

@@ -56,6 +56,11 @@ class State:
         return self.state not in (*ENDED, GONE, UNKNOWN)
 
     @property
+    def held(self) -> bool:
+        """Whether it waits until somebody releases it (JobHeldUser, or a start on a node that failed)."""
+        return self.live and "held" in self.reason.lower()
+
+    @property
     def ended_badly(self) -> bool:
         """Whether it has failed or was cancelled, as far as SLURM knows."""
         return self.state in ENDED and self.state != ENDED_WELL

@@ -31,7 +31,7 @@ class Row:
     Attributes:
         job: its name.
         id: SLURM's id; "" if it has none.
-        state: done, running, waiting, ended, failed, ..., owed; unknown if SLURM does not answer.
+        state: done, running, waiting, held, ended, failed, ..., owed; unknown if SLURM does not answer.
         progress: shards, or steps, and the rate.
         restarts: how often it was restarted.
         left: an estimate of the time left.
@@ -106,8 +106,10 @@ def _row(run: Run, job: Job, entry: Submitted | None, states: dict[str, State]) 
     word = ""
     if manifest and stage and not (job.sampling and table.of(stage).finishes):
         word = table.of(stage).outcome(manifest)
-    elif state.startswith("waiting"):
+    elif state.startswith(("waiting", "held")):
         word = ", ".join(sorted({task.reason for task in tasks if task.reason}))
+        if entry and any(task.held for task in tasks):
+            word += f"; it goes on after: scontrol release {entry.id}"
     elif stage and state != "owed" and run.errors(stage):
         word = run.errors(stage)[0].splitlines()[0]
     elif entry and state != "done":
@@ -141,6 +143,8 @@ def _state(run: Run, job: Job, tasks: list[State]) -> str:
 
 
 def _word(task: State) -> str:
+    if task.held:
+        return "held"
     if task.live:
         return "waiting" if task.state in ("PENDING", "REQUEUED", "REQUEUE_HOLD") else "running"
     return {ENDED_WELL: "ended", GONE: "gone", UNKNOWN: "unknown"}.get(task.state, task.state.lower().replace("_", " "))

@@ -24,6 +24,9 @@ def figures(
         paths: where each figure is, as a dotted path.
         errors, counts: where the standard error of a figure is, and of how many outcomes it is a share.
 
+    Returns:
+        the measurement of each figure, by its name.
+
     Raises:
         CommandError: the file is no JSON, or a figure is not there, or no number.
     """
@@ -100,12 +103,16 @@ def leaves(found: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def interval(one: Measurement, confidence: float) -> Interval | None:
-    """The interval of a figure: from its standard error, or else its count; None if the program gave neither.
+    """The interval of a figure: from its standard error, or else its count.
 
     Args:
         confidence: e.g. 0.95.
+
+    Returns:
+        None if the program gave neither. A standard error of 0 is none: it comes of outcomes that are all alike, which
+        other questions need not have.
     """
-    if one["error"] is not None:
+    if one["error"]:
         return normal_interval(one["value"], one["error"], confidence)
     if one["count"] is not None:
         return counted_interval(one["value"], one["count"], confidence)

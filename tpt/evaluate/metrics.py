@@ -117,7 +117,6 @@ def summarise(
     verdicts: Iterable[Verdict],
     config: EvaluateConfig,
     tokens: int | None = None,
-    thinking_tokens: int = 0,
 ) -> Metrics:
     """All figures of an evaluation, ready for JSON.
 
@@ -126,7 +125,6 @@ def summarise(
         verdicts: one for each sample, in the same order.
         config: which k, which confidence.
         tokens: of all completions; None: they are counted.
-        thinking_tokens: those of them that are thinking.
 
     Raises:
         DataError: there are no samples, or the samples of a problem lie apart.
@@ -157,8 +155,6 @@ def summarise(
     }
     if tally.stopped:
         metrics["stopped"] = tally.stopped / total
-    if thinking_tokens:
-        metrics["thinking_tokens"] = thinking_tokens / total
     return metrics
 
 

@@ -83,6 +83,24 @@ def independent(after: Sequence[Floats], before: Sequence[Floats], confidence: f
     return OverTrainings(_widened(problems, error, degrees, confidence), spread, min(len(one), len(other)))
 
 
+def measured(figures: Sequence[Interval], confidence: float) -> OverTrainings:
+    """The mean of a method's figures, or differences, of which only each training's interval over problems is known.
+
+    The part for the problems is the mean of these intervals. The standard deviation of a mean is at most the mean of
+    the standard deviations, whatever the correlation, so the interval is no narrower than one by problem would be.
+
+    Args:
+        figures: one for each training; all have this confidence.
+        confidence: e.g. 0.95.
+
+    Raises:
+        ValueError: fewer than two trainings.
+    """
+    _check_several(figures)
+    ends = np.array([[one.value, one.low, one.high] for one in figures])
+    return _over(ends[:, 0], Interval(*map(float, ends.mean(axis=0))), confidence)
+
+
 def student(confidence: float, degrees: int) -> float:
     """How many standard errors an interval of Student's t reaches to either side."""
     from scipy.special import stdtrit  # here: slow to import, and a report of single trainings needs none
@@ -102,9 +120,13 @@ def _over(means: Floats, problems: Interval, confidence: float) -> OverTrainings
     return OverTrainings(_widened(problems, error, len(means) - 1, confidence), spread, len(means))
 
 
+def _check_several(trainings: Sequence[object]) -> None:
+    if len(trainings) < 2:
+        raise ValueError(f"{len(trainings)} training says nothing about the spread between trainings")
+
+
 def _table(rates: Sequence[Floats]) -> Floats:
-    if len(rates) < 2:
-        raise ValueError(f"{len(rates)} training says nothing about the spread between trainings")
+    _check_several(rates)
     if len({len(one) for one in rates}) > 1:
         raise ValueError("trainings of one method are evaluated on the same problems")
     return np.stack(list(rates))

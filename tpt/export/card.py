@@ -11,8 +11,8 @@ from tpt.export.examples import FILE
 from tpt.export.front_matter import front_matter
 from tpt.export.origin import Base
 from tpt.report import table
-from tpt.report.report import gain_in_words
 from tpt.report.rows import Row, collect, round_name
+from tpt.report.sentences import gain_in_words
 from tpt.runs import rounds
 from tpt.runs import table as stages
 from tpt.runs.folder import Run

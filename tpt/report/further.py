@@ -2,14 +2,42 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
-from tpt.artefacts import Measured
+from tpt.artefacts import Measured, Metrics
 from tpt.evaluate import measured
 from tpt.evaluate.intervals import Interval, independent_difference
-from tpt.evaluate.metrics import READERS, difference, doubts
-from tpt.runs import table
+from tpt.evaluate.metrics import READERS, Reader, difference, doubts
+from tpt.runs import identity, table
 from tpt.runs.folder import Run
 from tpt.runs.stage import Stage
+from tpt.settings import config
+from tpt.tasks.base import DEV
+
+Rests = Literal["samples", "figures", "trainings"]
+# How a gain was computed, in a sentence and in a heading, by what it rests on.
+HOW: dict[Rests, str] = {
+    "samples": "paired by problem",
+    "figures": "not paired, so wider than it needs to be",
+    "trainings": "over trainings alone, so of these questions only",
+}
+UNPAIRED: dict[Rests, str] = {"samples": "", "figures": ", not paired", "trainings": ", over trainings alone"}
+# What a sentence on a set of the run's own adds, since nothing of it was held out.
+OWN = {table.TRAIN_SET: "these problems are trained on", DEV: "rounds and arms may be chosen by these problems"}
+
+
+@dataclass(frozen=True)
+class Samples:
+    """The evaluation that a figure is of.
+
+    Attributes:
+        metrics: what `metrics.summarise` gave.
+        reader, k: the figure is pass@k by this reader.
+    """
+
+    metrics: Metrics
+    reader: Reader
+    k: int
 
 
 @dataclass(frozen=True)
@@ -22,11 +50,14 @@ class Further:
         key: its column in a table of plain numbers.
         value: a share, or whatever the command measures.
         interval: None: the command gives neither a standard error nor a count.
+        confidence: of the intervals, e.g. 0.95.
         gain: over the base model; None: it is the base model, or not measured there.
-        paired: whether the gain is paired by problem.
-        share: whether it is shown in percent, and its gain in points.
+        rests: what the intervals rest on: samples by problem; a command's figures, each with an interval of its own;
+            or, over several trainings, their figures alone.
         benchmark: whether it is of a benchmark or a command, on which a run may forget something.
         doubtful: whether samples of it or of the base model could not be judged.
+        samples: None: a command's figure.
+        measured_as: equal where the same was measured in the same way.
     """
 
     of: str
@@ -34,30 +65,47 @@ class Further:
     key: str
     value: float
     interval: Interval | None
+    confidence: float
     gain: Interval | None = None
-    paired: bool = True
-    share: bool = True
+    rests: Rests = "samples"
     benchmark: bool = True
     doubtful: bool = False
+    samples: Samples | None = None
+    measured_as: str = ""
 
     @property
     def title(self) -> str:
-        """The heading of its column."""
+        """The figure and what it is of."""
         return f"{self.name} ({self.of})"
+
+    @property
+    def reader(self) -> Reader | None:
+        """Whose verdicts it is of; None: a command's figure."""
+        return self.samples.reader if self.samples else None
+
+    @property
+    def heading(self) -> str:
+        """The heading of its column."""
+        return self.title + (UNPAIRED[self.rests] if self.rests == "trainings" else "")
+
+    @property
+    def gain_heading(self) -> str:
+        """The heading of its gain's column, which says if that is not paired by problem."""
+        return self.title + UNPAIRED[self.rests]
 
     @property
     def shown(self) -> str:
         """The figure with its interval, as a person reads it."""
         if self.interval is None:
             return f"{self.value:.4g}"
-        return self.interval.in_percent() if self.share else _plain(self.interval, "")
+        return self.interval.in_percent() if self.samples else _plain(self.interval, "")
 
     @property
     def gain_shown(self) -> str:
         """The gain with its interval; "" if there is none."""
         if self.gain is None:
             return ""
-        return self.gain.in_points() if self.share else _plain(self.gain, "+")
+        return self.gain.in_points() if self.samples else _plain(self.gain, "+")
 
     @property
     def numbers(self) -> dict[str, str | float]:
@@ -66,20 +114,6 @@ class Further:
         if self.interval is not None:
             found |= self.interval.columns(self.key)
         return found | (self.gain.columns(f"{self.key}_gain_over_baseline") if self.gain else {})
-
-    @property
-    def words(self) -> str:
-        """The gain as a sentence without its subject, which claims no more than the interval does."""
-        how = "paired by problem" if self.paired else "not paired, so wider than it need be"
-        over = f"{self.gain_shown}{' points' if self.share else ''} over the baseline, {how}"
-        if self.doubtful:
-            return f"{self.title}: samples could not be judged, so it says nothing of a change: {over}"
-        said = {
-            1: f"{self.title} rose by {over}",
-            -1: f"{self.title} FELL: {over}",
-            0: f"no change in {self.title} that can be told from noise: {over}",
-        }
-        return said[self.gain.direction if self.gain else 0]
 
 
 def _plain(one: Interval, sign: str) -> str:
@@ -109,6 +143,7 @@ def _evaluated(run: Run, stage: Stage) -> Iterable[Further]:
     before = run.figures(first) if stage.round and run.done(first) else None
     k = min(int(one) for one in metrics["strict"]["pass@k"])
     doubtful = any(doubts(one) for one in (metrics, before) if one)
+    measured_as = _measured_as(run, stage)
     for reader in READERS:
         figure = Interval(**metrics[reader]["pass@k"][str(k)])
         yield Further(
@@ -117,9 +152,12 @@ def _evaluated(run: Run, stage: Stage) -> Iterable[Further]:
             key=f"{stage.which}_{reader}_pass@{k}",
             value=figure.value,
             interval=figure,
+            confidence=settings.confidence,
             gain=difference(metrics, before, reader, k, settings) if before else None,
             benchmark=stage.which in run.config.benchmarks,
             doubtful=doubtful,
+            samples=Samples(metrics, reader, k),
+            measured_as=measured_as,
         )
 
 
@@ -135,15 +173,24 @@ def _measured(run: Run, stage: Stage) -> Iterable[Further]:
             key=f"{stage.which}_{name}",
             value=one["value"],
             interval=interval,
+            confidence=confidence,
             gain=independent_difference(interval, other) if interval and other else None,
-            paired=False,
-            share=False,
+            rests="figures",
+            measured_as=_measured_as(run, stage),
         )
+
+
+def _measured_as(run: Run, stage: Stage) -> str:
+    """What was measured and how, as a hash, which runs of one method may differ in; "" of the task's own sets."""
+    if stage.name == table.COMMAND.name:
+        return identity.digest(config.to_dict(run.config.commands[stage.which], runtime=False))
+    prepared = run.record(table.benchmark(stage.which))
+    return prepared.fingerprint if prepared else ""
 
 
 def without_interval(found: Iterable[Further]) -> list[str]:
     """A line for each figure that has no interval."""
     return [
-        f"{title} has no interval: its command gives neither a standard error nor a count of outcomes"
+        f"{title} has no interval: its command gives neither a standard error above 0 nor a count of outcomes"
         for title in dict.fromkeys(one.title for one in found if one.interval is None)
     ]

@@ -10,19 +10,16 @@ from rich.text import Text
 from tpt import files
 from tpt.artefacts import TABLE, TABLE_CSV, TABLE_TEX
 from tpt.errors import Damaged, RunError
-from tpt.evaluate.metrics import READERS
 from tpt.report import figure, page, table
 from tpt.report.chosen import best_arm
 from tpt.report.further import without_interval
 from tpt.report.latex import latex
 from tpt.report.rows import Row, as_text, collect, doubtful, ends, unevaluated
-from tpt.report.trainings import method_rows
+from tpt.report.sentences import EXPLORATORY, EXPLORATORY_NOTE, ONE_TRAINING, further_in_words, gain_in_words
+from tpt.report.trainings import method_rows, without_mean
 from tpt.runs.folder import Run
 
-ONE_TRAINING = (
-    "Sentences on a checkpoint are of that one alone: one training says nothing about how much another would gain. "
-    "`tpt run -m seed=0,1,2` and `tpt reproduce NAME seeds=3` do"
-)
+SEVERAL = "tpt run -m seed=0,1,2"
 
 
 @dataclass
@@ -107,18 +104,12 @@ def _write(runs: list[Run], left_out: list[str], out: Path, html: Path) -> Repor
     if not rows:
         names = ", ".join(run.name for run in runs)
         raise RunError(f"nothing is evaluated yet in {names}", "`tpt run` with the same settings continues")
-    # Where runs are compared, a sentence for the last round of each; the table has the others.
-    said = rows if len(runs) == 1 else list({row.root: row for row in rows}.values())
-    gained = [row for row in said if "baseline" in row.gains]
     methods = method_rows(runs, rows)
-    gained += list({tuple(row.labels.items()): row for row in methods}.values())
-    words = [
-        (gain_in_words(row), 0 if row.unjudged else row.gains["baseline"]["strict"][row.ks[0]].direction)
-        for row in gained
-    ]
-    words += further_in_words(said)
+    words = sentences(runs, rows, methods)
     notes += without_interval(one for row in rows for one in row.further.values())
-    notes += [ONE_TRAINING] if gained and not methods else []
+    notes += without_mean(runs, rows, methods)
+    notes += [EXPLORATORY_NOTE] if any(one.startswith(EXPLORATORY) for one, _ in words) else []
+    notes += [ONE_TRAINING.format(SEVERAL)] if words and not methods else []
     out.mkdir(parents=True, exist_ok=True)
     page.write(html, runs, rows, words, notes, methods)  # first: it reads the most, and so finds what cannot be read
     files.write_text(out / TABLE, table.markdown(rows, notes, methods))
@@ -133,45 +124,25 @@ def _write(runs: list[Run], left_out: list[str], out: Path, html: Path) -> Repor
     return Report(out / TABLE_CSV, png, html, paths, told, rows, [one for one, _ in words], notes)
 
 
-def further_in_words(rows: list[Row]) -> list[tuple[str, int]]:
-    """What was gained or lost on each benchmark and by each command, as a sentence and its direction."""
-    return [
-        (f"{where(row)}: {one.words}", 0 if one.doubtful else one.gain.direction)
-        for row in rows
-        for one in row.further.values()
-        if one.gain and one.benchmark and "lenient" not in one.name
+def sentences(runs: list[Run], rows: list[Row], methods: list[Row]) -> list[tuple[str, int]]:
+    """The gains in words, each with 1 for a rise, -1 for a fall, 0 if neither can be told.
+
+    Where runs are compared, there are sentences on the last round of each; the table has the others. On other problems,
+    a sentence on a method stands for those on its checkpoints.
+    """
+    single = rows if len(runs) == 1 else list({row.root: row for row in rows}.values())
+    several = list({tuple(row.labels.items()): row for row in methods}.values())
+    words = [
+        (gain_in_words(row), 0 if row.unjudged else row.gains["baseline"]["strict"][row.ks[0]].direction)
+        for row in (*single, *several)
+        if "baseline" in row.gains
     ]
-
-
-def where(row: Row) -> str:
-    """Of which checkpoint, or of which method, a sentence is."""
-    name = f"{row.label}: {row.name}" if row.label else row.name
-    of = ", this checkpoint" if row.trainings == 1 else f", this method over {row.trainings} trainings"
-    return name + of
+    for row in (*single, *several):
+        known = {title for one in several if row.root in one.roots and row.round == one.round for title in one.further}
+        found = further_in_words(row, known if row.trainings == 1 else ())
+        words += [(f"{EXPLORATORY}{text}", direction) for text, direction in found]
+    return words
 
 
 def _tables(out: Path) -> list[Path]:
     return [out / name for name in (TABLE, TABLE_CSV, TABLE_TEX)]
-
-
-def gain_in_words(row: Row) -> str:
-    """The paired gain over the baseline as a sentence that claims no more than the intervals do.
-
-    A gain that only the strict reader sees may be one of format alone, so the lenient reader's always stands beside it.
-    """
-    strict, lenient = (row.gains["baseline"][reader][row.ks[0]] for reader in READERS)
-    what = f"pass@{row.ks[0]} strict"
-    over = f"{strict.in_points()} points over the baseline"
-    if row.unjudged:
-        unjudged = "samples of it or of the baseline could not be judged"
-        return f"{where(row)}: {unjudged}, so {what} says nothing of a gain: {over}"
-    said = {
-        1: f"{what} rose by {over}",
-        -1: f"{what} FELL: {over}",
-        0: f"no change in {what} that can be told from noise: {over}",
-    }[strict.direction]
-    beside = f"lenient {lenient.in_points()}"
-    beside += "" if row.spread is None else f"; trainings differ by {100 * row.spread:.1f} points (sd)"
-    if strict.direction > 0 and lenient.direction <= 0:
-        beside += ", so the gain may be one of format alone"
-    return f"{where(row)}: {said}; {beside}"

@@ -51,6 +51,7 @@ class Row:
         kept: examples trained on in this round; None for the base model.
         steps: of the optimizer in this round; None for the base model.
         trainings: how many trainings it is the mean of; 1 is a single checkpoint.
+        roots: the folders of the runs that it is the mean of; none of a single checkpoint.
         spread: the standard deviation between the trainings of strict pass@k, for the smallest k; None of one.
         seconds: of each stage of the round.
         by_threshold: usable samples of the round that each `prune.threshold` would keep, where that was counted.
@@ -71,6 +72,7 @@ class Row:
     kept: int | None = None
     steps: int | None = None
     trainings: int = 1
+    roots: tuple[Path, ...] = ()
     spread: float | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     by_threshold: dict[str, int] = field(default_factory=dict)

@@ -25,8 +25,14 @@ COST_TITLE = "what each round took"
 METHOD_TITLE = "means over trainings, %, and gains in points, with intervals over trainings and problems"
 DESIGN = "problems x samples x trainings x steps"
 FURTHER = tuple(spec.name for spec in stages.FURTHER)  # stages that only some runs have
-FURTHER_TITLE = "on other problems: pass@k in %, figures of commands as they give them"
-FURTHER_GAIN_TITLE = "gain over the baseline on other problems: pass@k in points, paired by problem"
+FURTHER_TITLES = (
+    "on other problems: pass@k in %, figures of commands as they give them",
+    "gain over the baseline on other problems: pass@k in points, paired by problem",
+)
+METHOD_FURTHER_TITLES = tuple(
+    f"means over trainings{title}, with intervals over trainings and problems"
+    for title in (f" {FURTHER_TITLES[0]}", f" of the {FURTHER_TITLES[1]}")
+)
 EXTRA_TITLE = "what else the stages of each round report"
 Trouble = Literal["judge_error", "gold_unreadable", "unfinished_thinking"]
 Plain = Literal["well_formed", "cut_off", "mean_tokens", "distinct", "problems", "samples"]
@@ -86,14 +92,15 @@ def majority_cells(row: Row, rows: list[Row]) -> dict[str, str]:
     return {f"maj@{n} strict": row.interval("strict", "maj@k", n).in_percent() if n in votes else "" for n in drawn}
 
 
+def timed(rows: list[Row]) -> list[str]:
+    """The stages whose time is shown: those of a round, and what only some runs have beside them."""
+    return [*stage_names(), *(name for name in FURTHER if any(name in row.seconds for row in rows))]
+
+
 def cost_cells(row: Row, rows: list[Row]) -> dict[str, str]:
     """What a row took, by column; "" for a stage that is not part of the round or was not done."""
-    others = {name: None for one in rows for name in one.seconds if name in FURTHER}
     kept = {"kept examples": "" if row.kept is None else str(row.kept)}
-    return kept | {
-        f"{name} seconds": f"{row.seconds[name]:.0f}" if name in row.seconds else ""
-        for name in (*stage_names(), *others)
-    }
+    return kept | {f"{name} seconds": f"{row.seconds[name]:.0f}" if name in row.seconds else "" for name in timed(rows)}
 
 
 def threshold_cells(row: Row) -> dict[str, str]:
@@ -110,26 +117,29 @@ def extra_cells(row: Row, rows: list[Row]) -> dict[str, str]:
 
 def further_cells(row: Row, rows: list[Row]) -> dict[str, str]:
     """A row's figures on other sets, benchmarks and commands, by column."""
-    titles = dict.fromkeys(title for one in rows for title in one.further)
-    return {title: row.further[title].shown if title in row.further else "" for title in titles}
+    headings = {title: one.heading for of in rows for title, one in of.further.items()}
+    return {words: row.further[title].shown if title in row.further else "" for title, words in headings.items()}
 
 
 def further_gain_cells(row: Row, rows: list[Row]) -> dict[str, str]:
     """Their gains over the baseline, by column; a heading says which are not paired."""
-    gained = [one for row in rows for one in row.further.values() if one.gain]
-    headings = {one.title: one.title if one.paired else f"{one.title}, not paired" for one in gained}
+    headings = {title: one.gain_heading for of in rows for title, one in of.further.items() if one.gain}
     return {words: row.further[title].gain_shown if title in row.further else "" for title, words in headings.items()}
 
 
-def _further(rows: list[Row]) -> list[tuple[str, list[Row], list[dict[str, str]]]]:
-    """The tables of other problems: title, rows and cells of each that has any."""
+def _further(rows: list[Row], titles: Sequence[str]) -> list[tuple[str, list[Row], list[dict[str, str]]]]:
+    """The tables of other problems: title, rows and cells of each that has any.
+
+    Args:
+        titles: of the figures, and of the gains.
+    """
     having = [row for row in rows if row.further]
     gained = [row for row in having if any(one.gain for one in row.further.values())]
     found = []
     if having:
-        found.append((FURTHER_TITLE, having, [further_cells(row, having) for row in having]))
+        found.append((titles[0], having, [further_cells(row, having) for row in having]))
     if gained:
-        found.append((FURTHER_GAIN_TITLE, gained, [further_gain_cells(row, gained) for row in gained]))
+        found.append((titles[1], gained, [further_gain_cells(row, gained) for row in gained]))
     return found
 
 
@@ -176,7 +186,8 @@ def rich_tables(rows: list[Row], methods: list[Row] | None = None) -> list[Table
     tables += [
         _rich(GAIN_TITLE.format(k), some, [gain_cells(row, k) for row in some]) for k, some in gained(rows).items()
     ]
-    tables += [_rich(title, some, cells) for title, some, cells in _further(rows)]
+    others = [*_further(rows, FURTHER_TITLES), *_further(methods or [], METHOD_FURTHER_TITLES)]
+    tables += [_rich(*one) for one in others]
     counted = [row for row in rows if row.by_threshold]
     if counted:
         tables.append(_rich(THRESHOLD_TITLE, counted, [threshold_cells(row) for row in counted]))
@@ -237,8 +248,9 @@ def parts(rows: list[Row], methods: list[Row] | None = None) -> list[Part]:
     for k, some in gained(rows).items():
         title = f"{GAIN_TITLE.format(k)}, with {interval_words(rows)}"
         found.append(_part(title, some, [gain_cells(row, k) for row in some]))
-    for title, some, cells in _further(rows):
-        found.append(_part(f"{title}, with {interval_words(rows)}", some, cells))
+    titles = [f"{title}, with {interval_words(rows)}" for title in FURTHER_TITLES]
+    others = [*_further(rows, titles), *_further(methods or [], METHOD_FURTHER_TITLES)]
+    found += [_part(*one) for one in others]
     if counted := [row for row in rows if row.by_threshold]:
         found.append(_part(THRESHOLD_TITLE, counted, [threshold_cells(row) for row in counted]))
     found.append(_part(COST_TITLE, rows, [cost_cells(row, rows) for row in rows]))
@@ -291,5 +303,4 @@ def numbers(row: Row) -> dict[str, str | float]:
                 record |= gain.columns(f"{reader}_pass@{number}_gain_over_{name}")
     for one in row.further.values():
         record |= one.numbers
-    timed = (*stage_names(), *(name for name in row.seconds if name in FURTHER))
-    return record | {f"seconds_{name}": row.seconds.get(name, "") for name in timed} | row.extra
+    return record | {f"seconds_{name}": row.seconds.get(name, "") for name in timed([row])} | row.extra

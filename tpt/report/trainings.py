@@ -1,18 +1,18 @@
 """Several trainings of one method: runs that differ only in their seed, and what they say together."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
-import pyarrow as pa
 
-from tpt.artefacts import Figures, Metrics
-from tpt.errors import DataError
-from tpt.evaluate import trainings
-from tpt.evaluate.intervals import Floats, Interval
-from tpt.evaluate.metrics import READERS, Figure, Reader, difference, majorities, shares
+from tpt.artefacts import Figures
+from tpt.evaluate import several
+from tpt.evaluate.intervals import Interval
+from tpt.evaluate.metrics import READERS, Figure, Reader, difference, majorities
 from tpt.evaluate.trainings import OverTrainings
+from tpt.report import further_means
 from tpt.report.rows import Row, distinguishing
 from tpt.runs.folder import Run
 from tpt.runs.repetitions import repetitions
@@ -33,19 +33,58 @@ def method_rows(runs: Sequence[Run], rows: Sequence[Row]) -> list[Row]:
         runs: all of a report.
         rows: theirs.
     """
+    return [
+        dataclasses.replace(over_trainings(point.rows, point.baselines, point.settings), labels=point.labels)
+        for point in _points(runs, rows)
+    ]
+
+
+def without_mean(runs: Sequence[Run], rows: Sequence[Row], methods: Sequence[Row]) -> list[str]:
+    """A line for each method whose trainings were not all measured alike on other problems.
+
+    Args:
+        runs, rows: see `method_rows`.
+        methods: what it gave.
+    """
+    left_out: dict[str, dict[str, None]] = {}
+    for point, method in zip(_points(runs, rows), methods, strict=True):
+        found = {title: None for row in point.rows for title in row.further if title not in method.further}
+        left_out.setdefault(method.label, {}).update(found)
+    return [
+        f"{f'{label}: ' if label else ''}no mean over trainings of {', '.join(titles)}: not every training has been "
+        "measured on it, with the same settings and problems"
+        for label, titles in left_out.items()
+        if titles
+    ]
+
+
+@dataclass(frozen=True)
+class _Point:
+    """A round that several trainings of a method have reached.
+
+    Attributes:
+        labels: the settings in which the method differs from the others in the report.
+        rows, baselines: of each training.
+        settings: of the trainings' evaluations.
+    """
+
+    labels: dict[str, str]
+    rows: list[Row]
+    baselines: list[Row]
+    settings: EvaluateConfig
+
+
+def _points(runs: Sequence[Run], rows: Sequence[Row]) -> Iterator[_Point]:
     methods = [group for group in repetitions(runs) if len(group) > 1]
     labels = distinguishing([group[0] for group in methods])
-    found = []
     for group, label in zip(methods, labels, strict=True):
+        own = {name: value for name, value in label.items() if name != "seed"}
         of_group = [{row.round: row for row in rows if row.root == run.root} for run in group]
         for round in range(1, max(run.rounds for run in group) + 1):
             reached = [one for one in of_group if round in one and 0 in one]
             if len(reached) > 1:
                 points = [one[round] for one in reached], [one[0] for one in reached]
-                merged = over_trainings(*points, group[0].config.evaluate)
-                own = {name: value for name, value in label.items() if name != "seed"}
-                found.append(dataclasses.replace(merged, labels=own))
-    return found
+                yield _Point(own, *points, group[0].config.evaluate)
 
 
 def over_trainings(rows: Sequence[Row], baselines: Sequence[Row], settings: EvaluateConfig) -> Row:
@@ -67,10 +106,13 @@ def over_trainings(rows: Sequence[Row], baselines: Sequence[Row], settings: Eval
     for reader in READERS:
         metrics[reader] = _figures(rows, reader, settings)
     spread = _level(rows, "strict", first.ks[0], settings).spread
-    merged = dataclasses.replace(first, metrics=metrics, gains={}, further={}, trainings=len(rows), spread=spread)
+    others = further_means.over_trainings([row.further for row in rows], [row.further for row in baselines])
+    merged = dataclasses.replace(first, metrics=metrics, gains={}, further=others, trainings=len(rows), spread=spread)
+    merged.roots = tuple(row.root for row in rows)
     merged.kept = _mean([row.kept for row in rows])
     merged.steps = _mean([row.steps for row in rows])
-    merged.seconds = {name: sum(row.seconds.get(name, 0.0) for row in rows) for name in first.seconds}
+    names = dict.fromkeys(name for row in rows for name in row.seconds)
+    merged.seconds = {name: sum(row.seconds.get(name, 0.0) for row in rows) for name in names}
     merged.unsafe, merged.unjudged = any(row.unsafe for row in rows), any(row.unjudged for row in rows)
     if baselines:
         merged.gains = {
@@ -106,10 +148,8 @@ def compared(
     if min(len(after), len(before)) == 1:
         found = difference(after[0].metrics, before[0].metrics, reader, k, settings, figure)
         return OverTrainings(found, float("nan"), 1)
-    like = after[0].metrics
-    sides = [[_shares(row.metrics, like, reader, k, figure) for row in side] for side in (after, before)]
-    method = trainings.paired if same else trainings.independent
-    return method(sides[0], sides[1], settings.confidence)
+    sides = [[row.metrics for row in side] for side in (after, before)]
+    return several.change(sides[0], sides[1], reader, k, settings.confidence, same, figure)
 
 
 def _figures(rows: Sequence[Row], reader: Reader, settings: EvaluateConfig) -> Figures:
@@ -127,23 +167,7 @@ def _figures(rows: Sequence[Row], reader: Reader, settings: EvaluateConfig) -> F
 def _level(
     rows: Sequence[Row], reader: Reader, k: int, settings: EvaluateConfig, figure: Figure = "pass@k"
 ) -> OverTrainings:
-    of_each = [_shares(row.metrics, rows[0].metrics, reader, k, figure) for row in rows]
-    return trainings.level(of_each, settings.confidence)
-
-
-def _shares(metrics: Metrics, like: Metrics, reader: Reader, k: int, figure: Figure) -> Floats:
-    """A figure of each problem, in the order that another evaluation has them."""
-    values = shares(metrics, reader, k, figure)
-    listed, wanted = (pa.array(one["per_problem"]["id"]) for one in (metrics, like))
-    if listed.equals(wanted):
-        return values
-    own, ids = listed.to_pylist(), wanted.to_pylist()
-    if sorted(own) != sorted(ids):
-        raise DataError(
-            "the trainings are evaluated on different problems", "compare runs of the same task and test split"
-        )
-    place = {name: at for at, name in enumerate(own)}
-    return values[[place[name] for name in ids]]
+    return several.level([row.metrics for row in rows], reader, k, settings.confidence, figure)
 
 
 def _mean(values: Sequence[int | None]) -> int | None:

@@ -14,8 +14,8 @@ from tpt.analysis.outcome import Outcome
 from tpt.artefacts import TABLE, TABLE_CSV, Manifest
 from tpt.errors import DataError
 from tpt.evaluate.metrics import doubts
-from tpt.report.report import ONE_TRAINING
 from tpt.report.rows import ends
+from tpt.report.sentences import EXPLORATORY_NOTE, ONE_TRAINING
 from tpt.report.table import UNSAFE, interval_words
 from tpt.reproduce import differs, figure, table
 from tpt.reproduce.arms import PlannedArm
@@ -29,10 +29,6 @@ from tpt.runs import table as stages
 from tpt.runs.folder import Run
 from tpt.terminal import PlainConsole
 
-EXPLORATORY = (
-    "What is exploratory was not declared before the runs: each interval stands for itself, and where there are many, "
-    "some lie beside 0 by chance alone."
-)
 DECLARED = "Declared contrasts, in points, with Holm's correction for their number"
 DIFFERS = "Differs from the paper"
 
@@ -56,7 +52,7 @@ def report(asked: Asked, runs: dict[str, Run], folder: Path, console: PlainConso
     drawn = figure.draw(found, experiment.title, confidence, folder)
     said = [*(one.sentence() for one in declared), *sentences(found, _declared(experiment)), *_ended(arms)]
     analysed = _analyse(experiment, asked.scale.analysis, asked.arms, runs, folder, console)
-    notes = [asked.scale.note, _paper_note(paper), *_kinds(found), _unsafe(found), *_doubtful(found)]
+    notes = [asked.scale.note, _paper_note(paper), *_kinds(found, asked.name), _unsafe(found), *_doubtful(found)]
     notes = [one for one in notes if one]
     tests = [one.cells() for one in declared]
     parts = [
@@ -109,10 +105,10 @@ def _declared(experiment: Experiment) -> set[tuple[str, str]]:
     }
 
 
-def _kinds(found: Sequence[Line]) -> list[str]:
+def _kinds(found: Sequence[Line], name: str) -> list[str]:
     """What the sentences are of, and which of them were not declared."""
     alone = any(line.arm and line.row.trainings == 1 for line in found)
-    return [ONE_TRAINING if alone else "", EXPLORATORY]
+    return [ONE_TRAINING.format(f"tpt reproduce {name} seeds=3") + "." if alone else "", f"{EXPLORATORY_NOTE}."]
 
 
 def _analyse(

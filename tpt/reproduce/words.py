@@ -3,11 +3,10 @@
 from collections.abc import Container, Sequence
 
 from tpt.evaluate.intervals import Interval
-from tpt.report.report import gain_in_words
+from tpt.report.sentences import EXPLORATORY, further_in_words, gain_in_words
 from tpt.reproduce.experiment import BASELINE
 from tpt.reproduce.lines import Line
 
-EXPLORATORY = "exploratory, "
 Pairs = Container[tuple[str, str]]
 
 
@@ -31,7 +30,7 @@ def _of_line(line: Line, declared: Pairs) -> list[str]:
         both = line.differences[k]
         name = f"{kind(line.other)}{line.label} against {line.against}, {_whose(line)}: pass@{k} strict"
         said.append(f"{name} {_compared(both['strict'])}; lenient {both['lenient'].in_points()}")
-    return said
+    return said + [f"{EXPLORATORY}{line.label}: {one}" for one, _ in further_in_words(line.row)]
 
 
 def _whose(line: Line) -> str:
@@ -41,7 +40,7 @@ def _whose(line: Line) -> str:
 def _compared(difference: Interval) -> str:
     found = difference.in_points()
     return {
-        1: f"is higher by {found} points",
-        -1: f"is lower by {found} points",
+        1: f"is higher: {found} points",
+        -1: f"is lower: {found} points",
         0: f"does not differ by more than the interval: {found} points",
     }[difference.direction]

@@ -354,7 +354,6 @@ COMMAND = StageSpec(
     plan=_command_plan,
     outcome=_command_outcome,
     facts=_command_facts,
-    progress_files=(f"{artefacts.COMMAND_OUT}/**/*",),
     computes=True,
     resources="evaluate",
     seeded=False,

@@ -12,7 +12,7 @@ from tpt.setting import check_all, setting
 from tpt.settings.sampling import EvaluateConfig
 from tpt.tasks.base import Task
 
-CHECKPOINT, OUT, OPTIONS = "{checkpoint}", "{out}", "{options}"
+CHECKPOINT, LINKS, OUT, OPTIONS = "{checkpoint}", "{links}", "{out}", "{options}"
 WORDS = ("program", "task", "metric", "filter")  # settings of a command that stand in its other texts in braces
 KINDS = ("figures", "errors", "counts")  # of dotted paths that a command has
 
@@ -36,9 +36,10 @@ class CommandConfig:
 
     command: str = setting(
         "",
-        "The command line, without a shell. {checkpoint} stands for the folder of the model and {out} for a path of "
-        "its own, a file or a folder, that it writes to; {program}, {task}, {metric}, {filter} and {options} for the "
-        "settings of these names. Any text that contains {checkpoint} and {out}.",
+        "The command line, without a shell. {checkpoint} stands for the folder of the model, or {links} for a folder "
+        "of links to its files if the program writes into the folder of the model; {out} stands for a path, a file or "
+        "a folder, that the figures are written to; {program}, {task}, {metric}, {filter} and {options} for the "
+        "settings of these names. Any text that contains {checkpoint} or {links}, and {out}.",
         free=True,
     )
     figures: dict[str, str | None] = setting(
@@ -68,29 +69,38 @@ class CommandConfig:
     metric: str = setting("", "The command's own name for the figure, so any text.", free=True)
     filter: str = setting("", "How answers are extracted, by the command's own name, so any text.", free=True)
     options: str = setting("", "Further words of the command line, so any text.", free=True)
-    minutes: float = setting(240.0, "How long it may take for one checkpoint.", above=0, runtime=True)
+    minutes: float = setting(
+        180.0,
+        "How long it may take for one checkpoint; on a cluster, at most as long as a job of `cluster.evaluate`.",
+        above=0,
+        runtime=True,
+    )
 
-    def words(self, checkpoint: Path, out: Path) -> list[str]:
-        """The command line for one checkpoint, as words."""
+    def words(self, checkpoint: Path, links: Path, out: Path) -> list[str]:
+        """The command line for one checkpoint, as words.
+
+        Args:
+            checkpoint, links, out: what stands for `{checkpoint}`, `{links}` and `{out}`.
+        """
         found: list[str] = []
         for word in shlex.split(self.command):
-            if word == OPTIONS:
-                found += shlex.split(self.options)
-            else:
-                filled = self.filled(word).replace(OPTIONS, self.options)
-                found.append(filled.replace(CHECKPOINT, str(checkpoint)).replace(OUT, str(out)))
-        return found
+            found += shlex.split(self.options) if word == OPTIONS else [word.replace(OPTIONS, self.options)]
+        places = {CHECKPOINT: checkpoint, LINKS: links, OUT: out}
+        return [_replaced(self.filled(word), {name: str(path) for name, path in places.items()}) for word in found]
 
     def filled(self, text: str) -> str:
         """A text in which the settings of the command stand for their names in braces; other braces stay."""
-        for name in WORDS:
-            text = text.replace(f"{{{name}}}", getattr(self, name))
-        return text
+        return _replaced(text, {f"{{{name}}}": getattr(self, name) for name in WORDS})
 
     def paths(self, kind: str) -> dict[str, str]:
         """The dotted paths of `figures`, `errors` or `counts`, by the name of the figure."""
         given: Mapping[str, str | None] = getattr(self, kind)
         return {self.filled(name): self.filled(path) for name, path in given.items() if path is not None}
+
+
+def _replaced(text: str, values: Mapping[str, str]) -> str:
+    """A text with values in the place of names; a name within a value stays as it is."""
+    return re.sub("|".join(map(re.escape, values)), lambda found: values[found[0]], text)
 
 
 def check_benchmark(key: str, benchmark: Benchmark) -> None:
@@ -129,9 +139,13 @@ def check_command(key: str, command: CommandConfig) -> None:
     check_all(command, f"{key}.")
     for name in ("command", "options"):
         _check_words(f"{key}.{name}", getattr(command, name))
-    for needed, words in ((CHECKPOINT, "the folder of each round's model"), (OUT, "where the figures are written")):
-        if needed not in command.command:
-            raise ConfigError(f"{key}.command={command.command} is without {needed}", f"it stands for {words}")
+    line = f"{command.command} {command.options}"
+    for needed, words in (
+        ((CHECKPOINT, LINKS), "the folder of each round's model"),
+        ((OUT,), "where the figures are written"),
+    ):
+        if not any(name in line for name in needed):
+            raise ConfigError(f"{key}.command={command.command} is without {needed[0]}", f"it stands for {words}")
     figures = command.paths("figures")
     if not figures:
         raise ConfigError(
@@ -155,7 +169,7 @@ def _check_words(key: str, text: str) -> None:
 def _check_filled(key: str, command: CommandConfig) -> None:
     """Check that what the texts of a command refer to has a value."""
     maps = [getattr(command, kind) for kind in KINDS]
-    texts = [command.command, *(text or "" for one in maps for pair in one.items() for text in pair)]
+    texts = [command.command, command.options, *(text or "" for one in maps for pair in one.items() for text in pair)]
     for name in WORDS:
         if not getattr(command, name) and any(f"{{{name}}}" in text for text in texts):
             raise ConfigError(f"{key}.{name} has no value, and {key} refers to it", f"give it one: {key}.{name}=VALUE")

@@ -4,7 +4,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tpt import artefacts, files
@@ -32,14 +35,17 @@ def measure(run: Run, stage: Stage, progress: Progress) -> Measured:
     out = folder / artefacts.COMMAND_OUT
     shutil.rmtree(out, ignore_errors=True)  # of an attempt that was interrupted
     out.unlink(missing_ok=True)
-    words = settings.words(run.model(stage.round).resolve(), out)
     check_program(key, settings)
     progress(0, 1, "commands")
-    _run(key, words, folder / artefacts.COMMAND_LOG, 60 * settings.minutes)
+    checkpoint = run.model(stage.round).resolve()
+    with _linked(checkpoint) as links:
+        words = settings.words(checkpoint, links, out)
+        _run(key, words, folder / artefacts.COMMAND_LOG, 60 * settings.minutes)
     path = _written(key, out, settings.json)
     found = figures(key, path, settings.paths("figures"), settings.paths("errors"), settings.paths("counts"))
     files.write_json(folder / artefacts.METRICS, found)
     progress(1, 1, "commands")
+    words = settings.words(checkpoint, checkpoint, out)  # the links are gone
     return {"figures": found, "command": words, "json": path.relative_to(folder).as_posix()}
 
 
@@ -52,10 +58,24 @@ def check_program(key: str, settings: CommandConfig) -> None:
     Raises:
         CommandError: it is not.
     """
-    program = settings.words(Path(), Path())[0]
+    program = settings.words(Path(), Path(), Path())[0]
     if shutil.which(program) is None:
         how = f"{key}.program=PATH" if "{program}" in settings.command else f"its path in {key}.command"
         raise CommandError(f"{key}: there is no program {program} here", f"install it, or give {how}")
+
+
+@contextmanager
+def _linked(checkpoint: Path) -> Iterator[Path]:
+    """A folder of links to the files of a model, so that what a program writes beside them stays out of the run.
+
+    Its path is without the commas and equals signs that separate the arguments of a model on some command lines.
+    """
+    with tempfile.TemporaryDirectory(prefix="tpt-model-") as temporary:
+        links = Path(temporary) / "model"
+        links.mkdir()
+        for path in checkpoint.iterdir():
+            (links / path.name).symlink_to(path)
+        yield links
 
 
 def _run(key: str, words: list[str], log: Path, seconds: float) -> None:
@@ -89,6 +109,7 @@ def _run(key: str, words: list[str], log: Path, seconds: float) -> None:
 
 
 def _stop(child: "subprocess.Popen[bytes]") -> None:
+    """Ask a process to end, and kill it if it does not."""
     child.terminate()
     try:
         child.wait(GRACE_SECONDS)

@@ -1,5 +1,6 @@
 """The evaluate stage: sample a set of problems, judge, and compute statistics."""
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import cast
 
@@ -49,26 +50,37 @@ def figures_of(
     Raises:
         RunError: the verdicts are of other samples.
     """
-    return summarise(
-        records.read(samples, Sample, LIGHT),
+    thoughts = _Thoughts()
+    metrics = summarise(
+        thoughts.notice(records.read(samples, Sample, LIGHT)),
         records.read(verdicts, Verdict, VERDICT),
         table.evaluation_settings(run.config, stage),
         tokens=tokens,
-        thinking_tokens=_thinking_tokens(samples, tokenizer),
     )
+    if thoughts.noticed:
+        metrics["thinking_tokens"] = _thinking_tokens(samples, tokenizer) / metrics["samples"]
+    return metrics
+
+
+class _Thoughts:
+    """Whether any of the samples that pass has thinking in it."""
+
+    def __init__(self) -> None:
+        self.noticed = False
+
+    def notice(self, samples: Iterable[Sample]) -> Iterator[Sample]:
+        """The samples, as they are."""
+        for one in samples:
+            self.noticed = self.noticed or final_part(one.text) != one.text
+            yield one
 
 
 def _thinking_tokens(shards: list[Path], folder: Path) -> int:
-    """How many of the sampled tokens are thinking; only the tokens of shards in which something is are read.
+    """How many of the sampled tokens are thinking.
 
     Args:
         folder: the checkpoint that sampled them.
     """
-    thought = [
-        shard for shard in shards if any(final_part(one.text) != one.text for one in records.read(shard, Sample, LIGHT))
-    ]
-    if not thought:
-        return 0
     decode = Decoder(checkpoint.load_tokenizer(folder))
-    tokens = records.read(thought, Sample, ("prompt_ids", "completion_ids"))
+    tokens = records.read(shards, Sample, ("prompt_ids", "completion_ids"))
     return sum(decode.thinking(one.prompt_ids, one.completion_ids) for one in tokens)

@@ -123,7 +123,7 @@ class Task(ABC):
         """The data's own worked solution as it is in the data, for showing what the judge reads from it."""
         return problem.solution
 
-    def source(self, problem: Problem) -> str:
+    def origin(self, problem: Problem) -> str:
         """Where a problem is from: a file or a data set and the row in it, or how it was made; "" if not known."""
         return ""
 

@@ -1,17 +1,21 @@
 """What all code tasks share: the judge's settings, screening by reference solutions, and judging."""
 
+from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tpt.artefacts import Marks
+from tpt.errors import ConfigError
 from tpt.judges import rules
 from tpt.judges.code.program import Language, fenced
 from tpt.judges.code.spec import Spec
 from tpt.records import Problem, Sample, Verdict
 from tpt.setting import setting
-from tpt.tasks.base import Task
+from tpt.tasks import rows
+from tpt.tasks.base import Split, Task
 
 if TYPE_CHECKING:
     from tpt.judges.code.stdio import Checker
@@ -136,3 +140,23 @@ class CodeTask(Task):
         return next(
             (fenced(source, self.spoken) for language, source in spec.references if language == self.spoken), ""
         )
+
+
+@dataclass
+class PythonTask(CodeTask):
+    """A code task over rows whose tests are in Python, as its solutions are."""
+
+    def files(self) -> list[Path]:
+        """See `Task.files`."""
+        return rows.files_of(self.source(split) for split in self.sets)
+
+    def validate(self) -> None:
+        """See `Task.validate`."""
+        super().validate()
+        self.check_few_shot(0)
+        if self.language != "python":
+            raise ConfigError(f"task.language={self.language}: the tests are in Python", "leave it out")
+
+    @abstractmethod
+    def source(self, split: Split) -> rows.Source:
+        """Where the rows of a split come from."""

@@ -109,8 +109,8 @@ class CodeContests(CodeTask):
                 "tests are {input: [...], output: [...]}, solutions {language: [...], solution: [...]}",
             ) from error
 
-    def source(self, problem: Problem) -> str:
-        """See `Task.source`."""
+    def origin(self, problem: Problem) -> str:
+        """See `Task.origin`."""
         _, split, name = problem.id.split("/", 2)
         return rows.place(self.path, split, f"name {name}")
 

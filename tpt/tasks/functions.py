@@ -5,7 +5,6 @@ import hashlib
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from tpt.errors import ConfigError, DataError
@@ -15,7 +14,7 @@ from tpt.records import Problem
 from tpt.setting import setting
 from tpt.tasks import columns, rows
 from tpt.tasks.base import Split, register
-from tpt.tasks.code import CodeTask
+from tpt.tasks.code import PythonTask
 from tpt.tasks.tables import Row
 from tpt.tasks.wording import with_requirements
 
@@ -24,7 +23,7 @@ FIX = "fix or remove that row"
 
 @register("functions")
 @dataclass
-class Functions(CodeTask):
+class Functions(PythonTask):
     """Functions that assertions call."""
 
     title: str = setting("", "What the data is called in folder names, problem ids and tables; any name.", free=True)
@@ -85,31 +84,25 @@ class Functions(CodeTask):
             "End with the whole function, with its imports, in one markdown block that starts with ```python.",
         )
 
-    def source(self, problem: Problem) -> str:
-        """See `Task.source`."""
+    def origin(self, problem: Problem) -> str:
+        """See `Task.origin`."""
         split, name = problem.id.removeprefix(f"{self.called}/").split("/", 1)
-        where = self._source(split)
+        where = self.source(split)
         return rows.place(where.path, where.split, f"{self.id} {name}" if self.id else f"row {name}", where.subset)
-
-    def files(self) -> list[Path]:
-        """See `Task.files`."""
-        return rows.files_of(self._source(split) for split in self.sets)
 
     def validate(self) -> None:
         """See `Task.validate`."""
         super().validate()
-        self.check_few_shot(0)
-        if self.language != "python":
-            raise ConfigError(f"task.language={self.language}: the assertions are Python", "leave it out")
         if not self.entry_point and not self.solution:
             raise ConfigError("nothing names the function that is tested", "set task.entry_point or task.solution")
 
-    def _source(self, split: Split) -> rows.Source:
+    def source(self, split: Split) -> rows.Source:
+        """See `PythonTask.source`."""
         own = self.split if split == "train" or self.test_share else self.test_split
         return rows.Source(self.path, own, self.subset)
 
     def _rows(self, split: Split) -> Iterator[Row]:
-        for number, (place, row) in enumerate(self._source(split).read(), 1):
+        for number, (place, row) in enumerate(self.source(split).read(), 1):
             try:
                 question = columns.text(columns.at(row, self.question), "question")
                 if not self.test_share or self._is_test(question) == (split == "test"):

@@ -102,8 +102,8 @@ class Gsm8k(Task):
         """Worked examples that are not in the data set."""
         return SHOTS[: self.few_shot]
 
-    def source(self, problem: Problem) -> str:
-        """See `Task.source`."""
+    def origin(self, problem: Problem) -> str:
+        """See `Task.origin`."""
         _, split, index = problem.id.split("/")
         return place(self.path, split, f"row {int(index) + 1}", None if self.files() else self.subset)
 

@@ -71,8 +71,8 @@ class LeetCode(CodeTask):
             "End with the whole class in one markdown block that starts with ```python.",
         )
 
-    def source(self, problem: Problem) -> str:
-        """See `Task.source`."""
+    def origin(self, problem: Problem) -> str:
+        """See `Task.origin`."""
         _, split, name = problem.id.split("/", 2)
         return rows.place(self.path, split, f"task_id {name}")
 

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tpt.errors import ConfigError, DataError, said
+from tpt.errors import DataError, said
 from tpt.judges.code.program import fenced
 from tpt.judges.code.spec import Spec
 from tpt.records import Problem
 from tpt.setting import setting
 from tpt.tasks import columns, rows
 from tpt.tasks.base import Split, register
-from tpt.tasks.code import CodeTask
+from tpt.tasks.code import PythonTask
 from tpt.tasks.tables import Row
 from tpt.tasks.wording import with_requirements
 
@@ -39,7 +39,7 @@ class Tests:
 
 @register("live_code_bench")
 @dataclass
-class LiveCodeBench(CodeTask):
+class LiveCodeBench(PythonTask):
     """LiveCodeBench's code generation, or any data with its columns."""
 
     path: str = setting(
@@ -78,31 +78,20 @@ class LiveCodeBench(CodeTask):
             "End with the whole program in one markdown block that starts with ```python.",
         )
 
-    def source(self, problem: Problem) -> str:
-        """See `Task.source`."""
+    def origin(self, problem: Problem) -> str:
+        """See `Task.origin`."""
         _, split, name = problem.id.split("/", 2)
-        where = self._source(split)
+        where = self.source(split)
         return rows.place(where.path, where.split, f"question_id {name}", where.subset)
 
-    def files(self) -> list[Path]:
-        """See `Task.files`."""
-        return rows.files_of(self._source(split) for split in self.sets)
-
-    def validate(self) -> None:
-        """See `Task.validate`."""
-        super().validate()
-        self.check_few_shot(0)
-        if self.language != "python":
-            raise ConfigError(f"task.language={self.language}: LiveCodeBench is judged in Python", "leave it out")
-
-    def _source(self, split: Split) -> rows.Source:
-        """On the hub, every release has one split, which is called test."""
+    def source(self, split: Split) -> rows.Source:
+        """See `PythonTask.source`. On the hub, every release has one split, which is called test."""
         on_hub = not Path(self.path).expanduser().exists()
         subset = self.test_subset if split == "test" else self.subset
         return rows.Source(self.path, "test" if on_hub else split, subset)
 
     def _rows(self, split: Split) -> Iterator[Row]:
-        for place, row in self._source(split).read():
+        for place, row in self.source(split).read():
             lacks = [name for name in COLUMNS if not isinstance(row.get(name), str)]
             if lacks:
                 there = columns.nearest_first(lacks[0], row)

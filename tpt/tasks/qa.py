@@ -10,16 +10,15 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from tpt.errors import ConfigError, DataError, nearest
+from tpt.errors import ConfigError, DataError
 from tpt.records import Problem, Sample, Verdict
 from tpt.setting import setting
-from tpt.tasks import columns, judging, rows
+from tpt.tasks import judging, rows
+from tpt.tasks.asked import COLUMNS, Asked
 from tpt.tasks.base import DEV, Split, Task, register
 from tpt.tasks.columns import BadRow
-from tpt.tasks.tables import Row
-from tpt.tasks.templates import Prompt
 
 SHARE = 0.2  # of the rows that are held out where nothing says which rows are the test problems
 SHOWN = 3  # of the rows that are wrong
@@ -182,8 +181,8 @@ class QA(Task):
         """See `tpt.tasks.judging`."""
         return self._judging.verdicts(pairs)
 
-    def source(self, problem: Problem) -> str:
-        """See `Task.source`."""
+    def origin(self, problem: Problem) -> str:
+        """See `Task.origin`."""
         split, name = problem.id.removeprefix(f"{self.called}/").split("/", 1)
         where = self._source(split)
         return rows.place(where.path, where.split, f"{self.id} {name}" if self.id else f"row {name}", where.subset)
@@ -217,8 +216,7 @@ class QA(Task):
         if not self.gold and not isinstance(self._judging, judging.Python):
             raise ConfigError("task.gold is empty", "name the column of the right answer: task.gold=COLUMN")
         self._judging.check()
-        for template in self._templates.values():
-            template.check_syntax()
+        self._asked.check_syntax()
 
     # How rows become problems.
 
@@ -227,11 +225,9 @@ class QA(Task):
         return judging.make(self.judge if self.judge != "auto" else "choice" if self.choices else "math")
 
     @cached_property
-    def _templates(self) -> dict[str, Prompt]:
-        lettered = "\n\n{{ lettered }}" if self.choices else ""
-        default = f"{{{{ question }}}}{lettered}\n\n{self._judging.asks}"
-        found = {"prompt": Prompt(self.prompt or default, "task.prompt")}
-        return found | ({"system": Prompt(self.system, "task.system")} if self.system else {})
+    def _asked(self) -> Asked:
+        named = {name: getattr(self, name) for name in (*COLUMNS, "shuffle_choices", "seed", "prompt", "system")}
+        return Asked(self.called, self._judging, **named)
 
     @property
     def _shots_file(self) -> bool:
@@ -269,9 +265,14 @@ class QA(Task):
 
     @cached_property
     def _shots(self) -> list[tuple[str, str]]:
-        from_file = self._read("train", rows.Source(self.shots, self.split)).problems if self._shots_file else None
-        found = self._loaded["train"].shots if from_file is None else from_file
-        shown = [(self.user_turn(one), one.solution or self._marked(one.gold)) for _, one in found]
+        if self._shots_file:
+            loaded = self._read("train", rows.Source(self.shots, self.split))
+            if loaded.bad:
+                raise DataError(f"task.shots: {self._wrong(loaded)}", "correct or remove them")
+            found = loaded.problems
+        else:
+            found = self._loaded["train"].shots
+        shown = [(self.user_turn(one), one.solution or self._asked.marked(one.gold)) for _, one in found]
         without = [place for (place, _), (_, solution) in zip(found, shown, strict=True) if not solution]
         if without:
             raise ConfigError(
@@ -284,10 +285,10 @@ class QA(Task):
         source = source or self._source(split)
         found, ids = Loaded(), dict[str, str]()
         placed = list(source.read(lambda place, error: found.bad.append(("", error.message))))
-        self._check_columns(source.path, [row for _, row in placed], split)
+        self._asked.check_columns(source.path, [row for _, row in placed], split)
         for number, (place, row) in enumerate(placed, 1):
             try:
-                problem, key = self._problem(split, number, place, row)
+                problem, key = self._asked.problem(split, number, place, row)
                 if problem.id in ids:
                     raise BadRow(f"has the id {problem.id.split('/', 2)[2]!r} of {ids[problem.id]}")
             except BadRow as error:
@@ -301,19 +302,23 @@ class QA(Task):
 
     def _settle(self, found: Loaded, reasons: dict[int, str]) -> None:
         """Leave out problems for reasons, and stop if anything is wrong and wrong rows are not to be skipped."""
-        total = len(found.problems) + len(found.bad)
         found.leave_out(reasons)
         if found.bad and (self.on_bad_row == "stop" or not found.problems):
-            shown = "; ".join(f"{place} {reason}".strip() for place, reason in found.bad[:SHOWN])
-            more = "; ..." if len(found.bad) > SHOWN else ""
             raise DataError(
-                f"{len(found.bad)} of {total} rows cannot be used: {shown}{more}",
+                self._wrong(found),
                 "correct them, or leave them out: task.on_bad_row=skip"
                 if found.problems
                 else "see task.* and the rows",
             )
         if not found.problems:
             raise DataError(f"{self.path} has no rows", "give a file with at least one row")
+
+    @staticmethod
+    def _wrong(found: Loaded) -> str:
+        """How many rows cannot be used, and the first of them."""
+        shown = "; ".join(f"{place} {reason}".strip() for place, reason in found.bad[:SHOWN])
+        more = "; ..." if len(found.bad) > SHOWN else ""
+        return f"{len(found.bad)} of {len(found.problems) + len(found.bad)} rows cannot be used: {shown}{more}"
 
     def _divide(self, found: Loaded) -> tuple[Loaded, Loaded]:
         """Hold out a share of the questions: those with the lowest hashes. Equal questions stay together."""
@@ -335,97 +340,3 @@ class QA(Task):
             part.problems.append((place, problem))
             part.keys.append(key)
         return parts
-
-    def _check_columns(self, path: str, found: list[Row], split: Split) -> None:
-        """Check that each column that a setting names is in some row.
-
-        Raises:
-            ConfigError: one is in none; names those that are, the nearest first.
-        """
-        for name in ("question", "gold", "choices", "id", *(["solution"] if split == "train" else [])):
-            given = getattr(self, name)
-            if not found or not given or any(columns.has(row, given) for row in found):
-                continue
-            parts = [one.strip() for one in given.split(columns.JOIN)]
-            lacks = next((one for one in parts if not any(columns.has(row, one) for row in found)), given)
-            there = list(dict.fromkeys(one for row in found[:100] for one in columns.names(row)))
-            raise ConfigError(
-                f"task.{name}={given}: {path} has no column {lacks!r}; it has {columns.nearest_first(lacks, there)}",
-                nearest(lacks, there),
-            )
-
-    def _problem(self, split: Split, number: int, place: str, row: Row) -> tuple[Problem, str]:
-        """The problem in a row, and a text that is equal for equal questions."""
-        question = columns.text(self._value(row, self.question), "question")
-        name = columns.text(self._value(row, self.id), "id") if self.id else str(number)
-        choices = self._choices(row)
-        value = self._value(row, self.gold) if self.gold else None
-        gold = self._judging.gold(value, choices)
-        if self.shuffle_choices and choices:
-            right = choices[judging.LETTERS.index(gold)]
-            random.Random(f"{self.seed} {question}").shuffle(choices)
-            gold = judging.LETTERS[choices.index(right)]
-        lettered = "\n".join(f"{letter}. {one}" for letter, one in zip(judging.LETTERS, choices, strict=False))
-        meta = self._judging.meta(value, row) | self._rendered(place, row, question, choices, lettered)
-        own = self._own(row, split)
-        if own:
-            meta["solution"] = own
-        shown = f"{question}\n\n{lettered}" if choices else question
-        key = " ".join([question, *sorted(choices)]).casefold().split()
-        solution = self._worked(own, gold)
-        return Problem(f"{self.called}/{split}/{name}", shown, gold, solution, json.dumps(meta, default=str)), " ".join(
-            key
-        )
-
-    def _own(self, row: Row, split: Split) -> str:
-        """The worked solution in a row; "" if there is none, which only a training row must have."""
-        if not self.solution or (split != "train" and not columns.has(row, self.solution)):
-            return ""
-        value = self._value(row, self.solution)
-        return columns.text(value, "solution") if value or split == "train" else ""
-
-    def _value(self, row: Row, name: str) -> Any:
-        try:
-            return columns.at(row, name)
-        except KeyError as error:
-            raise BadRow(f"has no column {name!r}; it has {columns.nearest_first(name, columns.names(row))}") from error
-
-    def _choices(self, row: Row) -> list[str]:
-        """The choices of a row, none twice, as many as there are letters at most."""
-        if not self.choices:
-            return []
-        found = columns.texts(self._value(row, self.choices), "choices")
-        if not 2 <= len(found) <= len(judging.LETTERS):
-            raise BadRow(f"has {len(found)} choices; a question has 2 to {len(judging.LETTERS)}")
-        twice = [one for at, one in enumerate(found) if one in found[:at]]
-        if twice:
-            raise BadRow(f"has the choice {twice[0][:60]!r} twice")
-        return found
-
-    def _rendered(self, place: str, row: Row, question: str, choices: list[str], lettered: str) -> dict[str, str]:
-        """The prompt and the system's turn for a row.
-
-        Raises:
-            ConfigError: a template names what is not there, or leaves out the question or a choice.
-        """
-        values = row | {"row": row, "question": question, "choices": choices, "lettered": lettered}
-        found = {}
-        for name, template in self._templates.items():
-            template.check(values)
-            found[name] = template.render(values)
-        seen = "".join(found["prompt"].split()).casefold()
-        for what, one in [("question", question), *(("choice", choice) for choice in choices)]:
-            if "".join(one.split()).casefold() not in seen:
-                raise ConfigError(
-                    f"task.prompt leaves out the {what} of {place}: {one[:60]!r}",
-                    "write {{question}}" if what == "question" else "write {{lettered}}, or each of {{choices}}",
-                )
-        return found
-
-    def _worked(self, own: str, gold: str) -> str:
-        """A worked solution in the form that the default prompt requests; "" if the data has none."""
-        return own if not own or "####" in own else f"{own}\n{self._marked(gold)}".strip()
-
-    def _marked(self, gold: str) -> str:
-        """The answer alone as a completion; "" if the gold answer is none that a completion could give."""
-        return "" if isinstance(self._judging, judging.Regex | judging.Python) else f"#### {gold}"

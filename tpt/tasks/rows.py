@@ -13,6 +13,7 @@ from tpt.tasks import tables
 from tpt.tasks.base import DEV, Split
 from tpt.tasks.columns import JOIN
 
+TRAIN = "train"
 FORMS = "give a file, a folder with train.jsonl and test.jsonl, or a hub id"
 
 
@@ -21,7 +22,7 @@ def local(path: str, split: Split) -> list[Path]:
 
     Args:
         path: a hub id, a file, or a folder with `train` and `test` as JSONL, JSON or CSV, or `train*.parquet` and
-            `test*.parquet`, the latter also under `data/`.
+            `test*.parquet`, the latter also under `data/`, or what `save_to_disk` of the datasets library wrote.
     Raises:
         DataError: `path` is a folder without such files, or looks like a path and does not exist.
     """
@@ -141,13 +142,19 @@ def files_of(sources: Iterable[Source]) -> list[Path]:
 
 
 def of_split(folder: Path, split: Split) -> list[Path]:
-    """The files of a split in a folder: one of text, or else parquet files; none if there are none."""
-    names = (folder / f"{split}{suffix}" for suffix in tables.SUFFIXES if suffix != ".parquet")
-    return [file for file in names if file.is_file()][:1] or _parquets(folder, split)
+    """The files of a split in a folder: one of text, or else parquet or arrow files; none if there are none."""
+    names = (folder / f"{split}{suffix}" for suffix in tables.SUFFIXES if suffix not in (".parquet", ".arrow"))
+    return [file for file in names if file.is_file()][:1] or _parquets(folder, split) or _arrows(folder, split)
 
 
 def _parquets(folder: Path, prefix: str) -> list[Path]:
     return sorted([*folder.glob(f"{prefix}*.parquet"), *folder.glob(f"data/{prefix}*.parquet")])
+
+
+def _arrows(folder: Path, split: Split) -> list[Path]:
+    """What `save_to_disk` of the datasets library wrote: of several splits, or of training problems alone."""
+    place = folder if split == TRAIN and (folder / "state.json").is_file() else folder / split
+    return sorted(place.glob("data-*.arrow"))
 
 
 def from_hub(

@@ -1,4 +1,4 @@
-"""Rows of a user's local file: JSONL, JSON, CSV, TSV or parquet, each with its place in the file.
+"""Rows of a user's local file: JSONL, JSON, CSV, TSV, parquet or arrow, each with its place in the file.
 
 JSON lines are read by `tpt.jsonl`, which names the line, and CSV by the standard library, because readers that guess
 types (`datasets`, pandas) would make 7 of the answer `007` and nothing of the answer `None`.
@@ -17,7 +17,7 @@ from tpt.jsonl import KINDS, numbered_rows
 Row = dict[str, Any]
 Bad = Callable[[str, DataError], None]  # takes the place and the error of a row that cannot be read
 
-SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
+SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".arrow")
 PARQUET_ROWS = 64  # at a time: a problem with its tests can be large
 LONGEST_CELL = 2**31 - 1  # characters; the csv module's own limit is 131,072
 RENAME = "rename the file, or convert it"
@@ -121,6 +121,22 @@ def _parquet(path: Path, bad: Bad | None) -> Iterator[tuple[str, Row]]:
         raise DataError(f"{path} cannot be read as parquet ({error})", "give a complete parquet file") from error
 
 
+def _arrow(path: Path, bad: Bad | None) -> Iterator[tuple[str, Row]]:
+    """The rows of a stream of record batches, as the datasets library stores them."""
+    import pyarrow as pa
+
+    try:
+        with pa.memory_map(str(path)) as file:
+            number = 0
+            for batch in pa.ipc.open_stream(file):
+                for start in range(0, batch.num_rows, PARQUET_ROWS):
+                    for row in batch.slice(start, PARQUET_ROWS).to_pylist():
+                        number += 1
+                        yield f"row {number}", row
+    except (OSError, pa.ArrowInvalid) as error:
+        raise DataError(f"{path} cannot be read as an arrow stream ({error})", "save the data set again") from error
+
+
 def _refuse(path: Path, place: str, reason: str, bad: Bad | None) -> None:
     error = DataError(f"{path}: {place} {reason}", "fix or remove that row")
     if bad is None:
@@ -156,5 +172,5 @@ def _text(path: Path) -> str:
 
 _READERS: dict[str, Callable[[Path, Bad | None], Iterator[tuple[str, Row]]]] = {
     **{".jsonl": _jsonl, ".json": _json, ".csv": _csv},
-    **{".tsv": _csv, ".parquet": _parquet},
+    **{".tsv": _csv, ".parquet": _parquet, ".arrow": _arrow},
 }

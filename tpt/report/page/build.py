@@ -10,7 +10,7 @@ from markupsafe import Markup
 from tpt import __version__, files
 from tpt.report import table
 from tpt.report.page import samples, view
-from tpt.report.rows import Row, stage_names
+from tpt.report.rows import Row
 from tpt.runs.folder import Run
 
 HERE = Path(__file__).parent
@@ -73,7 +73,7 @@ def write(
         diversity=view.diversity(rows),
         times=view.times(rows),
         costs=view.costs(rows, runs),
-        stages=stage_names(),
+        stages=table.timed(rows),
         differences=view.differences(rows),
         parts=table.parts(rows, methods),
     )

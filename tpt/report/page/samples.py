@@ -18,18 +18,21 @@ from tpt.report.rows import distinguishing, round_name
 from tpt.runs import table
 from tpt.runs.folder import Run
 from tpt.runs.stage import Stage
-from tpt.tasks.base import Split
+from tpt.tasks.base import DEV, Split
 
 BUDGET = 2_300_000  # bytes of all samples on the page
 CANDIDATES = 400  # problems of a split that are looked at
 SAMPLES_A_ROUND = (8, 4, 2, 1)  # of one problem: fewer where few problems would fit
 ENOUGH = 40  # problems
 LONGEST = 6_000  # characters of a text
+THINKING = "training problems (thinking)"
+# Of the sets that come first, in this order; the others follow as `evaluate.also` names them.
 TITLES: dict[Split, str] = {
-    "test": "test problems (evaluation)",
-    "dev": "dev problems (evaluation, to choose by)",
-    "train": "training problems (thinking)",
+    table.TEST: "test problems (evaluation)",
+    DEV: "dev problems (evaluation, to choose by)",
+    table.TRAIN_SET: "training problems (evaluation)",
 }
+FIRST = (TITLES[table.TEST], TITLES[DEV], THINKING)
 
 # A sample on the page is a list of these.
 FIELDS = (
@@ -64,7 +67,7 @@ class ShownColumn:
 
 @dataclass(frozen=True)
 class SampleSet:
-    """The samples of one split; `note` says how much of how much is shown."""
+    """The samples of one set of problems; `note` says how much of how much is shown."""
 
     title: str
     columns: list[ShownColumn]
@@ -79,7 +82,7 @@ class PageSamples:
     Attributes:
         fields: what the values of a sample are.
         runs: the runs' names.
-        sets: one for each split that has samples.
+        sets: one for each set of problems that has samples: of the run's own or of a benchmark.
     """
 
     fields: tuple[str, ...]
@@ -115,6 +118,15 @@ class Column:
     split: Split
     sampled: Stage
     judged: Stage
+
+    @property
+    def title(self) -> str:
+        """The name of the set of samples that it belongs to: of the same problems, sampled for the same purpose."""
+        if not table.of(self.sampled).measures:
+            return THINKING
+        if self.split in self.run.config.benchmarks:
+            return f"{self.split} (benchmark)"
+        return TITLES.get(self.split, f"{self.split} problems (evaluation)")
 
     @property
     def problems(self) -> Problems:
@@ -164,10 +176,11 @@ def collect(runs: list[Run], seed: int, budget: int = BUDGET) -> PageSamples:
         budget: bytes.
     """
     columns = list(_columns(runs))
-    splits: list[Split] = [split for split in TITLES if any(one.split == split for one in columns)]
-    sets = [
-        _set(split, [one for one in columns if one.split == split], seed, budget // len(splits)) for split in splits
-    ]
+    together: dict[str, list[Column]] = {title: [] for title in FIRST}
+    for column in columns:
+        together.setdefault(column.title, []).append(column)
+    found = {title: some for title, some in together.items() if some}
+    sets = [_set(title, some, seed, budget // len(found)) for title, some in found.items()]
     names = [", ".join(f"{key}={value}" for key, value in labels.items()) for labels in distinguishing(runs)]
     return PageSamples(FIELDS, names, sets)
 
@@ -184,7 +197,8 @@ def _columns(runs: list[Run]) -> Iterator[Column]:
                 yield column
 
 
-def _set(split: Split, columns: list[Column], seed: int, budget: int) -> SampleSet:
+def _set(title: str, columns: list[Column], seed: int, budget: int) -> SampleSet:
+    split = columns[0].split
     sources = {column.problems for column in columns}
     ranks = {rank for source in sources for rank, _ in source.ranked(seed, split)}
     drawn = heapq.nsmallest(CANDIDATES, ranks)
@@ -199,7 +213,7 @@ def _set(split: Split, columns: list[Column], seed: int, budget: int) -> SampleS
             samples[rank].append(of_problem.get(mine[rank].id, []) if rank in mine else [])
     shown = _that_fit([(problems[rank], samples[rank]) for rank in drawn if any(samples[rank])], budget)
     return SampleSet(
-        TITLES[split],
+        title,
         [ShownColumn(one.number, one.judged.round, round_name(one.judged.round)) for one in columns],
         shown,
         _note(shown, len(ranks), sum(column.samples() for column in columns), seed),

@@ -8,10 +8,9 @@ from markupsafe import Markup
 
 from tpt.evaluate.metrics import READERS
 from tpt.report.page import charts
-from tpt.report.rows import Row, stage_names
-from tpt.report.table import all_ks
+from tpt.report.rows import Row
+from tpt.report.table import all_ks, timed
 from tpt.runs.folder import Run
-from tpt.runs.stage import Stage
 
 # The counts of tokens in a stage's manifest, and what the page calls them.
 TOKENS = {"tokens": "{stage} tokens", "label_tokens": "tokens trained on"}
@@ -115,7 +114,7 @@ def prunings(rows: list[Row], runs: list[Run]) -> list[Line]:
     """What each round's pruning kept of the samples, and what it added from other sources."""
     found = []
     for row, manifests in _with_manifests(rows, runs):
-        counts = next((one for one in manifests.values() if one.get("available")), None)
+        counts = next((one for _, one in manifests if one.get("available")), None)
         if counts is None:
             continue
         kept = counts.get("kept_by_source", {"self": counts["kept"]})
@@ -140,7 +139,7 @@ def diversity(rows: list[Row]) -> list[Line]:
 
 def times(rows: list[Row]) -> list[Line]:
     """How long each stage of each round took."""
-    stages = stage_names()
+    stages = timed(rows)
     longest = max(sum(row.seconds.get(stage, 0) for stage in stages) for row in rows) or 1.0
     found = []
     for row in rows:
@@ -155,17 +154,15 @@ def times(rows: list[Row]) -> list[Line]:
 def costs(rows: list[Row], runs: list[Run]) -> list[dict[str, str]]:
     """Time and tokens of each stage of each round, by column."""
     both = _with_manifests(rows, runs)
-    counted = {
-        (stage, key) for _, manifests in both for stage, one in manifests.items() for key in TOKENS if key in one
-    }
+    counted = {(name, key) for _, manifests in both for name, one in manifests for key in TOKENS if key in one}
     found = []
     for row, manifests in both:
         line = row.labels | {"round": row.name}
-        for stage in stage_names():
+        for stage in timed(rows):
             line[stage] = duration(row.seconds[stage]) if stage in row.seconds else ""
             for key, words in TOKENS.items():
                 if (stage, key) in counted:
-                    tokens = manifests.get(stage, {}).get(key)
+                    tokens = sum(one.get(key, 0) for name, one in manifests if name == stage)
                     line[words.format(stage=stage)] = f"{tokens:,}" if tokens else ""
         found.append(line)
     return found
@@ -184,12 +181,12 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def _with_manifests(rows: list[Row], runs: list[Run]) -> list[tuple[Row, dict[str, dict[str, Any]]]]:
-    """Each row with the manifests of its round's finished stages."""
+def _with_manifests(rows: list[Row], runs: list[Run]) -> list[tuple[Row, list[tuple[str, dict[str, Any]]]]]:
+    """Each row with the names and the manifests of its round's finished stages."""
     by_root = {run.root: run for run in runs}
     found = []
     for row in rows:
         run = by_root[row.root]
-        stages = [stage for stage in (Stage(row.round, name) for name in stage_names()) if run.done(stage)]
-        found.append((row, {stage.name: run.results(stage, dict[str, Any]) for stage in stages}))
+        stages = [stage for stage in run.stages() if stage.round == row.round and run.done(stage)]
+        found.append((row, [(stage.name, run.results(stage, dict[str, Any])) for stage in stages]))
     return found
