@@ -156,6 +156,16 @@ def make_run(tiny_config: Callable[..., Config]) -> Callable[..., Run]:
     return make
 
 
+@pytest.fixture(scope="session")
+def honest(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A finished run of two rounds whose files follow from one another; to be copied before it is changed."""
+    from honest_run import SIZES, honest_run  # transformers is slow to import, and few tests need it
+
+    config = copy.deepcopy(composed(SIZES))
+    config.run_root = str(tmp_path_factory.mktemp("honest"))
+    return honest_run(config, tiny_model)
+
+
 @pytest.fixture
 def run(tiny_config: Callable[..., Config]) -> Run:
     """A run of one round that owes nothing."""

@@ -10,6 +10,7 @@ from typing import Any, NotRequired, TypedDict
 HEAD = "run.json"  # format, fingerprint, and hashes of what the settings name
 CONFIG = "config.yaml"
 BOOKS = "metrics.jsonl"  # a line for each finished stage
+CAPSULE = "capsule.json"  # in a run folder without weights, as `tpt export --capsule` writes it
 STOPPED = "stopped.json"  # where and why `rounds=auto` stopped
 HOLDER = "lock.json"  # who holds the folder
 LOGS = "logs"

@@ -8,12 +8,15 @@ from tpt.commands import Command
 from tpt.errors import ConfigError
 
 if TYPE_CHECKING:
+    from tpt.runs.folder import Run
     from tpt.terminal import Terminal
 
 EPILOG = """\
 DIR/model is a checkpoint with a model card; DIR/examples is a dataset of prompts and completions for TRL and others.
 --as pairs adds DIR/pairs, a right and a wrong solution in each row (TRL's DPOTrainer); --as kto adds DIR/kto, solutions
 with whether they are right (KTOTrainer).
+--capsule writes the run without weights: config, versions, digests, samples, verdicts, figures, page and table; `tpt
+verify` and `tpt report` read it on any machine.
 Read and complete the cards; the same command with --push OWNER/NAME then uploads both as they are."""
 
 
@@ -35,7 +38,20 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="what else is written of the solutions: pairs of right and wrong ones, or labels (default: sft, the "
         "examples alone)",
     )
-    parser.add_argument("--out", type=Path, metavar="DIR", help="a new folder (default: RUN/export/round-N)")
+    parser.add_argument(
+        "--capsule",
+        action="store_true",
+        help="write the whole run without weights instead: for others to check and to report on",
+    )
+    parser.add_argument(
+        "--no-texts", action="store_true", help="with --capsule: leave out what models wrote; nobody can judge it again"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="a new folder (default: RUN/export/round-N); with --capsule also a file NAME.tar.gz",
+    )
     parser.add_argument("--force", action="store_true", help="replace an export that is already there")
     parser.add_argument("--push", metavar="OWNER/NAME", help="upload to the Hub as OWNER/NAME and OWNER/NAME-examples")
     parser.add_argument("--private", action="store_true", help="with --push: make the repositories private")
@@ -59,6 +75,10 @@ def call(options: argparse.Namespace, terminal: "Terminal") -> int:
     if options.push:
         push.check(options.push)  # before gigabytes are written
     run = Run.open(options.run)
+    if options.capsule:
+        return _capsule(run, options, terminal)
+    if options.no_texts:
+        raise ConfigError("--no-texts has no effect on a model and its examples", "add --capsule")
     written = export(run, options.round, options.out, options.force)
     for warning in written.warnings:
         terminal.warn(warning)
@@ -70,6 +90,18 @@ def call(options: argparse.Namespace, terminal: "Terminal") -> int:
     if options.push:
         for address in push.push(written, options.push, options.private, further):
             terminal.print(f"uploaded: {address}")
+    return 0
+
+
+def _capsule(run: "Run", options: argparse.Namespace, terminal: "Terminal") -> int:
+    from tpt.export import capsule
+
+    if options.round is not None or options.push or options.form != "sft":
+        raise ConfigError("--capsule takes the whole run", "leave out --round, --as and --push")
+    written = capsule.write(run, options.out, not options.no_texts, options.force)
+    for warning in written.warnings:
+        terminal.warn(warning)
+    terminal.print(f"capsule: {written.path}  ({written.files} files; its README.md says how to check it)")
     return 0
 
 

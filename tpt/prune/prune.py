@@ -8,7 +8,7 @@ from tpt import records
 from tpt.prune import sources
 from tpt.prune.counts import PruneCounts, count_samples, nothing_kept, warn
 from tpt.prune.decontaminate import overlapping
-from tpt.prune.select import Source, Taken, draw, hashed, survey
+from tpt.prune.select import Source, Taken, draw, source_seed, survey
 from tpt.prune.sources import Inputs, Without
 from tpt.records import Example, Problem
 from tpt.settings.prune import PruneConfig
@@ -37,7 +37,7 @@ def prune(inputs: Inputs, config: PruneConfig, round: int, seed: int, out: Path)
                 yield example
         asked = _wanted(config)
         for name, wanted in asked.items():
-            own_seed = hashed(seed, name)
+            own_seed = source_seed(seed, name)
             source = Without(_source(name, inputs, config, round, seed), overlap)
             found = survey(source, wanted, config.per_problem, own_seed, taken)
             counts.candidates += found.candidates

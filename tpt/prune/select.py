@@ -81,7 +81,7 @@ def survey(source: Source, count: int | None, per_problem: int, seed: int, taken
     """
     found = Drawing()
 
-    def ranks() -> Iterator[Rank]:
+    def of_all() -> Iterator[Rank]:
         for solutions in _by_problem(source):
             ranked = _distinct(solutions, seed, taken)
             found.candidates += len(solutions)
@@ -92,10 +92,10 @@ def survey(source: Source, count: int | None, per_problem: int, seed: int, taken
             yield from (rank for rank, _ in kept)
 
     if count is None:
-        for _ in ranks():
+        for _ in of_all():
             pass
     else:
-        lowest = heapq.nsmallest(count, ranks())
+        lowest = heapq.nsmallest(count, of_all())
         found.highest = lowest[-1] if lowest else NOTHING
     return found
 
@@ -111,6 +111,26 @@ def draw(source: Source, highest: Rank | None, per_problem: int, seed: int, take
                 yield candidate.example()
 
 
+def ranks(seed: int, problem_id: str, texts: Iterable[str]) -> Iterator[Rank]:
+    """The ranks of some solutions to a problem; the lowest of all are drawn.
+
+    Args:
+        seed: of the source, see `source_seed`.
+    """
+    place = hashed(seed, problem_id)
+    return ((place, hashed(seed, problem_id, text)) for text in texts)
+
+
+def source_seed(seed: int, source: str) -> int:
+    """The seed by which the examples of one source are drawn.
+
+    Args:
+        seed: of the round's pruning.
+        source: `self`, `human` or `run`.
+    """
+    return hashed(seed, source)
+
+
 def hashed(*parts: object) -> int:
     """A 64-bit hash of some strings, the same on every machine and in every process."""
     return int.from_bytes(blake2b("\x1f".join(map(str, parts)).encode(), digest_size=8).digest())
@@ -124,11 +144,10 @@ def _by_problem(source: Source) -> Iterator[list[Candidate]]:
 def _distinct(solutions: list[Candidate], seed: int, taken: Taken) -> list[tuple[Rank, Candidate]]:
     first = {one.text: one for one in reversed(solutions)}
     problem_id = solutions[0].problem_id
-    place = hashed(seed, problem_id)
     return [
-        ((place, hashed(seed, problem_id, text)), one)
-        for text, one in first.items()
-        if hashed(problem_id, text) not in taken.texts
+        (rank, one)
+        for rank, one in zip(ranks(seed, problem_id, first), first.values(), strict=True)
+        if hashed(problem_id, one.text) not in taken.texts
     ]
 
 

@@ -105,7 +105,7 @@ def _write(runs: list[Run], left_out: list[str], out: Path, html: Path) -> Repor
         names = ", ".join(run.name for run in runs)
         raise RunError(f"nothing is evaluated yet in {names}", "`tpt run` with the same settings continues")
     methods = method_rows(runs, rows)
-    words = _sentences(runs, rows, methods)
+    words = sentences(runs, rows, methods)
     notes += without_interval(one for row in rows for one in row.further.values())
     notes += without_mean(runs, rows, methods)
     notes += [EXPLORATORY_NOTE] if any(one.startswith(EXPLORATORY) for one, _ in words) else []
@@ -124,7 +124,7 @@ def _write(runs: list[Run], left_out: list[str], out: Path, html: Path) -> Repor
     return Report(out / TABLE_CSV, png, html, paths, told, rows, [one for one, _ in words], notes)
 
 
-def _sentences(runs: list[Run], rows: list[Row], methods: list[Row]) -> list[tuple[str, int]]:
+def sentences(runs: list[Run], rows: list[Row], methods: list[Row]) -> list[tuple[str, int]]:
     """The gains in words, each with 1 for a rise, -1 for a fall, 0 if neither can be told.
 
     Where runs are compared, there are sentences on the last round of each; the table has the others. On other problems,

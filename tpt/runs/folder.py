@@ -7,7 +7,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import cast
+from typing import Self, cast
 
 from omegaconf import OmegaConf
 
@@ -117,7 +117,7 @@ class Run(Manifests):
                     )
 
     @classmethod
-    def open(cls, root: Path) -> "Run":
+    def open(cls, root: Path) -> Self:
         """An existing run folder.
 
         Raises:

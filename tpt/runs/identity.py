@@ -26,6 +26,7 @@ from tpt.settings.benchmarks import Benchmark
 from tpt.settings.config import Config
 from tpt.settings.model import ModelConfig
 from tpt.settings.sampler import BUILT_IN
+from tpt.tasks.tables import SUFFIXES
 
 # Raised when the meaning of a file in the run folder changes, or what the package's own tasks and judges do.
 FORMAT = 6
@@ -133,7 +134,8 @@ def _drop_local(found: dict[str, Any], task: tasks.Task) -> None:
 
 def _is_local(path: str | None) -> bool:
     """Whether a task's path is on this machine, and not the id of a data set on the hub."""
-    return not path or Path(path).expanduser().exists()
+    # One that was here when the run was made may have moved since, or the folder be a copy from another machine.
+    return not path or path.startswith(("/", ".", "~")) or path.endswith(SUFFIXES) or Path(path).exists()
 
 
 def fingerprint(settings: Config, named: Contents) -> str:

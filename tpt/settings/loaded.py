@@ -8,7 +8,7 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from tpt import __version__, files, tasks
+from tpt import __version__, artefacts, files, tasks
 from tpt.errors import ConfigError, Damaged, RunError, nearest
 from tpt.setting import Setting
 from tpt.settings import declared, names
@@ -16,6 +16,7 @@ from tpt.settings.config import ADDED, SCALARS, SECTIONS, Config, validate, with
 from tpt.settings.typed import typed
 
 AUTO = "auto"  # as a number of rounds: see `StopConfig`
+IN_CAPSULE = "capsule://"  # in the config of a capsule: what follows lies in its folder
 WHOLE_NUMBER = re.compile(r"[-+]?(0|[1-9]\d*)")
 
 
@@ -78,6 +79,8 @@ def load(path: Path, version: str = "") -> Config:
     then = "the same `tpt run` as before writes it again"
     with files.reading(path, then, yaml.YAMLError, OmegaConfBaseException):
         node = OmegaConf.load(path)
+    if (path.parent / artefacts.CAPSULE).exists() and isinstance(node, DictConfig):
+        node = OmegaConf.create(_located(OmegaConf.to_container(node), path.parent.resolve()))
     needed = [name for name in (*SECTIONS, *SCALARS, "task") if name not in ADDED]
     lacks = [name for name in needed if not isinstance(node, DictConfig) or name not in node]
     if lacks:
@@ -89,6 +92,19 @@ def load(path: Path, version: str = "") -> Config:
     except ConfigError as error:
         raise Damaged(f"{path}: {error.message}", error.hint or f"remove it; {then}", path) from error
     return config
+
+
+def _located(value: Any, folder: Path) -> Any:
+    """Settings with paths on this machine in the place of those into a capsule's folder."""
+    match value:
+        case dict():
+            return {key: _located(one, folder) for key, one in value.items()}
+        case list():
+            return [_located(one, folder) for one in value]
+        case str():
+            return value.replace(IN_CAPSULE, f"{folder}/")
+        case _:
+            return value
 
 
 def _check_gone(path: Path, node: Any, version: str) -> None:

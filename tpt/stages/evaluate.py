@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import cast
 
 from tpt import checkpoint, records
-from tpt.artefacts import SAMPLES, Evaluated
+from tpt.artefacts import SAMPLES, Evaluated, Metrics
 from tpt.evaluate import store
 from tpt.evaluate.metrics import doubts, summarise
 from tpt.judges.thinking import final_part
@@ -29,19 +29,37 @@ def evaluate(run: Run, stage: Stage, progress: Progress) -> Evaluated:
     sample(run, stage, progress, Worker())
     verdicts = judge(run, stage, progress)
     samples = records.shards(folder, SAMPLES)
-    drawn, thoughts = summary(folder), _Thoughts()
-    metrics = summarise(
-        thoughts.notice(records.read(samples, Sample, LIGHT)),
-        records.read(verdicts, Verdict, VERDICT),
-        table.evaluation_settings(run.config, stage),
-        tokens=drawn["tokens"],
-    )
-    if thoughts.noticed:
-        metrics["thinking_tokens"] = _thinking_tokens(samples, model_dir(run, stage)) / metrics["samples"]
+    drawn = summary(folder)
+    metrics = figures_of(run, stage, samples, verdicts, drawn["tokens"], model_dir(run, stage))
     store.save(folder, metrics)
     warnings = doubts(metrics)
     figures = drawn | {"metrics": store.headline(metrics)} | table.task_of(run.config, stage).marks()
     return cast(Evaluated, figures | ({"warnings": warnings} if warnings else {}))
+
+
+def figures_of(
+    run: Run, stage: Stage, samples: list[Path], verdicts: list[Path], tokens: int, tokenizer: Path
+) -> Metrics:
+    """The figures of an evaluation, from its samples and the verdicts on them.
+
+    Args:
+        samples, verdicts: their shards, in the same order.
+        tokens: of all completions.
+        tokenizer: a checkpoint with the tokenizer that they were sampled with, read only if any of them thinks.
+
+    Raises:
+        RunError: the verdicts are of other samples.
+    """
+    thoughts = _Thoughts()
+    metrics = summarise(
+        thoughts.notice(records.read(samples, Sample, LIGHT)),
+        records.read(verdicts, Verdict, VERDICT),
+        table.evaluation_settings(run.config, stage),
+        tokens=tokens,
+    )
+    if thoughts.noticed:
+        metrics["thinking_tokens"] = _thinking_tokens(samples, tokenizer) / metrics["samples"]
+    return metrics
 
 
 class _Thoughts:

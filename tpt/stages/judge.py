@@ -1,7 +1,7 @@
 """The judge stage, and the judging of any stage's samples, shard by shard."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow.compute as pc
@@ -20,7 +20,7 @@ from tpt.stages.sharding import problem_shards, samples_path
 def judge_round(run: Run, stage: Stage, progress: Progress) -> Judged:
     """Write a verdict on each sample of the round; shards that were judged while others were sampled are kept."""
     paths = judge(run, Stage(stage.round, table.THINK.name), progress)
-    return {**_counts(paths), **run.config.task.marks()}
+    return {**counted(paths), **run.config.task.marks()}
 
 
 def verdicts_path(run: Run, sampled: Stage, shard: int) -> Path:
@@ -53,10 +53,19 @@ def judge_shard(run: Run, sampled: Stage, number: int, problems: list[Problem]) 
     path, samples = verdicts_path(run, sampled, number), samples_path(run, sampled, number)
     if records.is_whole(path) and path.stat().st_mtime_ns >= samples.stat().st_mtime_ns:
         return False
+    records.write(path, Verdict, verdicts_on(run, sampled, problems, samples))
+    return True
+
+
+def verdicts_on(run: Run, sampled: Stage, problems: list[Problem], samples: Path) -> Iterator[Verdict]:
+    """What the judge says of the samples in one shard, in their order.
+
+    Args:
+        problems: the shard's.
+    """
     partial = not table.of(sampled).measures and table.wants_partial_credit(run.config)
     by_id = {problem.id: problem for problem in problems}
-    records.write(path, Verdict, table.task_of(run.config, sampled).verdicts(_pairs(by_id, samples), partial))
-    return True
+    return iter(table.task_of(run.config, sampled).verdicts(_pairs(by_id, samples), partial))
 
 
 def _pairs(problems: dict[str, Problem], path: Path) -> Iterator[tuple[Problem, Sample]]:
@@ -64,8 +73,12 @@ def _pairs(problems: dict[str, Problem], path: Path) -> Iterator[tuple[Problem, 
         yield problems[sample.problem_id], sample
 
 
-def _counts(paths: list[Path]) -> Judged:
-    """How many samples have which verdict, without an object for each."""
+def counted(paths: Sequence[Path]) -> Judged:
+    """How many samples have which verdict, without an object for each.
+
+    Args:
+        paths: the verdict shards.
+    """
     columns = [records.schema(Verdict).field(name) for name in ("status", "strict", "lenient")]
     said: dict[str, Counter[str]] = {field.name: Counter() for field in columns}
     for path in paths:

@@ -7,6 +7,7 @@ from typing import Any, cast
 from tpt import prompt, records
 from tpt.artefacts import EXAMPLES, SAMPLES, VERDICTS, Pruned
 from tpt.progress import Progress
+from tpt.prune.counts import PruneCounts
 from tpt.prune.prune import prune
 from tpt.prune.sources import Encode, Inputs
 from tpt.records import Problem
@@ -21,6 +22,19 @@ def prune_round(run: Run, stage: Stage, progress: Progress) -> Pruned:
 
     Raises:
         EmptyPrune: nothing was kept; samples and verdicts stay.
+    """
+    inputs = inputs_of(run, stage)
+    progress(0, 1, "draws")
+    counts = prune(inputs, run.config.prune, stage.round, run.seed(stage), run.folder(stage) / EXAMPLES)
+    progress(1, 1, "draws")
+    return cast(Pruned, as_results(counts) | run.config.task.marks())
+
+
+def inputs_of(run: Run, stage: Stage) -> Inputs:
+    """The files that the pruning of a round reads.
+
+    Raises:
+        RunError: the run that `prune.from_run` names cannot be read.
     """
     thought, judged = (Stage(stage.round, spec.name) for spec in (table.THINK, table.JUDGE))
     inputs = Inputs(
@@ -38,11 +52,12 @@ def prune_round(run: Run, stage: Stage, progress: Progress) -> Pruned:
         pruned = [one for one in other.stages() if one.name == stage.name and other.done(one)]
         inputs.other_examples = [other.folder(one) / EXAMPLES for one in pruned]
         inputs.other_problems = other.problems_path(table.TRAIN_SET)
-    progress(0, 1, "draws")
-    counts = prune(inputs, run.config.prune, stage.round, run.seed(stage), run.folder(stage) / EXAMPLES)
-    progress(1, 1, "draws")
-    results = dataclasses.asdict(counts) | {"kept_by_source": dict(counts.kept_by_source)} | run.config.task.marks()
-    return cast(Pruned, results)
+    return inputs
+
+
+def as_results(counts: PruneCounts) -> Pruned:
+    """What the manifest holds of what pruning found and kept."""
+    return cast(Pruned, dataclasses.asdict(counts) | {"kept_by_source": dict(counts.kept_by_source)})
 
 
 def encoder(run: Run) -> Encode:

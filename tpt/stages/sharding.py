@@ -32,6 +32,16 @@ def problem_shards(run: Run, sampled: Stage) -> Iterator[list[Problem]]:
         yield shard
 
 
+def sample_seed(run: Run, sampled: Stage, place: int, index: int = 0) -> int:
+    """The seed of one sample of a stage: the only place that says how it is derived.
+
+    Args:
+        place: of the problem among those that the stage samples, from 0.
+        index: of the sample among the problem's.
+    """
+    return run.seed(sampled) + place * table.draws_of(run.config, sampled).settings.samples_per_problem + index
+
+
 def samples_path(run: Run, sampled: Stage, shard: int) -> Path:
     """Where a shard of a stage's samples lies."""
     return records.shard_path(run.folder(sampled), artefacts.SAMPLES, shard)

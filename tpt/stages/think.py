@@ -20,7 +20,7 @@ from tpt.runs.folder import Run
 from tpt.runs.stage import Draws, Stage
 from tpt.stages.early import judging
 from tpt.stages.serving import engine_of
-from tpt.stages.sharding import Worker, problem_shards, samples_path
+from tpt.stages.sharding import Worker, problem_shards, sample_seed, samples_path
 from tpt.think.base import Completion, Draw, Prompt
 from tpt.think.engines import make_sampler
 
@@ -90,7 +90,7 @@ def _sample_shards(run: Run, stage: Stage, owed: dict[int, int], progress: Progr
     tokens, done, started = 0, 0, time.monotonic()
     with make_sampler(engine_of(run, stage), draws.model, checkpoint, context, seed) as sampler:
         loaded = time.monotonic()
-        prompts = _prompts(run, stage, owed, begun, draws, tokenizer, draw.n)
+        prompts = _prompts(run, stage, owed, begun, draws, tokenizer)
         for one, completions in sampler.sample(prompts, draw):
             whole = begun.add(one.key, as_samples(one, completions, decode.opened_by(one.ids)))
             if whole:
@@ -141,16 +141,15 @@ def _prompts(
     begun: _Begun,
     draws: Draws,
     tokenizer: "PreTrainedTokenizerBase",
-    n: int,
 ) -> Iterator[Prompt]:
-    base, size = run.seed(stage), run.config.sampler.shard_size
+    size = run.config.sampler.shard_size
     for number, problems in enumerate(problem_shards(run, stage)):
         if number in owed:
             begun.begin(number, [problem.id for problem in problems])
             for position, problem in enumerate(problems):
                 turns = prompt.messages(problem, draws.task, draws.model)
                 ids = prompt.encode_prompt(turns, tokenizer, draws.model)
-                yield Prompt(problem.id, ids, base + (number * size + position) * n, turns)
+                yield Prompt(problem.id, ids, sample_seed(run, stage, number * size + position), turns)
 
 
 def as_samples(one: Prompt, completions: list[Completion], begun: str) -> list[Sample]:

@@ -17,6 +17,17 @@ from tpt.records import Problem, Sample, Verdict
 from tpt.setting import check_all, setting
 
 Split = str  # the name of a set of problems
+# What the cards of data sets on the hub, or the repositories that they name, say.
+LICENCES = {
+    "openai/gsm8k": "MIT",
+    "EleutherAI/hendrycks_math": "MIT",
+    "openai/openai_humaneval": "MIT",
+    "ChilleD/SVAMP": "MIT",
+    "TIGER-Lab/MMLU-Pro": "MIT",
+    "deepmind/code_contests": "CC BY 4.0",
+    "google-research-datasets/mbpp": "CC BY 4.0",
+    "Idavidrein/gpqa": "CC BY 4.0",
+}
 DEV: Split = "dev"  # the set on which rounds and arms are chosen
 
 
@@ -48,6 +59,16 @@ class Task(ABC):
         path=True,
         added=True,
     )
+
+    licence: str = setting(
+        "",
+        "The licence of the problems, as any text, for `tpt trace`; empty: that of the hub data set, if it is known.",
+        free=True,
+        runtime=True,
+    )
+
+    # The settings that verdicts depend on and prompts do not.
+    judged_by: ClassVar[tuple[str, ...]] = ()
 
     # Whether verdicts depend on the argument `partial` of `verdicts`; a task whose judge reads it says True.
     partial_credit: ClassVar[bool] = False
@@ -101,6 +122,14 @@ class Task(ABC):
     def own_solution(self, problem: Problem) -> str:
         """The data's own worked solution as it is in the data, for showing what the judge reads from it."""
         return problem.solution
+
+    def origin(self, problem: Problem) -> str:
+        """Where a problem is from: a file or a data set and the row in it, or how it was made; "" if not known."""
+        return ""
+
+    def known_licence(self) -> str:
+        """The licence of the problems; "" if it is not known."""
+        return self.licence or LICENCES.get(str(getattr(self, "path", "")), "")
 
     def worked_examples(self) -> list[tuple[str, str]]:
         """The `few_shot` worked examples, as (question, worked solution)."""

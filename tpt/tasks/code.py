@@ -57,6 +57,9 @@ class CodeTask(Task):
     workers: int | None = setting(None, "Threads that judge; null: one for each core.", low=1, runtime=True)
 
     partial_credit: ClassVar[bool] = True
+    judged_by: ClassVar[tuple[str, ...]] = (
+        *("sandbox", "python", "seconds", "time_factor", "memory_mb", "case_sensitive"),
+    )
 
     EVERYTHING: ClassVar[dict[str, Any]] = {}  # settings with which nothing that can be judged is left out
 

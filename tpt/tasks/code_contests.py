@@ -109,6 +109,11 @@ class CodeContests(CodeTask):
                 "tests are {input: [...], output: [...]}, solutions {language: [...], solution: [...]}",
             ) from error
 
+    def origin(self, problem: Problem) -> str:
+        """See `Task.origin`."""
+        _, split, name = problem.id.split("/", 2)
+        return rows.place(self.path, split, f"name {name}")
+
     def files(self) -> list[Path]:
         """See `Task.files`."""
         return rows.files(self.path)

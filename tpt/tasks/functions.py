@@ -84,6 +84,12 @@ class Functions(PythonTask):
             "End with the whole function, with its imports, in one markdown block that starts with ```python.",
         )
 
+    def origin(self, problem: Problem) -> str:
+        """See `Task.origin`."""
+        split, name = problem.id.removeprefix(f"{self.called}/").split("/", 1)
+        where = self.source(split)
+        return rows.place(where.path, where.split, f"{self.id} {name}" if self.id else f"row {name}", where.subset)
+
     def validate(self) -> None:
         """See `Task.validate`."""
         super().validate()

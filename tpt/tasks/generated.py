@@ -7,6 +7,7 @@ from typing import TypeVar
 from tpt.errors import DataError
 from tpt.tasks.base import Split
 
+OWN_LICENCE = "Apache-2.0, as that of tpt, which makes the problems"
 TEST_SHARE = 4  # one question in this many belongs to the test split
 ATTEMPTS = 300  # draws in a row without a new question after which the settings are taken to allow no more
 

@@ -11,7 +11,7 @@ from tpt.errors import DataError
 from tpt.records import Problem
 from tpt.setting import setting
 from tpt.tasks.base import Split, Task, register
-from tpt.tasks.rows import files, local, rows, sets
+from tpt.tasks.rows import files, local, place, rows, sets
 from tpt.tasks.wording import with_requirements
 
 COLUMNS = ("question", "answer")
@@ -101,6 +101,11 @@ class Gsm8k(Task):
     def worked_examples(self) -> list[tuple[str, str]]:
         """Worked examples that are not in the data set."""
         return SHOTS[: self.few_shot]
+
+    def origin(self, problem: Problem) -> str:
+        """See `Task.origin`."""
+        _, split, index = problem.id.split("/")
+        return place(self.path, split, f"row {int(index) + 1}", None if self.files() else self.subset)
 
     def files(self) -> list[Path]:
         """See `Task.files`."""

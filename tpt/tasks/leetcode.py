@@ -71,6 +71,11 @@ class LeetCode(CodeTask):
             "End with the whole class in one markdown block that starts with ```python.",
         )
 
+    def origin(self, problem: Problem) -> str:
+        """See `Task.origin`."""
+        _, split, name = problem.id.split("/", 2)
+        return rows.place(self.path, split, f"task_id {name}")
+
     def files(self) -> list[Path]:
         """See `Task.files`."""
         return rows.files(self.path)

@@ -78,6 +78,12 @@ class LiveCodeBench(PythonTask):
             "End with the whole program in one markdown block that starts with ```python.",
         )
 
+    def origin(self, problem: Problem) -> str:
+        """See `Task.origin`."""
+        _, split, name = problem.id.split("/", 2)
+        where = self.source(split)
+        return rows.place(where.path, where.split, f"question_id {name}", where.subset)
+
     def source(self, split: Split) -> rows.Source:
         """See `PythonTask.source`. On the hub, every release has one split, which is called test."""
         on_hub = not Path(self.path).expanduser().exists()

@@ -116,6 +116,7 @@ class QA(Task):
     )
 
     asks_with: ClassVar[tuple[str, ...]] = ("id", "question", "meta")
+    judged_by: ClassVar[tuple[str, ...]] = ("judge",)
 
     @property
     def called(self) -> str:
@@ -179,6 +180,12 @@ class QA(Task):
     def verdicts(self, pairs: Iterable[tuple[Problem, Sample]], partial: bool = False) -> Iterator[Verdict]:
         """See `tpt.tasks.judging`."""
         return self._judging.verdicts(pairs)
+
+    def origin(self, problem: Problem) -> str:
+        """See `Task.origin`."""
+        split, name = problem.id.removeprefix(f"{self.called}/").split("/", 1)
+        where = self._source(split)
+        return rows.place(where.path, where.split, f"{self.id} {name}" if self.id else f"row {name}", where.subset)
 
     def files(self) -> list[Path]:
         """See `Task.files`."""

@@ -62,6 +62,16 @@ def rows(path: str, split: Split, columns: Sequence[str], subset: str | None = N
             yield row
 
 
+def place(path: str, split: Split, row: str, subset: str | None = None) -> str:
+    """Where a row is, in words.
+
+    Args:
+        path: a hub id, a file or a folder.
+        row: which one, in words.
+    """
+    return f"{path} ({' '.join(filter(None, [subset, split]))}), {row}"
+
+
 @dataclass(frozen=True)
 class Source:
     """Where the rows of a set come from: a file, a folder or a hub id with subset, split and revision."""
