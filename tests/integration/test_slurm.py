@@ -367,10 +367,6 @@ def test_a_cancelled_stage_takes_its_dependents_along_cancel_ends_all_and_resubm
     tpt("run", *TINY, "think.max_tokens=400", "rounds=1", f"run_root={tmp_path / 'runs'}")  # thinks for some seconds
     run = the_run(tmp_path)
     until(lambda: run.log_path(Stage(1, "think")).exists(), "thinking")
-    training = ledger.latest(run)["round-01-train"].id
-    lab.command("scontrol", "hold", training)
-    held = tpt("status", str(run.root)).stdout
-    assert re.search(rf"round-01-train +│ {training} +│ held .* scontrol release {training}", held)
     lab.command("scancel", ledger.latest(run)["round-01-think"].id)
     until(lambda: not at_work(run), "the end of all dependents", 120)
     table = tpt("status", str(run.root)).stdout
@@ -385,6 +381,11 @@ def test_a_cancelled_stage_takes_its_dependents_along_cancel_ends_all_and_resubm
     assert "no job is waiting or running" in tpt("cancel", str(run.root)).stdout
     assert run.done(Stage(0, "prepare"))
     tpt("resubmit", str(run.root))
+    training = ledger.latest(run)["round-01-train"].id
+    lab.command("scontrol", "hold", training)
+    held = tpt("status", str(run.root)).stdout
+    assert re.search(rf"round-01-train +│ {training} +│ held .* scontrol release {training}", held)
+    lab.command("scontrol", "release", training)
     finish(run)
 
 
